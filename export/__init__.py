@@ -1,0 +1,5 @@
+"""A transformer becomes ONNX graphs in the cache.
+
+`models` finds the weights, `taps` names what a run exposes, `graphs` writes the graphs, `cache` keeps them, and
+`exporting` joins the four. Nothing here knows of `compare`.
+"""

@@ -1,0 +1,90 @@
+"""python -m export: export models into the cache, and look after what is there.
+
+argparse and not typer, which `python -m compare` uses: typer takes twice as long to start as a look-up takes to run.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from export import cache
+from export.command import finish
+from export.errors import BadInput
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see {self.prog} --help")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m export",
+        description="Export models into the cache and print the folder of each. A model that is there is looked up.",
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids; default distilgpt2")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--list", action="store_true", help="list what is in the cache")
+    action.add_argument("--verify", action="store_true", help="hash the files of these models, or of all")
+    action.add_argument("--remove", action="store_true", help="remove these models from the cache")
+    parser.add_argument("--offline", action="store_true", help="never ask the hub")
+    parser.add_argument("--exporter", default="dynamo", help="which exporter makes the graphs (default: dynamo)")
+    parser.add_argument("--cache-dir", type=Path, help="the cache's folder")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = _arguments()
+    root = cache.cache_root(arguments.cache_dir)
+    if arguments.list:
+        _list(root, arguments.models)
+    elif arguments.verify:
+        for entry in _chosen(root, arguments.models):
+            cache.verify(entry)
+            print(f"{entry.folder.name}  {len(entry.manifest.files)} files as exported")
+    elif arguments.remove:
+        if not arguments.models:
+            raise BadInput("--remove needs the names of what to remove; python -m export --list prints them")
+        for entry in _chosen(root, arguments.models):
+            cache.remove(entry)
+            print(f"removed {entry.folder.name}  {entry.bytes / 1e6:,.1f} MB")
+    else:
+        from export.exporting import exported
+
+        for model in arguments.models or ["distilgpt2"]:
+            entry = exported(
+                model,
+                offline=arguments.offline,
+                cache_dir=arguments.cache_dir,
+                exporter=arguments.exporter,
+                say=lambda text: print(text, file=sys.stderr),
+            )
+            print(entry.folder)
+
+
+def _list(root: Path, models: list[str]) -> None:
+    chosen = _chosen(root, models)
+    for entry in chosen:
+        manifest = entry.manifest
+        size = f"{entry.bytes / 1e6:,.1f} MB"
+        print(f"{entry.folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
+    if not chosen:
+        print(f"nothing in {root / 'models'}; python -m export MODEL puts a model there", file=sys.stderr)
+
+
+def _chosen(root: Path, models: list[str]) -> list[cache.Entry]:
+    """The entries that the names mean, all of them where no name is given. Raises `BadInput` for one that is not there."""
+    if not models:
+        return cache.entries(root)
+    chosen = []
+    for name in models:
+        found = list(cache.matching(root, name))
+        if not found:
+            raise BadInput(f"nothing in the cache is called {name!r}; python -m export --list prints what is there")
+        chosen += found
+    return chosen
+
+
+if __name__ == "__main__":
+    finish(main)

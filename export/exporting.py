@@ -1,0 +1,165 @@
+"""A model's name becomes an entry of the cache: looked up where it is there, exported where it is not."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from export import models
+from export.cache import Entry, Manifest, cache_root, checked, entries, fingerprint, look_up, publish
+from export.errors import BadInput, CannotRun, near
+from export.models import MiniTransformer, Source
+
+EXPORTERS = ("dynamo",)
+
+#: The packages whose version decides what an exported graph looks like.
+_DECISIVE = ("torch", "transformers", "onnx", "onnxscript")
+
+#: Raised when our own part of an export changes, so that older entries are not taken for it.
+_REVISION = 1
+
+
+def exported(
+    name: str,
+    *,
+    offline: bool = False,
+    fallback: Literal["seeded"] | None = None,
+    cache_dir: Path | None = None,
+    exporter: str = "dynamo",
+    say: Callable[[str], None] = lambda _: None,
+) -> Entry:
+    """The cache entry of a model, by the names of `export.models.find`; exports it first where it is not there.
+
+    A model whose source is gone, or cannot be reached, is taken from the cache where it was exported before. With
+    `fallback="seeded"` a pinned hub model that cannot be had is replaced by its seeded stand-in; the entry's source
+    says so. Raises `CannotRun` (no such model, hub silent) and `BadInput` (folder unusable, cache entry changed).
+    """
+    if exporter not in EXPORTERS:
+        raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")
+    root = cache_root(cache_dir)
+    known = _known(root, name, exporter)
+    source = _same_folder(known, name) or _source(known, name)
+    if isinstance(source, Entry):
+        say(f"{name} is not there any more; using what was exported from it: {source.folder.name}")
+        return source
+    if (entry := look_up(root, source.name, entry_key(source, exporter))) is not None:
+        return entry
+    if source.revision == "main" and known:  # a hub model without a pin: what was exported is what is compared
+        return checked(known[0])
+    try:
+        transformer = models.load(source, offline=offline)
+    except CannotRun:
+        if known:
+            return checked(known[0])
+        if fallback == "seeded" and f"{source.name}-seeded" in models.SEEDED:
+            return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
+        raise
+    return export_model(transformer, cache_dir=cache_dir, exporter=exporter, say=say)
+
+
+def export_model(
+    transformer: MiniTransformer,
+    *,
+    cache_dir: Path | None = None,
+    exporter: str = "dynamo",
+    say: Callable[[str], None] = lambda _: None,
+) -> Entry:
+    """The cache entry of a loaded model. One that was changed after loading is exported as changed."""
+    source = models.changed(transformer)
+    root = cache_root(cache_dir)
+    key = entry_key(source, exporter)
+    if (entry := look_up(root, source.name, key)) is not None:
+        return entry
+    parameters = sum(p.numel() for p in transformer.model.parameters())
+    _check_disk(root, 4 * parameters)
+    say(
+        f"exporting {source.name}: {parameters / 1e6:.1f} million parameters, "
+        f"{4 * parameters / 1e9:.2f} GB on disk, about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
+    )
+    return publish(root, source.name, key, lambda folder: _build(transformer, source, exporter, folder))
+
+
+def entry_key(source: Source, exporter: str) -> str:
+    """Twelve hexadecimal digits that change with anything that decides what an entry holds."""
+    parts = [source.kind, source.origin, source.revision, exporter, _REVISION, *_versions().values()]
+    if source.kind in ("folder", "module"):
+        parts.remove(source.origin)  # the content counts, not where it lies
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path) -> Manifest:
+    from export.graphs import OPSET, write_graphs
+
+    write_graphs(transformer.model, folder, source.label)
+    transformer.tokenizer.save_pretrained(folder)
+    config = transformer.model.config
+    heads = config.num_attention_heads
+    facts = {
+        "type": config.model_type,
+        "layers": config.num_hidden_layers,
+        "heads": heads,
+        "key_value_heads": getattr(config, "num_key_value_heads", None) or heads,
+        "head_dim": getattr(config, "head_dim", None) or config.hidden_size // heads,
+        "hidden": config.hidden_size,
+        "vocabulary": config.vocab_size,
+        "positions": config.max_position_embeddings,
+        "parameters": sum(p.numel() for p in transformer.model.parameters()),
+        "tokens": "bytes" if len(transformer.tokenizer) == 256 else "vocabulary",
+    }
+    return Manifest(
+        source=source,
+        exporter=exporter,
+        opset=OPSET,
+        versions=_versions(),
+        model=facts,
+        fingerprint=fingerprint(models.weight_files(Path(source.origin))) if source.kind == "folder" else {},
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {package: metadata.version(package) for package in _DECISIVE}
+
+
+def _known(root: Path, name: str, exporter: str) -> list[Entry]:
+    """The entries made from what this name means, newest first."""
+    origins = {name, str(Path(name).expanduser().resolve())}
+    origins |= {pin.repository for short, pin in models.PINS.items() if name in (short, pin.repository)}
+
+    def same(entry: Entry) -> bool:
+        source = entry.manifest.source
+        own_name = source.kind in ("folder", "module") and name == source.name
+        return (source.origin in origins and source.kind in ("hub", "folder")) or own_name
+
+    return [entry for entry in entries(root) if same(entry) and entry.manifest.exporter == exporter]
+
+
+def _same_folder(known: list[Entry], name: str) -> Source | None:
+    """The source of a folder model that has the same files as when it was exported, told by size and time alone."""
+    if not Path(name).expanduser().is_dir():
+        return None
+    now = fingerprint(models.weight_files(Path(name).expanduser()))
+    same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)
+    return next((source for source in same if source.kind == "folder"), None)
+
+
+def _source(known: list[Entry], name: str) -> Source | Entry:
+    """What the name means now; an entry, where it was a folder or a module that is gone."""
+    local = [entry for entry in known if entry.manifest.source.kind in ("folder", "module")]
+    if local and not Path(name).expanduser().is_dir():
+        return checked(local[0])
+    return models.find(name)
+
+
+def _check_disk(root: Path, needed: int) -> None:
+    there = root
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if free < 1.2 * needed:
+        raise CannotRun(
+            f"the export needs {1.2 * needed / 1e9:.1f} GB in {root}, {free / 1e9:.1f} GB are free; "
+            "make room (python -m export --list, --remove NAME) or give another folder: --cache-dir FOLDER"
+        )

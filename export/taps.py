@@ -1,0 +1,228 @@
+"""What a run of a model exposes: every tensor that the comparison looks at, under one set of names.
+
+transformers looks its attention function up by name (`AttentionInterface`, `AttentionMaskInterface`). `tapped` puts a
+function of ours under a name of ours, so that the query, key, value, probabilities and context of each layer pass
+through our hands; hooks on the inputs of the norms give the residual stream. The same door swaps the mathematics:
+the model's own attention, the one written into ONNX graphs, or a reference that the caller brings.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from export.errors import CannotRun
+
+#: (query, key, value, mask, scale) -> (context, attention). Query and context are (batch, heads, sequence, head_dim);
+#: key and value may have fewer heads (grouped queries); the mask is boolean, True where a key may be seen, and
+#: broadcasts to the scores (batch, heads, query, key).
+AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
+
+_NAME = "onnx_attention_compare"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where an architecture keeps the parts that are tapped. Paths are attribute paths from the model."""
+
+    blocks: str
+    attention_norm: str
+    mlp_norm: str
+    final_norm: str
+
+
+_LLAMA = Layout("model.layers", "input_layernorm", "post_attention_layernorm", "model.norm")
+
+#: One line makes an architecture known, by the `model_type` of its configuration.
+LAYOUTS = {
+    "gpt2": Layout("transformer.h", "ln_1", "ln_2", "transformer.ln_f"),
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
+}
+
+
+def layout_of(model: nn.Module) -> Layout:
+    """The layout of a transformers model. Raises `CannotRun` for an architecture that is not known."""
+    model_type = model.config.model_type
+    if model_type not in LAYOUTS:
+        raise CannotRun(
+            f"models of type {model_type!r} cannot be tapped; known types: {', '.join(LAYOUTS)}. "
+            "A new one is a line in LAYOUTS of export/taps.py"
+        )
+    return LAYOUTS[model_type]
+
+
+def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
+    """The names of all tensors that a run of a model with that many layers exposes, in the order it makes them.
+
+    >>> tap_names(1)
+    ['hidden_state.0', 'query.0', 'key.0', 'value.0', 'attention.0', 'context.0', 'mid_state.0', 'hidden_state.1', 'logits']
+    """
+    kinds = ["hidden_state", "query", "key", "value", "attention", "context", "mid_state"]
+    if not probabilities:
+        kinds.remove("attention")
+    return [f"{kind}.{i}" for i in range(layers) for kind in kinds] + [f"hidden_state.{layers}", "logits"]
+
+
+def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The attention that is written into ONNX graphs: scale the product, mask, softmax (Vaswani et al. 2017, eq. 1).
+
+    Masked scores become the smallest finite number, as in transformers' eager attention, so that a padding query,
+    which sees no key at all, gives numbers and not NaN. Shapes as in `AttentionFunction`.
+    """
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+    scores = (query @ key.transpose(-1, -2)) * scale
+    attention = torch.softmax(torch.where(mask, scores, torch.finfo(scores.dtype).min), dim=-1)
+    return attention @ value, attention
+
+
+@contextmanager
+def tapped(model: nn.Module, attention: str | AttentionFunction) -> Iterator[dict[str, Tensor]]:
+    """While this is open, every forward pass of `model` fills the dictionary it gives with tapped tensors.
+
+    `attention` is the name of one of transformers' own implementations ("eager", "sdpa"), which then computes exactly
+    what it computes untapped, or an `AttentionFunction` that takes its place. `logits` are the caller's to add. An
+    implementation that gives no probabilities ("sdpa") leaves `attention.i` out.
+
+    Not for several threads at once: transformers keeps its attention functions by name, for all models together.
+    """
+    layout = layout_of(model)
+    taps: dict[str, Tensor] = {}
+    function, mask = _own_attention(model, attention) if isinstance(attention, str) else (_adapted(attention), _mask)
+
+    def record(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
+        context, probabilities = function(module, query, key, value, *args, **kwargs)
+        i = module.layer_idx
+        taps.update({f"query.{i}": query, f"key.{i}": key, f"value.{i}": value})
+        if probabilities is not None:
+            taps[f"attention.{i}"] = probabilities
+        taps[f"context.{i}"] = context.transpose(1, 2)
+        return context, probabilities
+
+    with ExitStack() as stack:
+        blocks = model.get_submodule(layout.blocks)
+        for i, block in enumerate(blocks):
+            stack.enter_context(_input_tap(taps, f"hidden_state.{i}", block.get_submodule(layout.attention_norm)))
+            stack.enter_context(_input_tap(taps, f"mid_state.{i}", block.get_submodule(layout.mlp_norm)))
+        stack.enter_context(_input_tap(taps, f"hidden_state.{len(blocks)}", model.get_submodule(layout.final_norm)))
+        before = model.config._attn_implementation
+        AttentionInterface.register(_NAME, record)
+        AttentionMaskInterface.register(_NAME, mask)
+        model.set_attn_implementation(_NAME)
+        stack.callback(model.set_attn_implementation, before)
+        yield taps
+
+
+def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilities: bool = True) -> dict[str, Tensor]:
+    """The taps with the logits, in the order of `tap_names`.
+
+    Raises `CannotRun` where one is missing: attention that was asked for and did not come is never passed over.
+    """
+    taps = {**taps, "logits": logits}
+    names = tap_names(layers, probabilities=probabilities)
+    missing = [name for name in names if name not in taps]
+    if missing:
+        raise CannotRun(
+            f"the model gave no {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}: its attention function "
+            "returned None where probabilities were asked for. Use attn_implementation='eager'"
+        )
+    return {name: taps[name] for name in names}
+
+
+def run_tapped(
+    model: nn.Module,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    attention: str | AttentionFunction,
+    *,
+    probabilities: bool = True,
+) -> dict[str, Tensor]:
+    """One forward pass with all taps: named tensors in the order of `tap_names`, ids and mask (batch, sequence)."""
+    with torch.no_grad(), tapped(model, attention) as taps:
+        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+    return complete(taps, logits, model.config.num_hidden_layers, probabilities=probabilities)
+
+
+def scale_of(module: nn.Module, query: Tensor, scaling: float | None) -> float:
+    """What the product of query and key is multiplied by: what the model passes, else what GPT-2's settings say."""
+    if scaling is not None:
+        return scaling
+    scale = query.shape[-1] ** -0.5 if getattr(module, "scale_attn_weights", True) else 1.0
+    return scale / (module.layer_idx + 1) if getattr(module, "scale_attn_by_inverse_layer_idx", False) else scale
+
+
+def _input_tap(taps: dict[str, Tensor], name: str, module: nn.Module) -> Any:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        taps[name] = inputs[0]
+
+    return module.register_forward_pre_hook(hook)
+
+
+def _own_attention(model: nn.Module, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """One of transformers' own attention functions and the mask it is given. Eager is kept beside each model."""
+    if name == "eager":
+        attention = sys.modules[type(model).__module__].eager_attention_forward
+    elif name in ALL_ATTENTION_FUNCTIONS:
+        attention = ALL_ATTENTION_FUNCTIONS[name]
+    else:
+        raise CannotRun(f"transformers has no attention implementation {name!r}; known: eager, sdpa")
+    return attention, ALL_MASK_ATTENTION_FUNCTIONS[name]
+
+
+#: Arguments that transformers hands to attention functions and that change the result. What we do not compute we refuse.
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "head_mask")
+
+
+def _adapted(attention: AttentionFunction) -> Callable[..., Any]:
+    """An `AttentionFunction` in the shape that transformers calls."""
+
+    def forward(
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor,
+        scaling: float | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
+        for name in _UNSUPPORTED:
+            if kwargs.get(name) is not None:
+                raise CannotRun(f"attention of {type(module).__name__} uses {name}, which is not supported here")
+        context, probabilities = attention(query, key, value, attention_mask, scale_of(module, query, scaling))
+        return context.transpose(1, 2), probabilities
+
+    return forward
+
+
+def _mask(
+    batch_size: int,
+    kv_length: int,
+    kv_offset: int = 0,
+    mask_function: Callable[..., Tensor] | None = None,
+    attention_mask: Tensor | None = None,
+    cache_position: Tensor | None = None,
+    q_length: int = 0,
+    q_offset: int = 0,
+    **_: Any,
+) -> Tensor:
+    """The boolean mask (batch, 1, query, key), True where a key may be seen.
+
+    transformers 4 says which queries there are by `cache_position`, transformers 5 by `q_length` and `q_offset`.
+    """
+    assert mask_function is not None
+    queries = cache_position if cache_position is not None else torch.arange(q_length) + q_offset
+    keys = torch.arange(kv_length, device=queries.device) + kv_offset
+    rows = torch.arange(batch_size, device=queries.device)
+    seen = mask_function(rows[:, None, None, None], 0, queries[None, None, :, None], keys[None, None, None, :])
+    return seen if attention_mask is None else seen & attention_mask[:, None, None, :].to(torch.bool)
