@@ -262,7 +262,11 @@ def _check_pin(path: Path, pin: _Pin) -> None:
         )
 
 
-def _load_folder(folder: Path, source: Source) -> MiniTransformer:
+def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel":
+    """The model that lies in a folder, in float32, ready to run; `attention` is one of transformers' implementations.
+
+    Raises `BadInput` where transformers cannot read it, or would make tensors up because the file lacks them.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -271,14 +275,14 @@ def _load_folder(folder: Path, source: Source) -> MiniTransformer:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32,
-            attn_implementation="eager",
+            attn_implementation=attention,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
         )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise BadInput(f"the model in {folder} cannot be loaded: {reason}") from error
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
@@ -286,7 +290,12 @@ def _load_folder(folder: Path, source: Source) -> MiniTransformer:
             f"the weights in {folder} lack {len(missing)} tensors of the model, first {missing[0]}; "
             "transformers would make them up at random. Save the whole model with save_pretrained"
         )
-    return _noted(MiniTransformer(model.eval(), _tokenizer(folder, model.config.vocab_size), source))
+    return model.eval()
+
+
+def _load_folder(folder: Path, source: Source) -> MiniTransformer:
+    model = read_weights(folder)
+    return _noted(MiniTransformer(model, _tokenizer(folder, model.config.vocab_size), source))
 
 
 def _tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":

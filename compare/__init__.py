@@ -1,0 +1,31 @@
+"""Is an exported transformer still the same model, where does it differ, and which runtime should one deploy?
+
+The four functions of `compare.model_utils` are loaded when they are first asked for, so that `import compare` stays light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from compare.reference_attention import reference_attention  # at once: the module of that name would hide it later
+
+if TYPE_CHECKING:
+    from compare.model_utils import (
+        adapt_dimensions,
+        compare_attention_implementations,
+        load_mini_transformer,
+        visualize_model_comparison,
+    )
+
+__all__ = [
+    "adapt_dimensions",
+    "compare_attention_implementations",
+    "load_mini_transformer",
+    "reference_attention",
+    "visualize_model_comparison",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'compare' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module("compare.model_utils"), name)

@@ -1,0 +1,131 @@
+"""The runtimes there are, by name, without importing any of them.
+
+A runtime is one file with one class (see `Runtime`) and one line in `BUILT_IN`, or an entry point in the group
+`onnx_attention_compare.runtimes` whose value is a `Spec`. One that is not installed stays listed with the command that
+installs it, one that is broken with its error; neither stops the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from export.errors import BadInput, CannotRun, near
+
+ENTRY_POINTS = "onnx_attention_compare.runtimes"
+BASELINE = "torch-eager"
+
+
+class Runtime(Protocol):
+    """A loaded model that can be run. Made from the folder of a cache entry, which holds graphs, weights and configuration.
+
+    With `taps` a run returns every tensor of `export.taps.tap_names` that the runtime exposes, without them `logits`
+    alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of its file, so
+    that importing and loading can be told apart.
+    """
+
+    def __init__(self, folder: Path, *, threads: int, taps: bool) -> None: ...
+
+    def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary)."""
+
+    def facts(self) -> dict[str, str]:
+        """Versions and settings worth keeping beside the result."""
+
+    def close(self) -> None:
+        """Let go of the model."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A runtime as it is listed.
+
+    target: "module:Class". requires: the packages it imports. install: the command that brings them.
+    hybrid: only the attention runs elsewhere and the rest in torch; such a runtime is never timed.
+    """
+
+    name: str
+    target: str
+    summary: str
+    requires: tuple[str, ...]
+    install: str
+    precision: str = "float32"
+    hybrid: bool = False
+    probabilities: bool = True
+
+    def missing(self) -> list[str]:
+        """The packages it requires that are not installed."""
+        return [package for package in self.requires if find_spec(package) is None]
+
+    def load_class(self) -> type[Runtime]:
+        """Import the runtime's class. Raises `CannotRun` with the command that installs what is missing."""
+        if missing := self.missing():
+            raise CannotRun(f"runtime {self.name} needs {', '.join(missing)}, not installed here: {self.install}")
+        module, _, name = self.target.partition(":")
+        loaded: type[Runtime] = getattr(import_module(module), name)
+        return loaded
+
+
+_TORCH = {"requires": ("torch", "transformers"), "install": "pip install torch transformers"}
+
+BUILT_IN = (
+    Spec(BASELINE, "compare.runtimes.torch_eager:TorchEager", "transformers' own attention in torch; the baseline", **_TORCH),
+    Spec("torch-sdpa", "compare.runtimes.torch_sdpa:TorchSdpa", "torch's fused attention", probabilities=False, **_TORCH),
+    Spec("torch-reference", "compare.runtimes.torch_reference:TorchReference", "the reference attention in torch", **_TORCH),
+    Spec(
+        "numpy-reference",
+        "compare.runtimes.numpy_reference:NumpyReference",
+        "the reference attention in NumPy, the rest in torch",
+        hybrid=True,
+        **_TORCH,
+    ),
+    Spec(
+        "onnxruntime",
+        "compare.runtimes.onnx_runtime:OnnxRuntime",
+        "the exported graph in ONNX Runtime, on the CPU",
+        ("onnxruntime",),
+        "pip install onnxruntime",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All runtimes by name, and the entry points that could not be read, by name, with their error."""
+
+    specs: Mapping[str, Spec]
+    broken: Mapping[str, str]
+
+
+@cache
+def listing() -> Listing:
+    """The built-in runtimes and those that other packages bring; the built-in ones win where names are the same."""
+    specs: dict[str, Spec] = {}
+    broken: dict[str, str] = {}
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            spec = point.load()
+            if not isinstance(spec, Spec):
+                raise TypeError(f"{point.value} is a {type(spec).__name__}, not a compare.runtimes.registry.Spec")
+            specs[spec.name] = spec
+        except Exception as error:  # someone else's code: whatever it raises, the list lives on
+            broken[point.name] = f"{type(error).__name__}: {error}"
+    return Listing({spec.name: spec for spec in BUILT_IN} | {n: s for n, s in specs.items() if n not in _NAMES}, broken)
+
+
+_NAMES = {spec.name for spec in BUILT_IN}
+
+
+def spec_of(name: str) -> Spec:
+    """The runtime of that name. Raises `BadInput` with near matches where there is none, `CannotRun` where it is broken."""
+    found = listing()
+    if name in found.broken:
+        raise CannotRun(f"runtime {name} is broken: {found.broken[name]}; ask whoever ships it")
+    if name not in found.specs:
+        raise BadInput(f"unknown runtime {name!r}; {near(name, found.specs)}; python -m compare runtimes lists them")
+    return found.specs[name]
