@@ -1,6 +1,6 @@
 """Is an exported transformer still the same model, where does it differ, and which runtime should one deploy?
 
-The four functions of `compare.model_utils` are loaded when they are first asked for, so that `import compare` stays light.
+The functions of `compare.model_utils` are loaded when they are first asked for: `import compare` stays light.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Short-lived child processes: a job goes in as JSON, files come out, and whatever happens to the child is said in a line.
+"""Child processes: a job goes in as JSON, files come out, and whatever happens to the child is said in a line.
 
 Every runtime runs in a process of its own, so that none sees the libraries, threads or memory of another, and one that
 crashes or hangs takes nothing with it.
@@ -20,9 +20,9 @@ class ChildFailed(Exception):
 
 
 def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
-    """Run `python -m module JOB` to its end; `timeout` in seconds. Its output goes to `log`, which is removed if all is well.
+    """Run `python -m module JOB` to its end; `timeout` in seconds. Raises `ChildFailed`.
 
-    Raises `ChildFailed`.
+    What it prints goes to `log`, which is removed if all is well.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

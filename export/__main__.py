@@ -74,7 +74,7 @@ def _list(root: Path, models: list[str]) -> None:
 
 
 def _chosen(root: Path, models: list[str]) -> list[cache.Entry]:
-    """The entries that the names mean, all of them where no name is given. Raises `BadInput` for one that is not there."""
+    """The entries that the names mean, all where no name is given. Raises `BadInput` for one that is not there."""
     if not models:
         return cache.entries(root)
     chosen = []

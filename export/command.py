@@ -1,4 +1,4 @@
-"""How the commands of this project end: one line on stderr and an exit code, never a traceback for what a person can mend."""
+"""How the commands of this project end: an exit code, and one line on stderr for what a person can mend."""
 
 import os
 import sys

@@ -1,12 +1,12 @@
 """The errors a person can mend. Each carries the exit code that the commands end with (docs/design.md).
 
-    ComparisonError
-    ├── BadInput      exit 2: what was typed, or a file that was named, is not usable
-    └── CannotRun     exit 3: a model or runtime that was asked for by name cannot run here
+ComparisonError
+├── BadInput      exit 2: what was typed, or a file that was named, is not usable
+└── CannotRun     exit 3: a model or runtime that was asked for by name cannot run here
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Iterable
 
 
 class ComparisonError(Exception):

@@ -67,7 +67,15 @@ def export_model(
     exporter: str = "dynamo",
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
-    """The cache entry of a loaded model. One that was changed after loading is exported as changed."""
+    """The cache entry of a loaded model. One that was changed after loading is exported as changed.
+
+    Raises `BadInput` where its parameters are not float32, and `CannotRun` where the disk is too full.
+    """
+    for name, parameter in transformer.model.named_parameters():
+        if str(parameter.dtype) != "torch.float32":
+            raise BadInput(
+                f"parameter {name} is {parameter.dtype}; models are exported from float32: call model.float()"
+            )
     source = models.changed(transformer)
     root = cache_root(cache_dir)
     key = entry_key(source, exporter)

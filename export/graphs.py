@@ -152,8 +152,8 @@ def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path
             WEIGHTS,
             offset=offset,
             length=length,
-            dtype=value.const_value.dtype,
-            shape=value.const_value.shape,
+            dtype=ir.DataType.FLOAT,
+            shape=ir.Shape(raw.shape),
             name=name,
             base_dir=folder,
         )

@@ -130,6 +130,11 @@ def load(source: Source, *, offline: bool = False) -> MiniTransformer:
     return _load_folder(Path(source.origin), source)
 
 
+def load_exported(folder: Path, source: Source) -> MiniTransformer:
+    """Load a model from its entry in the cache, which was made from `source`."""
+    return _load_folder(folder, source)
+
+
 def changed(transformer: MiniTransformer) -> Source:
     """The source of a live model: what it was loaded from where its weights are still those, else one of its own.
 
@@ -144,17 +149,21 @@ def changed(transformer: MiniTransformer) -> Source:
 
 def weights_digest(model: Any) -> str:
     """The SHA-256 of a live model's parameters and configuration."""
+    import torch
+
     digest = hashlib.sha256(json.dumps(_plain_config(model), sort_keys=True).encode())
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
-        digest.update(parameter.detach().contiguous().numpy().data)
+        digest.update(parameter.detach().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The files of a model folder that decide what it computes, or a `BadInput` that says what is wrong with it."""
     if not folder.is_dir():
-        raise BadInput(f"the model folder {folder} does not exist; give a folder with config.json and model.safetensors")
+        raise BadInput(
+            f"the model folder {folder} does not exist; give a folder with config.json and model.safetensors"
+        )
     if not (folder / "config.json").is_file():
         raise BadInput(f"the model folder {folder} has no config.json; save the model with save_pretrained('{folder}')")
     weights = sorted(folder.glob("*.safetensors"))

@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 import torch
-from torch import nn
+from transformers import PreTrainedModel
 
 #: Standard deviation of a head's scores before the softmax: the flattest and the sharpest head of each layer.
 _SCORES = (0.05, 12.0)
@@ -21,7 +21,7 @@ _OUTLIER_CHANNELS = 4
 _OUTLIER_FACTOR = 8.0
 
 
-def fill(model: nn.Module, seed: int) -> None:
+def fill(model: PreTrainedModel, seed: int) -> None:
     """Overwrite every parameter of a transformers model in place; the same seed gives the same bits.
 
     Biases get a standard deviation of 0.05, norm gains lie around 1, matrices keep the size that the model's own
@@ -49,7 +49,7 @@ def _noise(seed: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
 
 
-def _spread_heads(model: nn.Module, seed: int) -> None:
+def _spread_heads(model: PreTrainedModel, seed: int) -> None:
     """Scale each head's query and key so that the standard deviation of its scores is drawn from `_SCORES`.
 
     The input of the matrix is a normalized row of length sqrt(hidden), so a weight of standard deviation s gives
@@ -67,7 +67,7 @@ def _spread_heads(model: nn.Module, seed: int) -> None:
         block.attn.c_attn.weight[:, : 2 * hidden] *= torch.cat([factor, factor])
 
 
-def _raise_outliers(model: nn.Module, seed: int) -> None:
+def _raise_outliers(model: PreTrainedModel, seed: int) -> None:
     """Make a few channels of the residual stream larger than the rest, wherever something is written into it."""
     hidden = model.config.hidden_size
     generator = np.random.Generator(np.random.Philox(key=[seed, hidden]))

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -50,7 +50,7 @@ LAYOUTS = {
 }
 
 
-def layout_of(model: nn.Module) -> Layout:
+def layout_of(model: PreTrainedModel) -> Layout:
     """The layout of a transformers model. Raises `CannotRun` for an architecture that is not known."""
     model_type = model.config.model_type
     if model_type not in LAYOUTS:
@@ -64,8 +64,8 @@ def layout_of(model: nn.Module) -> Layout:
 def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
     """The names of all tensors that a run of a model with that many layers exposes, in the order it makes them.
 
-    >>> tap_names(1)
-    ['hidden_state.0', 'query.0', 'key.0', 'value.0', 'attention.0', 'context.0', 'mid_state.0', 'hidden_state.1', 'logits']
+    >>> print(*tap_names(1))
+    hidden_state.0 query.0 key.0 value.0 attention.0 context.0 mid_state.0 hidden_state.1 logits
     """
     kinds = ["hidden_state", "query", "key", "value", "attention", "context", "mid_state"]
     if not probabilities:
@@ -88,7 +88,7 @@ def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sca
 
 
 @contextmanager
-def tapped(model: nn.Module, attention: str | AttentionFunction) -> Iterator[dict[str, Tensor]]:
+def tapped(model: PreTrainedModel, attention: str | AttentionFunction) -> Iterator[dict[str, Tensor]]:
     """While this is open, every forward pass of `model` fills the dictionary it gives with tapped tensors.
 
     `attention` is the name of one of transformers' own implementations ("eager", "sdpa"), which then computes exactly
@@ -141,7 +141,7 @@ def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilit
 
 
 def run_tapped(
-    model: nn.Module,
+    model: PreTrainedModel,
     input_ids: Tensor,
     attention_mask: Tensor,
     attention: str | AttentionFunction,
@@ -154,11 +154,11 @@ def run_tapped(
     return complete(taps, logits, model.config.num_hidden_layers, probabilities=probabilities)
 
 
-def scale_of(module: nn.Module, query: Tensor, scaling: float | None) -> float:
+def scale_of(module: Any, query: Tensor, scaling: float | None) -> float:
     """What the product of query and key is multiplied by: what the model passes, else what GPT-2's settings say."""
     if scaling is not None:
         return scaling
-    scale = query.shape[-1] ** -0.5 if getattr(module, "scale_attn_weights", True) else 1.0
+    scale: float = query.shape[-1] ** -0.5 if getattr(module, "scale_attn_weights", True) else 1.0
     return scale / (module.layer_idx + 1) if getattr(module, "scale_attn_by_inverse_layer_idx", False) else scale
 
 
@@ -169,7 +169,7 @@ def _input_tap(taps: dict[str, Tensor], name: str, module: nn.Module) -> Any:
     return module.register_forward_pre_hook(hook)
 
 
-def _own_attention(model: nn.Module, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _own_attention(model: PreTrainedModel, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """One of transformers' own attention functions and the mask it is given. Eager is kept beside each model."""
     if name == "eager":
         attention = sys.modules[type(model).__module__].eager_attention_forward
@@ -180,7 +180,7 @@ def _own_attention(model: nn.Module, name: str) -> tuple[Callable[..., Any], Cal
     return attention, ALL_MASK_ATTENTION_FUNCTIONS[name]
 
 
-#: Arguments that transformers hands to attention functions and that change the result. What we do not compute we refuse.
+#: Arguments of transformers' attention functions that change the result. What we do not compute we refuse.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "head_mask")
 
 

@@ -22,7 +22,7 @@ BASELINE = "torch-eager"
 
 
 class Runtime(Protocol):
-    """A loaded model that can be run. Made from the folder of a cache entry, which holds graphs, weights and configuration.
+    """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
 
     With `taps` a run returns every tensor of `export.taps.tap_names` that the runtime exposes, without them `logits`
     alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of its file, so
@@ -56,33 +56,37 @@ class Spec:
     install: str
     precision: str = "float32"
     hybrid: bool = False
-    probabilities: bool = True
 
     def missing(self) -> list[str]:
         """The packages it requires that are not installed."""
         return [package for package in self.requires if find_spec(package) is None]
 
-    def load_class(self) -> type[Runtime]:
-        """Import the runtime's class. Raises `CannotRun` with the command that installs what is missing."""
+    def check_installed(self) -> None:
+        """Raises `CannotRun` with the command that installs what is missing."""
         if missing := self.missing():
             raise CannotRun(f"runtime {self.name} needs {', '.join(missing)}, not installed here: {self.install}")
+
+    def load_class(self) -> type[Runtime]:
+        """Import the runtime's class. Raises `CannotRun` where it is not installed."""
+        self.check_installed()
         module, _, name = self.target.partition(":")
         loaded: type[Runtime] = getattr(import_module(module), name)
         return loaded
 
 
-_TORCH = {"requires": ("torch", "transformers"), "install": "pip install torch transformers"}
+def _torch(name: str, target: str, summary: str, *, hybrid: bool = False) -> Spec:
+    return Spec(name, target, summary, ("torch", "transformers"), "pip install torch transformers", hybrid=hybrid)
+
 
 BUILT_IN = (
-    Spec(BASELINE, "compare.runtimes.torch_eager:TorchEager", "transformers' own attention in torch; the baseline", **_TORCH),
-    Spec("torch-sdpa", "compare.runtimes.torch_sdpa:TorchSdpa", "torch's fused attention", probabilities=False, **_TORCH),
-    Spec("torch-reference", "compare.runtimes.torch_reference:TorchReference", "the reference attention in torch", **_TORCH),
-    Spec(
+    _torch(BASELINE, "compare.runtimes.torch_eager:TorchEager", "transformers' own attention in torch; the baseline"),
+    _torch("torch-sdpa", "compare.runtimes.torch_sdpa:TorchSdpa", "torch's fused attention"),
+    _torch("torch-reference", "compare.runtimes.torch_reference:TorchReference", "the reference attention in torch"),
+    _torch(
         "numpy-reference",
         "compare.runtimes.numpy_reference:NumpyReference",
         "the reference attention in NumPy, the rest in torch",
         hybrid=True,
-        **_TORCH,
     ),
     Spec(
         "onnxruntime",
@@ -122,7 +126,7 @@ _NAMES = {spec.name for spec in BUILT_IN}
 
 
 def spec_of(name: str) -> Spec:
-    """The runtime of that name. Raises `BadInput` with near matches where there is none, `CannotRun` where it is broken."""
+    """The runtime of that name. Raises `BadInput` with near matches for an unknown, `CannotRun` for a broken one."""
     found = listing()
     if name in found.broken:
         raise CannotRun(f"runtime {name} is broken: {found.broken[name]}; ask whoever ships it")

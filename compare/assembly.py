@@ -1,0 +1,98 @@
+"""From what was measured to the parts of the report's schema, one function a part."""
+
+import platform
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from compare import environment
+from compare.inputs import Inputs
+from compare.latency.rounds import Timing
+from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
+from compare.numerics.gaps import Gap
+from compare.numerics.golden import RULER_LIMIT, Ruler
+from compare.numerics.heads import Head
+from compare.report.schema import (
+    EnvironmentPart,
+    GapPart,
+    HeadPart,
+    InputPart,
+    LatencyPart,
+    ModelPart,
+    RatioPart,
+    RulerPart,
+)
+from export.cache import Entry
+
+
+def circumstances(*, seed: int, quick: bool, time_s: float) -> dict[str, Any]:
+    """When and how the comparison ran: the report's plain fields."""
+    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick, "seed": seed, "time_s": time_s}
+
+
+def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
+    """asked_for: the name that was given; of a folder only its last part, so that no path gets into a report."""
+    manifest = entry.manifest
+    source, facts = manifest.source, dict(manifest.model)
+    return ModelPart(
+        name=source.name,
+        asked_for=source.name if source.kind in ("folder", "module") else asked_for,
+        provenance=source.label,
+        trained=source.has_meaning,
+        entry=entry.folder.name,
+        tokens_are=facts.pop("tokens"),
+        exporter=manifest.exporter,
+        opset=manifest.opset,
+        graph_bytes=entry.bytes,
+        **facts,
+    )
+
+
+def input_part(inputs: Inputs) -> InputPart:
+    batch, sequence = inputs.input_ids.shape
+    return InputPart(batch=batch, sequence=sequence, padding=inputs.padding, tokens=inputs.tokens, sha256=inputs.sha256)
+
+
+def environment_part(threads: int) -> EnvironmentPart:
+    return EnvironmentPart(
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=environment.processor(),
+        cores=environment.cores(),
+        memory_bytes=environment.memory_bytes(),
+        threads=threads,
+        packages=environment.package_versions(),
+        commit=environment.commit(),
+    )
+
+
+def ruler_part(ruler: Ruler) -> RulerPart:
+    return RulerPart(worst=ruler.worst, tensor=ruler.tensor, limit=RULER_LIMIT)
+
+
+def head_parts(heads: list[Head]) -> list[HeadPart]:
+    return [HeadPart(layer=head.layer, head=head.head, name=head.name) for head in heads]
+
+
+def gap_part(name: str, gap: Gap | None) -> GapPart:
+    """The gap of a tensor, or a part that says the run does not expose it."""
+    if gap is None:
+        return GapPart(tensor=name, exposed=False)
+    return GapPart(
+        tensor=name, max=gap.max, rms=gap.rms, p999=gap.p999, size=gap.size, above_diagonal=gap.above_diagonal
+    )
+
+
+def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
+    """A worker's samples, and what they say; where it failed, why."""
+    part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
+    if timing.error is not None or not timing.turns:
+        return part
+    samples = [sample for turn in timing.turns.values() for sample in turn]
+    ratio = paired_ratio(timing.turns, baseline.turns, seed) if timing is not baseline else None
+    part.load_s, part.first_call_s, part.peak_bytes = timing.load_s, timing.first_call_s, timing.peak_bytes
+    part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
+    part.spread = relative_spread(samples)
+    part.ratio = RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
+    return part

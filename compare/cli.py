@@ -1,0 +1,169 @@
+"""python -m compare: the command line. Heavy imports wait until a command needs them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from export.command import finish
+from export.errors import BadInput
+
+if TYPE_CHECKING:
+    from compare.report.schema import Report
+
+DEFAULT_MODEL = "distilgpt2"
+DEFAULT_TIME = 30.0
+QUICK_TIME = 5.0
+QUICK_RUNTIMES = ["torch-eager", "onnxruntime"]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+#: What typer raises for wrong words. It does not name the class itself, but the base of this public one is it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+@app.callback(invoke_without_command=True)
+def compare(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option(help="Name, folder or hub id; default distilgpt2.", show_default=False)
+    ] = None,
+    runtimes: Annotated[
+        str | None, typer.Option(help="Names with commas between, or all; default all.", show_default=False)
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="What runs through the model.", show_default=False)] = None,
+    text_file: Annotated[Path | None, typer.Option(help="A file with that text.", show_default=False)] = None,
+    sequence: Annotated[int | None, typer.Option(help="How many tokens; default 128.", show_default=False)] = None,
+    batch: Annotated[int, typer.Option(help="How many sequences at once.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="For every runtime; default all cores.", show_default=False)
+    ] = None,
+    time: Annotated[
+        float | None, typer.Option(help="Seconds of latency rounds; default 30.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the rounds' order and the intervals.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The report's folder; default a new one.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, nothing else.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="32 tokens, 5 seconds, torch-eager and onnxruntime.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.")] = False,
+    keep_traces: Annotated[bool, typer.Option("--keep-traces", help="Keep every tensor of every run.")] = False,
+    cache_dir: Annotated[Path | None, typer.Option(help="The cache's folder.", show_default=False)] = None,
+) -> None:
+    """Compare a model across runtimes: gaps to a float64 run, latency, and which runtime to deploy.
+
+    Exit codes: 0 all within the limits, 1 one is not, 2 wrong input, 3 what was asked for by name cannot run.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if text is not None and text_file is not None:
+        raise BadInput("--text and --text-file go one at a time")
+    from compare.comparison import Settings
+    from compare.comparison import compare as run_comparison
+
+    names = None if runtimes is None else [name.strip() for name in runtimes.split(",") if name.strip()]
+    if names == []:
+        raise BadInput("--runtimes names none; leave it out for all, python -m compare runtimes lists them")
+    settings = Settings(
+        text=_read_text(text_file) if text_file is not None else text,
+        runtimes=QUICK_RUNTIMES if names is None and quick else names,
+        sequence=sequence,
+        batch=batch,
+        threads=threads,
+        seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
+        seed=seed,
+        quick=quick,
+        offline=offline,
+        fallback="seeded" if model is None else None,
+        out=out,
+        cache_dir=cache_dir,
+        keep_traces=keep_traces,
+    )
+    report = run_comparison(DEFAULT_MODEL if model is None else model, settings, _say)
+    _render(report, as_json=json)
+    raise typer.Exit(report.exit_code())
+
+
+@app.command()
+def runtimes() -> None:
+    """List the runtimes: which are here, which are missing, and what installs them."""
+    from compare.runtimes.registry import listing
+
+    found = listing()
+    width = max(len(name) for name in [*found.specs, *found.broken])
+    for name, spec in found.specs.items():
+        missing = spec.missing()
+        state = f"missing {', '.join(missing)}: {spec.install}" if missing else "here"
+        kind = "hybrid" if spec.hybrid else spec.precision
+        typer.echo(f"{name:<{width}}  {kind:<8}  {state:<6}  {spec.summary}")
+    for name, error in found.broken.items():
+        typer.echo(f"{name:<{width}}  broken    {error}")
+
+
+@app.command()
+def show(
+    report: Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")],
+    json: Annotated[bool, typer.Option("--json", help="As JSON on stdout.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown on stdout, with every tensor.")] = False,
+) -> None:
+    """Show a saved report again; nothing is measured, no framework is needed."""
+    from compare.report.schema import Report
+
+    loaded = Report.read(report)
+    if json:
+        print(loaded.model_dump_json(indent=1))
+    elif markdown:
+        from compare.report.markdown import to_markdown
+
+        print(to_markdown(loaded), end="")
+    else:
+        from compare.report.terminal import print_report
+
+        print_report(loaded)
+
+
+def main() -> None:
+    """The console script and `python -m compare`."""
+    finish(_run)
+
+
+def _run() -> int | None:
+    try:
+        code: int | None = app(prog_name="python -m compare", standalone_mode=False)
+    except _UsageError as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        raise BadInput(f"{message.rstrip('.')}; see python -m compare --help") from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    return code
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadInput(f"--text-file {path} cannot be read: {why}") from error
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _render(report: "Report", *, as_json: bool) -> None:
+    """Figures and Markdown into the report's folder; tables, or JSON and nothing else, on stdout."""
+    from compare.report.markdown import to_markdown
+    from compare.report.plots import draw_figures, save_figures
+
+    assert report.folder is not None
+    figures = save_figures(draw_figures(report), report.folder)
+    (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures)))
+    if as_json:
+        print(report.model_dump_json(indent=1))
+        return
+    from compare.report.terminal import print_report
+
+    print_report(report)
+    print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")

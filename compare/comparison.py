@@ -1,0 +1,332 @@
+"""The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, a report.
+
+Two things run side by side at any time: while one runtime's trace is compared, the next one traces. Nothing runs beside
+the rounds, in which latency is taken.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from compare import assembly, environment
+from compare.child import ChildFailed
+from compare.inputs import Inputs, check_text, tokenize
+from compare.latency.rounds import Worker, run_rounds
+from compare.numerics.gaps import WrongShape, gaps
+from compare.numerics.golden import RULER_LIMIT, Ruler, golden
+from compare.numerics.heads import Head, choose_heads, head_map
+from compare.report.schema import MAPS_FILE, Report, RuntimePart
+from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
+from compare.runtimes.trace import trace
+from compare.traces import Trace, write_trace
+from export.cache import Entry, cache_root, verify
+from export.errors import BadInput, CannotRun
+from export.exporting import export_model, exported
+from export.models import MiniTransformer
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
+
+    runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
+    """
+
+    text: str | None = None
+    runtimes: Sequence[str] | None = None
+    sequence: int | None = None
+    batch: int = 1
+    threads: int | None = None
+    seconds: float = 30.0
+    seed: int = 0
+    quick: bool = False
+    offline: bool = False
+    fallback: Literal["seeded"] | None = None
+    out: Path | None = None
+    cache_dir: Path | None = None
+    keep_traces: bool = False
+    timeout: float = 900.0
+
+
+@dataclass
+class Run:
+    """A comparison under way: what every step needs, and what it found so far."""
+
+    entry: Entry
+    inputs: Inputs
+    specs: list[Spec]
+    settings: Settings
+    threads: int
+    out: Path
+    say: Say
+    phases: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def scratch(self) -> Path:
+        return self.out / "scratch"
+
+    @property
+    def input_folder(self) -> Path:
+        return self.scratch / "inputs"
+
+    def log(self, name: str) -> Path:
+        return self.out / "logs" / f"{name}.log"
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Notes how long a step took, in seconds."""
+        start = time.monotonic()
+        yield
+        self.phases[name] = time.monotonic() - start
+
+
+def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
+    """Compare a model across runtimes and write the report into its folder; figures are the renderers' business.
+
+    model: a name for `export.models.find`, or a loaded model, which is compared as it is now. Raises `BadInput` and
+    `CannotRun` for what a person can mend; a runtime that fails is a row of the report.
+    """
+    started = time.monotonic()
+    specs = chosen_runtimes(settings.runtimes)
+    check_settings(settings)
+    entry = find_entry(model, settings, say)
+    inputs = tokenize(
+        entry.folder,
+        text=settings.text,
+        sequence=settings.sequence,
+        batch=settings.batch,
+        positions=entry.manifest.model["positions"],
+        quick=settings.quick,
+    )
+    out = make_report_folder(settings, entry)
+    notes = stand_in_notes(model, entry)
+    for note in notes:
+        say(f"NOTE: {note}")
+    run = Run(entry, inputs, specs, settings, settings.threads or environment.cores(), out, say, started=started)
+    run.phases["model and graphs"] = time.monotonic() - started
+    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+
+    workers = start_workers(run)
+    try:
+        with run.phase("golden, traces, gaps"):
+            ruler, runtimes, heads = measure_gaps(run, workers)
+        with run.phase("load for latency"):
+            for worker in workers:
+                worker.load()
+        with run.phase("rounds"):
+            rounds = take_rounds(run, workers)
+    finally:
+        for worker in workers:
+            worker.end()
+        if not settings.keep_traces:
+            shutil.rmtree(run.scratch, ignore_errors=True)
+        remove_if_empty(run.out / "logs")
+
+    run.phases["in all"] = time.monotonic() - started
+    timings = [worker.timing for worker in workers]
+    report = Report(
+        **assembly.circumstances(seed=settings.seed, quick=settings.quick, time_s=settings.seconds),
+        model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
+        input=assembly.input_part(inputs),
+        environment=assembly.environment_part(run.threads),
+        ruler=assembly.ruler_part(ruler),
+        runtimes=runtimes,
+        latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
+        rounds=rounds,
+        heads=assembly.head_parts(heads),
+        phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
+        notes=notes,
+    )
+    report.write(out)
+    return report
+
+
+def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
+    """The runtimes to run, the baseline first. Raises `BadInput` for an unknown one, `CannotRun` for a named one that
+    is not installed; where none is named, those that are not installed stay in, to be rows that say so."""
+    if names is None or list(names) == ["all"]:
+        chosen = list(listing().specs.values())
+    else:
+        chosen = [spec_of(name) for name in dict.fromkeys(names)]
+        for spec in chosen:
+            spec.check_installed()
+    baseline = spec_of(BASELINE)
+    baseline.check_installed()
+    return [baseline, *(spec for spec in chosen if spec != baseline)]
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises `BadInput` for what can be seen to be wrong before any work is done."""
+    for option, value in (
+        ("--threads", settings.threads),
+        ("--sequence", settings.sequence),
+        ("--batch", settings.batch),
+    ):
+        if value is not None and value < 1:
+            raise BadInput(f"{option} is {value}; it takes 1 or more")
+    if not settings.seconds > 0:
+        raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
+    if settings.seed < 0:
+        raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
+    check_text(settings.text)
+    if settings.out is not None:
+        make_folder(settings.out)
+
+
+def find_entry(model: str | MiniTransformer, settings: Settings, say: Say) -> Entry:
+    """The model's entry in the cache, exported now if it is not there yet."""
+    if isinstance(model, MiniTransformer):
+        return export_model(model, cache_dir=settings.cache_dir, say=say)
+    return exported(model, offline=settings.offline, fallback=settings.fallback, cache_dir=settings.cache_dir, say=say)
+
+
+def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
+    """What is said, loudly, where another model is compared than the one that was asked for."""
+    source = entry.manifest.source
+    if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
+        return []
+    return [
+        f"no hub answers and {model} is not in the cache, so its architecture is compared with RANDOM WEIGHTS "
+        f"({source.name}). Latency is that of {model}; what the model says means nothing"
+    ]
+
+
+def make_report_folder(settings: Settings, entry: Entry) -> Path:
+    """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{entry.manifest.source.name}"
+    make_folder(out)
+    shutil.rmtree(out / "scratch", ignore_errors=True)
+    make_folder(out / "scratch")
+    return out
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and see that it can be written to. Raises `BadInput` where it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER"
+        ) from error
+
+
+def start_workers(run: Run) -> list[Worker]:
+    """A latency worker for every runtime that can be timed, and the baseline twice: the second is the A/A row.
+
+    They sleep at once; their libraries are imported while the traces run, because importing is not timed.
+    """
+    job = {"model": run.entry.folder, "inputs": run.input_folder}
+    timed = [spec.name for spec in run.specs if not spec.hybrid and not spec.missing()]
+    return [
+        Worker(name, job, threads=run.threads, log=run.log(f"latency-{place}-{name}"), again=place == 1)
+        for place, name in enumerate([BASELINE, *timed])
+    ]
+
+
+def measure_gaps(run: Run, workers: list[Worker]) -> tuple[Ruler, list[RuntimePart], list[Head]]:
+    """Golden, a trace of each runtime, and the gaps between them; the entry's files are hashed meanwhile.
+
+    Raises `CannotRun` where golden cannot be made or the ruler does not hold, `BadInput` where a file has changed.
+    """
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
+        truth = pool.submit(make_golden, run)
+        traces = {spec.name: pool.submit(make_trace, run, spec) for spec in run.specs}
+        imports = [pool.submit(worker.import_libraries) for worker in workers]
+        digests = pool.submit(verify, run.entry)
+        golden_trace, ruler = truth.result()
+        heads = choose_heads(golden_trace)
+        maps = {f"golden/{i}": head_map(golden_trace, head) for i, head in enumerate(heads)}
+        rows = []
+        for spec in run.specs:
+            row, found = compare_trace(run, spec, traces[spec.name], golden_trace)
+            rows.append(row)
+            if found is not None:
+                maps |= {f"{spec.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        for future in [digests, *imports]:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
+    np.savez_compressed(run.out / MAPS_FILE, **arrays)
+    return ruler, rows, heads
+
+
+def make_golden(run: Run) -> tuple[Trace, Ruler]:
+    """The golden trace, after the ruler was checked. Raises `CannotRun`."""
+    out, log = run.scratch / "golden", run.log("golden")
+    try:
+        found, ruler = golden(
+            run.entry.folder, run.input_folder, out, threads=run.threads, log=log, timeout=run.settings.timeout
+        )
+    except ChildFailed as error:
+        raise CannotRun(f"the golden run failed: {error}; its log is {log}") from error
+    run.say(str(ruler))
+    if not ruler.holds:
+        raise CannotRun(
+            f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} of the "
+            f"size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please report the model's name"
+        )
+    return found, ruler
+
+
+def make_trace(run: Run, spec: Spec) -> Trace:
+    """One runtime's trace. Raises `ChildFailed`, and `CannotRun` where it is not installed."""
+    spec.check_installed()
+    return trace(
+        spec.name,
+        run.entry.folder,
+        run.input_folder,
+        run.scratch / spec.name,
+        threads=run.threads,
+        log=run.log(spec.name),
+        timeout=run.settings.timeout,
+    )
+
+
+def compare_trace(run: Run, spec: Spec, future: Future[Trace], golden_trace: Trace) -> tuple[RuntimePart, Trace | None]:
+    """A runtime's row: its gaps, or why it has none."""
+    row = RuntimePart(
+        name=spec.name, precision=spec.precision, hybrid=spec.hybrid, named=spec.name in (run.settings.runtimes or ())
+    )
+    try:
+        found = future.result()
+        measured = {gap.tensor: gap for gap in gaps(found, golden_trace, run.inputs.attention_mask)}
+        if "logits" not in measured:
+            raise WrongShape("the run gave no logits")
+    except (ChildFailed, CannotRun, WrongShape) as error:
+        row.error = str(error)
+        run.say(f"{spec.name}: {row.error}")
+        return row, None
+    row.gaps = [assembly.gap_part(name, measured.get(name)) for name in golden_trace]
+    row.facts = found.facts["facts"]
+    run.phases.setdefault("until first gap row", time.monotonic() - run.started)
+    run.say(f"{spec.name}: logits {measured['logits'].max:.1e} from golden")
+    return row, found
+
+
+def take_rounds(run: Run, workers: list[Worker]) -> int:
+    """The rounds of latency, with a line of progress between them."""
+    seconds = run.settings.seconds
+    run.say(f"timing {sum(worker.alive for worker in workers)} processes in turns for {seconds:g} s")
+    return run_rounds(workers, seconds=seconds, seed=run.settings.seed)
+
+
+def remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,100 @@
+"""Real text becomes the ids and the mask that every run of a comparison is given."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import BadInput
+
+DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
+DEFAULT_SEQUENCE = 128
+QUICK_SEQUENCE = 32
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """input_ids, attention_mask: int64 (batch, sequence). tokens: the first sequence, each token as text."""
+
+    input_ids: NDArray[Any]
+    attention_mask: NDArray[Any]
+    tokens: list[str]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.input_ids.tobytes() + self.attention_mask.tobytes()).hexdigest()
+
+    @property
+    def padding(self) -> int:
+        """How many positions of the batch are padding."""
+        return int((self.attention_mask == 0).sum())
+
+
+def tokenize(
+    model_folder: Path, *, text: str | None, sequence: int | None, batch: int, positions: int, quick: bool = False
+) -> Inputs:
+    """Encode a text with the tokenizer of a cache entry into `batch` sequences.
+
+    Without a text, the one that ships with the project. Without a `sequence`, 128 tokens of that one, or all of the
+    text given; `quick` means at most 32. The sequences of a batch start at places spread evenly over the text, which
+    is taken as a ring. Raises `BadInput` for an empty text, and for more tokens than there are or than the model has
+    positions.
+    """
+    check_text(text)
+    if sequence is not None and sequence > positions:
+        raise BadInput(
+            f"--sequence is {sequence:,}; the model has {positions:,} positions, so it takes 1 to {positions:,}"
+        )
+    encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
+    ids = np.array(encoding.ids, dtype=np.int64)
+    length = _length(len(ids), given=text is not None, sequence=sequence, positions=positions, quick=quick)
+    starts = [row * len(ids) // batch for row in range(batch)]
+    picks = (np.array(starts)[:, None] + np.arange(length)[None, :]) % len(ids)
+    tokens = [_readable(token) for token in encoding.tokens[:length]]
+    return Inputs(ids[picks], np.ones((batch, length), dtype=np.int64), tokens)
+
+
+def check_text(text: str | None) -> None:
+    """Raises `BadInput` for a text that was given and holds nothing."""
+    if text is not None and not text.strip():
+        raise BadInput(
+            "the text is empty; give some with --text or --text-file, or leave both out for the one that ships"
+        )
+
+
+def _length(available: int, *, given: bool, sequence: int | None, positions: int, quick: bool) -> int:
+    if sequence is not None:
+        if sequence > available:
+            raise BadInput(
+                f"--sequence asks for {sequence:,} tokens and the text has {available:,}; "
+                "leave --sequence out to take them all, or give a longer text with --text-file"
+            )
+        return sequence
+    if quick:
+        return min(available, QUICK_SEQUENCE)
+    if not given:
+        return min(available, DEFAULT_SEQUENCE, positions)
+    if available > positions:
+        raise BadInput(
+            f"the text has {available:,} tokens and the model has {positions:,} positions; "
+            f"--sequence {positions} takes its beginning"
+        )
+    return available
+
+
+def _tokenizer(folder: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def _readable(token: str) -> str:
+    """A token as a person reads it: GPT-2 writes a space as Ġ and a line break as Ċ.
+
+    >>> _readable("Ġmodel"), _readable("Ċ")
+    ('·model', '⏎')
+    """
+    return token.replace("Ġ", "·").replace("Ċ", "⏎").replace("▁", "·")

@@ -1,0 +1,1 @@
+"""How long a forward pass takes, measured so that the machine's other business does not decide the answer."""

@@ -1,0 +1,137 @@
+"""Rounds: every runtime is timed once in each, in random order, all others suspended (docs/method.md, Latency).
+
+A thread pool that waits for work spins, and steals the core from whoever is being timed; so all processes but one are
+stopped by a signal, and this one sleeps on a read until the answer comes.
+"""
+
+import json
+import random
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from compare.child import ChildFailed, command, environment, last_words
+
+#: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
+TURN = 0.25
+MOST_CALLS = 50
+
+
+@dataclass
+class Timing:
+    """What a worker was seen to do. turns: round -> nanoseconds of each call, in order."""
+
+    runtime: str
+    again: bool = False
+    load_s: float = 0.0
+    first_call_s: float = 0.0
+    peak_bytes: int = 0
+    turns: dict[int, list[int]] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Worker:
+    """The parent's side of a latency worker; suspended except while it does what it is told.
+
+    One that crashes, hangs or raises has its `timing.error` set, and is passed over from then on. Make it in the main
+    thread: Linux ends a child with the thread that made it.
+    """
+
+    def __init__(self, runtime: str, job: dict[str, Any], *, threads: int, log: Path, again: bool = False) -> None:
+        self.timing = Timing(runtime, again)
+        self._log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                command("compare.latency.worker", {**job, "runtime": runtime, "threads": threads}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment(threads),
+            )
+        self._tree = psutil.Process(self._process.pid)
+        self._calls = 1
+
+    @property
+    def alive(self) -> bool:
+        return self.timing.error is None
+
+    def import_libraries(self, timeout: float = 300) -> None:
+        """Import what the runtime needs, which is not timed, and go to sleep."""
+        self._ask("import", timeout)
+
+    def load(self, timeout: float = 600) -> None:
+        """Load the model and make the first call: one sample of each."""
+        if (answer := self._ask("load", timeout)) is None:
+            return
+        self.timing.load_s, self.timing.first_call_s = answer["load_s"], answer["first_call_s"]
+        self.timing.facts = answer["facts"]
+        if (answer := self._ask("turn 1", timeout)) is not None:
+            self._calls = max(1, min(MOST_CALLS, round(TURN / (answer["ns"][0] / 1e9))))
+
+    def turn(self, number: int, timeout: float = 120) -> None:
+        """Take part in a round."""
+        if (answer := self._ask(f"turn {self._calls}", timeout)) is not None:
+            self.timing.turns[number] = answer["ns"]
+            self.timing.peak_bytes = answer["peak_bytes"]
+
+    def end(self) -> None:
+        """Kill the process: a suspended one cannot be asked to leave."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        if self.alive:
+            self._log.unlink(missing_ok=True)
+
+    def _ask(self, what: str, timeout: float) -> dict[str, Any] | None:
+        if not self.alive:
+            return None
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._tree.resume()
+            self._process.stdin.write(f"{what}\n".encode())
+            self._process.stdin.flush()
+            ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+            if not ready:
+                raise ChildFailed(f"no answer to {what!r} within {timeout:.0f} s")
+            line = self._process.stdout.readline()
+            if not line:
+                raise ChildFailed(last_words(self._process.wait(timeout=10), self._log))
+            self._tree.suspend()
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        except (ChildFailed, psutil.NoSuchProcess, BrokenPipeError, subprocess.TimeoutExpired) as error:
+            known = isinstance(error, ChildFailed)
+            self.timing.error = str(error) if known else last_words(self._process.poll(), self._log)
+            self._process.kill()
+            return None
+
+
+def run_rounds(
+    workers: list[Worker], *, seconds: float, seed: int, after_round: Callable[[int], None] = lambda _: None
+) -> int:
+    """Let loaded workers take turns until the time is spent, at least three rounds; returns how many there were.
+
+    Each round is in an order of its own, drawn with the seed. `after_round` is called between rounds, never during one.
+    """
+    order = random.Random(seed)
+    until = time.monotonic() + seconds
+    number = 0
+    while number < 3 or time.monotonic() < until:
+        present = [worker for worker in workers if worker.alive]
+        if not present:
+            break
+        for worker in order.sample(present, len(present)):
+            worker.turn(number)
+        number += 1
+        after_round(number)
+    return number

@@ -1,0 +1,71 @@
+"""A latency worker: a process that holds one runtime with the deploy graph alone, and runs it when it is told to.
+
+It answers lines on stdin with lines of JSON on stdout:
+
+    import        import the runtime's libraries                    {}
+    load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
+    turn N        one call that does not count, then N that do      {"ns": [...], "peak_bytes": ...}
+
+`python -m compare.latency.worker JOB`; it ends when stdin does.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from compare.child import main_of_child
+from compare.runtimes.registry import Runtime, spec_of
+from compare.traces import Trace
+
+
+def _work(job: dict[str, Any]) -> None:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
+    inputs = Trace(Path(job["inputs"]))
+    ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
+    kind: type[Runtime] | None = None
+    runtime: Runtime | None = None
+    for line in sys.stdin:
+        match line.split():
+            case ["import"]:
+                kind = spec_of(job["runtime"]).load_class()
+                answer: dict[str, Any] = {}
+            case ["load"]:
+                assert kind is not None, "load before import"
+                started = time.perf_counter()
+                runtime = kind(Path(job["model"]), threads=job["threads"], taps=False)
+                loaded = time.perf_counter()
+                runtime.run(ids, mask)
+                called = time.perf_counter()
+                answer = {"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()}
+            case ["turn", calls]:
+                assert runtime is not None, "turn before load"
+                answer = {"ns": turn(runtime, ids, mask, int(calls)), "peak_bytes": peak_bytes()}
+            case _:
+                raise ValueError(f"the worker knows import, load and turn N, not {line!r}")
+        print(json.dumps(answer), file=answers)
+
+
+def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
+    """One call that wakes caches and threads, then the timed ones, in nanoseconds; nothing else between the reads."""
+    runtime.run(ids, mask)
+    samples = []
+    for _ in range(calls):
+        start = time.perf_counter_ns()
+        runtime.run(ids, mask)
+        end = time.perf_counter_ns()
+        samples.append(end - start)
+    return samples
+
+
+def peak_bytes() -> int:
+    """The largest memory this process ever held. Linux counts in KiB, macOS in bytes (getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    main_of_child(_work)

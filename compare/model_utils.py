@@ -1,0 +1,136 @@
+"""The four functions of the course, thin over the rest of the project (docs/seed.md)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from export.models import MiniTransformer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from compare.report.schema import Report
+
+
+def load_mini_transformer(
+    name: str = "distilgpt2",
+    *,
+    offline: bool = False,
+    fallback: Literal["seeded"] | None = None,
+    cache_dir: Path | None = None,
+) -> MiniTransformer:
+    """Load a causal language model by way of the cache, exporting it there first where it is new.
+
+    name: "distilgpt2", "distilgpt2-seeded", a folder or a hub id. offline: never ask the hub. fallback: with "seeded",
+    a pinned hub model that cannot be had is replaced by its architecture with random weights, and `provenance` says so.
+
+    Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` where the model cannot be had, and
+    `export.errors.BadInput` for a folder that cannot be used.
+
+    >>> model, tokenizer, provenance = load_mini_transformer("distilgpt2-seeded")
+    >>> model.config.n_layer, provenance.label
+    (6, 'seeded: distilgpt2 architecture, random weights (seed 0)')
+    """
+    from export.exporting import exported
+    from export.models import load_exported
+
+    entry = exported(name, offline=offline, fallback=fallback, cache_dir=cache_dir)
+    return load_exported(entry.folder, entry.manifest.source)
+
+
+def compare_attention_implementations(
+    model: str | MiniTransformer = "distilgpt2",
+    text: str | None = None,
+    runtimes: Sequence[str] | None = None,
+    *,
+    sequence: int | None = None,
+    batch: int = 1,
+    threads: int | None = None,
+    time: float = 30.0,
+    seed: int = 0,
+    quick: bool = False,
+    offline: bool = False,
+    fallback: Literal["seeded"] | None = None,
+    out: Path | None = None,
+    cache_dir: Path | None = None,
+    keep_traces: bool = False,
+) -> "Report":
+    """Compare a model across runtimes: gaps to the golden run in float64, and latency.
+
+    model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
+    and the changed model is compared. text: what runs through it, by default a text that ships with the project.
+    runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. time: how long the
+    rounds of latency last, in seconds. out: the folder for the report, by default a new one under `cache/reports/`.
+
+    Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
+    what a person can mend; a runtime that fails is a row of the report.
+
+    >>> report = compare_attention_implementations(
+    ...     "distilgpt2-seeded", "To be or not to be", ["torch-eager", "onnxruntime"], time=0.1)
+    >>> [runtime.name for runtime in report.runtimes if report.beyond(runtime) is None]
+    ['torch-eager', 'onnxruntime']
+    """
+    from compare.comparison import Settings, compare
+
+    settings = Settings(
+        text=text,
+        runtimes=runtimes,
+        sequence=sequence,
+        batch=batch,
+        threads=threads,
+        seconds=time,
+        seed=seed,
+        quick=quick,
+        offline=offline,
+        fallback=fallback,
+        out=out,
+        cache_dir=cache_dir,
+        keep_traces=keep_traces,
+    )
+    return compare(model, settings)
+
+
+def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":
+    """The figures of a comparison: gap by layer, latency against gap, and heads of golden beside each runtime's.
+
+    Returns matplotlib figures by name; with `out`, writes each into that folder as NAME.png.
+
+    >>> report = compare_attention_implementations("distilgpt2-seeded", "Two words", ["torch-eager"], time=0.1)
+    >>> sorted(visualize_model_comparison(report))
+    ['gap_by_layer', 'heads_torch-eager', 'latency_against_gap']
+    """
+    from compare.report.plots import draw_figures, save_figures
+
+    figures = draw_figures(report)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        save_figures(figures, out)
+    return figures
+
+
+def adapt_dimensions(x: Any, heads: int | None = None) -> Any:
+    """Between hidden states and heads: (batch, sequence, 768) with `heads=12` to (batch, 12, sequence, 64), and back.
+
+    x: a NumPy or Torch array. With `heads`, (batch, sequence, hidden) is split into (batch, heads, sequence,
+    hidden / heads); without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
+    Values are moved, never changed. Raises ValueError where the shape does not fit.
+
+    >>> import numpy as np
+    >>> split = adapt_dimensions(np.zeros((1, 5, 768)), heads=12)
+    >>> split.shape, adapt_dimensions(split).shape
+    ((1, 12, 5, 64), (1, 5, 768))
+    """
+    from array_api_compat import array_namespace
+
+    xp, shape = array_namespace(x), tuple(x.shape)
+    if heads is None:
+        if len(shape) != 4:
+            raise ValueError(f"shape {shape} is not (batch, heads, sequence, head_dim); to split, give heads=")
+        batch, found, sequence, head_dim = shape
+        return xp.reshape(xp.permute_dims(x, (0, 2, 1, 3)), (batch, sequence, found * head_dim))
+    if len(shape) != 3 or heads < 1 or shape[2] % heads:
+        raise ValueError(
+            f"shape {shape} cannot be split into {heads} heads: expected (batch, sequence, a multiple of {heads})"
+        )
+    batch, sequence, hidden = shape
+    return xp.permute_dims(xp.reshape(x, (batch, sequence, heads, hidden // heads)), (0, 2, 1, 3))

@@ -1,0 +1,41 @@
+"""A report as Markdown: everything the terminal shows, and every tensor of every runtime."""
+
+from collections.abc import Iterator
+
+from compare.report import wording
+from compare.report.schema import Report
+
+
+def to_markdown(report: Report, figures: tuple[str, ...] = ()) -> str:
+    """The whole report; `figures` are paths of images beside it."""
+    return "\n".join(_lines(report, figures)) + "\n"
+
+
+def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
+    yield f"# {report.model.name}: gaps and latency across runtimes"
+    yield from ("", wording.headline(report), "")
+    for note in report.notes:
+        yield from (f"> **NOTE:** {note}", "")
+    for sentence in wording.answer(report):
+        yield f"- **{sentence}**"
+    yield from ("", wording.ruler_line(report), "")
+    yield from _table(wording.gap_table(report))
+    yield from _table(wording.latency_table(report))
+    for figure in figures:
+        yield from (f"![{figure}]({figure})", "")
+    for kind in wording.KINDS:
+        yield from _table(wording.layer_table(report, kind))
+    for runtime in report.runtimes:
+        if runtime.gaps:
+            yield from _table(wording.tensor_table(runtime))
+    packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
+    yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
+
+
+def _table(table: wording.Table) -> Iterator[str]:
+    yield from (f"## {table.title}", "")
+    yield "| " + " | ".join(table.columns) + " |"
+    yield "|" + "|".join([":---", *["---:"] * (len(table.columns) - 1)]) + "|"
+    for row in table.rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    yield ""

@@ -1,0 +1,162 @@
+"""The figures of a report, drawn with matplotlib's own objects: no window, no state shared with the caller's plots."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from compare.report.schema import MAPS_FILE, Report, RuntimePart
+from compare.report.wording import KINDS
+
+#: Colours that people with any colour vision tell apart (Okabe and Ito 2008), and marks for prints in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+
+#: More tokens than this cannot be read along an axis.
+SHOWN_TOKENS = 32
+
+
+def draw_figures(report: Report) -> dict[str, Figure]:
+    """All figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime."""
+    figures = {"gap_by_layer": gap_by_layer(report), "latency_against_gap": latency_against_gap(report)}
+    figures |= {f"heads_{name}": figure for name, figure in head_pages(report)}
+    return figures
+
+
+def save_figures(figures: dict[str, Figure], out: Path) -> list[Path]:
+    """Write figures as PNG into a folder."""
+    paths = [out / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        figure.savefig(path, dpi=100)
+    return paths
+
+
+def gap_by_layer(report: Report) -> Figure:
+    """Where gaps arise and how they grow: one panel a kind of tensor, one line a runtime."""
+    figure = _page(report, "How far from golden, layer by layer", (11, 7.5))
+    panels = figure.subplots(2, 2)
+    measured = [runtime for runtime in report.runtimes if runtime.gaps]
+    for axes, (kind, title) in zip(panels.flat, KINDS.items(), strict=True):
+        draw = _logits_panel if kind == "logits" else _layer_panel
+        draw(axes, measured, kind)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_yscale("log")
+        axes.set_ylabel("|difference from golden|", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.25)
+    handles, labels = panels.flat[2].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize=8, frameon=False)
+    return figure
+
+
+def _layer_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
+    """Largest gap (line) and root mean square (dots below it) by layer."""
+    for place, runtime in enumerate(runtimes):
+        shown = [g for g in runtime.gaps if g.tensor.partition(".")[0] == kind and g.exposed]
+        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+        layers = [int(gap.tensor.partition(".")[2]) for gap in shown]
+        largest, typical = (np.array([getattr(gap, name) for gap in shown], float) for name in ("max", "rms"))
+        axes.plot(layers, largest, color=colour, marker=mark, markersize=4, label=runtime.name)
+        axes.plot(layers, typical, color=colour, marker=mark, markersize=3, ls=":", alpha=0.6)
+    axes.set_xlabel("layer (solid: largest, dotted: RMS)", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _logits_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
+    """Largest, 99.9th percentile and root mean square for each runtime."""
+    for place, runtime in enumerate(runtimes):
+        gap = next((g for g in runtime.gaps if g.tensor == kind and g.exposed), None)
+        if gap is None:
+            continue
+        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+        values = np.array([gap.rms, gap.p999, gap.max], float)
+        axes.plot([place] * 3, values, color=colour, marker=mark, markersize=5, lw=1)
+    axes.set_xticks(range(len(runtimes)), [r.name for r in runtimes], rotation=15, fontsize=7)
+    axes.set_xlabel("from below: RMS, 99.9th percentile, largest", fontsize=8)
+
+
+def latency_against_gap(report: Report) -> Figure:
+    """Speed against accuracy, a point a runtime: the lower left corner is where one wants to be."""
+    figure = _page(report, "Latency against gap", (8, 5.5))
+    axes = figure.subplots()
+    gaps = {runtime.name: runtime.largest("logits") for runtime in report.runtimes}
+    shown = [row for row in report.latency if row.median_ms is not None and gaps.get(row.runtime) and not row.again]
+    for row in shown:
+        place, gap = list(gaps).index(row.runtime), gaps[row.runtime] or 0.0
+        samples = [sample / 1e6 for turn in row.turns.values() for sample in turn]
+        middle = row.median_ms or 0.0
+        low, high = np.quantile(samples, [0.25, 0.75])
+        error = [[max(middle - low, 0.0)], [max(high - middle, 0.0)]]
+        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+        axes.errorbar(middle, gap, xerr=error, color=colour, marker=mark, markersize=8, capsize=3)
+        label = row.runtime if row.ratio is None else f"{row.runtime}\n{row.ratio.median:.2f} x the baseline's time"
+        axes.annotate(label, (middle, gap), xytext=(10, -3), textcoords="offset points", fontsize=8)
+    axes.set_yscale("log")
+    if shown:
+        axes.set_xlim(0, 1.45 * max(row.median_ms or 0.0 for row in shown))
+        heights = [gaps[row.runtime] or 0.0 for row in shown]
+        axes.set_ylim(min(heights) / 4, max(heights) * 4)  # a decade and more: gaps of one size are to look like that
+    axes.set_xlabel("median of one forward pass, ms (bar: the middle half of all samples)")
+    axes.set_ylabel("largest |logit - golden|")
+    axes.grid(alpha=0.25, which="both")
+    return figure
+
+
+def head_pages(report: Report) -> Iterator[tuple[str, Figure]]:
+    """For each runtime that exposes probabilities: the chosen heads in golden, in its run, and the difference."""
+    if report.folder is None or not (report.folder / MAPS_FILE).is_file():
+        return
+    with np.load(report.folder / MAPS_FILE) as maps:
+        for runtime in report.runtimes:
+            if f"{runtime.name}/0" in maps:
+                yield runtime.name, _head_page(report, runtime.name, maps)
+
+
+def _head_page(report: Report, runtime: str, maps: Any) -> Figure:
+    rows = len(report.heads)
+    title = f"Attention of {rows} head{'s' if rows > 1 else ''}: golden, {runtime}, and the difference"
+    figure = _page(report, title, (13, 4.4 * rows + 0.5))
+    grid = figure.subplots(rows, 3, squeeze=False)
+    tokens = report.input.tokens[:SHOWN_TOKENS]
+    for i, head in enumerate(report.heads):
+        golden, found = (maps[f"{name}/{i}"][: len(tokens), : len(tokens)] for name in ("golden", runtime))
+        shares = PowerNorm(0.5, vmin=0.0, vmax=1.0)  # the root of a share: flat heads are not to be all black
+        _heatmap(figure, grid[i, 0], golden, tokens, f"golden · {head.name}", "magma", shares)
+        _heatmap(figure, grid[i, 1], found, tokens, f"{runtime} · {head.name}", "magma", shares)
+        difference = found - golden
+        limit = float(np.nanmax(np.abs(difference))) or 1e-30
+        title = f"difference, largest {limit:.1e}"
+        _heatmap(figure, grid[i, 2], difference, tokens, title, "RdBu_r", Normalize(-limit, limit))
+    return figure
+
+
+def _heatmap(
+    figure: Figure, axes: Axes, values: NDArray[Any], tokens: list[str], title: str, colours: str, norm: Normalize
+) -> None:
+    """One map; what a causal model cannot see is left blank, unless something stands there."""
+    hidden = np.triu(np.ones_like(values, dtype=bool), k=1) & (values == 0)
+    image = axes.imshow(np.ma.masked_where(hidden, values), cmap=colours, norm=norm)
+    axes.set_facecolor("#f2f2f2")
+    ticks = range(len(tokens))
+    axes.set_xticks(ticks, tokens, rotation=90, fontsize=6)
+    axes.set_yticks(ticks, tokens if axes.get_subplotspec().is_first_col() else [], fontsize=6)  # type: ignore[union-attr]
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel("across: the key looked at, down: the query looking", fontsize=7)
+    figure.colorbar(image, ax=axes, shrink=0.7).ax.tick_params(labelsize=7)
+
+
+def _page(report: Report, title: str, size: tuple[float, float]) -> Figure:
+    """An empty page that says what it shows and which weights it was made from."""
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    quick = " · quick" if report.quick else ""
+    size_of_input = f"{report.input.batch} x {report.input.sequence} {report.token_word}"
+    made = f"{report.model.provenance} · {size_of_input}{quick} · {report.created}"
+    figure.supxlabel(made, x=0.01, ha="left", fontsize=7, color="#555555")
+    return figure

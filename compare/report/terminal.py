@@ -1,0 +1,52 @@
+"""A report on the terminal: the answer first, then the tables it rests on."""
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from compare.report import wording
+from compare.report.schema import Report
+
+#: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
+WIDTH = 124
+
+
+def print_report(report: Report, console: Console | None = None) -> None:
+    """Print a report to stdout, or to the console given; colours only where a terminal wants them."""
+    console = console or Console(width=None if _is_wide() else WIDTH, highlight=False)
+    console.print(Text(wording.headline(report), style="bold"))
+    for note in report.notes:
+        console.print(Text(f"NOTE: {note}", style="bold yellow"))
+    console.print(wording.ruler_line(report))
+    console.print()
+    console.print(_table(wording.gap_table(report)))
+    console.print(_table(wording.layer_table(report, "attention")))
+    console.print(_table(wording.layer_table(report, "hidden_state")))
+    console.print(_table(wording.latency_table(report)))
+    for sentence in wording.answer(report):
+        console.print(Text(sentence, style="bold"))
+    if report.phases:
+        console.print(
+            Text("seconds: " + ", ".join(f"{name} {s:.1f}" for name, s in report.phases.items()), style="dim")
+        )
+
+
+def _is_wide() -> bool:
+    console = Console()
+    return console.is_terminal and console.width >= WIDTH
+
+
+def _table(table: wording.Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    shown.add_section()
+    return shown
+
+
+def _style(cell: str) -> str:
+    if cell in ("no", "NaN") or cell.startswith("failed"):
+        return "bold red"
+    return "green" if cell == "yes" or cell.endswith("faster") else ""

@@ -1,0 +1,182 @@
+"""How a report is said in words and tables; every renderer takes them from here, so that all say the same."""
+
+from dataclasses import dataclass
+
+from compare.report.schema import GapPart, LatencyPart, Report, RuntimePart
+
+#: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
+KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text; the first column is left-aligned, the others right."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def headline(report: Report) -> str:
+    """What was compared, on what."""
+    quick = " (quick: fewer tokens and less time than the default)" if report.quick else ""
+    return (
+        f"{report.model.provenance} · {report.input.batch} x {report.input.sequence} {report.token_word} · "
+        f"{report.environment.threads} threads · {report.environment.processor}{quick}"
+    )
+
+
+def ruler_line(report: Report) -> str:
+    return f"golden agrees with transformers eager in float64: {report.ruler.worst:.1g}"
+
+
+def answer(report: Report) -> list[str]:
+    """Is it still the same model, and which runtime is fastest: a sentence each, and one a runtime that failed."""
+    measured = [runtime for runtime in report.runtimes if runtime.gaps]
+    beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
+    sentences = [f"{name} is NOT within the limits: {why}." for name, why in beyond.items()]
+    within = [runtime for runtime in measured if runtime.name not in beyond]
+    if within:
+        worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
+        shown = sum(runtime.above_diagonal() is not None for runtime in within)
+        diagonal = (
+            f"; nothing stands above the causal diagonal in the {shown} that expose probabilities" if shown else ""
+        )
+        sentences.append(
+            f"{len(within)} of {len(measured)} runtimes compute the same model within {report.limits.logits:.0e} on "
+            f"logits: the largest gap is {number(worst.largest('logits'))} ({worst.name}){diagonal}."
+        )
+    sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
+    return [*sentences, *fastest(report, {runtime.name for runtime in within})]
+
+
+def fastest(report: Report, trusted: set[str]) -> list[str]:
+    """The fastest among the runtimes that may be trusted, and whether it can be told apart from the baseline."""
+    rows = [row for row in report.latency if row.ratio and not row.again and row.runtime in trusted]
+    if not rows:
+        return []
+    best = min(rows, key=lambda row: row.ratio.median if row.ratio else 1.0)
+    assert best.ratio is not None
+    baseline = report.latency[0].runtime
+    if best.ratio.high >= 1:
+        return [
+            f"No runtime is told apart from {baseline} as faster; the closest, {best.runtime}, reads {ratio(best)}."
+        ]
+    return [
+        f"Deploy {best.runtime}: {1 / best.ratio.median:.2g} times as fast as {baseline} "
+        f"(time ratio {ratio(best)}, 95 % interval), {number(best.median_ms)} ms for this input here."
+    ]
+
+
+def gap_table(report: Report) -> Table:
+    """The largest gap of each kind of tensor, a row a runtime."""
+    rows = []
+    for runtime in report.runtimes:
+        name = runtime.name + (" (hybrid)" if runtime.hybrid else "")
+        if runtime.error:
+            rows.append([name, *[NOTHING] * (len(KINDS) + 1), f"failed: {runtime.error}"])
+            continue
+        rows.append(
+            [
+                name,
+                *[number(runtime.largest(kind)) for kind in KINDS],
+                number(runtime.above_diagonal()),
+                "no" if report.beyond(runtime) else "yes",
+            ]
+        )
+    within = f"within {report.limits.logits:.0e}"
+    return Table("Largest gap to golden (float64)", ["runtime", *KINDS.values(), "above diagonal", within], rows)
+
+
+def layer_table(report: Report, kind: str) -> Table:
+    """The largest gap of one kind of tensor layer by layer, a row a runtime."""
+    names = list(dict.fromkeys(gap.tensor for r in report.runtimes for gap in r.gaps if _is(gap, kind)))
+    rows = []
+    for runtime in report.runtimes:
+        by_name = {gap.tensor: gap for gap in runtime.gaps}
+        if by_name:
+            rows.append([runtime.name, *[number(by_name[name].max) for name in names]])
+    layers = [name.partition(".")[2] or "all" for name in names]
+    return Table(f"Largest gap of {KINDS[kind]} by layer", ["runtime", *layers], rows)
+
+
+def tensor_table(runtime: RuntimePart) -> Table:
+    """Every tensor of the shown kinds: largest, RMS and 99.9th percentile of the gap, and the tensor's own RMS."""
+    rows = []
+    for gap in runtime.gaps:
+        if any(_is(gap, kind) for kind in KINDS):
+            values = [number(gap.max), number(gap.rms), number(gap.p999), number(gap.size)]
+            rows.append([gap.tensor, *(values if gap.exposed else ["not exposed", *[NOTHING] * 3])])
+    return Table(
+        f"{runtime.name}, tensor by tensor", ["tensor", "max", "RMS", "99.9th percentile", "RMS of golden"], rows
+    )
+
+
+def latency_table(report: Report) -> Table:
+    """Latency, a row a worker; the ratio to the baseline is paired by round."""
+    rows = []
+    for row in report.latency:
+        name = f"{row.runtime} (again: A/A)" if row.again else row.runtime
+        if row.error:
+            rows.append([name, NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
+            continue
+        rows.append(
+            [
+                name,
+                number(row.median_ms),
+                ratio(row) if row.ratio else "baseline",
+                reading(row),
+                spread(row),
+                number(row.load_s),
+                number(row.first_call_s),
+                NOTHING if row.peak_bytes is None else f"{row.peak_bytes / 1e6:,.0f}",
+            ]
+        )
+    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
+    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB"]
+    return Table(f"Latency of one forward pass, {report.rounds} rounds in turns, all others suspended", columns, rows)
+
+
+def reading(row: LatencyPart) -> str:
+    """What a ratio says: a winner only where its interval leaves 1 out."""
+    if row.ratio is None:
+        return NOTHING
+    if row.ratio.low <= 1 <= row.ratio.high:
+        half = (row.ratio.high - row.ratio.low) / 2
+        return f"not told apart (+-{100 * half:.1g} %)"
+    factor = row.ratio.median if row.ratio.median > 1 else 1 / row.ratio.median
+    return f"{factor:.3g} x {'slower' if row.ratio.median > 1 else 'faster'}"
+
+
+def ratio(row: LatencyPart) -> str:
+    assert row.ratio is not None
+    return f"{row.ratio.median:.3f} [{row.ratio.low:.3f}, {row.ratio.high:.3f}]"
+
+
+def spread(row: LatencyPart) -> str:
+    """The interquartile range over the median, flagged from 10 % and from 25 % on."""
+    if row.spread is None:
+        return NOTHING
+    flag = " !!" if row.spread > 0.25 else " !" if row.spread > 0.10 else ""
+    return f"{100 * row.spread:.1f} %{flag}"
+
+
+def number(value: float | None) -> str:
+    """A few significant digits; exact zero is said as such.
+
+    >>> number(None), number(0.0), number(3.14159e-6), number(147.26), number(float("nan"))
+    ('–', '0', '3.1e-06', '147', 'NaN')
+    """
+    if value is None:
+        return NOTHING
+    if value != value:
+        return "NaN"
+    if value == 0:
+        return "0"
+    return f"{value:.1e}" if abs(value) < 0.01 or abs(value) >= 1e5 else f"{value:.3g}"
+
+
+def _is(gap: GapPart, kind: str) -> bool:
+    return gap.tensor.partition(".")[0] == kind
