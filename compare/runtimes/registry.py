@@ -11,11 +11,12 @@ from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from export.errors import BadInput, CannotRun, near
+
+if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
+    from numpy.typing import NDArray
 
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
@@ -31,7 +32,7 @@ class Runtime(Protocol):
 
     def __init__(self, folder: Path, *, threads: int, taps: bool) -> None: ...
 
-    def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
         """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary)."""
 
     def facts(self) -> dict[str, str]:

@@ -1,0 +1,37 @@
+# Two commands do everything: `make compare` and `make test`. Both install what they need, once.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+BIN5 := .venv5/bin
+
+.PHONY: compare test test-transformers5 check clean
+
+compare: .venv/installed
+	$(BIN)/python -m compare $(ARGS)
+
+test: .venv/installed
+	$(BIN)/python -m pytest --nbmake tests notebooks $(ARGS)
+
+# The unit tests under transformers 5, which optimum-onnx does not allow yet, so without it.
+test-transformers5: .venv5/installed
+	$(BIN5)/python -m pytest -m "not slow" tests $(ARGS)
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .venv5 dist
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+.venv5/installed: pyproject.toml constraints-transformers5.txt
+	$(PYTHON) -m venv .venv5
+	$(BIN5)/pip install --quiet --requirement constraints-transformers5.txt
+	$(BIN5)/pip install --quiet --no-deps --editable .
+	touch $@

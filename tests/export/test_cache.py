@@ -1,0 +1,148 @@
+"""The cache: an entry is whole or absent, and a changed byte does not go unseen."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export import cache
+from export.cache import Entry, Manifest, checked, entries, look_up, matching, publish, remove, verify
+from export.errors import BadInput
+from export.models import Source
+
+SOURCE = Source("seeded", "thing", "thing", "0")
+
+
+def build(folder: Path) -> Manifest:
+    (folder / "a.bin").write_bytes(b"abc")
+    (folder / "b.txt").write_text("text")
+    return Manifest(source=SOURCE, exporter="dynamo", opset=20, versions={}, model={"layers": 2})
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def thing(root: Path) -> Entry:
+    return publish(root, "thing", "123", build)
+
+
+def test_what_is_published_is_found(root: Path, thing: Entry) -> None:
+    found = look_up(root, "thing", "123")
+    assert found == thing
+    assert found.manifest.source == SOURCE
+    assert found.manifest.files["a.bin"].size == 3
+    assert (root / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+    assert look_up(root, "thing", "456") is None
+
+
+def test_a_build_that_fails_leaves_nothing(root: Path) -> None:
+    def fails(folder: Path) -> Manifest:
+        (folder / "half").write_text("half")
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        publish(root, "thing", "123", fails)
+    assert look_up(root, "thing", "123") is None
+    assert [path.name for path in (root / "models").iterdir() if path.is_dir()] == []
+
+
+def test_what_a_dead_process_left_is_cleared_away(root: Path) -> None:
+    leftover = root / "models" / ".thing-123.building-1"
+    leftover.mkdir(parents=True)
+    publish(root, "thing", "123", build)
+    assert not leftover.exists()
+
+
+def test_what_another_process_published_is_taken(root: Path, thing: Entry) -> None:
+    def never(folder: Path) -> Manifest:
+        raise AssertionError("built twice")
+
+    assert publish(root, "thing", "123", never) == thing
+
+
+def test_two_processes_at_once_build_one_entry(root: Path) -> None:
+    code = f"""
+import time, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+import test_cache
+from export.cache import publish
+def slow(folder):
+    time.sleep(0.5); print("built"); return test_cache.build(folder)
+publish(Path({str(root)!r}), "thing", "123", slow)
+"""
+    runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    outputs = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert "".join(outputs).count("built") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\., the manifest says ba7816bf8f01"),
+        (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes, the manifest says 3 bytes"),
+        (lambda p: p.unlink(), r"a\.bin is gone, the manifest says 3 bytes"),
+    ],
+)
+def test_a_changed_file_is_named_with_the_command_that_mends_it(root: Path, thing: Entry, change, message: str) -> None:
+    change(thing.folder / "a.bin")
+    for check in (lambda: look_up(root, "thing", "123"), lambda: verify(thing)):
+        with pytest.raises(BadInput, match=message) as error:
+            check()
+        assert "python -m export --remove thing-123" in str(error.value)
+
+
+def test_a_look_up_trusts_size_and_time_and_verify_does_not(root: Path, thing: Entry) -> None:
+    path = thing.folder / "a.bin"
+    before = path.stat().st_mtime_ns
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(before, before))
+    assert checked(thing) == thing
+    with pytest.raises(BadInput, match="a.bin has SHA-256"):
+        verify(thing)
+
+
+def test_a_cache_that_was_copied_is_still_good(root: Path, thing: Entry, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)  # without the times
+    assert look_up(tmp_path / "copy", "thing", "123") is not None
+
+
+def test_removing_and_finding_by_any_name(root: Path, thing: Entry) -> None:
+    assert [entry.folder.name for entry in matching(root, "thing")] == ["thing-123"]
+    assert list(matching(root, "thing-123")) == [thing]
+    remove(thing)
+    assert entries(root) == []
+
+
+def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> None:
+    (root / "models" / "stray").mkdir()
+    (root / "models" / "stray" / "manifest.json").write_text("{not json")
+    assert entries(root) == [thing]
+
+
+def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
+    manifest = thing.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(BadInput, match=r"cache schema 99, this is 1; remove it: python -m export --remove thing-123"):
+        look_up(root, "thing", "123")
+
+
+def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache.cache_root(tmp_path) == tmp_path
+    monkeypatch.setenv(cache.ENVIRONMENT_VARIABLE, str(tmp_path / "named"))
+    assert cache.cache_root() == tmp_path / "named"
+    monkeypatch.delenv(cache.ENVIRONMENT_VARIABLE)
+    assert cache.cache_root() == Path(cache.__file__).parent.parent / "cache"
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another: --cache-dir FOLDER"):
+        publish(tmp_path / "file", "thing", "123", build)

@@ -1,0 +1,113 @@
+"""From a name to an entry: exported once, looked up ever after, and found when its source is gone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from export import exporting, models
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
+from export.exporting import entry_key, export_model, exported
+from export.models import Source
+
+
+@pytest.fixture
+def never_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on, exporting or loading anything is a failure."""
+
+    def refuse(*_, **__):
+        raise AssertionError("exported again")
+
+    monkeypatch.setattr(exporting, "_build", refuse)
+    monkeypatch.setattr(models, "load", refuse)
+
+
+def test_a_second_export_is_a_look_up(entry: Entry, tiny_folder: Path, never_export) -> None:
+    assert exported(str(tiny_folder)) == entry
+
+
+def test_a_folder_whose_files_have_not_moved_is_not_read(
+    entry: Entry, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "_digest", lambda files: pytest.fail("read the weights"))
+    assert exported(str(tiny_folder)) == entry
+
+
+def test_a_copy_of_a_folder_is_the_same_model(entry: Entry, tiny_folder: Path, tmp_path: Path, never_export) -> None:
+    copy = shutil.copytree(tiny_folder, tmp_path / "tiny", copy_function=shutil.copyfile)
+    assert exported(str(copy)) == entry
+
+
+def test_a_folder_that_is_gone_is_taken_from_the_cache(
+    tiny_folder: Path, tmp_path: Path, cache_dir: Path, never_export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    folder = shutil.copytree(tiny_folder, tmp_path / "short-lived")
+    own_cache = tmp_path / "cache"
+    first = exported(str(folder), cache_dir=own_cache)
+    shutil.rmtree(folder)
+    said: list[str] = []
+    for name in (str(folder), "short-lived"):
+        assert exported(name, offline=True, cache_dir=own_cache, say=said.append) == first
+    assert said[0].endswith(f"using what was exported from it: {first.folder.name}")
+
+
+def test_a_changed_folder_is_exported_anew(entry: Entry, tiny, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    tiny(seed=5).save_pretrained(folder)
+    assert exported(str(folder)).folder != entry.folder
+
+
+def test_what_decides_the_key() -> None:
+    key = entry_key(Source("folder", "a", "/a", "1"), "dynamo")
+    assert key == entry_key(Source("folder", "a", "/elsewhere/a", "1"), "dynamo")
+    assert key != entry_key(Source("folder", "a", "/a", "2"), "dynamo")
+    assert key != entry_key(Source("folder", "a", "/a", "1"), "other")
+    assert len(key) == 12
+
+
+def test_an_unknown_exporter() -> None:
+    with pytest.raises(BadInput, match="unknown exporter 'dynam'; did you mean dynamo?"):
+        exported("distilgpt2", exporter="dynam")
+
+
+def test_a_named_hub_model_never_falls_back(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="model 'someone/model' cannot be loaded: --offline was given"):
+        exported("someone/model", offline=True, fallback="seeded", cache_dir=tmp_path)
+
+
+def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path) -> None:
+    loaded = models.load(models.find(str(tiny_folder)))
+    assert export_model(loaded) == entry
+    with torch.no_grad():
+        loaded.model.lm_head.weight[0, 0] += 1
+    other = export_model(loaded)
+    assert other.folder != entry.folder
+    assert other.manifest.source.kind == "module"
+    assert models.read_weights(other.folder).lm_head.weight[0, 0] == loaded.model.lm_head.weight[0, 0]
+
+
+def test_half_precision_is_refused_with_the_way_out(tiny_folder: Path) -> None:
+    loaded = models.load(models.find(str(tiny_folder)))
+    loaded.model.bfloat16()
+    with pytest.raises(BadInput, match=r"is torch\.bfloat16; models are exported from float32: call model\.float\(\)"):
+        export_model(loaded)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(entry, tiny, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
+    folder = tmp_path / "tiny"
+    tiny(seed=6).save_pretrained(folder)
+    with pytest.raises(CannotRun, match=r"0\.0 GB are free; make room \(python -m export --list"):
+        exported(str(folder), cache_dir=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_manifest_says_what_the_model_is(entry: Entry) -> None:
+    expected = {"type": "gpt2", "layers": 2, "heads": 4, "key_value_heads": 4, "head_dim": 16, "hidden": 64}
+    expected |= {"vocabulary": 300, "positions": 64, "tokens": "bytes"}
+    assert expected.items() <= entry.manifest.model.items()
+    assert entry.manifest.opset == 20
+    assert entry.manifest.versions["torch"] == torch.__version__

@@ -1,0 +1,130 @@
+"""Where weights come from, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from export.errors import BadInput, CannotRun
+from export.models import MiniTransformer, Source, byte_tokenizer, changed, find, load, read_weights
+
+
+def test_a_name_of_the_hub_is_pinned_under_both_its_spellings() -> None:
+    assert find("distilgpt2") == find("distilbert/distilgpt2")
+    assert find("distilgpt2").label == "distilbert/distilgpt2@2290a62"
+    assert find("someone/model").revision == "main"
+
+
+def test_a_folder_is_known_by_its_content(tiny_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_folder, tmp_path / "copy")
+    assert find(str(copy)).revision == find(str(tiny_folder)).revision
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    assert find(str(copy)).revision != find(str(tiny_folder)).revision
+
+
+def test_a_folder_loads_with_the_byte_alphabet_where_it_has_no_tokenizer(tiny_folder: Path, tiny) -> None:
+    model, tokenizer, provenance = load(find(str(tiny_folder)))
+    assert len(tokenizer) == 256
+    assert provenance.label.startswith("folder tiny (sha256 ")
+    assert torch.equal(model.lm_head.weight, tiny().lm_head.weight)
+
+
+def test_the_byte_alphabet_is_gpt2s() -> None:
+    """Its first ids are known from the published vocabulary: "!" is 0, "A" 32, a space 220, a line break 198."""
+    tokenizer = byte_tokenizer()
+    assert tokenizer("!A \n")["input_ids"] == [0, 32, 220, 198]
+    text = "Größe ≤ 3 🎈"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert len(tokenizer(text)["input_ids"]) == len(text.encode())
+
+
+def test_no_folder_is_given_up_for_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=f"the model folder {tmp_path}/no does not exist"):
+        find(str(tmp_path / "no"))
+
+
+def test_a_folder_without_a_configuration(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="has no config.json; save the model with save_pretrained"):
+        find(str(tmp_path))
+
+
+def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    with pytest.raises(BadInput, match=r"pytorch_model\.bin, which is a pickle and is never loaded") as error:
+        find(str(tmp_path))
+    assert "save_pretrained" in str(error.value)
+
+
+def test_tensors_that_are_missing_are_never_made_up(tiny_folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["transformer.h.1.mlp.c_fc.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=r"lack 1 tensors of the model, first transformer\.h\.1\.mlp\.c_fc\.weight"):
+        read_weights(folder)
+
+
+def test_tensors_too_many_are_no_trouble(tiny_folder: Path, tmp_path: Path) -> None:
+    """distilgpt2's file on the hub holds its causal masks too."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    masks = {f"transformer.h.{i}.attn.bias": torch.ones(1, 1, 64, 64).tril() for i in range(2)}
+    save_file(tensors | masks, folder / "model.safetensors", metadata={"format": "pt"})
+    assert torch.equal(read_weights(folder).lm_head.weight, tensors["transformer.wte.weight"])
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 64])
+def test_a_file_that_is_no_safetensors(tiny_folder: Path, tmp_path: Path, damage: bytes) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    (folder / "model.safetensors").write_bytes(damage)
+    with pytest.raises(BadInput, match="cannot be loaded: "):
+        read_weights(folder)
+
+
+def test_remote_code_never_runs(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "unheard_of", "auto_map": {"AutoModelForCausalLM": "evil.Model", "AutoConfig": "evil.C"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(BadInput, match="cannot be loaded"):
+        read_weights(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_offline_fails_at_once_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CannotRun, match="'someone/model' cannot be loaded: --offline was given") as error:
+        load(find("someone/model"), offline=True)
+    assert "--model FOLDER" in str(error.value)
+
+
+def test_a_name_that_can_be_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the model's name is empty"):
+        find(" ")
+    with pytest.raises(BadInput, match="'bad name!' is no model name, folder or hub id"):
+        load(find("bad name!"), offline=True)
+
+
+def test_a_live_model_that_was_changed_has_a_source_of_its_own(tiny_folder: Path) -> None:
+    loaded = load(find(str(tiny_folder)))
+    assert changed(loaded) == loaded.provenance
+    with torch.no_grad():
+        loaded.model.transformer.h[0].attn.c_attn.bias[0] += 1
+    source = changed(loaded)
+    assert source.kind == "module"
+    assert source.label.startswith("changed in memory, from folder tiny (sha256 ")
+    assert changed(loaded) == source
+
+
+def test_a_model_that_was_never_loaded_here_has_a_source_too(tiny) -> None:
+    source = changed(MiniTransformer(tiny(), byte_tokenizer(), Source("folder", "mine", "mine", "0")))
+    assert source.kind == "module"

@@ -1,0 +1,38 @@
+"""`import compare` and `--help` load nothing heavy, and a look-up no framework."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "transformers", "onnx", "onnxruntime", "matplotlib", "pydantic")
+
+
+def loaded_by(code: str) -> list[str]:
+    """Which of the heavy packages are loaded after the code has run in a fresh interpreter."""
+    probe = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return run.stdout.splitlines()[-1].split()[1:]
+
+
+def help_of(module: str) -> str:
+    return (
+        f"import runpy, sys; sys.argv = ['x', '--help']\n"
+        f"try: runpy.run_module({module!r}, run_name='__main__')\nexcept SystemExit as end: assert not end.code"
+    )
+
+
+@pytest.mark.parametrize("code", ["import compare", "import export", help_of("compare"), help_of("export")])
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    assert loaded_by(code) == []
+
+
+@pytest.mark.parametrize("name", ["torch", "pydantic"])
+def test_the_check_can_fail(name: str) -> None:
+    assert name in loaded_by(f"import compare, {name}; {name}.__version__")
+
+
+def test_a_look_up_loads_no_framework(entry, tiny_folder: Path) -> None:
+    code = f"import sys; from export.exporting import exported; print(exported({str(tiny_folder)!r}).folder)"
+    assert loaded_by(code) == []
