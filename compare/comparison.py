@@ -56,7 +56,7 @@ class Settings:
     out: Path | None = None
     cache_dir: Path | None = None
     keep_traces: bool = False
-    timeout: float = 900.0
+    timeout: float = 600.0
 
 
 @dataclass
@@ -123,8 +123,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         with run.phase("golden, traces, gaps"):
             ruler, runtimes, heads = measure_gaps(run, workers)
         with run.phase("load for latency"):
-            for worker in workers:
-                worker.load()
+            load_workers(workers, failed={row.name for row in runtimes if row.error})
         with run.phase("rounds"):
             rounds = take_rounds(run, workers)
     finally:
@@ -233,7 +232,14 @@ def start_workers(run: Run) -> list[Worker]:
     job = {"model": run.entry.folder, "inputs": run.input_folder}
     timed = [spec.name for spec in run.specs if not spec.hybrid and not spec.missing()]
     return [
-        Worker(name, job, threads=run.threads, log=run.log(f"latency-{place}-{name}"), again=place == 1)
+        Worker(
+            name,
+            job,
+            threads=run.threads,
+            log=run.log(f"latency-{place}-{name}"),
+            timeout=run.settings.timeout,
+            again=place == 1,
+        )
         for place, name in enumerate([BASELINE, *timed])
     ]
 
@@ -318,6 +324,14 @@ def compare_trace(run: Run, spec: Spec, future: Future[Trace], golden_trace: Tra
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.say(f"{spec.name}: logits {measured['logits'].max:.1e} from golden")
     return row, found
+
+
+def load_workers(workers: list[Worker], failed: set[str]) -> None:
+    """Load the models, one process after another; a runtime that failed to trace has no place in the rounds."""
+    for worker in workers:
+        if worker.timing.runtime in failed:
+            worker.give_up("not timed, because its trace failed")
+        worker.load()
 
 
 def take_rounds(run: Run, workers: list[Worker]) -> int:

@@ -38,14 +38,17 @@ class Timing:
 
 
 class Worker:
-    """The parent's side of a latency worker; suspended except while it does what it is told.
+    """The parent's side of a latency worker; suspended except while it does what it is told, in `timeout` seconds.
 
     One that crashes, hangs or raises has its `timing.error` set, and is passed over from then on. Make it in the main
     thread: Linux ends a child with the thread that made it.
     """
 
-    def __init__(self, runtime: str, job: dict[str, Any], *, threads: int, log: Path, again: bool = False) -> None:
+    def __init__(
+        self, runtime: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
+    ) -> None:
         self.timing = Timing(runtime, again)
+        self._timeout = timeout
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as errors:
@@ -63,22 +66,22 @@ class Worker:
     def alive(self) -> bool:
         return self.timing.error is None
 
-    def import_libraries(self, timeout: float = 300) -> None:
+    def import_libraries(self) -> None:
         """Import what the runtime needs, which is not timed, and go to sleep."""
-        self._ask("import", timeout)
+        self._ask("import")
 
-    def load(self, timeout: float = 600) -> None:
+    def load(self) -> None:
         """Load the model and make the first call: one sample of each."""
-        if (answer := self._ask("load", timeout)) is None:
+        if (answer := self._ask("load")) is None:
             return
         self.timing.load_s, self.timing.first_call_s = answer["load_s"], answer["first_call_s"]
         self.timing.facts = answer["facts"]
-        if (answer := self._ask("turn 1", timeout)) is not None:
+        if (answer := self._ask("turn 1")) is not None:
             self._calls = max(1, min(MOST_CALLS, round(TURN / (answer["ns"][0] / 1e9))))
 
-    def turn(self, number: int, timeout: float = 120) -> None:
+    def turn(self, number: int) -> None:
         """Take part in a round."""
-        if (answer := self._ask(f"turn {self._calls}", timeout)) is not None:
+        if (answer := self._ask(f"turn {self._calls}")) is not None:
             self.timing.turns[number] = answer["ns"]
             self.timing.peak_bytes = answer["peak_bytes"]
 
@@ -92,7 +95,13 @@ class Worker:
         if self.alive:
             self._log.unlink(missing_ok=True)
 
-    def _ask(self, what: str, timeout: float) -> dict[str, Any] | None:
+    def give_up(self, why: str) -> None:
+        """Take no part any more."""
+        if self.alive:
+            self.timing.error = why
+            self._process.kill()
+
+    def _ask(self, what: str) -> dict[str, Any] | None:
         if not self.alive:
             return None
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -100,9 +109,9 @@ class Worker:
             self._tree.resume()
             self._process.stdin.write(f"{what}\n".encode())
             self._process.stdin.flush()
-            ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+            ready, _, _ = select.select([self._process.stdout], [], [], self._timeout)
             if not ready:
-                raise ChildFailed(f"no answer to {what!r} within {timeout:.0f} s")
+                raise ChildFailed(f"no answer to {what!r} within {self._timeout:.0f} s")
             line = self._process.stdout.readline()
             if not line:
                 raise ChildFailed(last_words(self._process.wait(timeout=10), self._log))
@@ -111,8 +120,7 @@ class Worker:
             return answer
         except (ChildFailed, psutil.NoSuchProcess, BrokenPipeError, subprocess.TimeoutExpired) as error:
             known = isinstance(error, ChildFailed)
-            self.timing.error = str(error) if known else last_words(self._process.poll(), self._log)
-            self._process.kill()
+            self.give_up(str(error) if known else last_words(self._process.poll(), self._log))
             return None
 
 

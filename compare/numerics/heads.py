@@ -39,7 +39,7 @@ def choose_heads(golden: Mapping[str, NDArray[Any]]) -> list[Head]:
         entropy = -np.sum(rows * np.log(np.where(rows > 0, rows, 1)), axis=-1).mean(axis=-1)
         entropies += [(float(e), int(name.partition(".")[2]), head) for head, e in enumerate(entropy)]
     entropies.sort()
-    places = {0: "sharpest", len(entropies) - 1: "flattest", len(entropies) // 2: "middle"}
+    places = {len(entropies) // 2: "middle", len(entropies) - 1: "flattest", 0: "sharpest"}
     return [Head(entropies[i][1], entropies[i][2], places[i]) for i in sorted(places)] if entropies else []
 
 

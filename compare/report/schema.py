@@ -3,6 +3,7 @@
 `report.json` is this, written with pydantic. `SCHEMA` rises with every change that an older reader would trip over.
 """
 
+from math import isnan
 from pathlib import Path
 from typing import Literal
 
@@ -102,12 +103,12 @@ class RuntimePart(_Part):
         NaN where one of them is NaN.
         """
         found = [gap.max for gap in self.gaps if gap.tensor.partition(".")[0] == kind and gap.max is not None]
-        return max(found, key=lambda value: (value != value, value)) if found else None
+        return max(found, key=lambda value: (isnan(value), value)) if found else None
 
     def above_diagonal(self) -> float | None:
         """The largest probability above the causal diagonal; None where probabilities are not exposed."""
         found = [gap.above_diagonal for gap in self.gaps if gap.above_diagonal is not None]
-        return max(found, key=lambda value: (value != value, value)) if found else None
+        return max(found, key=lambda value: (isnan(value), value)) if found else None
 
 
 class RatioPart(_Part):

@@ -41,9 +41,8 @@ def test_a_copy_of_a_folder_is_the_same_model(entry: Entry, tiny_folder: Path, t
 
 
 def test_a_folder_that_is_gone_is_taken_from_the_cache(
-    tiny_folder: Path, tmp_path: Path, cache_dir: Path, never_export, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.undo()
     folder = shutil.copytree(tiny_folder, tmp_path / "short-lived")
     own_cache = tmp_path / "cache"
     first = exported(str(folder), cache_dir=own_cache)

@@ -1,0 +1,69 @@
+"""Runtimes that misbehave, brought by an entry point as someone else's package would bring them.
+
+`install` writes a distribution into a folder; with that folder on PYTHONPATH, child processes find it too.
+"""
+
+from pathlib import Path
+
+MODULE = '''
+import os, signal, time
+import numpy as np
+from compare.runtimes.registry import Spec
+from compare.runtimes.torch_eager import TorchEager
+
+class Crashes(TorchEager):
+    def run(self, input_ids, attention_mask):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+class Hangs(TorchEager):
+    def run(self, input_ids, attention_mask):
+        time.sleep(600)
+
+class Raises(TorchEager):
+    def __init__(self, *args, **kwargs):
+        raise RuntimeError("no kernel for this")
+
+class WrongShape(TorchEager):
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        return {**found, "logits": found["logits"][:, :-1]}
+
+class Peeks(TorchEager):
+    """Sees the future: a probability above the causal diagonal."""
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        if "attention.1" in found:
+            found["attention.1"] = found["attention.1"].copy()
+            found["attention.1"][0, 0, 0, 1] = 1e-3
+        return found
+
+class NotANumber(TorchEager):
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        found["logits"] = np.full_like(found["logits"], np.nan)
+        return found
+
+class Slow(TorchEager):
+    def run(self, input_ids, attention_mask):
+        time.sleep(0.05)
+        return super().run(input_ids, attention_mask)
+
+def spec(kind):
+    return Spec(kind.__name__.lower(), f"fake_runtimes:{kind.__name__}", "a fake", ("torch",), "pip install fakes")
+
+crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
+peeks, notanumber, slow = map(spec, (Peeks, NotANumber, Slow))
+absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
+'''
+
+NAMES = ("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "absent")
+
+
+def install(folder: Path) -> None:
+    """Write the module and its distribution's metadata into a folder."""
+    (folder / "fake_runtimes.py").write_text(MODULE)
+    info = folder / "fake_runtimes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-runtimes\nVersion: 1.0\n")
+    points = "\n".join(f"{name} = fake_runtimes:{name}" for name in NAMES)
+    (info / "entry_points.txt").write_text(f"[onnx_attention_compare.runtimes]\n{points}\n")

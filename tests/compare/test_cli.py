@@ -1,0 +1,160 @@
+"""python -m compare: output where it belongs, exit codes, and one line for what a person can mend."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from compare.report.schema import Report
+
+COMPARE = [sys.executable, "-m", "compare"]
+
+
+def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMPARE, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    run = command("--model", tiny_folder, "--json", "--time", 0.2, "--text", "Hello", "--out", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
+    assert [runtime["name"] for runtime in report["runtimes"]] == names
+    assert "golden agrees with transformers eager in float64: " in run.stderr
+    assert Report.read(tmp_path / "out").model_dump(mode="json") == report
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
+
+
+def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert "Largest gap to golden (float64)" in run.stdout
+    assert "Latency of one forward pass" in run.stdout
+    assert f"report.json, report.md and 4 figures are in {out}" in run.stdout
+    assert "\x1b[" not in run.stdout  # no colours into a pipe
+    assert "timing 3 processes in turns" in run.stderr
+    report = Report.read(out)
+    assert report.quick
+    assert report.input.sequence == 32
+    assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnxruntime"]
+    assert "(quick: " in run.stdout
+    assert "(quick: " in (out / "report.md").read_text()
+
+
+def test_show_renders_a_saved_report_in_every_format(report) -> None:
+    terminal = command("show", report.folder)
+    assert terminal.returncode == 0
+    assert "Largest gap to golden" in terminal.stdout
+    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 1
+    assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
+
+
+def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> None:
+    from tests.compare import fakes
+
+    fakes.install(tmp_path)
+    run = command("runtimes", PYTHONPATH=str(tmp_path))
+    assert run.returncode == 0
+    lines = {line.split()[0]: line for line in run.stdout.splitlines()}
+    assert {"torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime", "absent"} <= set(lines)
+    assert "missing no_such_package_9: pip install absent" in lines["absent"]
+    assert " here " in lines["onnxruntime"]
+    assert " hybrid " in lines["numpy-reference"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--bogus"], 2, "No such option: --bogus"),
+        (["nonsense"], 2, "No such command 'nonsense'"),
+        (["--batch", "two"], 2, "'--batch': 'two' is not a valid int"),
+        (["--batch", "0"], 2, "--batch is 0; it takes 1 or more"),
+        (["--sequence", "-3"], 2, "--sequence is -3; it takes 1 or more"),
+        (["--time", "-1"], 2, "--time is -1; it takes a number of seconds above 0"),
+        (["--threads", "0"], 2, "--threads is 0; it takes 1 or more"),
+        (["--text", ""], 2, "the text is empty"),
+        (["--text", "a", "--text-file", "b"], 2, "--text and --text-file go one at a time"),
+        (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
+        (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
+        (["--runtimes", ","], 2, "--runtimes names none"),
+        (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
+        (["--model", ""], 2, "the model's name is empty"),
+        (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
+        (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
+        (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
+        (["show", "/no/such/report"], 2, "no report at /no/such/report"),
+        (["show"], 2, "Missing argument 'REPORT'"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
+    run = command(*arguments, ONNX_ATTENTION_COMPARE_CACHE=str(tmp_path / "cache"))
+    assert run.returncode == code, run.stderr
+    assert message.lower() in run.stderr.lower()
+    assert run.stderr.startswith("error: ")
+    assert run.stderr.count("\n") == 1
+    assert run.stdout == ""
+    assert not (tmp_path / "cache" / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sequence", "65"], "--sequence is 65; the model has 64 positions"),
+        (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
+    ],
+)
+def test_more_tokens_than_positions(entry, tiny_folder: Path, arguments: list[str], message: str) -> None:
+    run = command("--model", tiny_folder, *arguments)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"error: {message}")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
+    weights = tmp_path / "models" / entry.folder.name / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 4
+    weights.write_bytes(content)
+    run = command("--model", tiny_folder, "--cache-dir", tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"error: the cache entry {entry.folder.name} has changed since it was exported: ")
+    assert run.stderr.count("\n") == 1
+    assert weights.read_bytes() == bytes(content)
+
+
+def test_ctrl_c_ends_everything_with_130(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    """Interrupted in the middle of the rounds, when all workers but one are stopped."""
+    run = subprocess.Popen(
+        [*COMPARE, "--model", str(tiny_folder), "--time", "600", "--text", "Hello", "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert run.stderr is not None
+    lines = []
+    for line in run.stderr:
+        lines.append(line)
+        if line.startswith("timing"):
+            break
+    time.sleep(1.0)
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) == 5
+    run.send_signal(signal.SIGINT)
+    assert run.wait(timeout=20) == 130, lines
+    assert run.stderr.read().endswith("error: interrupted\n")
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    assert not (tmp_path / "out" / "scratch").exists()

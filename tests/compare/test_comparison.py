@@ -1,0 +1,224 @@
+"""The main job on a tiny model: every step from a name to a report, and everything that can go wrong on the way."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from compare import comparison
+from compare.comparison import Settings, compare
+from compare.numerics.golden import Ruler
+from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.traces import Trace
+from export import models
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
+from export.taps import tap_names
+
+
+def small(out: Path, *runtimes: str, **more) -> Settings:
+    return Settings(text="To be, or not", runtimes=runtimes or None, seconds=0.2, threads=1, out=out, **more)
+
+
+def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
+    assert [runtime.name for runtime in report.runtimes] == [spec.name for spec in BUILT_IN]
+    for runtime in report.runtimes:
+        assert runtime.error is None
+        assert [gap.tensor for gap in runtime.gaps] == tap_names(2)
+        hidden = {gap.tensor for gap in runtime.gaps if not gap.exposed}
+        assert hidden == ({"attention.0", "attention.1"} if runtime.name == "torch-sdpa" else set())
+        assert report.beyond(runtime) is None
+        assert 0 < runtime.largest("logits") < 1e-4
+        assert runtime.above_diagonal() in (0, None)
+        assert runtime.facts["threads"] == "1"
+    assert report.exit_code() == 0
+    assert 0 < report.ruler.worst < 1e-12
+
+
+def test_gaps_are_the_traces(report) -> None:
+    """What the report says of onnxruntime, computed once more from the kept traces."""
+    golden, found = (Trace(report.folder / "scratch" / name) for name in ("golden", "onnxruntime"))
+    row = next(runtime for runtime in report.runtimes if runtime.name == "onnxruntime")
+    for gap in row.gaps:
+        difference = np.abs(found[gap.tensor].astype(np.float64) - golden[gap.tensor])
+        if gap.tensor.startswith("attention"):
+            difference = np.tril(difference)
+        assert gap.max == difference.max()
+
+
+def test_every_timed_runtime_has_its_samples_and_the_baseline_is_there_twice(report) -> None:
+    rows = [(row.runtime, row.again) for row in report.latency]
+    timed = [spec.name for spec in BUILT_IN if not spec.hybrid]
+    assert rows == [(BASELINE, False), (BASELINE, True), *((name, False) for name in timed if name != BASELINE)]
+    assert report.latency[0].ratio is None
+    for row in report.latency:
+        assert list(row.turns) == list(range(report.rounds))
+        assert row.error is None
+        assert row.median_ms > 0
+    assert all(row.ratio.low <= row.ratio.median <= row.ratio.high for row in report.latency[1:])
+
+
+def test_what_else_is_in_the_report(report, entry: Entry) -> None:
+    assert report.model.provenance == entry.manifest.source.label
+    assert report.model.entry == entry.folder.name
+    assert report.input.sequence == len(report.input.tokens) == 20
+    assert report.environment.threads == 1
+    assert report.environment.packages["torch"] == torch.__version__
+    assert [head.name.partition("(")[2] for head in report.heads] == ["sharpest)", "middle)", "flattest)"]
+    with np.load(report.folder / "maps.npz") as maps:
+        names = {name.partition("/")[0] for name in maps}
+        assert names == {"golden"} | {spec.name for spec in BUILT_IN} - {"torch-sdpa"}
+        assert maps["golden/0"].shape == (20, 20)
+    assert {"model and graphs", "golden, traces, gaps", "rounds", "in all"} <= set(report.phases)
+
+
+def test_scratch_is_removed_unless_it_is_to_be_kept(report, tiny_folder: Path, tmp_path: Path) -> None:
+    assert (report.folder / "scratch" / "golden" / "logits.npy").exists()
+    other = compare(str(tiny_folder), small(tmp_path / "out", BASELINE))
+    assert not (other.folder / "scratch").exists()
+    assert not (other.folder / "logs").exists()
+
+
+def test_the_same_seed_gives_equal_gap_tables(tiny_folder: Path, tmp_path: Path) -> None:
+    names = [spec.name for spec in BUILT_IN]
+    first, second = (compare(str(tiny_folder), small(tmp_path / place, *names)) for place in ("a", "b"))
+    assert [r.gaps for r in first.runtimes] == [r.gaps for r in second.runtimes]
+    assert first.input.sha256 == second.input.sha256
+
+
+def test_runtimes_that_fail_are_rows_and_the_others_go_on(fake_runtimes, tiny_folder: Path, tmp_path: Path) -> None:
+    names = ["crashes", "raises", "wrongshape", "hangs", "onnxruntime"]
+    found = compare(str(tiny_folder), small(tmp_path / "out", *names, timeout=25.0))
+    errors = {runtime.name: runtime.error for runtime in found.runtimes}
+    assert errors["torch-eager"] is errors["onnxruntime"] is None
+    assert errors["crashes"] == "killed by SIGSEGV"
+    assert errors["raises"] == "RuntimeError: no kernel for this"
+    assert errors["wrongshape"] == "logits has shape (1, 12, 300), golden has (1, 13, 300)"
+    assert errors["hangs"] == "no answer within 25 s"
+    latency = {row.runtime: row for row in found.latency}
+    assert latency["crashes"].error == latency["hangs"].error == "not timed, because its trace failed"
+    assert latency["onnxruntime"].ratio is not None
+    assert found.exit_code() == 3
+    assert {path.name for path in (found.folder / "logs").iterdir()} >= {"crashes.log", "raises.log"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("peeks", "1.0e-03 above the causal diagonal, limit 0"), ("notanumber", "logits nan from golden, limit 1e-04")],
+)
+def test_a_runtime_beyond_the_limits_is_named_and_fails_the_run(
+    fake_runtimes, tiny_folder: Path, tmp_path: Path, name: str, why: str
+) -> None:
+    found = compare(str(tiny_folder), small(tmp_path / "out", name))
+    assert {r.name: found.beyond(r) for r in found.runtimes} == {BASELINE: None, name: why}
+    assert found.exit_code() == 1
+
+
+def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: Path, monkeypatch) -> None:
+    """The scale of the scores off by 1 %, in the graph alone: attention is where it shows first."""
+    from export import cache
+
+    def plant(folder: Path) -> cache.Manifest:
+        for path in entry.folder.iterdir():
+            if path.name != "manifest.json":
+                (folder / path.name).write_bytes(path.read_bytes())
+        graph = onnx.load(folder / "inspect.onnx", load_external_data=False)
+        makers = {output: node for node in graph.graph.node for output in node.output}
+        scaled = makers[makers[makers["attention.1"].input[0]].input[1]]
+        assert scaled.op_type == "Mul"
+        wrong = onnx.numpy_helper.from_array(np.float32(0.25 * 1.01), "wrong")
+        graph.graph.initializer.append(wrong)
+        scaled.input[1] = "wrong"
+        onnx.save(graph, folder / "inspect.onnx")
+        return entry.manifest
+
+    planted = cache.publish(tmp_path / "cache", "planted", "1", plant)
+    monkeypatch.setattr(comparison, "find_entry", lambda *_: planted)
+    found = compare("planted", small(tmp_path / "out", "onnxruntime"))
+    row = next(runtime for runtime in found.runtimes if runtime.name == "onnxruntime")
+    gaps = {gap.tensor: gap.max for gap in row.gaps}
+    assert gaps["query.1"] < 1e-5 < 1e-4 < gaps["attention.1"]
+    assert found.beyond(row).startswith("logits ")
+    assert found.exit_code() == 1
+
+
+def test_a_live_model_is_compared_as_it_is_now(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = models.load(models.find(str(tiny_folder)))
+    with torch.no_grad():
+        loaded.model.transformer.h[0].mlp.c_fc.bias += 0.5
+    found = compare(loaded, small(tmp_path / "out", BASELINE, keep_traces=True))
+    assert found.model.provenance.startswith("changed in memory, from folder tiny")
+    assert found.exit_code() == 0
+    golden = Trace(found.folder / "scratch" / "golden")
+    inputs = Trace(found.folder / "scratch" / "inputs")
+    with torch.no_grad():
+        logits = loaded.model(torch.from_numpy(inputs["input_ids"].copy())).logits
+    np.testing.assert_allclose(golden["logits"], logits.numpy(), atol=1e-5)
+
+
+def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    real = comparison.golden
+
+    def broken(*args, **kwargs):
+        trace, _ = real(*args, **kwargs)
+        return trace, Ruler(1e-9, "context.1")
+
+    monkeypatch.setattr(comparison, "golden", broken)
+    with pytest.raises(CannotRun, match=r"the ruler does not hold: .* by 1\.0e-09 of the size of context\.1, limit 1e-12"):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE))
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, tmp_path: Path) -> None:
+    """Size and time are as they were: only the digest, taken while the runtimes load, sees it."""
+    import os
+
+    settings = small(tmp_path / "out", BASELINE, cache_dir=tmp_path / "cache")
+    weights = comparison.find_entry(str(tiny_folder), settings, print).folder / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before, before))
+    with pytest.raises(BadInput, match=r"model\.safetensors has SHA-256 .*: python -m export --remove tiny-"):
+        compare(str(tiny_folder), settings)
+    assert weights.read_bytes() == bytes(content)
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_golden_run_that_fails_is_said_with_its_log(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match=r"the golden run failed: no answer within 0 s; its log is .*golden\.log"):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE, timeout=0.01))
+
+
+def test_the_baseline_always_runs_first(tiny_folder: Path) -> None:
+    chosen = [spec.name for spec in comparison.chosen_runtimes(["onnxruntime", "torch-eager", "onnxruntime"])]
+    assert chosen == ["torch-eager", "onnxruntime"]
+    assert comparison.chosen_runtimes(["all"]) == comparison.chosen_runtimes(None)
+
+
+def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
+    with pytest.raises(CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"):
+        comparison.chosen_runtimes(["absent"])
+    assert "absent" in [spec.name for spec in comparison.chosen_runtimes(None)]  # unnamed, it is a row
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threads": 0}, "--threads is 0; it takes 1 or more"),
+        ({"batch": -1}, "--batch is -1; it takes 1 or more"),
+        ({"sequence": 0}, "--sequence is 0; it takes 1 or more"),
+        ({"seconds": 0.0}, "--time is 0; it takes a number of seconds above 0"),
+        ({"seconds": float("nan")}, "--time is nan; it takes a number of seconds above 0"),
+        ({"seed": -1}, "--seed is -1; it takes 0 or more"),
+        ({"text": " "}, "the text is empty"),
+        ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written: "),
+    ],
+)
+def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        comparison.check_settings(Settings(**settings))
+    assert message in str(error.value)

@@ -1,0 +1,63 @@
+"""The ruler holds on every architecture, and breaks where the reference is not the model's attention."""
+
+import numpy as np
+import pytest
+import torch
+
+from compare.numerics.golden import RULER_LIMIT, Ruler, float64_runs, ruler_of
+from export.taps import run_tapped, tap_names
+
+
+def arrays(run):
+    return {name: tensor.numpy() for name, tensor in run.items()}
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_ruler_holds(tiny, ids_and_mask, model_type: str, seed: int) -> None:
+    ids, mask = ids_and_mask
+    runs = [arrays(run) for run in float64_runs(tiny(model_type, seed).double(), *map(torch.from_numpy, ids_and_mask))]
+    assert list(runs[0]) == tap_names(2)
+    assert {tensor.dtype for tensor in runs[0].values()} == {np.dtype("float64")}
+    ruler = ruler_of(*runs, mask)
+    assert 0 < ruler.worst <= RULER_LIMIT
+    assert ruler.holds
+
+
+@pytest.mark.parametrize("model_type", ["llama", "qwen3"])
+def test_without_the_mode_the_ruler_is_spoiled_by_casts(tiny, ids_and_mask, model_type: str) -> None:
+    """What the mode is for: these models cast to float32 inside, so that a .double() model is no float64 model."""
+    model = tiny(model_type).double()
+    golden, _ = float64_runs(model, *map(torch.from_numpy, ids_and_mask))
+    plain = run_tapped(model, *map(torch.from_numpy, ids_and_mask), "eager")
+    assert ruler_of(arrays(golden), arrays(plain), ids_and_mask[1]).worst > 1e-9
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("attention.0", lambda x: x * (1 + 1e-9)),
+        ("logits", lambda x: x + 1e-9),
+        ("value.1", lambda x: np.flip(x, axis=1)),
+        ("mid_state.1", lambda x: x * np.nan),
+    ],
+)
+def test_the_ruler_breaks_and_names_the_tensor(tiny, ids_and_mask, name: str, change) -> None:
+    golden, eager = (arrays(run) for run in float64_runs(tiny().double(), *map(torch.from_numpy, ids_and_mask)))
+    eager[name] = change(eager[name])
+    ruler = ruler_of(golden, eager, ids_and_mask[1])
+    assert not ruler.holds
+    assert ruler.tensor == name
+
+
+def test_padding_does_not_break_the_ruler(tiny, ids_and_mask) -> None:
+    """A padding query sees keys in eager and none in the reference: it is left out, its keys are not."""
+    golden, eager = (arrays(run) for run in float64_runs(tiny().double(), *map(torch.from_numpy, ids_and_mask)))
+    eager["context.0"][1, :, 9:] = 7.0
+    assert ruler_of(golden, eager, ids_and_mask[1]).holds
+    eager["context.0"][1, :, 8] = 7.0
+    assert not ruler_of(golden, eager, ids_and_mask[1]).holds
+
+
+def test_the_ruler_reads_as_a_sentence() -> None:
+    assert str(Ruler(2.34e-15, "logits")) == "golden agrees with transformers eager in float64: 2e-15"

@@ -1,0 +1,58 @@
+"""Text becomes ids; what cannot is said with the numbers."""
+
+import numpy as np
+import pytest
+
+from compare.inputs import DEFAULT_TEXT, tokenize
+from export.cache import Entry
+from export.errors import BadInput
+
+
+def tokens(entry: Entry, text: str | None = None, sequence: int | None = None, batch: int = 1, **more):
+    return tokenize(entry.folder, text=text, sequence=sequence, batch=batch, **{"positions": 64, **more})
+
+
+def test_a_given_text_is_taken_whole(entry: Entry) -> None:
+    inputs = tokens(entry, "Hi there\n")
+    assert inputs.input_ids.tolist() == [[39, 72, 220, 83, 71, 68, 81, 68, 198]]
+    assert inputs.tokens == ["H", "i", "·", "t", "h", "e", "r", "e", "⏎"]
+    assert inputs.attention_mask.all()
+    assert inputs.padding == 0
+    assert inputs.input_ids.dtype == np.int64
+
+
+def test_the_default_text_is_long_enough_for_every_position_of_gpt2(entry: Entry) -> None:
+    assert tokens(entry, positions=1024).input_ids.shape == (1, 128)
+    assert tokens(entry, sequence=1024, positions=1024).input_ids.shape == (1, 1024)
+    assert tokens(entry, positions=64).input_ids.shape == (1, 64)
+    assert len(DEFAULT_TEXT.read_text().split()) > 900  # about as many tokens with GPT-2's own vocabulary, and more
+
+
+def test_quick_takes_32_at_most(entry: Entry) -> None:
+    assert tokens(entry, quick=True).input_ids.shape == (1, 32)
+    assert tokens(entry, "four", quick=True).input_ids.shape == (1, 4)
+
+
+def test_a_batch_starts_at_places_spread_over_the_text(entry: Entry) -> None:
+    rows = tokens(entry, "abcdefgh", sequence=4, batch=4).input_ids
+    letters = ["".join(chr(i + 33) for i in row) for row in rows]
+    assert letters == ["abcd", "cdef", "efgh", "ghab"]
+
+
+def test_the_same_input_has_the_same_digest(entry: Entry) -> None:
+    assert tokens(entry, "abc").sha256 == tokens(entry, "abc").sha256 != tokens(entry, "abd").sha256
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"text": "  \n"}, "the text is empty; give some with --text or --text-file"),
+        ({"sequence": 65}, "--sequence is 65; the model has 64 positions, so it takes 1 to 64"),
+        ({"text": "x" * 65}, "the text has 65 tokens and the model has 64 positions; --sequence 64 takes its beginning"),
+        ({"text": "abc", "sequence": 9}, "--sequence asks for 9 tokens and the text has 3; leave --sequence out"),
+    ],
+)
+def test_what_cannot_be(entry: Entry, arguments, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        tokens(entry, **arguments)
+    assert message in str(error.value)

@@ -1,0 +1,70 @@
+"""Statistics on samples whose answer is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
+
+SAMPLES = st.lists(st.integers(1, 10**9), min_size=1, max_size=6)
+
+
+def test_a_turn_counts_by_its_median() -> None:
+    assert turn_medians({0: [1, 100, 3], 2: [4, 6]}) == {0: 3.0, 2: 5.0}
+
+
+def test_what_slows_a_whole_round_cancels() -> None:
+    baseline = {i: [1000 * (1 + i % 7)] for i in range(50)}
+    mine = {i: [500 * (1 + i % 7)] for i in range(50)}
+    ratio = paired_ratio(mine, baseline, seed=0)
+    assert (ratio.median, ratio.low, ratio.high) == (0.5, 0.5, 0.5)
+    assert ratio.told_apart
+
+
+def test_rounds_that_one_side_missed_do_not_count() -> None:
+    assert paired_ratio({0: [1], 1: [9]}, {0: [2], 5: [1]}, seed=0).median == 0.5
+    assert paired_ratio({0: [1]}, {1: [1]}, seed=0) is None
+
+
+@given(st.dictionaries(st.integers(0, 9), SAMPLES, min_size=1))
+def test_a_runtime_against_itself_reads_one(turns) -> None:
+    ratio = paired_ratio(turns, turns, seed=1)
+    assert (ratio.low, ratio.median, ratio.high) == (1, 1, 1)
+    assert not ratio.told_apart
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    """A true ratio of 0.8 under noise: of 200 intervals of 95 %, at least 180 hold it (binomial: fewer is 1 in 500)."""
+    random = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        slow = 1 + 0.3 * random.random(25)
+        draws = {side: (truth * slow * np.exp(0.05 * random.standard_normal(25)) * 1e6).astype(int)
+                 for side, truth in (("mine", 0.8), ("baseline", 1.0))}
+        turns = {side: {i: [int(x)] for i, x in enumerate(values)} for side, values in draws.items()}
+        ratio = paired_ratio(turns["mine"], turns["baseline"], seed=trial)
+        assert ratio.low <= ratio.median <= ratio.high
+        covered += ratio.low <= 0.8 <= ratio.high
+    assert covered >= 180
+
+
+def test_the_interval_narrows_with_more_rounds() -> None:
+    random = np.random.default_rng(1)
+    widths = []
+    for rounds in (5, 20, 80):
+        mine, theirs = ({i: [int(x)] for i, x in enumerate(1e6 * np.exp(0.1 * random.standard_normal(rounds)))}
+                        for _ in range(2))
+        ratio = paired_ratio(mine, theirs, seed=0)
+        widths.append(ratio.high - ratio.low)
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_the_same_samples_always_give_the_same_interval() -> None:
+    mine, theirs = ({i: [7 + i * k] for i in range(9)} for k in (1, 2))
+    assert paired_ratio(mine, theirs, seed=4) == paired_ratio(mine, theirs, seed=4)
+
+
+def test_spread() -> None:
+    assert relative_spread([5, 5, 5]) == 0
+    assert relative_spread(list(range(1, 102))) == pytest.approx(50 / 51)

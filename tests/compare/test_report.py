@@ -1,0 +1,153 @@
+"""The report: written and read again unchanged, worded honestly, the same in every format."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from compare.report import wording
+from compare.report.markdown import to_markdown
+from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.terminal import print_report
+from export.errors import BadInput
+
+
+def shown(report: Report) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    print_report(report, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def altered(report: Report):
+    """A copy of the report, free to be altered."""
+    return report.model_copy(deep=True)
+
+
+def test_round_trip(report: Report, tmp_path: Path) -> None:
+    read = Report.read(report.folder)
+    assert read == report
+    assert read.folder == report.folder
+    assert Report.read(report.folder / "report.json") == read
+    plain = json.loads((report.folder / "report.json").read_text())
+    assert plain["schema_version"] == 1
+    assert plain["latency"][0]["turns"]["0"]
+
+
+def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
+    altered.runtimes[0].gaps[-1].max = float("nan")
+    altered.write(tmp_path)
+    read = Report.read(tmp_path)
+    assert read.beyond(read.runtimes[0]) == "logits nan from golden, limit 1e-04"
+    assert read.exit_code() == 1
+    json.loads((tmp_path / "report.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no report at .*report.json; python -m compare writes one"),
+        ("{", "is no report of schema 1: file: Invalid JSON"),
+        ('{"schema_version": 1}', "is no report of schema 1: created: Field required"),
+    ],
+)
+def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(BadInput, match=message):
+        Report.read(tmp_path)
+
+
+def test_terminal_and_markdown_say_the_same(report: Report) -> None:
+    terminal, markdown = " ".join(shown(report).split()), to_markdown(report, ("gap_by_layer.png",))
+    for sentence in [wording.headline(report), wording.ruler_line(report), *wording.answer(report)]:
+        assert " ".join(sentence.split()) in terminal
+        assert sentence in markdown
+    for table in (wording.gap_table(report), wording.latency_table(report), wording.layer_table(report, "attention")):
+        assert table.title in terminal
+        assert f"## {table.title}" in markdown
+        for row in table.rows:
+            assert all(cell in terminal and cell in markdown for cell in row)
+    assert "![gap_by_layer.png](gap_by_layer.png)" in markdown
+    assert markdown.count("tensor by tensor") == 5
+
+
+def test_the_provenance_and_notes_are_in_every_text(altered: Report) -> None:
+    altered.notes = ["no hub answers and distilgpt2 is compared with RANDOM WEIGHTS"]
+    for text in (shown(altered), to_markdown(altered)):
+        assert altered.model.provenance in text
+        assert "NOTE:" in text
+        assert "RANDOM WEIGHTS" in text
+
+
+def test_the_answer_names_the_fastest(altered: Report) -> None:
+    for row in altered.latency[1:]:
+        row.ratio = RatioPart(median=1.1, low=0.9, high=1.2)
+    altered.latency[-1].ratio = RatioPart(median=0.25, low=0.24, high=0.26)
+    name = altered.latency[-1].runtime
+    assert any(s.startswith(f"Deploy {name}: 4 times as fast as torch-eager") for s in wording.answer(altered))
+
+
+def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
+    for row in altered.latency[1:]:
+        row.ratio = RatioPart(median=0.97, low=0.92, high=1.01)
+    assert wording.reading(altered.latency[1]) == "not told apart (+-5 %)"
+    assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in wording.answer(altered))
+
+
+def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
+    fast = altered.latency[-1]
+    fast.ratio = RatioPart(median=0.1, low=0.1, high=0.1)
+    row = next(runtime for runtime in altered.runtimes if runtime.name == fast.runtime)
+    row.gaps[-1] = GapPart(tensor="logits", max=0.5, rms=0.1, p999=0.2, size=1.0)
+    answer = wording.answer(altered)
+    assert answer[0] == f"{fast.runtime} is NOT within the limits: logits 5.0e-01 from golden, limit 1e-04."
+    assert not any(s.startswith(f"Deploy {fast.runtime}") for s in answer)
+    assert altered.exit_code() == 1
+
+
+def test_the_again_row_is_never_advised(altered: Report) -> None:
+    altered.latency[1].ratio = RatioPart(median=0.1, low=0.1, high=0.1)
+    assert not any("Deploy torch-eager" in sentence for sentence in wording.answer(altered))
+
+
+def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
+    altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
+    altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
+    assert wording.gap_table(altered).rows[-1][-1] == "failed: killed"
+    assert any(row[0] == "broken" and row[3] == "failed: killed" for row in wording.latency_table(altered).rows)
+    assert "broken did not run: killed." in wording.answer(altered)
+    assert altered.exit_code() == 0  # nobody asked for it by name
+    altered.runtimes[-1].named = True
+    assert altered.exit_code() == 3
+
+
+def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None:
+    rows = {row[0]: row for row in wording.latency_table(report).rows}
+    assert rows["numpy-reference (hybrid)"][3] == "never timed"
+
+
+def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None:
+    altered.runtimes[1].precision = "bfloat16"
+    altered.runtimes[1].gaps[-1].max = 1.0
+    assert altered.exit_code() == 0
+    altered.runtimes[1].named = True
+    assert altered.exit_code() == 1
+
+
+@pytest.mark.parametrize(("spread", "text"), [(0.014, "1.4 %"), (0.12, "12.0 % !"), (0.3, "30.0 % !!"), (None, "–")])
+def test_spread_is_flagged(spread: float | None, text: str) -> None:
+    assert wording.spread(LatencyPart(runtime="x", again=False, spread=spread)) == text
+
+
+def test_tables_hold_as_many_cells_as_columns(altered: Report) -> None:
+    altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
+    altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
+    tables = [wording.gap_table(altered), wording.latency_table(altered)]
+    tables += [wording.layer_table(altered, kind) for kind in wording.KINDS]
+    tables += [wording.tensor_table(runtime) for runtime in altered.runtimes]
+    for table in tables:
+        assert {len(row) for row in table.rows} <= {len(table.columns)}

@@ -1,0 +1,153 @@
+"""The mechanics of the rounds: who runs, who is stopped, in which order, and what becomes of those that fail."""
+
+import random
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from compare.latency.rounds import Worker, run_rounds
+from compare.traces import write_trace
+from export.cache import Entry
+
+
+@pytest.fixture
+def job(entry: Entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
+    write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
+    return {"model": entry.folder, "inputs": tmp_path / "inputs"}
+
+
+@pytest.fixture
+def make(job, tmp_path: Path):
+    """A function that makes a worker; all of them are ended after the test."""
+    made: list[Worker] = []
+
+    def worker(runtime: str, timeout: float = 120.0) -> Worker:
+        made.append(Worker(runtime, job, threads=1, log=tmp_path / "logs" / f"{len(made)}.log", timeout=timeout))
+        return made[-1]
+
+    yield worker
+    for one in made:
+        one.end()
+
+
+def stopped(worker: Worker) -> bool:
+    for _ in range(100):  # the signal takes a moment to arrive
+        if psutil.Process(worker._process.pid).status() == psutil.STATUS_STOPPED:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = [make("torch-eager"), make("onnxruntime")]
+    for worker in workers:
+        worker.import_libraries()
+        assert stopped(worker)
+        worker.load()
+        assert stopped(worker)
+    seen: list[list[str]] = []
+    plain = Worker.turn
+
+    def watched(self: Worker, number: int) -> None:
+        seen.append([psutil.Process(w._process.pid).status() for w in workers if w is not self])
+        plain(self, number)
+        assert stopped(self)
+
+    monkeypatch.setattr(Worker, "turn", watched)
+    rounds = run_rounds(workers, seconds=0.01, seed=0)
+    assert rounds == 3  # at least three, however short the time
+    assert seen == [[psutil.STATUS_STOPPED]] * 6
+    for worker in workers:
+        assert list(worker.timing.turns) == [0, 1, 2]
+        assert all(sample > 0 for turn in worker.timing.turns.values() for sample in turn)
+        assert worker.timing.peak_bytes > 10_000_000
+        assert worker.timing.load_s > 0
+        assert worker.timing.first_call_s > 0
+        assert worker.timing.facts["threads"] == "1"
+
+
+class _Recorded:
+    """Stands in for a worker where only the order is looked at."""
+
+    def __init__(self, name: str, calls: list[tuple[int, str]], dies_after: int = 99) -> None:
+        self.name, self.calls, self.dies_after = name, calls, dies_after
+        self.alive = True
+
+    def turn(self, number: int) -> None:
+        self.calls.append((number, self.name))
+        self.alive = number < self.dies_after
+
+
+def order_of(seed: int, names: str = "abcd", dies_after: dict[str, int] | None = None) -> list[tuple[int, str]]:
+    calls: list[tuple[int, str]] = []
+    workers = [_Recorded(name, calls, (dies_after or {}).get(name, 99)) for name in names]
+    run_rounds(workers, seconds=1e-6, seed=seed)  # type: ignore[arg-type]
+    return calls
+
+
+def test_the_order_is_the_seeds_and_everyone_has_one_turn_a_round() -> None:
+    calls = order_of(seed=7)
+    assert calls == order_of(seed=7)
+    assert calls != order_of(seed=8)
+    for number in range(3):
+        assert sorted(name for n, name in calls if n == number) == list("abcd")
+    rounds = ["".join(name for n, name in calls if n == number) for number in range(3)]
+    generator = random.Random(7)
+    assert rounds == ["".join(generator.sample("abcd", 4)) for _ in range(3)]
+
+
+def test_one_that_died_has_no_more_turns_and_the_others_go_on() -> None:
+    calls = order_of(seed=0, dies_after={"b": 0})
+    assert [n for n, name in calls if name == "b"] == [0]
+    assert [n for n, name in calls if name == "a"] == [0, 1, 2]
+    assert order_of(seed=0, names="a", dies_after={"a": 0}) == [(0, "a")]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("crashes", "killed by SIGSEGV"),
+        ("raises", "RuntimeError: no kernel for this"),
+        ("absent", "CannotRun: runtime absent needs no_such_package_9, not installed here: pip install absent"),
+    ],
+)
+def test_one_that_fails_says_why_and_leaves_nobody_behind(fake_runtimes, make, name: str, error: str) -> None:
+    worker = make(name)
+    worker.import_libraries()
+    worker.load()
+    worker.turn(0)
+    assert not worker.alive
+    assert worker.timing.error == error
+    assert worker.timing.turns == {}
+    worker.end()
+    assert not psutil.pid_exists(worker._process.pid)
+
+
+def test_one_that_hangs_is_given_up(fake_runtimes, make) -> None:
+    worker = make("hangs", timeout=20)
+    worker.import_libraries()
+    worker.load()
+    assert worker.timing.error == "no answer to 'load' within 20 s"
+    worker.end()
+    assert not psutil.pid_exists(worker._process.pid)
+
+
+def test_a_worker_that_was_killed_between_turns(make) -> None:
+    worker = make("torch-eager")
+    worker.import_libraries()
+    worker.load()
+    worker._process.kill()
+    worker._process.wait()
+    worker.turn(0)
+    assert worker.timing.error == "killed by SIGKILL"
+
+
+def test_an_ended_worker_leaves_its_log_only_where_it_failed(fake_runtimes, make, tmp_path: Path) -> None:
+    good, bad = make("torch-eager"), make("raises")
+    for worker in (good, bad):
+        worker.import_libraries()
+        worker.load()
+        worker.end()
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["1.log"]

@@ -1,0 +1,118 @@
+"""One contract for every runtime there is, and a registry that outlives broken ones."""
+
+import re
+from importlib import metadata
+
+import numpy as np
+import pytest
+import torch
+
+from compare.runtimes import registry
+from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
+from export.models import read_weights
+from export.taps import run_tapped, tap_names
+
+
+@pytest.fixture(params=[spec.name for spec in registry.BUILT_IN])
+def spec(request: pytest.FixtureRequest) -> Spec:
+    spec = spec_of(request.param)
+    if missing := spec.missing():
+        pytest.skip(f"{', '.join(missing)} not installed")
+    return spec
+
+
+def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
+    """Every runtime gives the same named tensors, of the same shapes, within rounding, and zeros where none may look."""
+    ids, mask = ids_and_mask
+    runtime = spec.load_class()(entry.folder, threads=1, taps=True)
+    found = runtime.run(ids, mask)
+    expected = run_tapped(read_weights(entry.folder), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
+    names = tap_names(2)
+    assert list(found) == [name for name in names if name in found]
+    assert set(names) - set(found) <= {"attention.0", "attention.1"}
+    real = mask.astype(bool)
+    for name, tensor in found.items():
+        assert isinstance(tensor, np.ndarray)
+        assert tensor.dtype == np.float32
+        theirs = expected[name].numpy()
+        assert tensor.shape == theirs.shape, name
+        rows = (lambda x: np.moveaxis(x, 2, 1)[real]) if tensor.ndim == 4 else (lambda x: x[real])
+        np.testing.assert_allclose(rows(tensor), rows(theirs), atol=2e-4, rtol=0, err_msg=name)
+    for name in ("attention.0", "attention.1"):
+        if name in found:
+            assert np.abs(np.triu(found[name], k=1)).max() == 0
+            assert np.abs(found[name][1, :, :9, 9:]).max() == 0
+    runtime.close()
+
+
+def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
+    """Without taps: the logits and nothing else, the same at every call, for any batch and length."""
+    ids, mask = ids_and_mask
+    runtime = spec.load_class()(entry.folder, threads=1, taps=False)
+    first, second = runtime.run(ids, mask), runtime.run(ids, mask)
+    assert list(first) == ["logits"]
+    assert first["logits"].shape == (2, 12, 300)
+    np.testing.assert_array_equal(first["logits"], second["logits"])
+    assert runtime.run(ids[:1, :5].copy(), mask[:1, :5].copy())["logits"].shape == (1, 5, 300)
+    runtime.close()
+
+
+def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
+    facts = spec.load_class()(entry.folder, threads=1, taps=False).facts()
+    assert facts["threads"] == "1"
+    assert any(re.fullmatch(r"\d+\.\d+.*", value) for value in facts.values())  # some version
+
+
+def test_contract_of_the_listing(spec: Spec) -> None:
+    assert spec.summary
+    assert spec.install.startswith("pip install ")
+    assert spec.target.startswith("compare.runtimes.")
+
+
+def test_listing_imports_no_runtime() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys; from compare.runtimes.registry import listing; listing(); print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_an_unknown_runtime_has_near_matches() -> None:
+    with pytest.raises(BadInput, match=r"unknown runtime 'torch-eagr'; did you mean torch-eager"):
+        spec_of("torch-eagr")
+
+
+def test_a_missing_runtime_says_what_installs_it() -> None:
+    spec = Spec("ghost", "ghost:Ghost", "not there", ("no_such_package_9",), "pip install ghost")
+    assert spec.missing() == ["no_such_package_9"]
+    with pytest.raises(CannotRun, match="runtime ghost needs no_such_package_9, not installed here: pip install ghost"):
+        spec.load_class()
+
+
+class _Point:
+    def __init__(self, name: str, loaded: object) -> None:
+        self.name, self.value, self._loaded = name, f"somewhere:{name}", loaded
+
+    def load(self) -> object:
+        if isinstance(self._loaded, Exception):
+            raise self._loaded
+        return self._loaded
+
+
+def test_others_bring_runtimes_and_a_broken_one_stays_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = Spec("theirs", "x:Y", "someone else's", (), "pip install theirs")
+    impostor = Spec(BASELINE, "evil:Evil", "not the baseline", (), "")
+    points = [_Point("theirs", theirs), _Point("bad", ImportError("no libfoo")), _Point("odd", 3), _Point("i", impostor)]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    listing.cache_clear()
+    try:
+        assert list(listing().specs) == [*(spec.name for spec in registry.BUILT_IN), "theirs"]
+        assert listing().specs[BASELINE].target == "compare.runtimes.torch_eager:TorchEager"
+        assert listing().broken["bad"] == "ImportError: no libfoo"
+        assert "somewhere:odd is a int, not a" in listing().broken["odd"]
+        with pytest.raises(CannotRun, match="runtime bad is broken: ImportError: no libfoo"):
+            spec_of("bad")
+    finally:
+        listing.cache_clear()

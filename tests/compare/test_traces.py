@@ -1,0 +1,36 @@
+"""Traces come back as they were written, mapped into memory, and half of one is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.traces import Trace, write_trace
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    tensors = {"logits": np.arange(6.0).reshape(1, 2, 3), "attention.0": np.ones((1, 1, 2, 2), np.float32)}
+    write_trace(tmp_path / "run", tensors, {"facts": {"torch": "1"}})
+    trace = Trace(tmp_path / "run")
+    assert list(trace) == list(tensors)
+    assert len(trace) == 2
+    assert trace.facts["facts"] == {"torch": "1"}
+    assert isinstance(trace["logits"], np.memmap)
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(trace[name], tensor)
+    with pytest.raises(KeyError):
+        trace["query.0"]
+
+
+def test_half_precision_widens_exactly(tmp_path: Path) -> None:
+    half = np.array([1.0, 65504.0, 6e-8, -0.1], np.float16)
+    write_trace(tmp_path, {"x": half})
+    assert Trace(tmp_path)["x"].dtype == np.float32
+    np.testing.assert_array_equal(Trace(tmp_path)["x"].astype(np.float16), half)
+
+
+def test_a_trace_that_was_cut_short_is_none(tmp_path: Path) -> None:
+    write_trace(tmp_path, {"x": np.zeros(1)})
+    (tmp_path / "facts.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        Trace(tmp_path)
