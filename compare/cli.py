@@ -137,6 +137,8 @@ def _run() -> int | None:
         raise BadInput(f"{message.rstrip('.')}; see python -m compare --help") from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
+    if code == 130:  # newer typer ends so where older ones raise Abort
+        raise KeyboardInterrupt
     return code
 
 

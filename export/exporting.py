@@ -39,6 +39,7 @@ def exported(
     """
     if exporter not in EXPORTERS:
         raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")
+    models.check_name(name)
     root = cache_root(cache_dir)
     known = _known(root, name, exporter)
     source = _same_folder(known, name) or _source(known, name)

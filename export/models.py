@@ -93,8 +93,7 @@ def find(name: str) -> Source:
     A folder is identified by the SHA-256 of its configuration and weights, which reads them once. A hub model that
     is not pinned has the revision "main" until it is loaded. Raises `BadInput` for a folder that cannot be used.
     """
-    if not name.strip():
-        raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
+    check_name(name)
     if name in SEEDED:
         return Source("seeded", name, SEEDED[name]["_of"], "0")
     if is_folder(name):
@@ -104,6 +103,12 @@ def find(name: str) -> Source:
         if name in (short, pin.repository):
             return Source("hub", short, pin.repository, pin.revision)
     return Source("hub", name.replace("/", "--"), name, "main")
+
+
+def check_name(name: str) -> None:
+    """Raises `BadInput` for an empty name, which as a path would mean the folder one is in."""
+    if not name.strip():
+        raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
 
 
 def is_folder(name: str) -> bool:

@@ -78,7 +78,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Under EXPECT_ALL=1 a skip that is not expected fails the run: a test that silently stops running proves nothing."""
+    """Under EXPECT_ALL=1 a skip that is not expected fails the run: what silently stops running proves nothing."""
     if os.environ.get("EXPECT_ALL") != "1":
         return
     expected = {line.split("#")[0].strip() for line in SKIPS.read_text().splitlines()}

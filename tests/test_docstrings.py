@@ -11,7 +11,9 @@ import export
 
 
 def _modules() -> list[str]:
-    found = [m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    found = [
+        m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    ]
     return [name for name in found if not name.endswith("__main__")]
 
 

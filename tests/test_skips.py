@@ -11,7 +11,9 @@ import pytest
 CONFTEST = Path(__file__).with_name("conftest.py")
 
 
-@pytest.mark.parametrize(("expect_all", "expected", "code"), [("1", "", 1), ("0", "", 0), ("1", "test_x.py::test_x", 0)])
+@pytest.mark.parametrize(
+    ("expect_all", "expected", "code"), [("1", "", 1), ("0", "", 0), ("1", "test_x.py::test_x", 0)]
+)
 def test_a_skip_that_is_not_expected_fails_the_run(tmp_path: Path, expect_all: str, expected: str, code: int) -> None:
     shutil.copy(CONFTEST, tmp_path)
     (tmp_path / "expected_skips.txt").write_text(f"{expected}  # because\n")

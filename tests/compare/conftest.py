@@ -29,4 +29,6 @@ def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     from compare.comparison import Settings, compare
 
     out = tmp_path_factory.mktemp("report")
-    return compare(str(tiny_folder), Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=out, keep_traces=True))
+    return compare(
+        str(tiny_folder), Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=out, keep_traces=True)
+    )

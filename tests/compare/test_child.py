@@ -58,7 +58,7 @@ def test_last_words(child, tmp_path: Path, do: str, message: str) -> None:
 
 
 def test_a_child_that_hangs_is_ended(child) -> None:
-    with pytest.raises(ChildFailed, match="^no answer within 1 s$"):
+    with pytest.raises(ChildFailed, match=r"^no answer within 1 s$"):
         child("hang", timeout=1)
     assert not [p for p in psutil.Process().children(recursive=True) if "some_child" in " ".join(p.cmdline())]
 

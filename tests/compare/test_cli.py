@@ -77,7 +77,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     [
         (["--bogus"], 2, "No such option: --bogus"),
         (["nonsense"], 2, "No such command 'nonsense'"),
-        (["--batch", "two"], 2, "'--batch': 'two' is not a valid int"),
+        (["--batch", "two"], 2, "Invalid value for '--batch': "),
         (["--batch", "0"], 2, "--batch is 0; it takes 1 or more"),
         (["--sequence", "-3"], 2, "--sequence is -3; it takes 1 or more"),
         (["--time", "-1"], 2, "--time is -1; it takes a number of seconds above 0"),
@@ -155,6 +155,6 @@ def test_ctrl_c_ends_everything_with_130(tiny_folder: Path, entry, tmp_path: Pat
     run.send_signal(signal.SIGINT)
     assert run.wait(timeout=20) == 130, lines
     assert run.stderr.read().endswith("error: interrupted\n")
-    gone, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     assert not (tmp_path / "out" / "scratch").exists()

@@ -166,7 +166,9 @@ def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_
         return trace, Ruler(1e-9, "context.1")
 
     monkeypatch.setattr(comparison, "golden", broken)
-    with pytest.raises(CannotRun, match=r"the ruler does not hold: .* by 1\.0e-09 of the size of context\.1, limit 1e-12"):
+    with pytest.raises(
+        CannotRun, match=r"the ruler does not hold: .* by 1\.0e-09 of the size of context\.1, limit 1e-12"
+    ):
         compare(str(tiny_folder), small(tmp_path / "out", BASELINE))
     assert not (tmp_path / "out" / "report.json").exists()
 
@@ -200,7 +202,9 @@ def test_the_baseline_always_runs_first(tiny_folder: Path) -> None:
 
 
 def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
-    with pytest.raises(CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"):
+    with pytest.raises(
+        CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"
+    ):
         comparison.chosen_runtimes(["absent"])
     assert "absent" in [spec.name for spec in comparison.chosen_runtimes(None)]  # unnamed, it is a row
 

@@ -15,7 +15,7 @@ def arrays(run):
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_ruler_holds(tiny, ids_and_mask, model_type: str, seed: int) -> None:
-    ids, mask = ids_and_mask
+    _, mask = ids_and_mask
     runs = [arrays(run) for run in float64_runs(tiny(model_type, seed).double(), *map(torch.from_numpy, ids_and_mask))]
     assert list(runs[0]) == tap_names(2)
     assert {tensor.dtype for tensor in runs[0].values()} == {np.dtype("float64")}

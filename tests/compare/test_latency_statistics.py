@@ -40,8 +40,10 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     covered = 0
     for trial in range(200):
         slow = 1 + 0.3 * random.random(25)
-        draws = {side: (truth * slow * np.exp(0.05 * random.standard_normal(25)) * 1e6).astype(int)
-                 for side, truth in (("mine", 0.8), ("baseline", 1.0))}
+        draws = {
+            side: (truth * slow * np.exp(0.05 * random.standard_normal(25)) * 1e6).astype(int)
+            for side, truth in (("mine", 0.8), ("baseline", 1.0))
+        }
         turns = {side: {i: [int(x)] for i, x in enumerate(values)} for side, values in draws.items()}
         ratio = paired_ratio(turns["mine"], turns["baseline"], seed=trial)
         assert ratio.low <= ratio.median <= ratio.high
@@ -53,8 +55,9 @@ def test_the_interval_narrows_with_more_rounds() -> None:
     random = np.random.default_rng(1)
     widths = []
     for rounds in (5, 20, 80):
-        mine, theirs = ({i: [int(x)] for i, x in enumerate(1e6 * np.exp(0.1 * random.standard_normal(rounds)))}
-                        for _ in range(2))
+        mine, theirs = (
+            {i: [int(x)] for i, x in enumerate(1e6 * np.exp(0.1 * random.standard_normal(rounds)))} for _ in range(2)
+        )
         ratio = paired_ratio(mine, theirs, seed=0)
         widths.append(ratio.high - ratio.low)
     assert widths[0] > widths[1] > widths[2]

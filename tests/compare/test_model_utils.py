@@ -27,7 +27,11 @@ def test_dimensions_go_there_and_back_exactly(wrap, batch: int, sequence: int, h
 @pytest.mark.parametrize(
     ("shape", "heads", "message"),
     [
-        ((1, 5, 768), 7, r"shape \(1, 5, 768\) cannot be split into 7 heads: expected \(batch, sequence, a multiple of 7\)"),
+        (
+            (1, 5, 768),
+            7,
+            r"shape \(1, 5, 768\) cannot be split into 7 heads: expected \(batch, sequence, a multiple of 7\)",
+        ),
         ((5, 768), 12, r"shape \(5, 768\) cannot be split into 12 heads"),
         ((1, 5, 768), 0, "cannot be split into 0 heads"),
         ((1, 5, 768), None, r"shape \(1, 5, 768\) is not \(batch, heads, sequence, head_dim\); to split, give heads="),

@@ -24,7 +24,7 @@ def spec(request: pytest.FixtureRequest) -> Spec:
 
 
 def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """Every runtime gives the same named tensors, of the same shapes, within rounding, and zeros where none may look."""
+    """Every runtime gives the same named tensors, in the same shapes, within rounding, and no look ahead."""
     ids, mask = ids_and_mask
     runtime = spec.load_class()(entry.folder, threads=1, taps=True)
     found = runtime.run(ids, mask)
@@ -104,7 +104,12 @@ class _Point:
 def test_others_bring_runtimes_and_a_broken_one_stays_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = Spec("theirs", "x:Y", "someone else's", (), "pip install theirs")
     impostor = Spec(BASELINE, "evil:Evil", "not the baseline", (), "")
-    points = [_Point("theirs", theirs), _Point("bad", ImportError("no libfoo")), _Point("odd", 3), _Point("i", impostor)]
+    points = [
+        _Point("theirs", theirs),
+        _Point("bad", ImportError("no libfoo")),
+        _Point("odd", 3),
+        _Point("i", impostor),
+    ]
     monkeypatch.setattr(metadata, "entry_points", lambda group: points)
     listing.cache_clear()
     try:

@@ -40,9 +40,7 @@ def test_a_copy_of_a_folder_is_the_same_model(entry: Entry, tiny_folder: Path, t
     assert exported(str(copy)) == entry
 
 
-def test_a_folder_that_is_gone_is_taken_from_the_cache(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
+def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_folder, tmp_path / "short-lived")
     own_cache = tmp_path / "cache"
     first = exported(str(folder), cache_dir=own_cache)
@@ -68,7 +66,7 @@ def test_what_decides_the_key() -> None:
 
 
 def test_an_unknown_exporter() -> None:
-    with pytest.raises(BadInput, match="unknown exporter 'dynam'; did you mean dynamo?"):
+    with pytest.raises(BadInput, match=r"unknown exporter 'dynam'; did you mean dynamo\?"):
         exported("distilgpt2", exporter="dynam")
 
 

@@ -48,7 +48,7 @@ def test_no_folder_is_given_up_for_the_hub(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_configuration(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="has no config.json; save the model with save_pretrained"):
+    with pytest.raises(BadInput, match=r"has no config\.json; save the model with save_pretrained"):
         find(str(tmp_path))
 
 

@@ -48,7 +48,7 @@ def test_the_graphs_attention_is_the_models_own(tiny, ids_and_mask, model_type: 
 
 
 def test_the_taps_are_joined_as_the_model_joins_them(tiny, ids_and_mask) -> None:
-    """The context through the output projection, added to the hidden state, is the mid state: taps are what they say."""
+    """The projected context added to the hidden state is the mid state, and so on: taps are what they say."""
     model, (ids, mask) = tiny(), tensors(ids_and_mask)
     taps = run_tapped(model, ids, mask, "eager")
     block = model.transformer.h[1]
