@@ -144,8 +144,8 @@ def reading(row: LatencyPart) -> str:
     if row.ratio is None:
         return NOTHING
     if row.ratio.low <= 1 <= row.ratio.high:
-        half = (row.ratio.high - row.ratio.low) / 2
-        return f"not told apart (+-{100 * half:.1g} %)"
+        half = 50 * (row.ratio.high - row.ratio.low)
+        return f"not told apart (+-{half:.0f} %)" if half >= 1 else f"not told apart (+-{half:.1g} %)"
     factor = row.ratio.median if row.ratio.median > 1 else 1 / row.ratio.median
     return f"{factor:.3g} x {'slower' if row.ratio.median > 1 else 'faster'}"
 
@@ -166,8 +166,8 @@ def spread(row: LatencyPart) -> str:
 def number(value: float | None) -> str:
     """A few significant digits; exact zero is said as such.
 
-    >>> number(None), number(0.0), number(3.14159e-6), number(147.26), number(float("nan"))
-    ('–', '0', '3.1e-06', '147', 'NaN')
+    >>> number(None), number(0.0), number(3.14159e-6), number(147.26), number(1574.3), number(float("nan"))
+    ('–', '0', '3.1e-06', '147', '1,574', 'NaN')
     """
     if value is None:
         return NOTHING
@@ -175,7 +175,9 @@ def number(value: float | None) -> str:
         return "NaN"
     if value == 0:
         return "0"
-    return f"{value:.1e}" if abs(value) < 0.01 or abs(value) >= 1e5 else f"{value:.3g}"
+    if abs(value) < 0.01 or abs(value) >= 1e6:
+        return f"{value:.1e}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _is(gap: GapPart, kind: str) -> bool:

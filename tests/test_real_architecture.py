@@ -1,0 +1,93 @@
+"""The real architecture, 82 million parameters: what the tiny models cannot show."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compare.report.schema import Report
+from compare.runtimes.registry import BUILT_IN
+
+pytestmark = pytest.mark.slow
+
+#: A network that answers nobody: every attempt to leave fails at once.
+NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+
+
+def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **NO_NETWORK, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def default_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """`python -m compare --json` with no model named and no hub to ask."""
+    out = tmp_path_factory.mktemp("default") / "out"
+    run = command("--json", "--time", 3, "--out", out)
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_without_a_hub_the_stand_in_is_said_loudly(default_run) -> None:
+    assert "RANDOM WEIGHTS" in default_run.stderr
+    report = Report.model_validate_json(default_run.stdout)
+    assert report.model.name == "distilgpt2-seeded"
+    assert report.model.asked_for == "distilgpt2"
+    assert not report.model.trained
+    assert "RANDOM WEIGHTS" in report.notes[0]
+
+
+def test_every_runtime_lies_within_the_limits(default_run) -> None:
+    report = Report.model_validate_json(default_run.stdout)
+    assert [runtime.name for runtime in report.runtimes] == [spec.name for spec in BUILT_IN]
+    assert (report.input.batch, report.input.sequence) == (1, 128)
+    for runtime in report.runtimes:
+        assert runtime.error is None
+        assert runtime.largest("logits") <= 1e-4
+        exposes = any(gap.exposed for gap in runtime.gaps if gap.tensor.startswith("attention"))
+        assert runtime.above_diagonal() == (0 if exposes else None)
+        assert exposes == (runtime.name != "torch-sdpa")
+    assert report.ruler.worst <= 1e-12
+
+
+def test_all_graphs_together_are_hardly_more_than_the_weights(default_run) -> None:
+    report = Report.model_validate_json(default_run.stdout)
+    assert report.model.parameters == 81_912_576
+    assert report.model.graph_bytes <= 1.05 * 4 * report.model.parameters
+
+
+def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
+    run = command(
+        "--json", "--sequence", 512, "--batch", 2, "--runtimes", "onnxruntime", "--time", 1, "--out", tmp_path
+    )
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["ruler"]["worst"] <= 1e-12
+    assert report["input"] | {"tokens": [], "sha256": ""} == {
+        "batch": 2, "sequence": 512, "padding": 0, "tokens": [], "sha256": ""
+    }  # fmt: skip
+
+
+def test_a_folder_whose_source_is_gone_runs_from_the_cache_alone(tmp_path: Path) -> None:
+    from export.models import find, load
+
+    model, tokenizer, _ = load(find("distilgpt2-seeded"))
+    folder = tmp_path / "my-model"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    cache = tmp_path / "cache"
+    quick = ["--quick", "--time", "0.5", "--cache-dir", str(cache)]
+    assert command("--model", folder, *quick).returncode == 0
+    shutil.rmtree(folder)
+    run = command("--model", folder, "--offline", *quick)
+    assert run.returncode == 0, run.stderr
+    assert "is not there any more; using what was exported from it: my-model-" in run.stderr
+    assert "folder my-model (sha256 " in run.stdout
