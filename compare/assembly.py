@@ -39,7 +39,7 @@ def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
         name=source.name,
         asked_for=source.name if source.kind in ("folder", "module") else asked_for,
         provenance=source.label,
-        trained=source.has_meaning,
+        trained=source.trained,
         entry=entry.folder.name,
         tokens_are=facts.pop("tokens"),
         exporter=manifest.exporter,

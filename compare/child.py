@@ -19,6 +19,16 @@ class ChildFailed(Exception):
     """What became of a child that did not do its job: the signal, the timeout or its own last words."""
 
 
+#: The children of `run_child` that are at work, in whichever thread.
+_at_work: set[subprocess.Popen[bytes]] = set()
+
+
+def end_children() -> None:
+    """Kill what `run_child` is waiting for: when the work has no use any more, nobody waits for its end."""
+    for process in list(_at_work):
+        process.kill()
+
+
 def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
     """Run `python -m module JOB` to its end; `timeout` in seconds. Raises `ChildFailed`.
 
@@ -29,6 +39,7 @@ def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, t
         process = subprocess.Popen(
             command(module, job), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(threads)
         )
+        _at_work.add(process)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -37,6 +48,7 @@ def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, t
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            _at_work.discard(process)
     if code != 0:
         raise ChildFailed(last_words(code, log))
     log.unlink()

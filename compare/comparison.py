@@ -18,13 +18,13 @@ from typing import Any, Literal
 import numpy as np
 
 from compare import assembly, environment
-from compare.child import ChildFailed
+from compare.child import ChildFailed, end_children
 from compare.inputs import Inputs, check_text, tokenize
 from compare.latency.rounds import Worker, run_rounds
 from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler, golden
 from compare.numerics.heads import Head, choose_heads, head_map
-from compare.report.schema import MAPS_FILE, Report, RuntimePart
+from compare.report.schema import MAPS_FILE, REPORT_FILE, Report, RuntimePart
 from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
 from compare.runtimes.trace import trace
 from compare.traces import Trace, write_trace
@@ -34,6 +34,9 @@ from export.exporting import export_model, exported
 from export.models import MiniTransformer
 
 Say = Callable[[str], None]
+
+#: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
+INPUTS = "inputs"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Run:
 
     @property
     def input_folder(self) -> Path:
-        return self.scratch / "inputs"
+        return self.scratch / INPUTS
 
     def log(self, name: str) -> Path:
         return self.out / "logs" / f"{name}.log"
@@ -207,8 +210,13 @@ def make_report_folder(settings: Settings, entry: Entry) -> Path:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{entry.manifest.source.name}"
     make_folder(out)
-    shutil.rmtree(out / "scratch", ignore_errors=True)
-    make_folder(out / "scratch")
+    scratch = out / "scratch"
+    if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
+        shutil.rmtree(scratch)
+    if scratch.exists():
+        raise BadInput(f"{scratch} is there and was not made by a comparison; give another folder: --out FOLDER")
+    (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
+    make_folder(scratch)
     return out
 
 
@@ -267,7 +275,9 @@ def measure_gaps(run: Run, workers: list[Worker]) -> tuple[Ruler, list[RuntimePa
         for future in [digests, *imports]:
             future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_children()
+        pool.shutdown()
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
     return ruler, rows, heads

@@ -87,6 +87,13 @@ def entries(root: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.manifest.created, reverse=True)
 
 
+def matching(root: Path, pattern: str) -> Iterator[Entry]:
+    """Entries whose folder, model name or origin is the pattern."""
+    for entry in entries(root):
+        if pattern in (entry.folder.name, entry.manifest.source.name, entry.manifest.source.origin):
+            yield entry
+
+
 def look_up(root: Path, name: str, key: str) -> Entry | None:
     """The entry of that name and key, its files checked by size and time, or None. Raises `BadInput` if one changed."""
     folder = root / "models" / f"{name}-{key}"
@@ -207,10 +214,3 @@ def _changed(entry: Entry, what: str) -> BadInput:
         f"the cache entry {entry.folder.name} has changed since it was exported: {what}. "
         f"Remove it and it is exported again: python -m export --remove {entry.folder.name}"
     )
-
-
-def matching(root: Path, pattern: str) -> Iterator[Entry]:
-    """Entries whose folder, model name or origin is the pattern."""
-    for entry in entries(root):
-        if pattern in (entry.folder.name, entry.manifest.source.name, entry.manifest.source.origin):
-            yield entry

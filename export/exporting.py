@@ -139,8 +139,9 @@ def _known(root: Path, name: str, exporter: str) -> list[Entry]:
 
     def same(entry: Entry) -> bool:
         source = entry.manifest.source
-        own_name = source.kind in ("folder", "module") and name == source.name
-        return (source.origin in origins and source.kind in ("hub", "folder")) or own_name
+        if source.kind == "module":
+            return source.name == name
+        return source.kind != "seeded" and source.origin in origins
 
     return [entry for entry in entries(root) if same(entry) and entry.manifest.exporter == exporter]
 

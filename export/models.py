@@ -25,12 +25,14 @@ class Source:
     kind: "hub", "folder", "seeded", or "module" (a live one, saved under the digest of its weights).
     name: what a person calls it. origin: the hub's id, the folder, or what was seeded or changed.
     revision: the hub's commit, the SHA-256 of the folder's or module's content, or the seed.
+    trained: whether the weights were, so that the next token and perplexity mean something.
     """
 
     kind: Kind
     name: str
     origin: str
     revision: str
+    trained: bool = True
 
     @property
     def label(self) -> str:
@@ -50,11 +52,6 @@ class Source:
                 return f"folder {self.name} (sha256 {self.revision[:7]})"
             case "module":
                 return f"changed in memory, from {self.origin} (sha256 {self.revision[:7]})"
-
-    @property
-    def has_meaning(self) -> bool:
-        """Whether the weights were trained, so that the next token and perplexity mean something."""
-        return self.kind != "seeded" and "random weights" not in self.origin
 
 
 class MiniTransformer(NamedTuple):
@@ -95,7 +92,7 @@ def find(name: str) -> Source:
     """
     check_name(name)
     if name in SEEDED:
-        return Source("seeded", name, SEEDED[name]["_of"], "0")
+        return Source("seeded", name, SEEDED[name]["_of"], "0", trained=False)
     if is_folder(name):
         folder = Path(name).expanduser().resolve()
         return Source("folder", folder.name, str(folder), _digest(weight_files(folder)))
@@ -149,7 +146,7 @@ def changed(transformer: MiniTransformer) -> Source:
     if digest == getattr(transformer.model, _NOTE, None):
         return transformer.provenance
     before = transformer.provenance
-    return Source("module", f"{before.name}-changed", before.label, digest)
+    return Source("module", f"{before.name}-changed", before.label, digest, before.trained)
 
 
 def weights_digest(model: Any) -> str:

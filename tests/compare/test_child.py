@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from compare.child import ChildFailed, environment, run_child
+from compare.child import ChildFailed, end_children, environment, run_child
 
 SOURCE = """
 from compare.child import main_of_child
@@ -63,6 +64,12 @@ def test_a_child_that_hangs_is_ended(child) -> None:
     assert not [p for p in psutil.Process().children(recursive=True) if "some_child" in " ".join(p.cmdline())]
 
 
+def test_children_are_ended_from_another_thread(child) -> None:
+    threading.Timer(1.0, end_children).start()
+    with pytest.raises(ChildFailed, match=r"^killed by SIGKILL$"):
+        child("hang")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux alone")
 def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "some_child.py").write_text(SOURCE)
@@ -79,6 +86,7 @@ def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -
     orphan.suspend()
     parent.send_signal(signal.SIGKILL)
     parent.wait()
+    parent.stdout.close()
     gone, _ = psutil.wait_procs([orphan], timeout=10)
     assert gone or not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
 

@@ -226,3 +226,18 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
     with pytest.raises(BadInput) as error:
         comparison.check_settings(Settings(**settings))
     assert message in str(error.value)
+
+
+def test_a_scratch_folder_of_someone_elses_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadInput, match=r"scratch is there and was not made by a comparison; give another folder"):
+        compare(str(tiny_folder), small(tmp_path, BASELINE))
+    assert (tmp_path / "scratch" / "thesis.txt").exists()
+
+
+def test_an_old_report_does_not_outlive_a_run_that_fails(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("old")
+    with pytest.raises(CannotRun):
+        compare(str(tiny_folder), small(tmp_path, BASELINE, timeout=0.01))
+    assert not (tmp_path / "report.json").exists()

@@ -46,8 +46,9 @@ def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_pa
     first = exported(str(folder), cache_dir=own_cache)
     shutil.rmtree(folder)
     said: list[str] = []
-    for name in (str(folder), "short-lived"):
-        assert exported(name, offline=True, cache_dir=own_cache, say=said.append) == first
+    assert exported(str(folder), offline=True, cache_dir=own_cache, say=said.append) == first
+    with pytest.raises(CannotRun, match="model 'short-lived' cannot be loaded"):  # a name of the hub is no folder's
+        exported("short-lived", offline=True, cache_dir=own_cache)
     assert said[0].endswith(f"using what was exported from it: {first.folder.name}")
 
 
@@ -83,6 +84,7 @@ def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path) 
     other = export_model(loaded)
     assert other.folder != entry.folder
     assert other.manifest.source.kind == "module"
+    assert exported("tiny-changed") == other
     assert models.read_weights(other.folder).lm_head.weight[0, 0] == loaded.model.lm_head.weight[0, 0]
 
 

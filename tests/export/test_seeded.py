@@ -26,7 +26,7 @@ def test_heads_spread_from_sharp_to_flat_and_some_channels_are_outliers(cache_di
     from compare import load_mini_transformer
 
     model, _, provenance = load_mini_transformer("distilgpt2-seeded")
-    assert not provenance.has_meaning
+    assert not provenance.trained
     ids = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 128)))
     taps = run_tapped(model, ids, torch.ones_like(ids), "eager")
     for layer in range(6):
