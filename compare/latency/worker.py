@@ -63,7 +63,15 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
 
 
 def peak_bytes() -> int:
-    """The largest memory this process ever held. Linux counts in KiB, macOS in bytes (getrusage(2))."""
+    """The largest resident memory of this process, in bytes.
+
+    Linux: VmHWM of proc(5), in KiB, and not getrusage, whose maximum a child inherits from the parent that started it.
+    Elsewhere getrusage(2), which macOS counts in bytes.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

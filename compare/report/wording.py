@@ -140,9 +140,11 @@ def latency_table(report: Report) -> Table:
 
 
 def reading(row: LatencyPart) -> str:
-    """What a ratio says: a winner only where its interval leaves 1 out."""
+    """What a ratio says: a winner only where its interval leaves 1 out, and none in the A/A row."""
     if row.ratio is None:
         return NOTHING
+    if row.again:
+        return "the truth is 1"
     if row.ratio.low <= 1 <= row.ratio.high:
         half = 50 * (row.ratio.high - row.ratio.low)
         return f"not told apart (+-{half:.0f} %)" if half >= 1 else f"not told apart (+-{half:.1g} %)"

@@ -140,20 +140,23 @@ def test_ctrl_c_ends_everything_with_130(
     tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
 ) -> None:
     """Interrupted while the runtimes trace, and in the rounds, when all workers but one are stopped."""
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [*COMPARE, "--model", str(tiny_folder), "--time", "600", "--text", "Hello", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-    )
-    assert run.stderr is not None
-    next(line for line in run.stderr if line.startswith(reached))
-    time.sleep(0.5)
-    family = psutil.Process(run.pid).children(recursive=True)
-    assert len(family) >= processes
-    run.send_signal(signal.SIGINT)
-    assert run.wait(timeout=20) == 130
-    with run.stderr:
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as run:
+        assert run.stderr is not None
+        try:
+            next(line for line in run.stderr if line.startswith(reached))
+            time.sleep(0.5)
+            family = psutil.Process(run.pid).children(recursive=True)
+            assert len(family) >= processes
+            run.send_signal(signal.SIGINT)
+            assert run.wait(timeout=20) == 130
+        finally:
+            run.kill()
         assert run.stderr.read().endswith("error: interrupted\n")
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive

@@ -151,3 +151,14 @@ def test_an_ended_worker_leaves_its_log_only_where_it_failed(fake_runtimes, make
         worker.load()
         worker.end()
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["1.log"]
+
+
+def test_the_peak_is_the_workers_own_and_not_its_parents(make) -> None:
+    """getrusage gives a child the maximum of the parent that started it: here more than the worker ever needs."""
+    ballast = b"x" * 2**30
+    worker = make("onnxruntime")
+    worker.import_libraries()
+    worker.load()
+    worker.turn(0)
+    assert 2**24 < worker.timing.peak_bytes < 0.9 * 2**30
+    assert len(ballast) > worker.timing.peak_bytes
