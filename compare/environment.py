@@ -41,14 +41,17 @@ def memory_bytes() -> int:
 
 
 def commit() -> str | None:
-    """The commit of the checkout this runs from, with "+" where files were changed; None outside one."""
+    """The commit of the checkout this runs from, with "+" where files but the benchmarks' results changed; else None."""
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return None
     try:
         head = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         status = subprocess.run(
-            ["git", "-C", here, "status", "--porcelain"], capture_output=True, text=True, check=True
+            ["git", "-C", here, "status", "--porcelain", "--", ".", ":!benchmarks/results"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None
