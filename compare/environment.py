@@ -41,7 +41,10 @@ def memory_bytes() -> int:
 
 
 def commit() -> str | None:
-    """The commit of the checkout this runs from, with "+" where files but the benchmarks' results changed; else None."""
+    """The commit of the checkout this runs from, None outside one; "+" where files changed since.
+
+    The benchmarks' results do not count: they are what is being written.
+    """
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return None

@@ -94,14 +94,14 @@ def latency_against_gap(report: Report) -> Figure:
         low, high = np.quantile(samples, [0.25, 0.75])
         error = [[max(middle - low, 0.0)], [max(high - middle, 0.0)]]
         colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
-        axes.errorbar(middle, gap, xerr=error, color=colour, marker=mark, markersize=8, capsize=3)
-        label = row.runtime if row.ratio is None else f"{row.runtime}\n{row.ratio.median:.2f} x the baseline's time"
-        axes.annotate(label, (middle, gap), xytext=(10, -3), textcoords="offset points", fontsize=8)
+        label = row.runtime + (" (baseline)" if row.ratio is None else f": {row.ratio.median:.2f} x its time")
+        axes.errorbar(middle, gap, xerr=error, color=colour, marker=mark, ms=8, capsize=3, ls="none", label=label)
     axes.set_yscale("log")
     if shown:
-        axes.set_xlim(0, 1.45 * max(row.median_ms or 0.0 for row in shown))
+        axes.set_xlim(0, 1.15 * max(row.median_ms or 0.0 for row in shown))
+        axes.legend(fontsize=8, loc="upper center", ncols=2, frameon=False)
         heights = [gaps[row.runtime] or 0.0 for row in shown]
-        axes.set_ylim(min(heights) / 4, max(heights) * 4)  # a decade and more: gaps of one size are to look like that
+        axes.set_ylim(min(heights) / 4, max(heights) * 8)  # a decade and more: gaps of one size are to look like that
     axes.set_xlabel("median of one forward pass, ms (bar: the middle half of all samples)")
     axes.set_ylabel("largest |logit - golden|")
     axes.grid(alpha=0.25, which="both")
