@@ -60,8 +60,8 @@ def compare(
         return
     if text is not None and text_file is not None:
         raise BadInput("--text and --text-file go one at a time")
-    from compare.comparison import Settings
     from compare.comparison import compare as run_comparison
+    from compare.settings import Settings
 
     names = None if runtimes is None else [name.strip() for name in runtimes.split(",") if name.strip()]
     if names == []:

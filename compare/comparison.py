@@ -5,7 +5,6 @@ the rounds, in which latency is taken.
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from compare import assembly, environment
 from compare.child import ChildFailed, end_children
-from compare.inputs import Inputs, check_text, tokenize
+from compare.inputs import Inputs, tokenize
 from compare.latency.rounds import Worker, run_rounds
 from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler, golden
@@ -27,6 +26,7 @@ from compare.numerics.heads import Head, choose_heads, head_map
 from compare.report.schema import MAPS_FILE, REPORT_FILE, Report, RuntimePart
 from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
 from compare.runtimes.trace import trace
+from compare.settings import Settings, check_settings, make_folder
 from compare.traces import Trace, write_trace
 from export.cache import Entry, cache_root, verify
 from export.errors import BadInput, CannotRun
@@ -37,29 +37,6 @@ Say = Callable[[str], None]
 
 #: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
 INPUTS = "inputs"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
-
-    runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
-    """
-
-    text: str | None = None
-    runtimes: Sequence[str] | None = None
-    sequence: int | None = None
-    batch: int = 1
-    threads: int | None = None
-    seconds: float = 30.0
-    seed: int = 0
-    quick: bool = False
-    offline: bool = False
-    fallback: Literal["seeded"] | None = None
-    out: Path | None = None
-    cache_dir: Path | None = None
-    keep_traces: bool = False
-    timeout: float = 600.0
 
 
 @dataclass
@@ -169,24 +146,6 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     return [baseline, *(spec for spec in chosen if spec != baseline)]
 
 
-def check_settings(settings: Settings) -> None:
-    """Raises `BadInput` for what can be seen to be wrong before any work is done."""
-    for option, value in (
-        ("--threads", settings.threads),
-        ("--sequence", settings.sequence),
-        ("--batch", settings.batch),
-    ):
-        if value is not None and value < 1:
-            raise BadInput(f"{option} is {value}; it takes 1 or more")
-    if not settings.seconds > 0:
-        raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
-    if settings.seed < 0:
-        raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
-    check_text(settings.text)
-    if settings.out is not None:
-        make_folder(settings.out)
-
-
 def find_entry(model: str | MiniTransformer, settings: Settings, say: Say) -> Entry:
     """The model's entry in the cache, exported now if it is not there yet."""
     if isinstance(model, MiniTransformer):
@@ -218,18 +177,6 @@ def make_report_folder(settings: Settings, entry: Entry) -> Path:
     (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
     make_folder(scratch)
     return out
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and see that it can be written to. Raises `BadInput` where it cannot."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise BadInput(
-            f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER"
-        ) from error
 
 
 def start_workers(run: Run) -> list[Worker]:

@@ -70,7 +70,8 @@ def compare_attention_implementations(
     >>> [runtime.name for runtime in report.runtimes if report.beyond(runtime) is None]
     ['torch-eager', 'onnxruntime']
     """
-    from compare.comparison import Settings, compare
+    from compare.comparison import compare
+    from compare.settings import Settings
 
     settings = Settings(
         text=text,

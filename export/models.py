@@ -244,6 +244,7 @@ def _download(source: Source, *, offline: bool) -> Path:
             allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
             ignore_patterns=["*/*"],
             local_files_only=offline,
+            etag_timeout=5,  # seconds for the hub's first word
         )
     except HFValidationError as error:
         raise BadInput(f"{source.origin!r} is no model name, folder or hub id; {near(source.origin, KNOWN)}") from error

@@ -26,7 +26,8 @@ def fake_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 @pytest.fixture(scope="session")
 def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept."""
-    from compare.comparison import Settings, compare
+    from compare.comparison import compare
+    from compare.settings import Settings
 
     out = tmp_path_factory.mktemp("report")
     return compare(

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from compare import comparison
-from compare.comparison import Settings, compare
+from compare.comparison import compare
 from compare.numerics.golden import Ruler
 from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.settings import Settings, check_settings
 from compare.traces import Trace
 from export import models
 from export.cache import Entry
@@ -224,7 +225,7 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
 )
 def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> None:
     with pytest.raises(BadInput) as error:
-        comparison.check_settings(Settings(**settings))
+        check_settings(Settings(**settings))
     assert message in str(error.value)
 
 

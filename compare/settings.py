@@ -1,0 +1,63 @@
+"""What is asked for of a comparison beside the model, and what of it can be refused before any work is done."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from compare.inputs import check_text
+from export.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
+
+    runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
+    """
+
+    text: str | None = None
+    runtimes: Sequence[str] | None = None
+    sequence: int | None = None
+    batch: int = 1
+    threads: int | None = None
+    seconds: float = 30.0
+    seed: int = 0
+    quick: bool = False
+    offline: bool = False
+    fallback: Literal["seeded"] | None = None
+    out: Path | None = None
+    cache_dir: Path | None = None
+    keep_traces: bool = False
+    timeout: float = 600.0
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises `BadInput` for what can be seen to be wrong before any work is done."""
+    for option, value in (
+        ("--threads", settings.threads),
+        ("--sequence", settings.sequence),
+        ("--batch", settings.batch),
+    ):
+        if value is not None and value < 1:
+            raise BadInput(f"{option} is {value}; it takes 1 or more")
+    if not settings.seconds > 0:
+        raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
+    if settings.seed < 0:
+        raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
+    check_text(settings.text)
+    if settings.out is not None:
+        make_folder(settings.out)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and see that it can be written to. Raises `BadInput` where it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER"
+        ) from error
