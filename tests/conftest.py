@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("here", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("here")
 
 SKIPS = Path(__file__).with_name("expected_skips.txt")
 

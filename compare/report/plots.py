@@ -94,7 +94,8 @@ def latency_against_gap(report: Report) -> Figure:
         low, high = np.quantile(samples, [0.25, 0.75])
         error = [[max(middle - low, 0.0)], [max(high - middle, 0.0)]]
         colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
-        label = row.runtime + (" (baseline)" if row.ratio is None else f": {row.ratio.median:.2f} x its time")
+        share = "" if row.ratio is None else f": {row.ratio.median:.2f} x the baseline's time"
+        label = row.runtime + (" (baseline)" if row is report.latency[0] else share)
         axes.errorbar(middle, gap, xerr=error, color=colour, marker=mark, ms=8, capsize=3, ls="none", label=label)
     axes.set_yscale("log")
     if shown:

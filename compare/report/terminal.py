@@ -49,4 +49,4 @@ def _table(table: wording.Table) -> RichTable:
 def _style(cell: str) -> str:
     if cell in ("no", "NaN") or cell.startswith("failed"):
         return "bold red"
-    return "green" if cell == "yes" or cell.endswith("faster") else ""
+    return "green" if cell == "yes" or cell.endswith("as fast") else ""

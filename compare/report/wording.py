@@ -65,7 +65,7 @@ def fastest(report: Report, trusted: set[str]) -> list[str]:
             f"No runtime is told apart from {baseline} as faster; the closest, {best.runtime}, reads {ratio(best)}."
         ]
     return [
-        f"Deploy {best.runtime}: {1 / best.ratio.median:.2g} times as fast as {baseline} "
+        f"Deploy {best.runtime}: {1 / best.ratio.median:.3g} times as fast as {baseline} "
         f"(time ratio {ratio(best)}, 95 % interval), {number(best.median_ms)} ms for this input here."
     ]
 
@@ -126,7 +126,7 @@ def latency_table(report: Report) -> Table:
             [
                 name,
                 number(row.median_ms),
-                ratio(row) if row.ratio else "baseline",
+                ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
                 spread(row),
                 number(row.load_s),
@@ -148,8 +148,9 @@ def reading(row: LatencyPart) -> str:
     if row.ratio.low <= 1 <= row.ratio.high:
         half = 50 * (row.ratio.high - row.ratio.low)
         return f"not told apart (+-{half:.0f} %)" if half >= 1 else f"not told apart (+-{half:.1g} %)"
-    factor = row.ratio.median if row.ratio.median > 1 else 1 / row.ratio.median
-    return f"{factor:.3g} x {'slower' if row.ratio.median > 1 else 'faster'}"
+    if row.ratio.median > 1:
+        return f"{row.ratio.median:.3g} x as long"
+    return f"{1 / row.ratio.median:.3g} x as fast"
 
 
 def ratio(row: LatencyPart) -> str:

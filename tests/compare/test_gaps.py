@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from compare.numerics.gaps import WrongShape, gap, gaps, query_rows
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), batch=st.integers(1, 3), length=st.integers(1, 20), padded=st.booleans())
 def test_statistics_are_numpys(seed: int, batch: int, length: int, padded: bool) -> None:
     random = np.random.default_rng(seed)
@@ -26,7 +26,7 @@ def test_statistics_are_numpys(seed: int, batch: int, length: int, padded: bool)
     assert (found.kind, found.layer, found.above_diagonal) == ("hidden_state", 3, None)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), length=st.integers(2, 12))
 def test_attention_counts_below_the_diagonal_and_watches_above_it(seed: int, length: int) -> None:
     random = np.random.default_rng(seed)

@@ -27,7 +27,7 @@ def problems(draw: st.DrawFn):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problem=problems(), masked=st.sampled_from(["not", "boolean", "additive"]), scale=st.sampled_from([None, 0.3]))
 def test_agrees_with_torch(library: str, problem, masked: str, scale: float | None) -> None:
     query, key, value, mask = problem
@@ -49,7 +49,7 @@ def test_agrees_with_torch(library: str, problem, masked: str, scale: float | No
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(problem=problems())
 def test_causal_ends_in_the_last_key(library: str, problem) -> None:
     query, key, value, _ = problem

@@ -99,6 +99,22 @@ def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
     assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in wording.answer(altered))
 
 
+def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -> None:
+    altered.latency[0] = LatencyPart(runtime="torch-eager", again=False, error="killed")
+    for row in altered.latency[1:]:
+        row.ratio = None
+    rows = wording.latency_table(altered).rows
+    assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [wording.NOTHING] * 2
+    assert not any(s.startswith("Deploy") for s in wording.answer(altered))
+
+
+@pytest.mark.parametrize(("ratio", "words"), [((0.5, 0.4, 0.6), "2 x as fast"), ((1.25, 1.2, 1.3), "1.25 x as long")])
+def test_a_ratio_that_is_told_apart(ratio: tuple[float, float, float], words: str) -> None:
+    median, low, high = ratio
+    row = LatencyPart(runtime="x", again=False, ratio=RatioPart(median=median, low=low, high=high))
+    assert wording.reading(row) == words
+
+
 def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
     fast = altered.latency[-1]
     fast.ratio = RatioPart(median=0.1, low=0.1, high=0.1)
