@@ -3,6 +3,7 @@
 Written once against the Python array API, so that the same lines run on NumPy and on Torch arrays.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 Array = Any  # an array of any library that array_api_compat knows: numpy.ndarray, torch.Tensor, ...
@@ -16,6 +17,7 @@ def reference_attention(
     mask: Array | None = None,
     causal: bool = False,
     scale: float | None = None,
+    softcap: float = 0.0,
 ) -> tuple[Array, Array]:
     """Scaled dot-product attention: softmax(query @ key.T * scale) @ value (Vaswani et al. 2017, equation 1).
 
@@ -23,7 +25,7 @@ def reference_attention(
     heads each serves a group of neighbouring ones (grouped-query attention, Ainslie et al. 2023). mask: boolean, True
     where a key may be seen, or a number that is added to the scores; broadcasts to (batch, heads, sequence, keys).
     causal: a query sees the keys up to its own position, the last query being at the last key. scale: by default
-    1 / sqrt(head_dim).
+    1 / sqrt(head_dim). softcap: scores are kept within +-softcap by a tanh, before any mask; 0 leaves them as they are.
 
     Returns the context (batch, heads, sequence, head_dim) and the attention, which is the probabilities (batch, heads,
     sequence, keys). A row that sees no key is all zeros, as ONNX's Attention operator (opset 23) has it. Raises
@@ -35,41 +37,58 @@ def reference_attention(
     >>> attention[0, 0].tolist(), context[0, 0].tolist()
     ([[1.0, 0.0], [0.5, 0.5]], [[0.0], [1.0]])
     """
-    from array_api_compat import array_namespace  # here, so that `import compare` stays light
-
-    xp = array_namespace(query, key, value)
-    key, value = _spread_groups(xp, query, key, value)
-    scores = (query @ xp.matrix_transpose(key)) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    key, value = spread_groups(query, key, value)
+    scores = soft_capped(scaled_scores(query, key, scale), softcap)
     if causal:
-        scores = _hide(xp, scores, _causal(xp, scores))
+        scores = masked(scores, causal_mask(scores))
     if mask is not None:
-        scores = _hide(xp, scores, mask) if xp.isdtype(mask.dtype, "bool") else scores + mask
-    attention = _softmax(xp, scores)
+        scores = masked(scores, mask)
+    attention = softmax(scores)
     return attention @ value, attention
 
 
-def _softmax(xp: Any, scores: Array) -> Array:
-    """Along the last axis; the largest score is subtracted, so that no exponential overflows."""
+def scaled_scores(query: Array, key: Array, scale: float | None = None) -> Array:
+    """How well each query matches each key: (batch, heads, sequence, keys)."""
+    return (query @ _xp(key).matrix_transpose(key)) * (query.shape[-1] ** -0.5 if scale is None else scale)
+
+
+def soft_capped(scores: Array, softcap: float) -> Array:
+    """Scores kept within +-softcap, and left as they are where it is 0 (Gemma 2, 2024)."""
+    return _xp(scores).tanh(scores / softcap) * softcap if softcap else scores
+
+
+def masked(scores: Array, mask: Array) -> Array:
+    """Scores with -inf where a boolean mask is False, or with the mask added where it is a number."""
+    xp = _xp(scores)
+    if mask.dtype != xp.bool:
+        return scores + mask
+    return xp.where(mask, scores, xp.full_like(scores, -float("inf")))
+
+
+def softmax(scores: Array, total_of: Callable[[Array], Array] | None = None) -> Array:
+    """Shares that add up to 1 along the last axis, and zeros in a row that sees no key.
+
+    The largest score is subtracted first, so that no exponential overflows. total_of: how the last axis is added up,
+    where another order or precision than the library's is wanted; keeps the axis.
+    """
+    xp = _xp(scores)
     largest = xp.max(scores, axis=-1, keepdims=True)
-    largest = xp.where(xp.isinf(largest), xp.zeros_like(largest), largest)  # a row that sees no key: exp(-inf) = 0
+    largest = xp.where(largest == -float("inf"), xp.zeros_like(largest), largest)  # a row that sees no key
     weights = xp.exp(scores - largest)
-    total = xp.sum(weights, axis=-1, keepdims=True)
+    total = xp.sum(weights, axis=-1, keepdims=True) if total_of is None else total_of(weights)
     return weights / xp.where(total == 0, xp.ones_like(total), total)
 
 
-def _hide(xp: Any, scores: Array, seen: Array) -> Array:
-    return xp.where(seen, scores, xp.full_like(scores, -float("inf")))
-
-
-def _causal(xp: Any, scores: Array) -> Array:
-    """True on and below the diagonal that ends in the last row and the last column."""
+def causal_mask(scores: Array) -> Array:
+    """True on and below the diagonal that ends in the last row and the last column: (sequence, keys)."""
+    xp = _xp(scores)
     queries, keys = scores.shape[-2:]
     position = xp.arange(keys - queries, keys, device=scores.device)
     return xp.arange(keys, device=scores.device)[None, :] <= position[:, None]
 
 
-def _spread_groups(xp: Any, query: Array, key: Array, value: Array) -> tuple[Array, Array]:
-    """Each key head as often as there are query heads that share it."""
+def spread_groups(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
+    """Each key and value head as often as there are query heads that share it. Raises ValueError for other shapes."""
     heads, key_heads = query.shape[1], key.shape[1]
     if heads % key_heads or key.shape[:-1] != value.shape[:-1] or query.shape[-1] != key.shape[-1]:
         shapes = ", ".join(f"{n} {tuple(x.shape)}" for n, x in (("query", query), ("key", key), ("value", value)))
@@ -78,4 +97,13 @@ def _spread_groups(xp: Any, query: Array, key: Array, value: Array) -> tuple[Arr
             "key, equal keys of key and value, and heads a multiple of key heads"
         )
     groups = heads // key_heads
-    return (key, value) if groups == 1 else (xp.repeat(key, groups, axis=1), xp.repeat(value, groups, axis=1))
+    if groups == 1:
+        return key, value
+    return _xp(key).repeat(key, groups, axis=1), _xp(value).repeat(value, groups, axis=1)
+
+
+def _xp(array: Array) -> Any:
+    """The array's library, under the names of the Python array API."""
+    from array_api_compat import array_namespace  # here, so that `import compare` stays light
+
+    return array_namespace(array)
