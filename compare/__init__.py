@@ -6,7 +6,9 @@ The functions of `compare.model_utils` are loaded when they are first asked for:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from compare.reference_attention import reference_attention  # at once: the module of that name would hide it later
+# At once: the modules of these names would hide the functions later.
+from compare.reference_attention import reference_attention
+from compare.streaming_attention import streaming_attention
 
 if TYPE_CHECKING:
     from compare.model_utils import (
@@ -21,6 +23,7 @@ __all__ = [
     "compare_attention_implementations",
     "load_mini_transformer",
     "reference_attention",
+    "streaming_attention",
     "visualize_model_comparison",
 ]
 
