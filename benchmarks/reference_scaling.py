@@ -1,8 +1,8 @@
 """How the reference attention grows with the sequence: streaming and whole, NumPy and Torch, beside torch's own.
 
 12 heads of 64, float32, causal, batch 1; all sides in turns in one process, with the same threads. The whole matrices
-stop at 8,192 positions: scores and probabilities of 16,384 would fill the machine. Peak memory of the streaming reference
-is what NumPy allocates beyond the inputs.
+stop at 8,192 positions: scores and probabilities of 16,384 would fill the machine. Peak memory of the streaming
+reference is what NumPy allocates beyond the inputs.
 """
 
 import statistics
