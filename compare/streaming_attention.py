@@ -1,9 +1,9 @@
 """The reference attention in memory that grows with the sequence and not with its square.
 
 Queries and keys are taken in blocks. Three things are kept of each row of the softmax: its largest score so far, the
-sum of exponentials relative to it, and the values mixed so far. Where a new block brings a larger score, what was summed
-before shrinks to fit (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; Dao et al. 2022,
-"FlashAttention"). Blocks that causality hides are never computed.
+sum of exponentials relative to it, and the values mixed so far. Where a new block brings a larger score, what was
+summed before shrinks to fit (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; Dao et al.
+2022, "FlashAttention"). Blocks that causality hides are never computed.
 """
 
 from typing import Any
