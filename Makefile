@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-transformers5 check clean
+.PHONY: compare test test-transformers5 check handoff clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -14,12 +14,16 @@ test: .venv/installed
 
 # The unit tests under transformers 5, which optimum-onnx does not allow yet, so without it.
 test-transformers5: .venv5/installed
-	$(BIN5)/python -m pytest -m "not slow" tests $(ARGS)
+	$(BIN5)/python -m pytest -m "not slow and not optimum" tests $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Runs the tests, the notebook and a comparison, and keeps what came of them in .epic5_complete.json.
+handoff: .venv/installed
+	$(BIN)/python -m benchmarks.handoff
 
 clean:
 	rm -rf .venv .venv5 dist

@@ -45,7 +45,8 @@ def main() -> None:
 
 def save_source(folder: Path) -> None:
     """The distilgpt2 architecture with seeded weights, as a folder both sides can read."""
-    from export.models import find, load
+    from export.models import load
+    from export.sources import find
 
     model, tokenizer, _ = load(find("distilgpt2-seeded"))
     model.save_pretrained(folder)

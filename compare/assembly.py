@@ -15,6 +15,7 @@ from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
 from compare.report.schema import (
     EnvironmentPart,
+    ExportersPart,
     GapPart,
     HeadPart,
     InputPart,
@@ -23,6 +24,7 @@ from compare.report.schema import (
     RatioPart,
     RulerPart,
 )
+from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 
 
@@ -84,15 +86,41 @@ def gap_part(name: str, gap: Gap | None) -> GapPart:
     )
 
 
+def exporters_part(
+    chosen: Entry, default: Entry, between: dict[str, Gap], timings: list[Timing], seed: int
+) -> ExportersPart | None:
+    """The two exporters' row, or None where one exporter alone was compared."""
+    if not between:
+        return None
+    largest: dict[str, float] = {}
+    for name, gap in between.items():
+        kind = name.partition(".")[0]
+        largest[kind] = max(largest.get(kind, 0.0), gap.max)
+    turns = {timing.runtime: timing.turns for timing in timings if timing.error is None}
+    first, second = turns.get(GRAPH_RUNTIME), turns.get(f"{GRAPH_RUNTIME}-{default.manifest.exporter}")
+    return ExportersPart(
+        runtime=GRAPH_RUNTIME,
+        chosen=chosen.manifest.exporter,
+        default=default.manifest.exporter,
+        gaps=largest,
+        ratio=_ratio_part(first, second, seed) if first and second else None,
+        graph_bytes=(chosen.bytes, default.bytes),
+    )
+
+
+def _ratio_part(turns: dict[int, list[int]], over: dict[int, list[int]], seed: int) -> RatioPart | None:
+    ratio = paired_ratio(turns, over, seed)
+    return RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
+
+
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     """A worker's samples, and what they say; where it failed, why."""
     part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
     if timing.error is not None or not timing.turns:
         return part
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    ratio = paired_ratio(timing.turns, baseline.turns, seed) if timing is not baseline else None
     part.load_s, part.first_call_s, part.peak_bytes = timing.load_s, timing.first_call_s, timing.peak_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.spread = relative_spread(samples)
-    part.ratio = RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
+    part.ratio = _ratio_part(timing.turns, baseline.turns, seed) if timing is not baseline else None
     return part

@@ -27,7 +27,8 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def compare(
     context: typer.Context,
     model: Annotated[
-        str | None, typer.Option(help="Name, folder or hub id; default distilgpt2.", show_default=False)
+        str | None,
+        typer.Option(help="Name (distilgpt2, byte-gpt2), folder or hub id; default distilgpt2.", show_default=False),
     ] = None,
     runtimes: Annotated[
         str | None, typer.Option(help="Names with commas between, or all; default all.", show_default=False)
@@ -49,6 +50,9 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, nothing else.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="32 tokens, 5 seconds, torch-eager and onnxruntime.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.")] = False,
+    exporter: Annotated[
+        str, typer.Option(help="Whose graphs run: dynamo, or optimum with dynamo's beside it.")
+    ] = "dynamo",
     keep_traces: Annotated[bool, typer.Option("--keep-traces", help="Keep every tensor of every run.")] = False,
     cache_dir: Annotated[Path | None, typer.Option(help="The cache's folder.", show_default=False)] = None,
 ) -> None:
@@ -77,6 +81,7 @@ def compare(
         quick=quick,
         offline=offline,
         fallback="seeded" if model is None else None,
+        exporter=exporter,
         out=out,
         cache_dir=cache_dir,
         keep_traces=keep_traces,

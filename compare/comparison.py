@@ -20,17 +20,17 @@ from compare import assembly, environment
 from compare.child import ChildFailed, end_children
 from compare.inputs import Inputs, tokenize
 from compare.latency.rounds import Worker, run_rounds
-from compare.numerics.gaps import WrongShape, gaps
+from compare.numerics.gaps import Gap, WrongShape, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler, golden
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.report.schema import MAPS_FILE, REPORT_FILE, Report, RuntimePart
-from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.runtimes.trace import trace
 from compare.settings import Settings, check_settings, make_folder
 from compare.traces import Trace, write_trace
 from export.cache import Entry, cache_root, verify
 from export.errors import BadInput, CannotRun
-from export.exporting import export_model, exported
+from export.exporting import DEFAULT_EXPORTER, export_model, exported
 from export.models import MiniTransformer
 
 Say = Callable[[str], None]
@@ -39,13 +39,22 @@ Say = Callable[[str], None]
 INPUTS = "inputs"
 
 
+@dataclass(frozen=True)
+class Row:
+    """What gets a row of its own: a runtime on the graphs and weights of a cache entry."""
+
+    name: str
+    spec: Spec
+    entry: Entry
+
+
 @dataclass
 class Run:
     """A comparison under way: what every step needs, and what it found so far."""
 
     entry: Entry
     inputs: Inputs
-    specs: list[Spec]
+    rows: list[Row]
     settings: Settings
     threads: int
     out: Path
@@ -75,13 +84,17 @@ class Run:
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
     """Compare a model across runtimes and write the report into its folder; figures are the renderers' business.
 
-    model: a name for `export.models.find`, or a loaded model, which is compared as it is now. Raises `BadInput` and
+    model: a name for `export.sources.find`, or a loaded model, which is compared as it is now. Raises `BadInput` and
     `CannotRun` for what a person can mend; a runtime that fails is a row of the report.
     """
     started = time.monotonic()
     specs = chosen_runtimes(settings.runtimes)
     check_settings(settings)
-    entry = find_entry(model, settings, say)
+    entry = find_entry(model, settings, settings.exporter, say)
+    rows = [Row(spec.name, spec, entry) for spec in specs]
+    if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
+        other = find_entry(model, settings, DEFAULT_EXPORTER, say)
+        rows.append(Row(f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}", spec_of(GRAPH_RUNTIME), other))
     inputs = tokenize(
         entry.folder,
         text=settings.text,
@@ -94,16 +107,16 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     notes = stand_in_notes(model, entry)
     for note in notes:
         say(f"NOTE: {note}")
-    run = Run(entry, inputs, specs, settings, settings.threads or environment.cores(), out, say, started=started)
+    run = Run(entry, inputs, rows, settings, settings.threads or environment.cores(), out, say, started=started)
     run.phases["model and graphs"] = time.monotonic() - started
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
 
     workers = start_workers(run)
     try:
         with run.phase("golden, traces, gaps"):
-            ruler, runtimes, heads = measure_gaps(run, workers)
+            found = measure_gaps(run, workers)
         with run.phase("load for latency"):
-            load_workers(workers, failed={row.name for row in runtimes if row.error})
+            load_workers(workers, failed={row.name for row in found.runtimes if row.error})
         with run.phase("rounds"):
             rounds = take_rounds(run, workers)
     finally:
@@ -120,11 +133,12 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
         input=assembly.input_part(inputs),
         environment=assembly.environment_part(run.threads),
-        ruler=assembly.ruler_part(ruler),
-        runtimes=runtimes,
+        ruler=assembly.ruler_part(found.ruler),
+        runtimes=found.runtimes,
         latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
         rounds=rounds,
-        heads=assembly.head_parts(heads),
+        exporters=assembly.exporters_part(run.entry, run.rows[-1].entry, found.between, timings, settings.seed),
+        heads=assembly.head_parts(found.heads),
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=notes,
     )
@@ -146,11 +160,18 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     return [baseline, *(spec for spec in chosen if spec != baseline)]
 
 
-def find_entry(model: str | MiniTransformer, settings: Settings, say: Say) -> Entry:
+def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
     """The model's entry in the cache, exported now if it is not there yet."""
     if isinstance(model, MiniTransformer):
-        return export_model(model, cache_dir=settings.cache_dir, say=say)
-    return exported(model, offline=settings.offline, fallback=settings.fallback, cache_dir=settings.cache_dir, say=say)
+        return export_model(model, cache_dir=settings.cache_dir, exporter=exporter, say=say)
+    return exported(
+        model,
+        offline=settings.offline,
+        fallback=settings.fallback,
+        cache_dir=settings.cache_dir,
+        exporter=exporter,
+        say=say,
+    )
 
 
 def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
@@ -184,22 +205,31 @@ def start_workers(run: Run) -> list[Worker]:
 
     They sleep at once; their libraries are imported while the traces run, because importing is not timed.
     """
-    job = {"model": run.entry.folder, "inputs": run.input_folder}
-    timed = [spec.name for spec in run.specs if not spec.hybrid and not spec.missing()]
+    timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
     return [
         Worker(
-            name,
-            job,
+            row.name,
+            {"runtime": row.spec.name, "model": row.entry.folder, "inputs": run.input_folder},
             threads=run.threads,
-            log=run.log(f"latency-{place}-{name}"),
+            log=run.log(f"latency-{place}-{row.name}"),
             timeout=run.settings.timeout,
             again=place == 1,
         )
-        for place, name in enumerate([BASELINE, *timed])
+        for place, row in enumerate([run.rows[0], *timed])
     ]
 
 
-def measure_gaps(run: Run, workers: list[Worker]) -> tuple[Ruler, list[RuntimePart], list[Head]]:
+@dataclass(frozen=True)
+class Measured:
+    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's."""
+
+    ruler: Ruler
+    runtimes: list[RuntimePart]
+    heads: list[Head]
+    between: dict[str, Gap]
+
+
+def measure_gaps(run: Run, workers: list[Worker]) -> Measured:
     """Golden, a trace of each runtime, and the gaps between them; the entry's files are hashed meanwhile.
 
     Raises `CannotRun` where golden cannot be made or the ruler does not hold, `BadInput` where a file has changed.
@@ -207,19 +237,20 @@ def measure_gaps(run: Run, workers: list[Worker]) -> tuple[Ruler, list[RuntimePa
     pool = ThreadPoolExecutor(max_workers=2)
     try:
         truth = pool.submit(make_golden, run)
-        traces = {spec.name: pool.submit(make_trace, run, spec) for spec in run.specs}
+        traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
         imports = [pool.submit(worker.import_libraries) for worker in workers]
-        digests = pool.submit(verify, run.entry)
+        digests = [pool.submit(verify, entry) for entry in {row.entry.folder: row.entry for row in run.rows}.values()]
         golden_trace, ruler = truth.result()
         heads = choose_heads(golden_trace)
         maps = {f"golden/{i}": head_map(golden_trace, head) for i, head in enumerate(heads)}
-        rows = []
-        for spec in run.specs:
-            row, found = compare_trace(run, spec, traces[spec.name], golden_trace)
-            rows.append(row)
+        runtimes = []
+        for row in run.rows:
+            part, found = compare_trace(run, row, traces[row.name], golden_trace)
+            runtimes.append(part)
             if found is not None:
-                maps |= {f"{spec.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
-        for future in [digests, *imports]:
+                maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
+        for future in [*digests, *imports]:
             future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -227,7 +258,7 @@ def measure_gaps(run: Run, workers: list[Worker]) -> tuple[Ruler, list[RuntimePa
         pool.shutdown()
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
-    return ruler, rows, heads
+    return Measured(ruler, runtimes, heads, between)
 
 
 def make_golden(run: Run) -> tuple[Trace, Ruler]:
@@ -248,39 +279,47 @@ def make_golden(run: Run) -> tuple[Trace, Ruler]:
     return found, ruler
 
 
-def make_trace(run: Run, spec: Spec) -> Trace:
+def make_trace(run: Run, row: Row) -> Trace:
     """One runtime's trace. Raises `ChildFailed`, and `CannotRun` where it is not installed."""
-    spec.check_installed()
+    row.spec.check_installed()
     return trace(
-        spec.name,
-        run.entry.folder,
+        row.spec.name,
+        row.entry.folder,
         run.input_folder,
-        run.scratch / spec.name,
+        run.scratch / row.name,
         threads=run.threads,
-        log=run.log(spec.name),
+        log=run.log(row.name),
         timeout=run.settings.timeout,
     )
 
 
-def compare_trace(run: Run, spec: Spec, future: Future[Trace], golden_trace: Trace) -> tuple[RuntimePart, Trace | None]:
+def compare_trace(run: Run, row: Row, future: Future[Trace], golden_trace: Trace) -> tuple[RuntimePart, Trace | None]:
     """A runtime's row: its gaps, or why it has none."""
-    row = RuntimePart(
-        name=spec.name, precision=spec.precision, hybrid=spec.hybrid, named=spec.name in (run.settings.runtimes or ())
-    )
+    named = row.name in (run.settings.runtimes or ())
+    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=named)
     try:
         found = future.result()
         measured = {gap.tensor: gap for gap in gaps(found, golden_trace, run.inputs.attention_mask)}
         if "logits" not in measured:
             raise WrongShape("the run gave no logits")
     except (ChildFailed, CannotRun, WrongShape) as error:
-        row.error = str(error)
-        run.say(f"{spec.name}: {row.error}")
-        return row, None
-    row.gaps = [assembly.gap_part(name, measured.get(name)) for name in golden_trace]
-    row.facts = found.facts["facts"]
+        part.error = str(error)
+        run.say(f"{row.name}: {part.error}")
+        return part, None
+    part.gaps = [assembly.gap_part(name, measured.get(name)) for name in golden_trace]
+    part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{spec.name}: logits {measured['logits'].max:.1e} from golden")
-    return row, found
+    run.say(f"{row.name}: logits {measured['logits'].max:.1e} from golden")
+    return part, found
+
+
+def compare_exporters(run: Run, traced: set[str]) -> dict[str, Gap]:
+    """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
+    pair = [GRAPH_RUNTIME, run.rows[-1].name]
+    if run.rows[-1].entry == run.entry or not traced.issuperset(pair):
+        return {}
+    chosen, default = (Trace(run.scratch / name) for name in pair)
+    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}
 
 
 def load_workers(workers: list[Worker], failed: set[str]) -> None:

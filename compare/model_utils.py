@@ -21,15 +21,16 @@ def load_mini_transformer(
 ) -> MiniTransformer:
     """Load a causal language model by way of the cache, exporting it there first where it is new.
 
-    name: "distilgpt2", "distilgpt2-seeded", a folder or a hub id. offline: never ask the hub. fallback: with "seeded",
-    a pinned hub model that cannot be had is replaced by its architecture with random weights, and `provenance` says so.
+    name: "distilgpt2", "distilgpt2-seeded", "byte-gpt2", a folder or a hub id. offline: never ask the hub. fallback:
+    with "seeded", a pinned hub model that cannot be had is replaced by its architecture with random weights, and
+    `provenance` says so.
 
     Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` where the model cannot be had, and
     `export.errors.BadInput` for a folder that cannot be used.
 
-    >>> model, tokenizer, provenance = load_mini_transformer("distilgpt2-seeded")
-    >>> model.config.n_layer, provenance.label
-    (6, 'seeded: distilgpt2 architecture, random weights (seed 0)')
+    >>> model, tokenizer, provenance = load_mini_transformer("byte-gpt2")
+    >>> model.config.n_layer, provenance.kind, tokenizer.tokenize("Hi!")
+    (4, 'byte-gpt2', ['H', 'i', '!'])
     """
     from export.exporting import exported
     from export.models import load_exported
@@ -51,6 +52,7 @@ def compare_attention_implementations(
     quick: bool = False,
     offline: bool = False,
     fallback: Literal["seeded"] | None = None,
+    exporter: str = "dynamo",
     out: Path | None = None,
     cache_dir: Path | None = None,
     keep_traces: bool = False,
@@ -60,13 +62,14 @@ def compare_attention_implementations(
     model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
     and the changed model is compared. text: what runs through it, by default a text that ships with the project.
     runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. time: how long the
-    rounds of latency last, in seconds. out: the folder for the report, by default a new one under `cache/reports/`.
+    rounds of latency last, in seconds. exporter: whose graphs run; "optimum" gets a row that compares its graph with
+    ours. out: the folder for the report, by default a new one under `cache/reports/`.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
 
     >>> report = compare_attention_implementations(
-    ...     "distilgpt2-seeded", "To be or not to be", ["torch-eager", "onnxruntime"], time=0.1)
+    ...     "byte-gpt2", "To be or not to be", ["torch-eager", "onnxruntime"], time=0.1)
     >>> [runtime.name for runtime in report.runtimes if report.beyond(runtime) is None]
     ['torch-eager', 'onnxruntime']
     """
@@ -84,6 +87,7 @@ def compare_attention_implementations(
         quick=quick,
         offline=offline,
         fallback=fallback,
+        exporter=exporter,
         out=out,
         cache_dir=cache_dir,
         keep_traces=keep_traces,
@@ -96,7 +100,7 @@ def visualize_model_comparison(report: "Report", out: Path | None = None) -> "di
 
     Returns matplotlib figures by name; with `out`, writes each into that folder as NAME.png.
 
-    >>> report = compare_attention_implementations("distilgpt2-seeded", "Two words", ["torch-eager"], time=0.1)
+    >>> report = compare_attention_implementations("byte-gpt2", "Two words", ["torch-eager"], time=0.1)
     >>> sorted(visualize_model_comparison(report))
     ['gap_by_layer', 'heads_torch-eager', 'latency_against_gap']
     """

@@ -8,6 +8,7 @@ from typing import Literal
 
 from compare.inputs import check_text
 from export.errors import BadInput
+from export.exporting import DEFAULT_EXPORTER, check_exporter
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Settings:
     """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
 
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
+    exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
     """
 
     text: str | None = None
@@ -27,6 +29,7 @@ class Settings:
     quick: bool = False
     offline: bool = False
     fallback: Literal["seeded"] | None = None
+    exporter: str = DEFAULT_EXPORTER
     out: Path | None = None
     cache_dir: Path | None = None
     keep_traces: bool = False
@@ -46,6 +49,7 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
     if settings.seed < 0:
         raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
+    check_exporter(settings.exporter)
     check_text(settings.text)
     if settings.out is not None:
         make_folder(settings.out)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import BadInput
-from export.models import Source
+from export.sources import Source
 
 ENVIRONMENT_VARIABLE = "ONNX_ATTENTION_COMPARE_CACHE"
 MANIFEST = "manifest.json"

@@ -4,19 +4,25 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Literal
 
-from export import models
+from export import models, sources
 from export.cache import Entry, Manifest, cache_root, checked, entries, fingerprint, look_up, publish
 from export.errors import BadInput, CannotRun, near
-from export.models import MiniTransformer, Source
+from export.models import MiniTransformer
+from export.sources import Source
 
-EXPORTERS = ("dynamo",)
+#: What makes the graph with taps, by the name of the exporter: the module whose `export_inspect` does.
+EXPORTERS = {"dynamo": "export.dynamo", "optimum": "export.optimum_exporter"}
+DEFAULT_EXPORTER = "dynamo"
 
 #: The packages whose version decides what an exported graph looks like.
-_DECISIVE = ("torch", "transformers", "onnx", "onnxscript")
+_DECISIVE = {
+    "dynamo": ("torch", "transformers", "onnx", "onnxscript"),
+    "optimum": ("torch", "transformers", "onnx", "optimum", "optimum-onnx"),
+}
 
 #: Raised when our own part of an export changes, so that older entries are not taken for it.
 _REVISION = 1
@@ -28,18 +34,17 @@ def exported(
     offline: bool = False,
     fallback: Literal["seeded"] | None = None,
     cache_dir: Path | None = None,
-    exporter: str = "dynamo",
+    exporter: str = DEFAULT_EXPORTER,
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
-    """The cache entry of a model, by the names of `export.models.find`; exports it first where it is not there.
+    """The cache entry of a model, by the names of `export.sources.find`; exports it first where it is not there.
 
     A model whose source is gone, or cannot be reached, is taken from the cache where it was exported before. With
     `fallback="seeded"` a pinned hub model that cannot be had is replaced by its seeded stand-in; the entry's source
     says so. Raises `CannotRun` (no such model, hub silent) and `BadInput` (folder unusable, cache entry changed).
     """
-    if exporter not in EXPORTERS:
-        raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")
-    models.check_name(name)
+    check_exporter(exporter)
+    sources.check_name(name)
     root = cache_root(cache_dir)
     known = _known(root, name, exporter)
     source = _same_folder(known, name) or _source(known, name)
@@ -51,11 +56,11 @@ def exported(
     if source.revision == "main" and known:  # a hub model without a pin: what was exported is what is compared
         return checked(known[0])
     try:
-        transformer = models.load(source, offline=offline)
+        transformer = models.load(source, offline=offline, say=say)
     except CannotRun:
         if known:
             return checked(known[0])
-        if fallback == "seeded" and f"{source.name}-seeded" in models.SEEDED:
+        if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
             return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
         raise
     return export_model(transformer, cache_dir=cache_dir, exporter=exporter, say=say)
@@ -65,7 +70,7 @@ def export_model(
     transformer: MiniTransformer,
     *,
     cache_dir: Path | None = None,
-    exporter: str = "dynamo",
+    exporter: str = DEFAULT_EXPORTER,
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
     """The cache entry of a loaded model. One that was changed after loading is exported as changed.
@@ -85,24 +90,30 @@ def export_model(
     parameters = sum(p.numel() for p in transformer.model.parameters())
     _check_disk(root, 4 * parameters)
     say(
-        f"exporting {source.name}: {parameters / 1e6:.1f} million parameters, "
+        f"exporting {source.name} with {exporter}: {parameters / 1e6:.1f} million parameters, "
         f"{4 * parameters / 1e9:.2f} GB on disk, about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
     )
     return publish(root, source.name, key, lambda folder: _build(transformer, source, exporter, folder))
 
 
+def check_exporter(exporter: str) -> None:
+    """Raises `BadInput` for an exporter that there is not."""
+    if exporter not in EXPORTERS:
+        raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")
+
+
 def entry_key(source: Source, exporter: str) -> str:
     """Twelve hexadecimal digits that change with anything that decides what an entry holds."""
-    parts = [source.kind, source.origin, source.revision, exporter, _REVISION, *_versions().values()]
+    parts = [source.kind, source.origin, source.revision, exporter, _REVISION, *_versions(exporter).values()]
     if source.kind in ("folder", "module"):
         parts.remove(source.origin)  # the content counts, not where it lies
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path) -> Manifest:
-    from export.graphs import OPSET, write_graphs
+    from export.graphs import write_graphs
 
-    write_graphs(transformer.model, folder, source.label)
+    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]).export_inspect)
     transformer.tokenizer.save_pretrained(folder)
     config = transformer.model.config
     heads = config.num_attention_heads
@@ -121,21 +132,28 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
     return Manifest(
         source=source,
         exporter=exporter,
-        opset=OPSET,
-        versions=_versions(),
+        opset=opset,
+        versions=_versions(exporter),
         model=facts,
-        fingerprint=fingerprint(models.weight_files(Path(source.origin))) if source.kind == "folder" else {},
+        fingerprint=fingerprint(sources.weight_files(Path(source.origin))) if source.kind == "folder" else {},
     )
 
 
-def _versions() -> dict[str, str]:
-    return {package: metadata.version(package) for package in _DECISIVE}
+def _versions(exporter: str) -> dict[str, str]:
+    """Package -> version, "missing" where it is not installed: then there is nothing to find under that key."""
+    versions = {}
+    for package in _DECISIVE[exporter]:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "missing"
+    return versions
 
 
 def _known(root: Path, name: str, exporter: str) -> list[Entry]:
     """The entries made from what this name means, newest first."""
     origins = {name, str(Path(name).expanduser().resolve())}
-    origins |= {pin.repository for short, pin in models.PINS.items() if name in (short, pin.repository)}
+    origins |= {pin.repository for short, pin in sources.PINS.items() if name in (short, pin.repository)}
 
     def same(entry: Entry) -> bool:
         source = entry.manifest.source
@@ -150,7 +168,7 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
     """The source of a folder model that has the same files as when it was exported, told by size and time alone."""
     if not Path(name).expanduser().is_dir():
         return None
-    now = fingerprint(models.weight_files(Path(name).expanduser()))
+    now = fingerprint(sources.weight_files(Path(name).expanduser()))
     same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)
     return next((source for source in same if source.kind == "folder"), None)
 
@@ -160,7 +178,7 @@ def _source(known: list[Entry], name: str) -> Source | Entry:
     local = [entry for entry in known if entry.manifest.source.kind in ("folder", "module")]
     if local and not Path(name).expanduser().is_dir():
         return checked(local[0])
-    return models.find(name)
+    return sources.find(name)
 
 
 def _check_disk(root: Path, needed: int) -> None:

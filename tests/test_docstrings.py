@@ -17,10 +17,7 @@ def _modules() -> list[str]:
     return [name for name in found if not name.endswith("__main__")]
 
 
-SLOW = {"compare.model_utils"}
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in _modules()])
+@pytest.mark.parametrize("name", _modules())
 def test_examples_of_docstrings_hold(name: str) -> None:
     module = importlib.import_module(name)
     results = doctest.testmod(module, extraglobs={"np": __import__("numpy")}, optionflags=doctest.NORMALIZE_WHITESPACE)

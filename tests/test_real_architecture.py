@@ -77,7 +77,8 @@ def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
 
 
 def test_a_folder_whose_source_is_gone_runs_from_the_cache_alone(tmp_path: Path) -> None:
-    from export.models import find, load
+    from export.models import load
+    from export.sources import find
 
     model, tokenizer, _ = load(find("distilgpt2-seeded"))
     folder = tmp_path / "my-model"

@@ -45,15 +45,16 @@ class Worker:
     """
 
     def __init__(
-        self, runtime: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
+        self, name: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
     ) -> None:
-        self.timing = Timing(runtime, again)
+        """name: of its row. job: what `compare.latency.worker` is told: runtime, model and inputs."""
+        self.timing = Timing(name, again)
         self._timeout = timeout
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                command("compare.latency.worker", {**job, "runtime": runtime, "threads": threads}),
+                command("compare.latency.worker", {**job, "threads": threads}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

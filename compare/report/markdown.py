@@ -21,6 +21,10 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     yield from ("", wording.ruler_line(report), "")
     yield from _table(wording.gap_table(report))
     yield from _table(wording.latency_table(report))
+    if (exporters := wording.exporters_table(report)) is not None:
+        yield from _table(exporters)
+    for sentence in wording.unexposed(report):
+        yield from (sentence, "")
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")
     for kind in wording.KINDS:

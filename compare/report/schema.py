@@ -134,6 +134,21 @@ class LatencyPart(_Part):
     turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
+class ExportersPart(_Part):
+    """The graphs of two exporters in one runtime, the chosen one's against the default one's.
+
+    gaps: kind of tensor -> largest difference between the two. ratio: of their times, paired by round. graph_bytes: of
+    the whole cache entries.
+    """
+
+    runtime: str
+    chosen: str
+    default: str
+    gaps: dict[str, float]
+    ratio: RatioPart | None
+    graph_bytes: tuple[int, int]
+
+
 class HeadPart(_Part):
     """A head that has maps in `maps.npz`: arrays `golden/INDEX` and `RUNTIME/INDEX`, INDEX its place in `heads`."""
 
@@ -165,6 +180,7 @@ class Report(_Part):
     runtimes: list[RuntimePart]
     latency: list[LatencyPart]
     rounds: int
+    exporters: ExportersPart | None = None
     heads: list[HeadPart]
     phases: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)

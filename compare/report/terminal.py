@@ -23,6 +23,10 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print(_table(wording.layer_table(report, "attention")))
     console.print(_table(wording.layer_table(report, "hidden_state")))
     console.print(_table(wording.latency_table(report)))
+    if (exporters := wording.exporters_table(report)) is not None:
+        console.print(_table(exporters))
+    for sentence in wording.unexposed(report):
+        console.print(sentence)
     for sentence in wording.answer(report):
         console.print(Text(sentence, style="bold"))
     if report.phases:

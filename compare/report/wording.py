@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from compare.report.schema import GapPart, LatencyPart, Report, RuntimePart
+from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
 KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
@@ -90,6 +90,30 @@ def gap_table(report: Report) -> Table:
     return Table("Largest gap to golden (float64)", ["runtime", *KINDS.values(), "above diagonal", within], rows)
 
 
+def exporters_table(report: Report) -> Table | None:
+    """The graphs of two exporters against each other, in one row; None where one alone was compared."""
+    part = report.exporters
+    if part is None:
+        return None
+    kinds = [kind for kind in KINDS if kind in part.gaps]
+    row = [f"{part.chosen} against {part.default}", *(number(part.gaps[kind]) for kind in kinds)]
+    ours, theirs = part.graph_bytes
+    row += [_interval(part.ratio) if part.ratio else NOTHING, f"{ours / theirs:.3f}"]
+    columns = ["graphs", *(KINDS[kind] for kind in kinds), "time ratio [95 %]", "bytes ratio"]
+    return Table(f"Two exporters' graphs in {part.runtime}: largest difference, time, bytes", columns, [row])
+
+
+def unexposed(report: Report) -> list[str]:
+    """Which kinds of tensors could not be compared, a sentence a runtime."""
+    sentences = []
+    for runtime in report.runtimes:
+        kinds = dict.fromkeys(gap.tensor.partition(".")[0] for gap in runtime.gaps)
+        shown = {gap.tensor.partition(".")[0] for gap in runtime.gaps if gap.exposed}
+        if hidden := [kind.replace("_", " ") for kind in kinds if kind not in shown]:
+            sentences.append(f"{runtime.name} does not expose {', '.join(hidden)}: not compared there.")
+    return sentences
+
+
 def layer_table(report: Report, kind: str) -> Table:
     """The largest gap of one kind of tensor layer by layer, a row a runtime."""
     names = list(dict.fromkeys(gap.tensor for r in report.runtimes for gap in r.gaps if _is(gap, kind)))
@@ -155,7 +179,11 @@ def reading(row: LatencyPart) -> str:
 
 def ratio(row: LatencyPart) -> str:
     assert row.ratio is not None
-    return f"{row.ratio.median:.3f} [{row.ratio.low:.3f}, {row.ratio.high:.3f}]"
+    return _interval(row.ratio)
+
+
+def _interval(ratio: RatioPart) -> str:
+    return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
 def spread(row: LatencyPart) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
+#: Runs the graphs of two exporters side by side, where two are compared.
+GRAPH_RUNTIME = "onnxruntime"
+
 
 class Runtime(Protocol):
     """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
@@ -90,7 +93,7 @@ BUILT_IN = (
         hybrid=True,
     ),
     Spec(
-        "onnxruntime",
+        GRAPH_RUNTIME,
         "compare.runtimes.onnx_runtime:OnnxRuntime",
         "the exported graph in ONNX Runtime, on the CPU",
         ("onnxruntime",),

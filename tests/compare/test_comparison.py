@@ -13,7 +13,7 @@ from compare.numerics.golden import Ruler
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from compare.settings import Settings, check_settings
 from compare.traces import Trace
-from export import models
+from export import models, sources
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.taps import tap_names
@@ -146,7 +146,7 @@ def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: P
 
 
 def test_a_live_model_is_compared_as_it_is_now(tiny_folder: Path, tmp_path: Path) -> None:
-    loaded = models.load(models.find(str(tiny_folder)))
+    loaded = models.load(sources.find(str(tiny_folder)))
     with torch.no_grad():
         loaded.model.transformer.h[0].mlp.c_fc.bias += 0.5
     found = compare(loaded, small(tmp_path / "out", BASELINE, keep_traces=True))
@@ -179,7 +179,7 @@ def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, tmp_path: 
     import os
 
     settings = small(tmp_path / "out", BASELINE, cache_dir=tmp_path / "cache")
-    weights = comparison.find_entry(str(tiny_folder), settings, print).folder / "model.safetensors"
+    weights = comparison.find_entry(str(tiny_folder), settings, "dynamo", print).folder / "model.safetensors"
     before = weights.stat().st_mtime_ns
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

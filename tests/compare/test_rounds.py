@@ -24,7 +24,8 @@ def make(job, tmp_path: Path):
     made: list[Worker] = []
 
     def worker(runtime: str, timeout: float = 120.0) -> Worker:
-        made.append(Worker(runtime, job, threads=1, log=tmp_path / "logs" / f"{len(made)}.log", timeout=timeout))
+        full = {**job, "runtime": runtime}
+        made.append(Worker(runtime, full, threads=1, log=tmp_path / "logs" / f"{len(made)}.log", timeout=timeout))
         return made[-1]
 
     yield worker

@@ -11,7 +11,7 @@ import pytest
 from export import cache
 from export.cache import Entry, Manifest, checked, entries, look_up, matching, publish, remove, verify
 from export.errors import BadInput
-from export.models import Source
+from export.sources import Source
 
 SOURCE = Source("seeded", "thing", "thing", "0")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from export import exporting, models
+from export import exporting, models, sources
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.exporting import entry_key, export_model, exported
-from export.models import Source
+from export.sources import Source
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_second_export_is_a_look_up(entry: Entry, tiny_folder: Path, never_exp
 def test_a_folder_whose_files_have_not_moved_is_not_read(
     entry: Entry, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "_digest", lambda files: pytest.fail("read the weights"))
+    monkeypatch.setattr(sources, "_digest", lambda files: pytest.fail("read the weights"))
     assert exported(str(tiny_folder)) == entry
 
 
@@ -62,7 +62,7 @@ def test_what_decides_the_key() -> None:
     key = entry_key(Source("folder", "a", "/a", "1"), "dynamo")
     assert key == entry_key(Source("folder", "a", "/elsewhere/a", "1"), "dynamo")
     assert key != entry_key(Source("folder", "a", "/a", "2"), "dynamo")
-    assert key != entry_key(Source("folder", "a", "/a", "1"), "other")
+    assert key != entry_key(Source("folder", "a", "/a", "1"), "optimum")
     assert len(key) == 12
 
 
@@ -77,7 +77,7 @@ def test_a_named_hub_model_never_falls_back(tmp_path: Path) -> None:
 
 
 def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path) -> None:
-    loaded = models.load(models.find(str(tiny_folder)))
+    loaded = models.load(sources.find(str(tiny_folder)))
     assert export_model(loaded) == entry
     with torch.no_grad():
         loaded.model.lm_head.weight[0, 0] += 1
@@ -89,7 +89,7 @@ def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path) 
 
 
 def test_half_precision_is_refused_with_the_way_out(tiny_folder: Path) -> None:
-    loaded = models.load(models.find(str(tiny_folder)))
+    loaded = models.load(sources.find(str(tiny_folder)))
     loaded.model.bfloat16()
     with pytest.raises(BadInput, match=r"is torch\.bfloat16; models are exported from float32: call model\.float\(\)"):
         export_model(loaded)

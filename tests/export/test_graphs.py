@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from export.cache import Entry
+from export.dynamo import export_inspect
 from export.errors import CannotRun
-from export.graphs import GRAPHS, WEIGHTS, cut, last_position, weights_offsets, write_graphs
+from export.graphs import GRAPHS, cut, last_position, write_graphs
 from export.models import read_weights
 from export.taps import run_tapped, tap_names
+from export.weights_file import WEIGHTS, tensor_offsets
 
 
 def run_graph(folder, graph: str, ids, mask) -> dict[str, np.ndarray]:
@@ -22,7 +24,7 @@ def run_graph(folder, graph: str, ids, mask) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
 def test_the_graph_computes_the_model(tiny, tmp_path, ids_and_mask, model_type: str) -> None:
     model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label")
+    write_graphs(model, tmp_path, "a label", export_inspect)
     ids, mask = ids_and_mask
     expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
     found = run_graph(tmp_path, "inspect.onnx", ids, mask)
@@ -47,7 +49,7 @@ def test_the_cuts_differ_in_what_they_expose_alone(entry: Entry, ids_and_mask) -
 def test_the_weights_are_there_once(entry: Entry) -> None:
     """All graphs together: at most 5 % more than the parameters, on a model of 0.1 million; 0.05 % on distilgpt2."""
     weights = (entry.folder / WEIGHTS).stat().st_size
-    offsets = weights_offsets(entry.folder / WEIGHTS)
+    offsets = tensor_offsets(entry.folder / WEIGHTS)
     parameters = 4 * entry.manifest.model["parameters"]
     assert weights < 1.05 * parameters
     for graph in GRAPHS:

@@ -1,4 +1,4 @@
-"""Where weights come from, and what is refused."""
+"""Weights become a model, and what is refused."""
 
 import json
 import shutil
@@ -8,22 +8,9 @@ import pytest
 import torch
 
 from export.errors import BadInput, CannotRun
-from export.models import MiniTransformer, Source, byte_tokenizer, changed, find, load, read_weights
-
-
-def test_a_name_of_the_hub_is_pinned_under_both_its_spellings() -> None:
-    assert find("distilgpt2") == find("distilbert/distilgpt2")
-    assert find("distilgpt2").label == "distilbert/distilgpt2@2290a62"
-    assert find("someone/model").revision == "main"
-
-
-def test_a_folder_is_known_by_its_content(tiny_folder: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(tiny_folder, tmp_path / "copy")
-    assert find(str(copy)).revision == find(str(tiny_folder)).revision
-    with (copy / "model.safetensors").open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\x01")
-    assert find(str(copy)).revision != find(str(tiny_folder)).revision
+from export.models import MiniTransformer, changed, load, read_weights
+from export.sources import Source, find
+from export.tokens import byte_tokenizer
 
 
 def test_a_folder_loads_with_the_byte_alphabet_where_it_has_no_tokenizer(tiny_folder: Path, tiny) -> None:
@@ -31,33 +18,6 @@ def test_a_folder_loads_with_the_byte_alphabet_where_it_has_no_tokenizer(tiny_fo
     assert len(tokenizer) == 256
     assert provenance.label.startswith("folder tiny (sha256 ")
     assert torch.equal(model.lm_head.weight, tiny().lm_head.weight)
-
-
-def test_the_byte_alphabet_is_gpt2s() -> None:
-    """Its first ids are known from the published vocabulary: "!" is 0, "A" 32, a space 220, a line break 198."""
-    tokenizer = byte_tokenizer()
-    assert tokenizer("!A \n")["input_ids"] == [0, 32, 220, 198]
-    text = "Größe ≤ 3 🎈"
-    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-    assert len(tokenizer(text)["input_ids"]) == len(text.encode())
-
-
-def test_no_folder_is_given_up_for_the_hub(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=f"the model folder {tmp_path}/no does not exist"):
-        find(str(tmp_path / "no"))
-
-
-def test_a_folder_without_a_configuration(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"has no config\.json; save the model with save_pretrained"):
-        find(str(tmp_path))
-
-
-def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
-    with pytest.raises(BadInput, match=r"pytorch_model\.bin, which is a pickle and is never loaded") as error:
-        find(str(tmp_path))
-    assert "save_pretrained" in str(error.value)
 
 
 def test_tensors_that_are_missing_are_never_made_up(tiny_folder: Path, tmp_path: Path) -> None:

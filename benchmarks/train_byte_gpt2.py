@@ -1,0 +1,297 @@
+"""Train `byte-gpt2`, the small model that this project ships: a GPT-2 over bytes, on text every Python brings along.
+
+The text is the standard library's documentation topics and the docstrings of its modules, of the interpreter that runs
+this. Every twentieth document, chosen by its digest, is held out. Seed, steps and threads are fixed; the same bits come
+out where text, packages and processor are the same, and about the same model elsewhere. Takes 13 to 26 minutes on two
+cores, by the hour. With --quick it trains for a minute and ships nothing.
+
+What is shipped lies in `export/byte_gpt2/`: configuration, weights, `training.json` with the loss curve, its picture,
+and the licence of the text.
+"""
+
+import ast
+import hashlib
+import itertools
+import json
+import math
+import platform
+import shutil
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pydoc_data.topics import topics
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from benchmarks.record import Aim, arguments, finish
+from export.tokens import byte_tokenizer
+
+SHIPPED = Path(__file__).resolve().parent.parent / "export" / "byte_gpt2"
+LICENCE = "LICENSE-PSF.txt"
+
+SEED, THREADS = 0, 2
+MUON_RATE, ADAM_RATE, WARM_UP, LAST_RATE = 0.02, 2e-3, 50, 0.05
+LENGTH, HIDDEN = 512, 192
+HELD_OUT = 20
+
+#: Parts of the standard library that are tests, other people's code, or not there on every system.
+_LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip", "site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: so many steps of (batch, length) windows."""
+
+    steps: int
+    batch: int
+    length: int
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return itertools.repeat((self.batch, self.length), self.steps)
+
+
+STAGES = (Stage(1200, 32, 64), Stage(600, 16, 128), Stage(500, 8, 256), Stage(600, 4, LENGTH))
+QUICK_STAGES = (Stage(80, 32, 64),)
+
+
+@dataclass
+class Curve:
+    """Bits per byte: of the batch at each step, and of held-out text now and then."""
+
+    training: list[float] = field(default_factory=list)
+    held_out: dict[int, float] = field(default_factory=dict)
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    torch.manual_seed(SEED)
+    torch.set_num_threads(THREADS)
+    texts = documents()
+    learned, held_out = (encode(part) for part in split(texts))
+    print(f"{len(texts):,} documents, {len(learned):,} bytes to learn from, {len(held_out):,} held out", flush=True)
+
+    model = new_model()
+    untrained = float(previous_token_scores(model, held_out).max())
+    stages = QUICK_STAGES if options.quick else STAGES
+    start = time.monotonic()
+    curve = train(model, learned, held_out, stages)
+    minutes = (time.monotonic() - start) / 60
+
+    unigram, reached = unigram_bits(learned, held_out), curve.held_out[max(curve.held_out)]
+    scores = previous_token_scores(model, held_out)
+    figures = {
+        "text": {"python": platform.python_version(), "documents": len(texts), "sha256": digest_of(texts)},
+        "bytes": {"learned": len(learned), "held_out": len(held_out)},
+        "training": {"seed": SEED, "stages": [asdict(stage) for stage in stages], "minutes": minutes},
+        "bits_per_byte": {"held_out": reached, "unigram": unigram, "learned": float(np.mean(curve.training[-50:]))},
+        "previous_token_score": {"best": float(scores.max()), "untrained": untrained, "layer_by_head": scores.tolist()},
+        "curve": asdict(curve),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) if options.quick else SHIPPED
+        size = ship(model, figures, out)
+    finish("train_byte_gpt2", figures, aims(figures, size), quick=options.quick)
+
+
+def aims(figures: dict[str, Any], size: int) -> list[Aim]:
+    bits, score = figures["bits_per_byte"], figures["previous_token_score"]
+    minutes, below = figures["training"]["minutes"], bits["unigram"] - bits["held_out"]
+    times = score["best"] / score["untrained"]
+    return [
+        Aim("held-out bits per byte below unigram", ">= 1.0", f"{below:.2f}", below >= 1),
+        Aim("previous-token score of the best head", ">= 0.5", f"{score['best']:.2f}", score["best"] >= 0.5),
+        Aim("times the untrained model's", ">= 5", f"{times:.1f}", times >= 5),
+        Aim("weights", "<= 8 MB", f"{size / 1e6:.2f} MB", size <= 8e6),
+        Aim("training", "<= 30 minutes", f"{minutes:.1f}", minutes <= 30),
+    ]
+
+
+def documents() -> list[str]:
+    """The topics, then the docstrings in the order of their files, each text once."""
+    library = Path(sysconfig.get_path("stdlib"))
+    files = (path for path in library.rglob("*.py") if not _LEFT_OUT & set(path.relative_to(library).parts))
+    docstrings = (text for path in sorted(files) for text in docstrings_of(path))
+    return list(dict.fromkeys([*(topics[name] for name in sorted(topics)), *docstrings]))
+
+
+def docstrings_of(path: Path) -> Iterator[str]:
+    """The docstrings of a module, its classes and functions, without running it."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, documented) and (text := ast.get_docstring(node)):
+            yield text
+
+
+def split(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Documents to learn from, and one in twenty, chosen by its digest, that is held out."""
+    held_out = [hashlib.sha256(text.encode()).digest()[0] % HELD_OUT == 0 for text in texts]
+    pairs = list(zip(texts, held_out, strict=True))
+    return [text for text, out in pairs if not out], [text for text, out in pairs if out]
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def encode(texts: list[str]) -> Tensor:
+    """One row of token ids, documents parted by an empty line."""
+    return torch.tensor(byte_tokenizer()("\n\n".join(texts))["input_ids"])
+
+
+def digest_of(texts: list[str]) -> str:
+    return hashlib.sha256("\n\n".join(texts).encode()).hexdigest()
+
+
+def new_model() -> GPT2LMHeadModel:
+    """Three heads of 64 in each of four layers, 1.9 million parameters, as transformers initialises them."""
+    config = GPT2Config(
+        vocab_size=256,
+        n_positions=LENGTH,
+        n_embd=HIDDEN,
+        n_layer=4,
+        n_head=3,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    model = GPT2LMHeadModel._from_config(config, attn_implementation="sdpa")
+    with torch.no_grad():
+        model.transformer.wpe.weight.copy_(sinusoids())
+    return model
+
+
+def sinusoids() -> Tensor:
+    """Where the embeddings of positions begin: sines and cosines of geometric wavelengths, (positions, hidden).
+
+    Vaswani et al. 2017, section 3.5, with 200 for 10,000, as there are 512 positions. They are learned from there on.
+    From random ones the model of this size learns far too late that neighbours are neighbours.
+    """
+    angles = torch.arange(LENGTH)[:, None] * 200.0 ** -torch.linspace(0, 1, HIDDEN // 2)
+    return 0.1 * torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def train(model: GPT2LMHeadModel, learned: Tensor, held_out: Tensor, stages: Sequence[Stage]) -> Curve:
+    """Muon for the matrices of the blocks, AdamW for the rest; warm-up, then a cosine down to a twentieth of the rate.
+
+    The windows grow from 64 bytes, laid anywhere among the positions, to 512. Begun with 512, a model of this size
+    stays at what pairs of bytes tell (3.7 bits) for six hundred steps and more.
+    """
+    optimizers = make_optimizers(model)
+    draw = torch.Generator().manual_seed(SEED)
+    curve = Curve()
+    steps = sum(stage.steps for stage in stages)
+    for step, (batch, length) in enumerate(window for stage in stages for window in stage):
+        starts = torch.randint(len(learned) - length, (batch,), generator=draw)
+        ids = torch.stack([learned[start : start + length] for start in starts])
+        first = torch.randint(LENGTH - length + 1, (batch, 1), generator=draw)
+        loss = model(input_ids=ids, position_ids=first + torch.arange(length), labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * rate_at(step, steps)
+            optimizer.step()
+            optimizer.zero_grad()
+        curve.training.append(loss.item() / math.log(2))
+        if step % 200 == 0 or step == steps - 1:
+            curve.held_out[step] = held_out_bits(model, held_out)
+            score = previous_token_scores(model, held_out).max()
+            print(
+                f"step {step:>5}: {curve.training[-1]:.3f}, held out {curve.held_out[step]:.3f}, "
+                f"previous-token score {score:.2f}",
+                flush=True,
+            )
+    return curve
+
+
+def make_optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
+    """Muon wants matrices that map one hidden vector to another; embeddings, gains and biases go to AdamW."""
+    hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and ".h." in name]
+    rest = [p for name, p in model.named_parameters() if p.ndim == 1 or ".h." not in name]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.Muon(hidden, lr=MUON_RATE, weight_decay=0.1),
+        torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The learning rate at a step, as a part of the highest."""
+    cosine = (1 + math.cos(math.pi * step / steps)) / 2
+    return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
+
+
+def windows(ids: Tensor) -> Tensor:
+    """Text cut into windows that do not overlap: (windows, length); the rest is dropped."""
+    return ids[: len(ids) // LENGTH * LENGTH].view(-1, LENGTH)
+
+
+@torch.inference_mode()
+def held_out_bits(model: GPT2LMHeadModel, ids: Tensor) -> float:
+    """Mean bits per byte over windows of the held-out text; the first byte of each window is given, not predicted."""
+    losses = [model(input_ids=batch, labels=batch).loss.item() * len(batch) for batch in windows(ids).split(8)]
+    return sum(losses) / len(windows(ids)) / math.log(2)
+
+
+def unigram_bits(learned: Tensor, held_out: Tensor) -> float:
+    """Bits per byte where each byte is predicted by how often it occurs in what was learned from (add-one)."""
+    counts = torch.bincount(learned, minlength=256) + 1.0
+    return float(-torch.log2(counts / counts.sum())[held_out].mean())
+
+
+@torch.inference_mode()
+def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> np.ndarray:
+    """How much attention each head pays to the position before, on average over held-out text: (layers, heads).
+
+    The mean of attention[i, i - 1] over i >= 1, as in Olsson et al. 2022, "In-context Learning and Induction Heads".
+    """
+    model.set_attn_implementation("eager")
+    sums = 0
+    for batch in windows(ids).split(8):
+        attentions = torch.stack(model(input_ids=batch, output_attentions=True).attentions)
+        sums = sums + attentions.diagonal(offset=-1, dim1=-2, dim2=-1).mean(-1).sum(1)
+    model.set_attn_implementation("sdpa")
+    return (sums / len(windows(ids))).double().numpy()
+
+
+def ship(model: GPT2LMHeadModel, figures: dict[str, Any], out: Path) -> int:
+    """Write what belongs to the model into a folder; the size of the weights in bytes."""
+    out.mkdir(exist_ok=True)
+    model.save_pretrained(out)
+    (out / "generation_config.json").unlink(missing_ok=True)
+    record = {"weights_sha256": sha256_of(out / "model.safetensors"), **figures}
+    (out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    shutil.copy(Path(sysconfig.get_path("stdlib")) / "LICENSE.txt", out / LICENCE)
+    plot(figures, out / "loss_curve.png")
+    return (out / "model.safetensors").stat().st_size
+
+
+def plot(figures: dict[str, Any], path: Path) -> None:
+    curve, bits = figures["curve"], figures["bits_per_byte"]
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve["training"], lw=0.5, alpha=0.6, label="training batch")
+    axes.plot(list(curve["held_out"]), list(curve["held_out"].values()), marker="o", ms=3, label="held out, 512 bytes")
+    axes.axhline(bits["unigram"], color="gray", ls="--", lw=1, label=f"unigram {bits['unigram']:.2f}")
+    axes.set_xlabel("step; windows of 64, 128, 256, then 512 bytes")
+    axes.set_ylabel("bits per byte")
+    axes.set_title(f"byte-gpt2: {bits['held_out']:.2f} bits per byte on held-out text", loc="left", fontsize=10)
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Which weights a name means: the shipped byte-gpt2, a pinned hub model, a seeded stand-in, a folder, any hub id.
+
+`find` answers quickly and without torch. The `Source` it gives goes into every table, plot and file that is made from
+the model.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from export.errors import BadInput, near
+
+Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from, and what identifies them.
+
+    kind: "hub", "folder", "seeded", "byte-gpt2", or "module" (a live one, saved under the digest of its weights).
+    name: what a person calls it. origin: the hub's id, the folder, or what was seeded or changed.
+    revision: the hub's commit, the SHA-256 of the folder's, the shipped or the live model's content, or the seed.
+    trained: whether the weights were, so that the next token and perplexity mean something.
+    """
+
+    kind: Kind
+    name: str
+    origin: str
+    revision: str
+    trained: bool = True
+
+    @property
+    def label(self) -> str:
+        """Goes into every table, plot and file.
+
+        >>> Source("hub", "distilgpt2", "distilbert/distilgpt2", "2290a62682d06624634c1f46a6ad5be0f47f38aa").label
+        'distilbert/distilgpt2@2290a62'
+        >>> Source("seeded", "distilgpt2-seeded", "distilgpt2", "0").label
+        'seeded: distilgpt2 architecture, random weights (seed 0)'
+        """
+        match self.kind:
+            case "hub":
+                return f"{self.origin}@{self.revision[:7]}"
+            case "seeded":
+                return f"seeded: {self.origin} architecture, random weights (seed {self.revision})"
+            case "byte-gpt2":
+                return f"byte-gpt2, trained by this project (sha256 {self.revision[:7]})"
+            case "folder":
+                return f"folder {self.name} (sha256 {self.revision[:7]})"
+            case "module":
+                return f"changed in memory, from {self.origin} (sha256 {self.revision[:7]})"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One state of a hub model: the SHA-256 is that of its `model.safetensors`."""
+
+    repository: str
+    revision: str
+    sha256: str
+
+
+#: Hub models under the short names people use: one canonical id and one revision, so that none is cached twice.
+PINS = {
+    "distilgpt2": Pin(
+        "distilbert/distilgpt2",
+        "2290a62682d06624634c1f46a6ad5be0f47f38aa",
+        "e1ff18884359fe8beb795a5f414feb85a6ce3d929ad019c0d958c039d2b94a1b",
+    )
+}
+
+#: GPT-2 configurations whose weights can be seeded, by the name of the stand-in.
+SEEDED: dict[str, dict[str, Any]] = {"distilgpt2-seeded": {"n_layer": 6, "_of": "distilgpt2"}}
+
+#: The model that this project trains itself and ships: `python -m benchmarks.train_byte_gpt2` wrote the folder.
+BYTE_GPT2 = "byte-gpt2"
+SHIPPED = Path(__file__).with_name("byte_gpt2")
+
+KNOWN = [*PINS, *SEEDED, BYTE_GPT2]
+
+
+def find(name: str) -> Source:
+    """Which weights a name means: the shipped model, a seeded stand-in, a folder, else a model of the hub.
+
+    A folder is identified by the SHA-256 of its configuration and weights, which reads them once. A hub model that
+    is not pinned has the revision "main" until it is loaded. Raises `BadInput` for a folder that cannot be used.
+    """
+    check_name(name)
+    if name == BYTE_GPT2:
+        return Source("byte-gpt2", name, name, _digest(weight_files(SHIPPED)))
+    if name in SEEDED:
+        return Source("seeded", name, SEEDED[name]["_of"], "0", trained=False)
+    if is_folder(name):
+        folder = Path(name).expanduser().resolve()
+        return Source("folder", folder.name, str(folder), _digest(weight_files(folder)))
+    for short, pin in PINS.items():
+        if name in (short, pin.repository):
+            return Source("hub", short, pin.repository, pin.revision)
+    return Source("hub", name.replace("/", "--"), name, "main")
+
+
+def check_name(name: str) -> None:
+    """Raises `BadInput` for an empty name, which as a path would mean the folder one is in."""
+    if not name.strip():
+        raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
+
+
+def is_folder(name: str) -> bool:
+    """Whether a model's name is a path: it exists as a folder, or is written as only a path can be."""
+    return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a model folder that decide what it computes, or a `BadInput` that says what is wrong with it."""
+    if not folder.is_dir():
+        raise BadInput(
+            f"the model folder {folder} does not exist; give a folder with config.json and model.safetensors"
+        )
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"the model folder {folder} has no config.json; save the model with save_pretrained('{folder}')")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        pickles = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")])
+        found = f" but {', '.join(pickles)}, which is a pickle and is never loaded" if pickles else ""
+        raise BadInput(
+            f"the model folder {folder} has no safetensors{found}. Convert it where you trust it: python -c "
+            f"\"from transformers import AutoModelForCausalLM as M; M.from_pretrained('{folder}').save_pretrained("
+            f"'{folder}-safetensors')\""
+        )
+    return [folder / "config.json", *sorted(folder.glob("tokenizer*.json")), *weights]
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

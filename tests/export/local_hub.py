@@ -1,0 +1,128 @@
+"""A server on loopback that answers as the hub does: model information, files, and large files behind a redirect."""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Fault:
+    """What goes wrong with one large file.
+
+    cut: only so many bytes are there. drop: the connection breaks after so many bytes, once. swap: other bytes come.
+    """
+
+    cut: int | None = None
+    drop: int | None = None
+    swap: bytes | None = None
+
+
+@dataclass
+class Content:
+    """repositories: id -> file -> bytes. aliases: short id -> canonical one. faults: by file name.
+
+    requests: "GET /path" of everything that was asked.
+    """
+
+    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+
+    def large(self, digest: str) -> tuple[str, bytes]:
+        files = (item for files in self.repositories.values() for item in files.items())
+        return next((name, data) for name, data in files if sha256(data) == digest)
+
+
+class LocalHub:
+    """Serves `content` until `stop`."""
+
+    def __init__(self) -> None:
+        self.content = Content()
+        handler = type("Handler", (_Handler,), {"content": self.content})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    content: Content
+
+    def do_HEAD(self) -> None:
+        self._route()
+
+    def do_GET(self) -> None:
+        self._route()
+
+    def log_message(self, *_) -> None:
+        """Keeps the tests' output free of requests."""
+
+    def _route(self) -> None:
+        self.content.requests.append(f"{self.command} {self.path}")
+        path = self.path.split("?")[0].strip("/")
+        if path.startswith("cdn/"):
+            self._large_file(path.removeprefix("cdn/"))
+        elif path.startswith("api/models/"):
+            self._information(path.removeprefix("api/models/").split("/revision/")[0])
+        else:
+            repository, _, file = path.partition("/resolve/")
+            self._file(repository, file.partition("/")[2])
+
+    def _information(self, repository: str) -> None:
+        if repository in self.content.aliases:
+            location = self.path.replace(repository, self.content.aliases[repository], 1)
+            return self._answer(307, headers={"Location": location})
+        if repository not in self.content.repositories:
+            return self._answer(404, headers={"X-Error-Code": "RepoNotFound"})
+        files = [{"rfilename": name} for name in self.content.repositories[repository]]
+        information = {"_id": "0", "id": repository, "modelId": repository, "sha": COMMIT, "siblings": files}
+        return self._answer(200, json.dumps(information).encode(), {"Content-Type": "application/json"})
+
+    def _file(self, repository: str, name: str) -> None:
+        data = self.content.repositories.get(repository, {}).get(name)
+        if data is None:
+            return self._answer(404, headers={"X-Error-Code": "EntryNotFound"})
+        headers = {"X-Repo-Commit": COMMIT}
+        if not name.endswith((".safetensors", ".bin")):
+            return self._answer(200, data, headers | {"ETag": f'"{hashlib.sha1(data).hexdigest()}"'})
+        digest = sha256(data)
+        headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
+        host = self.headers["Host"]
+        return self._answer(302, headers=headers | {"Location": f"http://{host}/cdn/{digest}"})
+
+    def _large_file(self, digest: str) -> None:
+        name, data = self.content.large(digest)
+        fault = self.content.faults.get(name, Fault())
+        data = (fault.swap or data)[: fault.cut]
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        status, headers = 200, {}
+        if start:
+            status, headers = 206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+        sent = None
+        if fault.drop is not None:
+            sent, fault.drop = fault.drop, None
+        self._answer(status, data[start:], headers, sent=sent)
+
+    def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, sent=None) -> None:
+        """`sent`: break the connection after so many bytes of the body."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[:sent])
+        if sent is not None:
+            self.close_connection = True

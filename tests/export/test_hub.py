@@ -1,0 +1,198 @@
+"""Downloads from a hub, and what can go wrong with one. Each command is a process: what a run leaves is on disk."""
+
+import os
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.export.local_hub import COMMIT, Fault, LocalHub, sha256
+
+MODEL = "someone/tiny"
+
+#: Downloads a model without loading it, and prints its folder.
+DOWNLOAD = (
+    "from export.command import finish; from export.hub import download; from export.sources import find;"
+    "finish(lambda: print(download(find({!r}), offline=False)))"
+)
+
+
+@pytest.fixture(scope="session")
+def served_files(tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a hub model: a tokenizer with merges, and weights that hold causal masks, as distilgpt2's do."""
+    from safetensors.torch import load_file, save_file
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("served")
+    tiny().save_pretrained(folder)
+    masks = {f"transformer.h.{i}.attn.bias": torch.ones(1, 1, 64, 64).tril() for i in range(2)}
+    weights = load_file(folder / "model.safetensors") | masks
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(["the model that is the same as the other"] * 9, vocab_size=270)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer).save_pretrained(folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return files | {"README.md": b"# tiny", "pytorch_model.bin": b"a pickle", "onnx/model.safetensors": b"not wanted"}
+
+
+@pytest.fixture
+def hub(served_files: dict[str, bytes]) -> Iterator[LocalHub]:
+    hub = LocalHub()
+    hub.content.repositories = {MODEL: served_files, "distilbert/distilgpt2": served_files}
+    hub.content.aliases = {"distilgpt2": "distilbert/distilgpt2"}
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def environment(hub: LocalHub, tmp_path: Path) -> dict[str, str]:
+    """The local hub, and folders of the test's own."""
+    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "ONNX_ATTENTION_COMPARE_CACHE": str(tmp_path)}
+    return os.environ | own
+
+
+@pytest.fixture
+def run(environment: dict[str, str]):
+    """Runs a command with the local hub; more of the environment as keywords."""
+
+    def start(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=environment | more, capture_output=True, text=True)
+
+    return start
+
+
+@pytest.fixture
+def download(run):
+    return lambda model=MODEL, **more: run(sys.executable, "-c", DOWNLOAD.format(model), **more)
+
+
+def compare_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "compare", "--quick", "--time", "0.2", "--threads", "1", *arguments]
+
+
+def test_from_the_hub_into_the_cache_and_then_without_it(hub: LocalHub, run, tmp_path: Path) -> None:
+    export = [sys.executable, "-m", "export", MODEL]
+    first = run(*export)
+    assert first.returncode == 0, first.stderr
+    assert f"asking {hub.url} for someone/tiny at main" in first.stderr
+    assert not [asked for asked in hub.content.requests if any(x in asked for x in ("README", ".bin", "onnx/"))]
+    asked = len(hub.content.requests)
+    assert run(*export).stdout == first.stdout
+    assert len(hub.content.requests) == asked
+
+    hub.stop()
+    (tmp_path / "hf").rename(tmp_path / "hf-gone")
+    assert run(*export).stdout == first.stdout
+    compared = run(*compare_command("--offline", "--model", MODEL))
+    assert compared.returncode == 0, compared.stderr
+    assert f"someone/tiny@{COMMIT[:7]}" in compared.stdout
+
+
+def test_a_connection_that_breaks_leaves_no_half_file(hub: LocalHub, download, served_files) -> None:
+    """Hugging Face's library goes on by itself or ends, by its version."""
+    hub.content.faults["model.safetensors"] = Fault(drop=1000)
+    run = download()
+    if run.returncode:
+        assert "the download of 'someone/tiny' failed: " in run.stderr
+        assert "run it again to go on" in run.stderr
+        run = download()
+    assert (Path(run.stdout.strip()) / "model.safetensors").read_bytes() == served_files["model.safetensors"]
+
+
+def test_the_progress_of_a_download_is_drawn_in_a_terminal(environment: dict[str, str]) -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    command = [sys.executable, "-c", DOWNLOAD.format(MODEL)]
+    process = subprocess.Popen(command, env=environment, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    drawn = b""
+    while chunk := _read(ours):
+        drawn += chunk
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"Fetching 6 files: 100%" in drawn
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux says so where the other end was closed
+        return b""
+
+
+def test_what_was_downloaded_serves_without_the_hub(hub: LocalHub, download) -> None:
+    folder = download().stdout
+    hub.stop()
+    assert download().stdout == folder
+    assert download(HF_HUB_OFFLINE="1").stdout == folder
+
+
+def test_no_hub_and_nothing_downloaded(hub: LocalHub, download) -> None:
+    offline = download(HF_HUB_OFFLINE="1")
+    assert (offline.returncode, hub.content.requests) == (3, [])
+    assert "'someone/tiny' cannot be loaded: HF_HUB_OFFLINE is set and it was not downloaded before." in offline.stderr
+    hub.stop()
+    silent = download()
+    assert silent.returncode == 3
+    assert "'someone/tiny' cannot be loaded: the hub does not answer" in silent.stderr
+    assert "--model FOLDER" in silent.stderr
+
+
+def test_a_model_that_the_hub_has_not(download) -> None:
+    run = download("someone/tinny")
+    assert run.returncode == 3
+    assert "model 'someone/tinny' cannot be loaded: the hub has no such model" in run.stderr
+
+
+def test_a_model_without_safetensors(hub: LocalHub, download) -> None:
+    hub.content.repositories["someone/old"] = {"config.json": b"{}", "pytorch_model.bin": b"a pickle"}
+    run = download("someone/old")
+    assert run.returncode == 3
+    assert "'someone/old' cannot be loaded: it has no safetensors there" in run.stderr
+
+
+def test_a_file_that_was_cut_short_is_not_taken_and_comes_whole_the_next_time(hub: LocalHub, download) -> None:
+    hub.content.faults["model.safetensors"] = Fault(cut=5000)
+    cut = download()
+    assert cut.returncode == 3
+    assert "the download of 'someone/tiny' failed: " in cut.stderr
+    assert "run it again to go on" in cut.stderr
+    del hub.content.faults["model.safetensors"]
+    assert download().returncode == 0
+
+
+def test_other_bytes_than_the_hub_promised(hub: LocalHub, download, served_files) -> None:
+    good = served_files["model.safetensors"]
+    hub.content.faults["model.safetensors"] = Fault(swap=good[:-1] + b"\x01")
+    wrong = download()
+    assert wrong.returncode == 2
+    message, _, mend = wrong.stderr.strip().rpartition("; ")
+    assert f"SHA-256 {sha256(good[:-1] + bytes([1]))[:12]}..., expected {sha256(good)[:12]}..." in message
+    del hub.content.faults["model.safetensors"]
+    assert download().returncode == 2  # what lies there is not believed later either
+    subprocess.run(mend.removeprefix("remove the download and try again: "), shell=True, check=True)
+    assert download().returncode == 0
+
+
+def test_a_pinned_model_is_held_against_its_pin(download, served_files) -> None:
+    """This hub serves, under distilgpt2's name, weights that are not distilgpt2's."""
+    run = download("distilgpt2")
+    assert run.returncode == 2
+    found = sha256(served_files["model.safetensors"])
+    assert f"of distilbert/distilgpt2@2290a62 has SHA-256 {found[:12]}..., expected e1ff18884359..." in run.stderr
+
+
+def test_both_names_of_a_pinned_model_are_one_entry(hub: LocalHub, run, served_files) -> None:
+    pin = f"sources.Pin('distilbert/distilgpt2', {COMMIT!r}, {sha256(served_files['model.safetensors'])!r})"
+    code = f"from export import sources; sources.PINS['distilgpt2'] = {pin}; import export.__main__ as e; e.main()"
+    short = run(sys.executable, "-c", code, "distilgpt2")
+    assert short.returncode == 0, short.stderr
+    assert "distilgpt2-" in short.stdout
+    asked = len(hub.content.requests)
+    assert run(sys.executable, "-c", code, "distilbert/distilgpt2").stdout == short.stdout
+    assert len(hub.content.requests) == asked
