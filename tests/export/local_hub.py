@@ -57,6 +57,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def commit_of(revision: str) -> str:
+    """A commit is itself; any branch is at the one commit there is."""
+    return revision if len(revision) == 40 else COMMIT
+
+
+def _is_large(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     content: Content
@@ -76,32 +85,54 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("cdn/"):
             self._large_file(path.removeprefix("cdn/"))
         elif path.startswith("api/models/"):
-            self._information(path.removeprefix("api/models/").split("/revision/")[0])
+            repository, _, _ = path.removeprefix("api/models/").partition("/tree/")
+            if path.endswith(repository):
+                name, _, revision = repository.partition("/revision/")
+                self._information(name, revision)
+            else:
+                self._tree(repository)
         else:
             repository, _, file = path.partition("/resolve/")
-            self._file(repository, file.partition("/")[2])
+            revision, _, name = file.partition("/")
+            self._file(repository, revision, name)
 
-    def _information(self, repository: str) -> None:
+    def _information(self, repository: str, revision: str) -> None:
         if repository in self.content.aliases:
             location = self.path.replace(repository, self.content.aliases[repository], 1)
             return self._answer(307, headers={"Location": location})
         if repository not in self.content.repositories:
             return self._answer(404, headers={"X-Error-Code": "RepoNotFound"})
         files = [{"rfilename": name} for name in self.content.repositories[repository]]
-        information = {"_id": "0", "id": repository, "modelId": repository, "sha": COMMIT, "siblings": files}
+        information = {
+            "_id": "0",
+            "id": repository,
+            "modelId": repository,
+            "sha": commit_of(revision),
+            "siblings": files,
+        }
         return self._answer(200, json.dumps(information).encode(), {"Content-Type": "application/json"})
 
-    def _file(self, repository: str, name: str) -> None:
+    def _tree(self, repository: str) -> None:
+        """The list of files, which newer versions of Hugging Face's library ask for."""
+        files = [
+            {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+            | ({"lfs": {"oid": sha256(data), "size": len(data), "pointerSize": 1}} if _is_large(name) else {})
+            for name, data in self.content.repositories.get(repository, {}).items()
+        ]
+        self._answer(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
+
+    def _file(self, repository: str, revision: str, name: str) -> None:
         data = self.content.repositories.get(repository, {}).get(name)
         if data is None:
             return self._answer(404, headers={"X-Error-Code": "EntryNotFound"})
-        headers = {"X-Repo-Commit": COMMIT}
-        if not name.endswith((".safetensors", ".bin")):
+        headers = {"X-Repo-Commit": commit_of(revision)}
+        if not _is_large(name):
             return self._answer(200, data, headers | {"ETag": f'"{hashlib.sha1(data).hexdigest()}"'})
         digest = sha256(data)
         headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
-        host = self.headers["Host"]
-        return self._answer(302, headers=headers | {"Location": f"http://{host}/cdn/{digest}"})
+        port = self.headers["Host"].rpartition(":")[2]
+        elsewhere = f"http://localhost:{port}/cdn/{digest}"  # another host than 127.0.0.1, as the hub's own store is
+        return self._answer(302, headers=headers | {"Location": elsewhere})
 
     def _large_file(self, digest: str) -> None:
         name, data = self.content.large(digest)
