@@ -1,6 +1,7 @@
 """From what was measured to the parts of the report's schema, one function a part."""
 
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from compare.latency.statistics import paired_ratio, relative_spread, turn_media
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
+from compare.numerics.verdicts import TensorEvidence, Verdict
 from compare.report.schema import (
     EnvironmentPart,
+    EvidencePart,
     ExportersPart,
     GapPart,
     HeadPart,
@@ -23,14 +26,22 @@ from compare.report.schema import (
     ModelPart,
     RatioPart,
     RulerPart,
+    VerdictPart,
 )
 from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.settings import Settings
 from export.cache import Entry
 
 
-def circumstances(*, seed: int, quick: bool, time_s: float) -> dict[str, Any]:
+def circumstances(settings: Settings) -> dict[str, Any]:
     """When and how the comparison ran: the report's plain fields."""
-    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick, "seed": seed, "time_s": time_s}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": settings.quick,
+        "seed": settings.seed,
+        "time_s": settings.seconds,
+        "fail_on": settings.fail_on,
+    }
 
 
 def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
@@ -77,12 +88,23 @@ def head_parts(heads: list[Head]) -> list[HeadPart]:
     return [HeadPart(layer=head.layer, head=head.head, name=head.name) for head in heads]
 
 
-def gap_part(name: str, gap: Gap | None) -> GapPart:
-    """The gap of a tensor, or a part that says the run does not expose it."""
+def verdict_part(verdict: Verdict) -> VerdictPart:
+    kept = ("place", "tensor", "statistic", "multiple", "precision", "note", "weak")
+    return VerdictPart.model_validate({"kind": verdict.kind.words, **{name: getattr(verdict, name) for name in kept}})
+
+
+def gap_part(name: str, gap: Gap | None, evidence: TensorEvidence | None = None) -> GapPart:
+    """The gap of a tensor and what is known of it, or a part that says the run does not expose it."""
     if gap is None:
         return GapPart(tensor=name, exposed=False)
     return GapPart(
-        tensor=name, max=gap.max, rms=gap.rms, p999=gap.p999, size=gap.size, above_diagonal=gap.above_diagonal
+        tensor=name,
+        max=gap.max,
+        rms=gap.rms,
+        p999=gap.p999,
+        size=gap.size,
+        above_diagonal=gap.above_diagonal,
+        evidence=EvidencePart.model_validate(asdict(evidence)) if evidence else None,
     )
 
 

@@ -7,10 +7,12 @@ crashes or hangs takes nothing with it.
 import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,60 @@ def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, t
     if code != 0:
         raise ChildFailed(last_words(code, log))
     log.unlink()
+
+
+class Dialogue:
+    """A child that answers lines with lines of JSON until it is ended; what it prints goes to `log`.
+
+    Make it in the main thread: Linux ends a child with the thread that made it.
+    """
+
+    def __init__(self, module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
+        self._log, self._timeout = log, timeout
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command(module, job),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment(threads),
+            )
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """The answer to a line. Raises `ChildFailed` where the child is gone, or gives none within its time."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.flush()
+            ready, _, _ = select.select([self.process.stdout], [], [], self._timeout)
+            if not ready:
+                raise ChildFailed(f"no answer to {line!r} within {self._timeout:.0f} s")
+            if answer := self.process.stdout.readline():
+                found: dict[str, Any] = json.loads(answer)
+                return found
+            raise ChildFailed(last_words(self.process.wait(timeout=10), self._log))
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            raise ChildFailed(last_words(self.process.poll(), self._log)) from None
+
+    def end(self, *, keep_log: bool = False) -> None:
+        """Kill the process: a suspended one cannot be asked to leave."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        if not keep_log:
+            self._log.unlink(missing_ok=True)
+
+
+def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
+    """The child's side of a `Dialogue`: each line, without its end, and the function that answers it."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
+    for line in sys.stdin:
+        yield line.strip(), lambda answer: print(json.dumps(answer), file=answers)
 
 
 def command(module: str, job: Mapping[str, Any]) -> list[str]:

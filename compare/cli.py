@@ -53,12 +53,18 @@ def compare(
     exporter: Annotated[
         str, typer.Option(help="Whose graphs run: dynamo, or optimum with dynamo's beside it.")
     ] = "dynamo",
+    fail_on: Annotated[
+        str, typer.Option(help="Exit 1 from this verdict on: rounding, reduced precision, different, broken.")
+    ] = "different",
     keep_traces: Annotated[bool, typer.Option("--keep-traces", help="Keep every tensor of every run.")] = False,
     cache_dir: Annotated[Path | None, typer.Option(help="The cache's folder.", show_default=False)] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="How this runtime's verdict was reached.", show_default=False)
+    ] = None,
 ) -> None:
     """Compare a model across runtimes: gaps to a float64 run, latency, and which runtime to deploy.
 
-    Exit codes: 0 all within the limits, 1 one is not, 2 wrong input, 3 what was asked for by name cannot run.
+    Exit codes: 0 no verdict at or beyond --fail-on, 1 one is, 2 wrong input, 3 what was asked for by name cannot run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -82,12 +88,15 @@ def compare(
         offline=offline,
         fallback="seeded" if model is None else None,
         exporter=exporter,
+        fail_on=fail_on,
         out=out,
         cache_dir=cache_dir,
         keep_traces=keep_traces,
     )
     report = run_comparison(DEFAULT_MODEL if model is None else model, settings, _say)
     _render(report, as_json=json)
+    if explain is not None:
+        _explain(report, explain)
     raise typer.Exit(report.exit_code())
 
 
@@ -112,12 +121,17 @@ def show(
     report: Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")],
     json: Annotated[bool, typer.Option("--json", help="As JSON on stdout.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown on stdout, with every tensor.")] = False,
+    explain: Annotated[
+        str | None, typer.Option(help="How this runtime's verdict was reached.", show_default=False)
+    ] = None,
 ) -> None:
     """Show a saved report again; nothing is measured, no framework is needed."""
     from compare.report.schema import Report
 
     loaded = Report.read(report)
-    if json:
+    if explain is not None:
+        _explain(loaded, explain)
+    elif json:
         print(loaded.model_dump_json(indent=1))
     elif markdown:
         from compare.report.markdown import to_markdown
@@ -127,6 +141,24 @@ def show(
         from compare.report.terminal import print_report
 
         print_report(loaded)
+
+
+@app.command()
+def rejudge(
+    report: Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")],
+    rounding: Annotated[float, typer.Option(help="How many floors are still rounding; 2 by default.")] = 2.0,
+) -> None:
+    """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
+    from compare.rejudging import rejudge as judge_again
+    from compare.report import wording
+    from compare.report.schema import Report
+    from compare.report.terminal import print_table
+
+    judged = judge_again(Report.read(report), rounding)
+    print_table(wording.gap_table(judged))
+    for line in wording.verdict_lines(judged):
+        print(line)
+    raise typer.Exit(judged.exit_code())
 
 
 def main() -> None:
@@ -157,6 +189,13 @@ def _read_text(path: Path) -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _explain(report: "Report", runtime: str) -> None:
+    from compare.report import wording
+    from compare.report.terminal import print_table
+
+    print_table(wording.explanation(report, runtime))
 
 
 def _render(report: "Report", *, as_json: bool) -> None:

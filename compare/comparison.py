@@ -6,79 +6,23 @@ the rounds, in which latency is taken.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from compare import assembly, environment
-from compare.child import ChildFailed, end_children
-from compare.inputs import Inputs, tokenize
+from compare.inputs import tokenize
 from compare.latency.rounds import Worker, run_rounds
-from compare.numerics.gaps import Gap, WrongShape, gaps
-from compare.numerics.golden import RULER_LIMIT, Ruler, golden
-from compare.numerics.heads import Head, choose_heads, head_map
-from compare.report.schema import MAPS_FILE, REPORT_FILE, Report, RuntimePart
+from compare.measuring import measure
+from compare.report.schema import REPORT_FILE, Report
+from compare.run import INPUTS, Row, Run, Say
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
-from compare.runtimes.trace import trace
 from compare.settings import Settings, check_settings, make_folder
-from compare.traces import Trace, write_trace
-from export.cache import Entry, cache_root, verify
-from export.errors import BadInput, CannotRun
+from compare.traces import write_trace
+from export.cache import Entry, cache_root
+from export.errors import BadInput
 from export.exporting import DEFAULT_EXPORTER, export_model, exported
 from export.models import MiniTransformer
-
-Say = Callable[[str], None]
-
-#: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
-INPUTS = "inputs"
-
-
-@dataclass(frozen=True)
-class Row:
-    """What gets a row of its own: a runtime on the graphs and weights of a cache entry."""
-
-    name: str
-    spec: Spec
-    entry: Entry
-
-
-@dataclass
-class Run:
-    """A comparison under way: what every step needs, and what it found so far."""
-
-    entry: Entry
-    inputs: Inputs
-    rows: list[Row]
-    settings: Settings
-    threads: int
-    out: Path
-    say: Say
-    phases: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def scratch(self) -> Path:
-        return self.out / "scratch"
-
-    @property
-    def input_folder(self) -> Path:
-        return self.scratch / INPUTS
-
-    def log(self, name: str) -> Path:
-        return self.out / "logs" / f"{name}.log"
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Notes how long a step took, in seconds."""
-        start = time.monotonic()
-        yield
-        self.phases[name] = time.monotonic() - start
 
 
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
@@ -113,8 +57,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
 
     workers = start_workers(run)
     try:
-        with run.phase("golden, traces, gaps"):
-            found = measure_gaps(run, workers)
+        with run.phase("golden, controls, traces, gaps"):
+            found = measure(run, workers)
         with run.phase("load for latency"):
             load_workers(workers, failed={row.name for row in found.runtimes if row.error})
         with run.phase("rounds"):
@@ -129,11 +73,12 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
     report = Report(
-        **assembly.circumstances(seed=settings.seed, quick=settings.quick, time_s=settings.seconds),
+        **assembly.circumstances(settings),
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
         input=assembly.input_part(inputs),
         environment=assembly.environment_part(run.threads),
         ruler=assembly.ruler_part(found.ruler),
+        controls=found.controls,
         runtimes=found.runtimes,
         latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
         rounds=rounds,
@@ -217,109 +162,6 @@ def start_workers(run: Run) -> list[Worker]:
         )
         for place, row in enumerate([run.rows[0], *timed])
     ]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's."""
-
-    ruler: Ruler
-    runtimes: list[RuntimePart]
-    heads: list[Head]
-    between: dict[str, Gap]
-
-
-def measure_gaps(run: Run, workers: list[Worker]) -> Measured:
-    """Golden, a trace of each runtime, and the gaps between them; the entry's files are hashed meanwhile.
-
-    Raises `CannotRun` where golden cannot be made or the ruler does not hold, `BadInput` where a file has changed.
-    """
-    pool = ThreadPoolExecutor(max_workers=2)
-    try:
-        truth = pool.submit(make_golden, run)
-        traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
-        imports = [pool.submit(worker.import_libraries) for worker in workers]
-        digests = [pool.submit(verify, entry) for entry in {row.entry.folder: row.entry for row in run.rows}.values()]
-        golden_trace, ruler = truth.result()
-        heads = choose_heads(golden_trace)
-        maps = {f"golden/{i}": head_map(golden_trace, head) for i, head in enumerate(heads)}
-        runtimes = []
-        for row in run.rows:
-            part, found = compare_trace(run, row, traces[row.name], golden_trace)
-            runtimes.append(part)
-            if found is not None:
-                maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
-        between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
-        for future in [*digests, *imports]:
-            future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        end_children()
-        pool.shutdown()
-    arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
-    np.savez_compressed(run.out / MAPS_FILE, **arrays)
-    return Measured(ruler, runtimes, heads, between)
-
-
-def make_golden(run: Run) -> tuple[Trace, Ruler]:
-    """The golden trace, after the ruler was checked. Raises `CannotRun`."""
-    out, log = run.scratch / "golden", run.log("golden")
-    try:
-        found, ruler = golden(
-            run.entry.folder, run.input_folder, out, threads=run.threads, log=log, timeout=run.settings.timeout
-        )
-    except ChildFailed as error:
-        raise CannotRun(f"the golden run failed: {error}; its log is {log}") from error
-    run.say(str(ruler))
-    if not ruler.holds:
-        raise CannotRun(
-            f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} of the "
-            f"size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please report the model's name"
-        )
-    return found, ruler
-
-
-def make_trace(run: Run, row: Row) -> Trace:
-    """One runtime's trace. Raises `ChildFailed`, and `CannotRun` where it is not installed."""
-    row.spec.check_installed()
-    return trace(
-        row.spec.name,
-        row.entry.folder,
-        run.input_folder,
-        run.scratch / row.name,
-        threads=run.threads,
-        log=run.log(row.name),
-        timeout=run.settings.timeout,
-    )
-
-
-def compare_trace(run: Run, row: Row, future: Future[Trace], golden_trace: Trace) -> tuple[RuntimePart, Trace | None]:
-    """A runtime's row: its gaps, or why it has none."""
-    named = row.name in (run.settings.runtimes or ())
-    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=named)
-    try:
-        found = future.result()
-        measured = {gap.tensor: gap for gap in gaps(found, golden_trace, run.inputs.attention_mask)}
-        if "logits" not in measured:
-            raise WrongShape("the run gave no logits")
-    except (ChildFailed, CannotRun, WrongShape) as error:
-        part.error = str(error)
-        run.say(f"{row.name}: {part.error}")
-        return part, None
-    part.gaps = [assembly.gap_part(name, measured.get(name)) for name in golden_trace]
-    part.facts = found.facts["facts"]
-    run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{row.name}: logits {measured['logits'].max:.1e} from golden")
-    return part, found
-
-
-def compare_exporters(run: Run, traced: set[str]) -> dict[str, Gap]:
-    """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
-    pair = [GRAPH_RUNTIME, run.rows[-1].name]
-    if run.rows[-1].entry == run.entry or not traced.issuperset(pair):
-        return {}
-    chosen, default = (Trace(run.scratch / name) for name in pair)
-    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}
 
 
 def load_workers(workers: list[Worker], failed: set[str]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from compare.inputs import check_text
-from export.errors import BadInput
+from compare.numerics.verdicts import Kind
+from export.errors import BadInput, near
 from export.exporting import DEFAULT_EXPORTER, check_exporter
 
 
@@ -16,6 +17,7 @@ class Settings:
     """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
 
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
+    fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
     """
 
@@ -34,6 +36,7 @@ class Settings:
     cache_dir: Path | None = None
     keep_traces: bool = False
     timeout: float = 600.0
+    fail_on: str = "different"
 
 
 def check_settings(settings: Settings) -> None:
@@ -49,6 +52,9 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
     if settings.seed < 0:
         raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
+    verdicts = [kind.words for kind in Kind]
+    if settings.fail_on not in verdicts:
+        raise BadInput(f"--fail-on is {settings.fail_on!r}; {near(settings.fail_on, verdicts)}")
     check_exporter(settings.exporter)
     check_text(settings.text)
     if settings.out is not None:

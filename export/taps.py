@@ -7,7 +7,7 @@ the model's own attention, the one written into ONNX graphs, or a reference that
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,34 +88,45 @@ def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sca
 
 
 @contextmanager
-def tapped(model: PreTrainedModel, attention: str | AttentionFunction) -> Iterator[dict[str, Tensor]]:
+def tapped(
+    model: PreTrainedModel, attention: str | AttentionFunction, *, given: Mapping[str, Tensor] | None = None
+) -> Iterator[dict[str, Tensor]]:
     """While this is open, every forward pass of `model` fills the dictionary it gives with tapped tensors.
 
     `attention` is the name of one of transformers' own implementations ("eager", "sdpa"), which then computes exactly
     what it computes untapped, or an `AttentionFunction` that takes its place. `logits` are the caller's to add. An
     implementation that gives no probabilities ("sdpa") leaves `attention.i` out.
 
+    given: tensors by tap name that take the place of the model's own, once those are tapped; all that follows, the
+    residual stream among it, goes on from them. So each part of the model can be run on inputs of one's choice.
+
     Not for several threads at once: transformers keeps its attention functions by name, for all models together.
     """
     layout = layout_of(model)
     taps: dict[str, Tensor] = {}
+    given = given or {}
     function, mask = _own_attention(model, attention) if isinstance(attention, str) else (_adapted(attention), _mask)
 
     def record(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
-        context, probabilities = function(module, query, key, value, *args, **kwargs)
         i = module.layer_idx
-        taps.update({f"query.{i}": query, f"key.{i}": key, f"value.{i}": value})
+        own = {f"query.{i}": query, f"key.{i}": key, f"value.{i}": value}
+        taps.update(own)
+        inputs = (given.get(name, tensor) for name, tensor in own.items())
+        context, probabilities = function(module, *inputs, *args, **kwargs)
         if probabilities is not None:
             taps[f"attention.{i}"] = probabilities
         taps[f"context.{i}"] = context.transpose(1, 2)
+        if f"context.{i}" in given:
+            context = given[f"context.{i}"].transpose(1, 2)
         return context, probabilities
 
     with ExitStack() as stack:
         blocks = model.get_submodule(layout.blocks)
         for i, block in enumerate(blocks):
-            stack.enter_context(_input_tap(taps, f"hidden_state.{i}", block.get_submodule(layout.attention_norm)))
-            stack.enter_context(_input_tap(taps, f"mid_state.{i}", block.get_submodule(layout.mlp_norm)))
-        stack.enter_context(_input_tap(taps, f"hidden_state.{len(blocks)}", model.get_submodule(layout.final_norm)))
+            for name, norm in (("hidden_state", layout.attention_norm), ("mid_state", layout.mlp_norm)):
+                stack.enter_context(_input_tap(taps, given, f"{name}.{i}", block.get_submodule(norm)))
+        final = model.get_submodule(layout.final_norm)
+        stack.enter_context(_input_tap(taps, given, f"hidden_state.{len(blocks)}", final))
         before = model.config._attn_implementation
         AttentionInterface.register(_NAME, record)
         AttentionMaskInterface.register(_NAME, mask)
@@ -147,9 +158,13 @@ def run_tapped(
     attention: str | AttentionFunction,
     *,
     probabilities: bool = True,
+    given: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """One forward pass with all taps: named tensors in the order of `tap_names`, ids and mask (batch, sequence)."""
-    with torch.no_grad(), tapped(model, attention) as taps:
+    """One forward pass with all taps: named tensors in the order of `tap_names`, ids and mask (batch, sequence).
+
+    given: as in `tapped`.
+    """
+    with torch.no_grad(), tapped(model, attention, given=given) as taps:
         logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
     return complete(taps, logits, model.config.num_hidden_layers, probabilities=probabilities)
 
@@ -162,9 +177,12 @@ def scale_of(module: Any, query: Tensor, scaling: float | None) -> float:
     return scale / (module.layer_idx + 1) if getattr(module, "scale_attn_by_inverse_layer_idx", False) else scale
 
 
-def _input_tap(taps: dict[str, Tensor], name: str, module: nn.Module) -> Any:
+def _input_tap(taps: dict[str, Tensor], given: Mapping[str, Tensor], name: str, module: nn.Module) -> Any:
     def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         taps[name] = inputs[0]
+        if name in given:
+            taps[name] = inputs[0].clone()
+            inputs[0].copy_(given[name])  # in place: the residual connection holds the same tensor
 
     return module.register_forward_pre_hook(hook)
 

@@ -4,19 +4,17 @@ A thread pool that waits for work spins, and steals the core from whoever is bei
 stopped by a signal, and this one sleeps on a read until the answer comes.
 """
 
-import json
 import random
-import select
-import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from compare.child import ChildFailed, command, environment, last_words
+from compare.child import ChildFailed, Dialogue
 
 #: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
 TURN = 0.25
@@ -49,18 +47,9 @@ class Worker:
     ) -> None:
         """name: of its row. job: what `compare.latency.worker` is told: runtime, model and inputs."""
         self.timing = Timing(name, again)
-        self._timeout = timeout
-        self._log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                command("compare.latency.worker", {**job, "threads": threads}),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment(threads),
-            )
-        self._tree = psutil.Process(self._process.pid)
+        job = {**job, "threads": threads}
+        self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout)
+        self._tree = psutil.Process(self._child.process.pid)
         self._calls = 1
 
     @property
@@ -87,41 +76,26 @@ class Worker:
             self.timing.peak_bytes = answer["peak_bytes"]
 
     def end(self) -> None:
-        """Kill the process: a suspended one cannot be asked to leave."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        if self.alive:
-            self._log.unlink(missing_ok=True)
+        """Kill the process; the log of one that failed is kept."""
+        self._child.end(keep_log=not self.alive)
 
     def give_up(self, why: str) -> None:
         """Take no part any more."""
         if self.alive:
             self.timing.error = why
-            self._process.kill()
+            self._child.process.kill()
 
     def _ask(self, what: str) -> dict[str, Any] | None:
         if not self.alive:
             return None
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._tree.resume()
-            self._process.stdin.write(f"{what}\n".encode())
-            self._process.stdin.flush()
-            ready, _, _ = select.select([self._process.stdout], [], [], self._timeout)
-            if not ready:
-                raise ChildFailed(f"no answer to {what!r} within {self._timeout:.0f} s")
-            line = self._process.stdout.readline()
-            if not line:
-                raise ChildFailed(last_words(self._process.wait(timeout=10), self._log))
+            with suppress(psutil.NoSuchProcess):  # then the question finds out why
+                self._tree.resume()
+            answer = self._child.ask(what)
             self._tree.suspend()
-            answer: dict[str, Any] = json.loads(line)
             return answer
-        except (ChildFailed, psutil.NoSuchProcess, BrokenPipeError, subprocess.TimeoutExpired) as error:
-            known = isinstance(error, ChildFailed)
-            self.give_up(str(error) if known else last_words(self._process.poll(), self._log))
+        except (ChildFailed, psutil.NoSuchProcess) as error:
+            self.give_up(str(error))
             return None
 
 

@@ -9,31 +9,27 @@ It answers lines on stdin with lines of JSON on stdout:
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
-import json
-import os
 import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from compare.child import main_of_child
+from compare.child import main_of_child, questions
 from compare.runtimes.registry import Runtime, spec_of
 from compare.traces import Trace
 
 
 def _work(job: dict[str, Any]) -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
     inputs = Trace(Path(job["inputs"]))
     ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
     kind: type[Runtime] | None = None
     runtime: Runtime | None = None
-    for line in sys.stdin:
+    for line, answer in questions():
         match line.split():
             case ["import"]:
                 kind = spec_of(job["runtime"]).load_class()
-                answer: dict[str, Any] = {}
+                answer({})
             case ["load"]:
                 assert kind is not None, "load before import"
                 started = time.perf_counter()
@@ -41,13 +37,12 @@ def _work(job: dict[str, Any]) -> None:
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
-                answer = {"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()}
+                answer({"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()})
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
-                answer = {"ns": turn(runtime, ids, mask, int(calls)), "peak_bytes": peak_bytes()}
+                answer({"ns": turn(runtime, ids, mask, int(calls)), "peak_bytes": peak_bytes()})
             case _:
                 raise ValueError(f"the worker knows import, load and turn N, not {line!r}")
-        print(json.dumps(answer), file=answers)
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:

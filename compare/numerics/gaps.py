@@ -66,7 +66,7 @@ def gap(name: str, actual: Tensor, golden: Tensor, attention_mask: Tensor) -> Ga
     found, truth = query_rows(name, actual, attention_mask), query_rows(name, golden, attention_mask)
     above = None
     if name.startswith("attention."):
-        seen = query_rows(name, _seen(golden.shape), attention_mask)
+        seen = query_rows(name, seen_keys(golden.shape), attention_mask)
         above = float(np.abs(found[~seen]).max(initial=0.0))
         found, truth = found[seen], truth[seen]
     difference = np.abs(np.subtract(found, truth, dtype=np.float64)).ravel()
@@ -98,7 +98,7 @@ def rms(values: Tensor) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
-def _seen(shape: tuple[int, ...]) -> Tensor:
+def seen_keys(shape: tuple[int, ...]) -> Tensor:
     """True on and below the causal diagonal of attention (batch, heads, query, key)."""
     return np.broadcast_to(np.tri(shape[-2], shape[-1], shape[-1] - shape[-2], dtype=bool), shape)
 

@@ -2,20 +2,17 @@
 
 The ruler is checked before it measures anything: golden against transformers' own eager attention, in float64 too. What
 they differ by is what two orders of summation make of float64, some 1e-15 of each tensor's size; beyond `RULER_LIMIT`
-one of them computes something else, and nothing is judged. `python -m compare.numerics.golden JOB`.
+one of them computes something else, and nothing is judged.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from compare.child import main_of_child, run_child
 from compare.numerics.gaps import query_rows, rms
-from compare.traces import Trace, write_trace
 
 RULER_LIMIT = 1e-12
 
@@ -41,19 +38,6 @@ class Ruler:
         return f"golden agrees with transformers eager in float64: {self.worst:.1g}"
 
 
-def golden(
-    model_folder: Path, inputs: Path, out: Path, *, threads: int, log: Path, timeout: float
-) -> tuple[Trace, Ruler]:
-    """Make the golden trace of a model on the inputs of a trace folder, in a process of its own, and check the ruler.
-
-    `timeout` in seconds. Raises `compare.child.ChildFailed`. A ruler that does not hold is for the caller to refuse.
-    """
-    job = {"model": model_folder, "inputs": inputs, "out": out, "threads": threads}
-    run_child("compare.numerics.golden", job, threads=threads, log=log, timeout=timeout)
-    trace = Trace(out)
-    return trace, Ruler(**trace.facts["ruler"])
-
-
 def ruler_of(
     golden_run: Mapping[str, NDArray[Any]], eager_run: Mapping[str, NDArray[Any]], attention_mask: NDArray[Any]
 ) -> Ruler:
@@ -68,20 +52,23 @@ def ruler_of(
 
 def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The golden run and the eager run of a float64 model, all taps as torch tensors; ids, mask: (batch, sequence)."""
-    from compare.reference_attention import reference_attention
     from export.taps import run_tapped
 
-    def reference(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
-        return reference_attention(query, key, value, mask=mask, scale=scale)
-
-    with _float64_throughout():
+    with float64_throughout():
         return (
-            run_tapped(model, input_ids, attention_mask, reference),
+            run_tapped(model, input_ids, attention_mask, golden_attention),
             run_tapped(model, input_ids, attention_mask, "eager"),
         )
 
 
-def _float64_throughout() -> Any:
+def golden_attention(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
+    """The reference attention as `export.taps` hands it its arguments."""
+    from compare.reference_attention import reference_attention
+
+    return reference_attention(query, key, value, mask=mask, scale=scale)
+
+
+def float64_throughout() -> Any:
     """A mode under which casts to float32 keep float64: root-mean-square norms and rotary angles are full of them."""
     import torch
     from torch.overrides import TorchFunctionMode
@@ -97,22 +84,3 @@ def _float64_throughout() -> Any:
             return func(*widened, **named)
 
     return Float64Throughout()
-
-
-def _work(job: dict[str, Any]) -> None:
-    import torch
-
-    from export.models import read_weights
-
-    torch.set_num_threads(job["threads"])
-    inputs = Trace(Path(job["inputs"]))
-    model = read_weights(Path(job["model"])).double()
-    mask = inputs["attention_mask"].copy()
-    runs = float64_runs(model, torch.from_numpy(inputs["input_ids"].copy()), torch.from_numpy(mask))
-    golden_run, eager_run = ({name: tensor.numpy() for name, tensor in run.items()} for run in runs)
-    ruler = ruler_of(golden_run, eager_run, mask)
-    write_trace(Path(job["out"]), golden_run, {"ruler": {"worst": ruler.worst, "tensor": ruler.tensor}})
-
-
-if __name__ == "__main__":
-    main_of_child(_work)

@@ -20,6 +20,9 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
         yield f"- **{sentence}**"
     yield from ("", wording.ruler_line(report), "")
     yield from _table(wording.gap_table(report))
+    for line in wording.verdict_lines(report):
+        yield f"- {line}"
+    yield ""
     yield from _table(wording.latency_table(report))
     if (exporters := wording.exporters_table(report)) is not None:
         yield from _table(exporters)

@@ -5,15 +5,20 @@
 
 from math import isnan
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 1
+SCHEMA = 2
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
+
+VerdictWord = Literal["identical", "rounding", "reduced precision", "different", "broken"]
+
+#: The verdicts in their order: `--fail-on` takes one, and those after it fail too.
+VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 
 
 class _Part(BaseModel):
@@ -74,6 +79,69 @@ class RulerPart(_Part):
     limit: float
 
 
+class ControlsPart(_Part):
+    """The float32 runs that differ from golden by rounding alone, and how many of them gave distinct logits."""
+
+    names: list[str]
+    distinct: int
+
+
+class MultiplesPart(_Part):
+    """A tensor's error in units of its floor: what rounding alone does to it (`compare.numerics.errors`)."""
+
+    rms: float
+    max: float
+    channel: float
+    slope: float
+
+
+class EvidencePart(_Part):
+    """What a verdict rests on, of one tensor; see `compare.numerics.verdicts.TensorEvidence`."""
+
+    local: MultiplesPart | None
+    accumulated: MultiplesPart
+    relative: float
+    half: bool
+    nan: bool
+    above: float
+    place: tuple[int, ...]
+
+
+class VerdictPart(_Part):
+    """A verdict, where it comes from, and how far that is from rounding; see `compare.numerics.verdicts.Verdict`."""
+
+    kind: VerdictWord
+    tensor: str | None
+    place: str
+    statistic: str | None
+    multiple: float | None
+    precision: str | None
+    note: str
+    weak: bool
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, where it begins and how far that is from rounding.
+
+        >>> facts = {"tensor": "context.2", "place": "layer 2, attention", "statistic": "rms", "multiple": 57.3}
+        >>> VerdictPart(kind="different", precision=None, note="", weak=False, **facts).sentence
+        'different from layer 2, attention on: context.2 is 57 x rounding (rms)'
+        """
+        if self.kind == "identical":
+            return "identical: bit for bit the baseline"
+        if self.kind == "broken":
+            return f"broken: {self.note}"
+        multiple = "" if self.multiple is None else f"{self.multiple:.2g} x rounding ({self.statistic})"
+        note = f"; {self.note}" if self.note else ""
+        if self.kind == "different" and self.multiple is None:
+            return f"different from {self.place} on: {self.note}"
+        if self.kind == "rounding":
+            return f"same model: nowhere more than {multiple}, reached in {self.place}{note}"
+        if self.kind == "reduced precision":
+            return f"reduced precision ({self.precision}): {self.tensor} is {multiple}{note}"
+        return f"different from {self.place} on: {self.tensor} is {multiple}{note}"
+
+
 class GapPart(_Part):
     """How far one tensor lies from golden's; see `compare.numerics.gaps.Gap`. Not exposed: all None."""
 
@@ -84,16 +152,18 @@ class GapPart(_Part):
     p999: float | None = None
     size: float | None = None
     above_diagonal: float | None = None
+    evidence: EvidencePart | None = None
 
 
 class RuntimePart(_Part):
-    """One runtime. counts: whether it decides the exit code. error: why it has no gaps, where it has none."""
+    """One runtime. error: why it has no gaps, where it has none."""
 
     name: str
     precision: str
     hybrid: bool
     named: bool
     error: str | None = None
+    verdict: VerdictPart | None = None
     facts: dict[str, str] = Field(default_factory=dict)
     gaps: list[GapPart] = Field(default_factory=list)
 
@@ -157,13 +227,6 @@ class HeadPart(_Part):
     name: str
 
 
-class Limits(_Part):
-    """What decides the exit code. logits: the largest gap, in the logits' own unit."""
-
-    logits: float = 1e-4
-    above_diagonal: float = 0.0
-
-
 class Report(_Part):
     """Everything that one comparison measured."""
 
@@ -176,7 +239,8 @@ class Report(_Part):
     input: InputPart
     environment: EnvironmentPart
     ruler: RulerPart
-    limits: Limits = Limits()
+    controls: ControlsPart | None = None
+    fail_on: VerdictWord = "different"
     runtimes: list[RuntimePart]
     latency: list[LatencyPart]
     rounds: int
@@ -198,16 +262,14 @@ class Report(_Part):
         return "bytes" if self.model.tokens_are == "bytes" else "tokens"
 
     def beyond(self, runtime: RuntimePart) -> str | None:
-        """Why a runtime is beyond the limits, or None. What gave no gaps is not beyond: it has an error instead."""
-        logits, above = runtime.largest("logits"), runtime.above_diagonal()
-        if logits is not None and not logits <= self.limits.logits:
-            return f"logits {logits:.1e} from golden, limit {self.limits.logits:.0e}"
-        if above is not None and not above <= self.limits.above_diagonal:
-            return f"{above:.1e} above the causal diagonal, limit 0"
+        """Why a runtime is not to be trusted, or None. One that did not run has an error instead."""
+        verdict = runtime.verdict
+        if verdict is not None and VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fail_on):
+            return verdict.sentence
         return None
 
     def exit_code(self) -> int:
-        """1 where a float32 runtime is beyond the limits, else 3 where one asked for by name did not run, else 0."""
+        """1 where a float32 runtime is not to be trusted, else 3 where one asked for by name did not run, else 0."""
         if any(self.beyond(r) for r in self.runtimes if r.precision == "float32" or r.named):
             return 1
         return 3 if any(r.error and r.named for r in self.runtimes) else 0

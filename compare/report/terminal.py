@@ -20,6 +20,9 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print(wording.ruler_line(report))
     console.print()
     console.print(_table(wording.gap_table(report)))
+    for line in wording.verdict_lines(report):
+        console.print(Text(line))
+    console.print()
     console.print(_table(wording.layer_table(report, "attention")))
     console.print(_table(wording.layer_table(report, "hidden_state")))
     console.print(_table(wording.latency_table(report)))
@@ -33,6 +36,11 @@ def print_report(report: Report, console: Console | None = None) -> None:
         console.print(
             Text("seconds: " + ", ".join(f"{name} {s:.1f}" for name, s in report.phases.items()), style="dim")
         )
+
+
+def print_table(table: wording.Table) -> None:
+    """Print one table to stdout."""
+    Console(width=None if _is_wide() else WIDTH, highlight=False).print(_table(table))
 
 
 def _is_wide() -> bool:
@@ -51,6 +59,6 @@ def _table(table: wording.Table) -> RichTable:
 
 
 def _style(cell: str) -> str:
-    if cell in ("no", "NaN") or cell.startswith("failed"):
+    if cell in ("NaN", "broken") or cell.startswith(("failed", "different")):
         return "bold red"
-    return "green" if cell == "yes" or cell.endswith("as fast") else ""
+    return "green" if cell in ("rounding", "identical") or cell.endswith("as fast") else ""

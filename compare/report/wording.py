@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
+from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
 KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
@@ -36,17 +37,18 @@ def answer(report: Report) -> list[str]:
     """Is it still the same model, and which runtime is fastest: a sentence each, and one a runtime that failed."""
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
     beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
-    sentences = [f"{name} is NOT within the limits: {why}." for name, why in beyond.items()]
+    sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
     within = [runtime for runtime in measured if runtime.name not in beyond]
     if within:
         worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
+        multiple = in_rounding(worst)
         shown = sum(runtime.above_diagonal() is not None for runtime in within)
         diagonal = (
             f"; nothing stands above the causal diagonal in the {shown} that expose probabilities" if shown else ""
         )
         sentences.append(
-            f"{len(within)} of {len(measured)} runtimes compute the same model within {report.limits.logits:.0e} on "
-            f"logits: the largest gap is {number(worst.largest('logits'))} ({worst.name}){diagonal}."
+            f"{len(within)} of {len(measured)} runtimes compute the same model: the largest logit gap is "
+            f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
         )
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
     return [*sentences, *fastest(report, {runtime.name for runtime in within})]
@@ -76,18 +78,83 @@ def gap_table(report: Report) -> Table:
     for runtime in report.runtimes:
         name = runtime.name + (" (hybrid)" if runtime.hybrid else "")
         if runtime.error:
-            rows.append([name, *[NOTHING] * (len(KINDS) + 1), f"failed: {runtime.error}"])
+            rows.append([name, *[NOTHING] * (len(KINDS) + 2), f"failed: {runtime.error}"])
             continue
         rows.append(
             [
                 name,
                 *[number(runtime.largest(kind)) for kind in KINDS],
+                number(in_rounding(runtime)),
                 number(runtime.above_diagonal()),
-                "no" if report.beyond(runtime) else "yes",
+                verdict(runtime),
             ]
         )
-    within = f"within {report.limits.logits:.0e}"
-    return Table("Largest gap to golden (float64)", ["runtime", *KINDS.values(), "above diagonal", within], rows)
+    columns = ["runtime", *KINDS.values(), "x rounding", "above diagonal", "verdict"]
+    return Table("Largest gap to golden (float64); logits in units of rounding too", columns, rows)
+
+
+def in_rounding(runtime: RuntimePart) -> float | None:
+    """The largest logit gap over what the controls' largest is."""
+    evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
+    return None if evidence is None else evidence.accumulated.max
+
+
+def verdict(runtime: RuntimePart) -> str:
+    """The verdict in a cell: a word, and where a difference begins."""
+    if runtime.verdict is None:
+        return NOTHING
+    if runtime.verdict.kind == "different":
+        return f"different: {runtime.verdict.place}"
+    if runtime.verdict.kind == "reduced precision":
+        return f"reduced precision: {runtime.verdict.precision}"
+    return runtime.verdict.kind
+
+
+def verdict_lines(report: Report) -> list[str]:
+    """Each runtime's verdict as a sentence, and what all of them rest on."""
+    if report.controls is None:
+        return []
+    lines = [
+        f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
+    ]
+    return lines + [f"{r.name}  {r.verdict.sentence}" for r in report.runtimes if r.verdict is not None]
+
+
+def explanation(report: Report, name: str) -> Table:
+    """How a runtime's verdict was reached: every tensor in the order of execution, in units of rounding.
+
+    Raises `BadInput` for a runtime that the report does not have.
+    """
+    names = [runtime.name for runtime in report.runtimes]
+    if name not in names:
+        raise BadInput(f"the report has no runtime {name!r}; {near(name, names)}")
+    runtime = report.runtimes[names.index(name)]
+    rows = []
+    for gap in runtime.gaps:
+        evidence = gap.evidence
+        if evidence is None:
+            rows.append([gap.tensor, *[NOTHING] * 6, "not exposed"])
+            continue
+        local = evidence.local
+        found = (
+            [NOTHING] * 4 if local is None else [number(x) for x in (local.rms, local.max, local.channel, local.slope)]
+        )
+        total = [number(evidence.accumulated.rms), number(evidence.accumulated.max)]
+        first = runtime.verdict is not None and gap.tensor == runtime.verdict.tensor
+        where = ", ".join(map(str, evidence.place))
+        rows.append([gap.tensor, *found, *total, f"[{where}]" + (" <- the verdict rests on this" if first else "")])
+    said = runtime.verdict.sentence if runtime.verdict else f"no verdict: {runtime.error}"
+    columns = [
+        "tensor",
+        "RMS",
+        "max",
+        "channel",
+        "slope",
+        "from golden: RMS",
+        "max",
+        "place of the largest local error",
+    ]
+    return Table(f"{name}: {said}. Errors in units of rounding, made in the segment itself", columns, rows)
 
 
 def exporters_table(report: Report) -> Table | None:

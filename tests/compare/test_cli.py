@@ -55,8 +55,30 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
     assert "Largest gap to golden" in terminal.stdout
-    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 1
+    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 2
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
+
+
+def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
+    same = command("rejudge", report.folder)
+    assert same.returncode == 0, same.stderr
+    assert same.stdout.count("same model: nowhere more than") == 5
+    strict = command("rejudge", report.folder, "--rounding", "0.01")
+    assert strict.returncode == 1
+    assert "onnxruntime  different from embedding on: " in strict.stdout
+    assert "--rounding is 0; it takes a number" in command("rejudge", report.folder, "--rounding", "0").stderr
+
+
+def test_a_verdict_is_explained_tensor_by_tensor(report) -> None:
+    shown = command("show", report.folder, "--explain", "onnxruntime").stdout
+    assert "onnxruntime: same model: nowhere more than" in shown
+    for gap in report.runtimes[0].gaps:
+        assert gap.tensor in shown
+    assert shown.count("<- the verdict rests on this") == 1
+    wrong = command("show", report.folder, "--explain", "onnxruntim")
+    assert (wrong.returncode, wrong.stderr) == (
+        2, "error: the report has no runtime 'onnxruntim'; did you mean onnxruntime?\n"
+    )  # fmt: skip
 
 
 def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> None:
@@ -92,6 +114,9 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
+        (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
+        (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
+        (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show"], 2, "Missing argument 'REPORT'"),
     ],

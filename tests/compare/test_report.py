@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from compare.numerics.verdicts import Kind
 from compare.report import wording
 from compare.report.markdown import to_markdown
-from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.schema import VERDICTS, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
 from compare.report.terminal import print_report
 from export.errors import BadInput
 
@@ -19,6 +20,11 @@ def shown(report: Report) -> str:
     print_report(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def verdict(kind: str, **facts) -> VerdictPart:
+    plain = {"tensor": None, "place": "", "statistic": None, "multiple": None, "precision": None, "note": ""}
+    return VerdictPart(kind=kind, weak=False, **plain | facts)
 
 
 @pytest.fixture
@@ -33,15 +39,16 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
     assert read.folder == report.folder
     assert Report.read(report.folder / "report.json") == read
     plain = json.loads((report.folder / "report.json").read_text())
-    assert plain["schema_version"] == 1
+    assert plain["schema_version"] == 2
     assert plain["latency"][0]["turns"]["0"]
 
 
 def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     altered.runtimes[0].gaps[-1].max = float("nan")
+    altered.runtimes[0].verdict = verdict("broken", note="logits has NaN where golden has none")
     altered.write(tmp_path)
     read = Report.read(tmp_path)
-    assert read.beyond(read.runtimes[0]) == "logits nan from golden, limit 1e-04"
+    assert read.beyond(read.runtimes[0]) == "broken: logits has NaN where golden has none"
     assert read.exit_code() == 1
     json.loads((tmp_path / "report.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
@@ -50,8 +57,8 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no report at .*report.json; python -m compare writes one"),
-        ("{", "is no report of schema 1: file: Invalid JSON"),
-        ('{"schema_version": 1}', "is no report of schema 1: created: Field required"),
+        ("{", "is no report of schema 2: file: Invalid JSON"),
+        ('{"schema_version": 2}', "is no report of schema 2: created: Field required"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
@@ -119,11 +126,47 @@ def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Repor
     fast = altered.latency[-1]
     fast.ratio = RatioPart(median=0.1, low=0.1, high=0.1)
     row = next(runtime for runtime in altered.runtimes if runtime.name == fast.runtime)
-    row.gaps[-1] = GapPart(tensor="logits", max=0.5, rms=0.1, p999=0.2, size=1.0)
+    row.verdict = verdict("different", place="layer 1, attention", tensor="context.1", statistic="max", multiple=57.3)
     answer = wording.answer(altered)
-    assert answer[0] == f"{fast.runtime} is NOT within the limits: logits 5.0e-01 from golden, limit 1e-04."
+    why = "different from layer 1, attention on: context.1 is 57 x rounding (max)"
+    assert answer[0] == f"{fast.runtime} is NOT to be trusted: {why}."
     assert not any(s.startswith(f"Deploy {fast.runtime}") for s in answer)
     assert altered.exit_code() == 1
+
+
+@pytest.mark.parametrize("kind", VERDICTS)
+@pytest.mark.parametrize("fail_on", VERDICTS)
+def test_a_run_fails_from_the_verdict_on_that_was_asked_for(altered: Report, kind: str, fail_on: str) -> None:
+    altered.runtimes[0].verdict = verdict(kind)
+    for other in altered.runtimes[1:]:
+        other.verdict = None
+    altered.fail_on = fail_on
+    assert altered.exit_code() == (VERDICTS.index(kind) >= VERDICTS.index(fail_on))
+
+
+def test_the_report_knows_the_verdicts_that_there_are() -> None:
+    assert [kind.words for kind in Kind] == list(VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"kind": "identical"}, "identical: bit for bit the baseline"),
+        (
+            {
+                "kind": "reduced precision",
+                "precision": "bf16",
+                "tensor": "query.0",
+                "multiple": 88000.0,
+                "statistic": "rms",
+            },
+            "reduced precision (bf16): query.0 is 8.8e+04 x rounding (rms)",
+        ),
+        ({"kind": "broken", "note": "no logits"}, "broken: no logits"),
+    ],
+)
+def test_verdicts_as_sentences(facts: dict, sentence: str) -> None:
+    assert verdict(**facts).sentence == sentence
 
 
 def test_the_again_row_is_never_advised(altered: Report) -> None:
@@ -149,7 +192,7 @@ def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None
 
 def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None:
     altered.runtimes[1].precision = "bfloat16"
-    altered.runtimes[1].gaps[-1].max = 1.0
+    altered.runtimes[1].verdict = verdict("different")
     assert altered.exit_code() == 0
     altered.runtimes[1].named = True
     assert altered.exit_code() == 1

@@ -35,7 +35,7 @@ def make(job, tmp_path: Path):
 
 def stopped(worker: Worker) -> bool:
     for _ in range(100):  # the signal takes a moment to arrive
-        if psutil.Process(worker._process.pid).status() == psutil.STATUS_STOPPED:
+        if psutil.Process(worker._child.process.pid).status() == psutil.STATUS_STOPPED:
             return True
         time.sleep(0.01)
     return False
@@ -52,7 +52,7 @@ def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.Mon
     plain = Worker.turn
 
     def watched(self: Worker, number: int) -> None:
-        seen.append([psutil.Process(w._process.pid).status() for w in workers if w is not self])
+        seen.append([psutil.Process(w._child.process.pid).status() for w in workers if w is not self])
         plain(self, number)
         assert stopped(self)
 
@@ -123,7 +123,7 @@ def test_one_that_fails_says_why_and_leaves_nobody_behind(fake_runtimes, make, n
     assert worker.timing.error == error
     assert worker.timing.turns == {}
     worker.end()
-    assert not psutil.pid_exists(worker._process.pid)
+    assert not psutil.pid_exists(worker._child.process.pid)
 
 
 def test_one_that_hangs_is_given_up(fake_runtimes, make) -> None:
@@ -132,15 +132,15 @@ def test_one_that_hangs_is_given_up(fake_runtimes, make) -> None:
     worker.load()
     assert worker.timing.error == "no answer to 'load' within 20 s"
     worker.end()
-    assert not psutil.pid_exists(worker._process.pid)
+    assert not psutil.pid_exists(worker._child.process.pid)
 
 
 def test_a_worker_that_was_killed_between_turns(make) -> None:
     worker = make("torch-eager")
     worker.import_libraries()
     worker.load()
-    worker._process.kill()
-    worker._process.wait()
+    worker._child.process.kill()
+    worker._child.process.wait()
     worker.turn(0)
     assert worker.timing.error == "killed by SIGKILL"
 

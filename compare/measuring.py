@@ -1,0 +1,167 @@
+"""What the numbers say: golden, the controls, a trace of each runtime, gaps, and a verdict for each.
+
+Two things run side by side: the numerics process weighs one trace while the next runtime makes its own.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare import assembly
+from compare.child import ChildFailed, end_children
+from compare.latency.rounds import Worker
+from compare.numerics.gaps import Gap, WrongShape, gaps
+from compare.numerics.golden import RULER_LIMIT, Ruler
+from compare.numerics.heads import Head, choose_heads, head_map
+from compare.numerics.process import Numerics
+from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.report.schema import MAPS_FILE, ControlsPart, RuntimePart
+from compare.run import Row, Run
+from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.runtimes.trace import trace
+from compare.traces import Trace
+from export.cache import verify
+from export.errors import CannotRun
+
+#: Fewer distinct controls than this say too little about rounding to judge by.
+FEWEST_CONTROLS = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's."""
+
+    ruler: Ruler
+    controls: ControlsPart
+    runtimes: list[RuntimePart]
+    heads: list[Head]
+    between: dict[str, Gap]
+
+
+def measure(run: Run, workers: list[Worker]) -> Measured:
+    """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
+
+    Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
+    has changed.
+    """
+    pool = ThreadPoolExecutor(max_workers=1)
+    numerics = Numerics(
+        run.entry.folder,
+        run.input_folder,
+        run.scratch / "golden",
+        threads=run.threads,
+        log=run.log("golden"),
+        timeout=run.settings.timeout,
+    )
+    try:
+        traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
+        imports = [pool.submit(worker.import_libraries) for worker in workers]
+        digests = [pool.submit(verify, entry) for entry in {row.entry.folder: row.entry for row in run.rows}.values()]
+        golden, ruler, controls = make_golden(run, numerics)
+        heads = choose_heads(golden)
+        maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
+        runtimes = []
+        for row in run.rows:
+            part, found = weigh(run, row, traces[row.name], golden, numerics)
+            runtimes.append(part)
+            if found is not None:
+                maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
+        for future in [*digests, *imports]:
+            future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_children()
+        numerics.end()
+        pool.shutdown()
+    arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
+    np.savez_compressed(run.out / MAPS_FILE, **arrays)
+    return Measured(ruler, controls, runtimes, heads, between)
+
+
+def make_golden(run: Run, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
+    """The golden trace, after the ruler was checked, and the controls. Raises `CannotRun`."""
+    try:
+        golden, ruler = numerics.golden()
+        run.say(str(ruler))
+        if not ruler.holds:
+            raise CannotRun(
+                f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} "
+                f"of the size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please report the "
+                "model's name"
+            )
+        names, distinct = numerics.controls()
+    except ChildFailed as error:
+        raise CannotRun(f"the golden run failed: {error}; its log is {run.log('golden')}") from error
+    if distinct < FEWEST_CONTROLS:
+        raise CannotRun(
+            f"only {distinct} of {len(names)} controls are distinct, too few to tell rounding by (at least "
+            f"{FEWEST_CONTROLS}); give a longer text: --text, --sequence"
+        )
+    run.say(f"{distinct} distinct controls say what rounding does")
+    return golden, ruler, ControlsPart(names=names, distinct=distinct)
+
+
+def make_trace(run: Run, row: Row) -> Trace:
+    """One runtime's trace. Raises `ChildFailed`, and `CannotRun` where it is not installed."""
+    row.spec.check_installed()
+    return trace(
+        row.spec.name,
+        row.entry.folder,
+        run.input_folder,
+        run.scratch / row.name,
+        threads=run.threads,
+        log=run.log(row.name),
+        timeout=run.settings.timeout,
+    )
+
+
+def weigh(
+    run: Run, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
+) -> tuple[RuntimePart, Trace | None]:
+    """A runtime's row: its gaps and verdict, or why it has none."""
+    named = row.name in (run.settings.runtimes or ())
+    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=named)
+    try:
+        found = future.result()
+        measured = {gap.tensor: gap for gap in gaps(found, golden, run.inputs.attention_mask)}
+        if "logits" not in measured:
+            raise WrongShape("the run gave no logits")
+    except (ChildFailed, CannotRun, WrongShape) as error:
+        part.error = str(error)
+        if isinstance(error, WrongShape):
+            part.verdict = assembly.verdict_part(Verdict(Kind.BROKEN, note=str(error)))
+        run.say(f"{row.name}: {part.error}")
+        return part, None
+    try:
+        evidence = numerics.evidence(found.folder)
+    except ChildFailed as error:
+        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
+    verdict = judge(evidence, bitwise=row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name))
+    part.verdict = assembly.verdict_part(verdict)
+    part.gaps = [assembly.gap_part(name, measured.get(name), evidence.get(name)) for name in golden]
+    part.facts = found.facts["facts"]
+    run.phases.setdefault("until first gap row", time.monotonic() - run.started)
+    run.say(f"{row.name}: {verdict.kind.words}, logits {measured['logits'].max:.1e} from golden")
+    return part, found
+
+
+def same_bits(found: Trace, baseline: Path) -> bool:
+    """Whether a run exposes nothing that is not, bit for bit, what the baseline gave."""
+    if not baseline.is_dir():
+        return False
+    theirs = Trace(baseline)
+    return all(name in theirs and np.array_equal(found[name], theirs[name]) for name in found)
+
+
+def compare_exporters(run: Run, traced: set[str]) -> dict[str, Gap]:
+    """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
+    pair = [GRAPH_RUNTIME, run.rows[-1].name]
+    if run.rows[-1].entry == run.entry or not traced.issuperset(pair):
+        return {}
+    chosen, default = (Trace(run.scratch / name) for name in pair)
+    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}

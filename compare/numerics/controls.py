@@ -1,0 +1,196 @@
+"""Controls: runs of the same float32 model that differ from golden by rounding alone, each in an order of its own.
+
+Every one runs the real module. What changes is the order of its sums: linear maps, matrix products, softmax, norms and
+means are replaced under a `TorchFunctionMode`, and the attention is handed in through the taps. So no model is written
+a second time, and a control goes wherever the model goes. What they scatter by is what rounding does (docs/method.md).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from compare.streaming_attention import streaming_attention
+from export.taps import AttentionFunction, graph_attention, run_tapped
+
+#: (rows, contraction) by (contraction, columns), both with the same leading dimensions or none.
+Product = Callable[[Tensor, Tensor], Tensor]
+
+#: The total along the last dimension, which is kept.
+Total = Callable[[Tensor], Tensor]
+
+
+def _sum(x: Tensor) -> Tensor:
+    return x.sum(-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Control:
+    """How one run orders its sums. one_pass: the variance of a norm as the mean square less the squared mean."""
+
+    name: str
+    attention: AttentionFunction = graph_attention
+    product: Product = torch.matmul
+    total: Total = _sum
+    one_pass: bool = False
+    fused_gelu: bool = False
+
+
+def control_runs(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The traces of all controls of a float32 model, one at a time; (batch, sequence) both."""
+    for control in CONTROLS:
+        with _Ordered(control), _gelu(model, fused=control.fused_gelu):
+            yield control.name, run_tapped(model, input_ids, attention_mask, control.attention)
+
+
+def root_scaled_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Query and key multiplied by the root of the scale each, as ONNX's Attention operator has it."""
+    root = scale**0.5
+    return graph_attention(query * root, key * root, value, mask, 1.0)
+
+
+def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The softmax in one pass over blocks of 16 keys; probabilities by the logarithm of the total (Dao et al. 2022)."""
+    groups = query.shape[1] // key.shape[1]
+    scores = (query @ key.repeat_interleave(groups, dim=1).transpose(-1, -2)) * scale
+    scores = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    attention = torch.exp(scores - torch.logsumexp(scores, dim=-1, keepdim=True))
+    return streaming_attention(query, key, value, mask=mask, scale=scale, block=16), attention
+
+
+def permuted_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Keys and values in another order, which the softmax and the mixing then add up in."""
+    order = _permutation(key.shape[2], 0)
+    mask = mask.expand(*mask.shape[:-1], len(order))
+    context, attention = graph_attention(query, key[:, :, order], value[:, :, order], mask[..., order], scale)
+    return context, attention[..., torch.argsort(order)]
+
+
+def permuted_product(seed: int) -> Product:
+    """Every contraction in an order drawn with the seed."""
+
+    def product(left: Tensor, right: Tensor) -> Tensor:
+        order = _permutation(left.shape[-1], seed)
+        return torch.matmul(left[..., order], right[..., order, :])
+
+    return product
+
+
+def split_product(left: Tensor, right: Tensor) -> Tensor:
+    """Every contraction in four parts, which are added up at the end."""
+    parts = zip(left.tensor_split(4, dim=-1), right.tensor_split(4, dim=-2), strict=True)
+    return sum((a @ b for a, b in parts if a.shape[-1]), start=torch.zeros((), dtype=left.dtype))
+
+
+#: Columns that the sequential product takes at a time, so that its sums stay in the processor's cache.
+_COLUMNS = 2048
+
+
+def sequential_product(left: Tensor, right: Tensor) -> Tensor:
+    """Every contraction strictly from first to last, one product added at a time: what a plain loop in C does."""
+    if right.ndim == 2:
+        rows = left.reshape(-1, left.shape[-1])
+        parts = []
+        for columns in torch.split(right, _COLUMNS, dim=1):
+            part = torch.zeros((len(rows), columns.shape[1]), dtype=left.dtype)
+            for a, b in zip(rows.T.contiguous(), columns, strict=True):
+                part.addr_(a, b)
+            parts.append(part)
+        return torch.cat(parts, dim=1).view(*left.shape[:-1], -1)
+    out = torch.zeros((*left.shape[:-1], right.shape[-1]), dtype=left.dtype)
+    for k in range(left.shape[-1]):
+        out.addcmul_(left[..., k : k + 1], right[..., k : k + 1, :])
+    return out
+
+
+def sequential_total(x: Tensor) -> Tensor:
+    """From first to last. NumPy's cumulative sum is that loop; torch's adds float32 up in float64."""
+    return torch.from_numpy(np.cumsum(x.numpy(), axis=-1)[..., -1:].copy())
+
+
+CONTROLS = (
+    Control("plain"),
+    Control("root of the scale", attention=root_scaled_attention),
+    Control("streaming softmax", attention=streamed_attention),
+    Control("keys permuted", attention=permuted_attention),
+    Control("contractions permuted, seed 0", product=permuted_product(0)),
+    Control("contractions permuted, seed 1", product=permuted_product(1)),
+    Control("contractions split, one-pass variance, fused GELU", product=split_product, one_pass=True, fused_gelu=True),
+    Control("sequential sums", product=sequential_product, total=sequential_total),
+)
+
+
+class _Ordered(TorchFunctionMode):
+    """While this is open, what a control orders in its own way replaces torch's: products; softmax, norms and means."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__()
+        self.control = control
+        self.replacements: dict[Any, Callable[..., Any]] = {}
+        if control.product is not torch.matmul:
+            products = (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
+            self.replacements |= dict.fromkeys(products, control.product)
+            self.replacements |= {functional.linear: self._linear, torch.addmm: self._addmm}
+        if control.total is not _sum or control.one_pass:
+            self.replacements |= dict.fromkeys((functional.softmax, torch.softmax), self._softmax)
+            self.replacements |= {functional.layer_norm: self._layer_norm, torch.Tensor.mean: self._mean}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return self.replacements.get(func, func)(*args, **(kwargs or {}))
+
+    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        product = self.control.product(x, weight.T)
+        return product if bias is None else product + bias
+
+    def _addmm(self, bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        return self.control.product(left, right) + bias
+
+    def _softmax(self, x: Tensor, dim: int = -1, **_: Any) -> Tensor:
+        assert dim in (-1, x.ndim - 1), f"softmax over dimension {dim} of {x.ndim}"
+        weights = torch.exp(x - x.amax(-1, keepdim=True))
+        return weights / self.control.total(weights)
+
+    def _layer_norm(
+        self, x: Tensor, _: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    ) -> Tensor:
+        mean = self.control.total(x) / x.shape[-1]
+        if self.control.one_pass:
+            variance = self.control.total(x * x) / x.shape[-1] - mean * mean
+        else:
+            variance = self.control.total((x - mean) ** 2) / x.shape[-1]
+        normal = (x - mean) * torch.rsqrt(variance + eps)
+        scaled = normal if weight is None else normal * weight
+        return scaled if bias is None else scaled + bias
+
+    def _mean(self, x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Tensor:
+        if dim not in (-1, [-1], (-1,)) or not x.is_floating_point():
+            return torch.Tensor.mean(x, dim, keepdim, **kwargs) if dim is not None else torch.Tensor.mean(x, **kwargs)
+        mean = self.control.total(x) / x.shape[-1]
+        return mean if keepdim else mean.squeeze(-1)
+
+
+@contextmanager
+def _gelu(model: Any, *, fused: bool) -> Iterator[None]:
+    """While this is open, and if asked for, modules that spell out GELU's tanh form use torch's fused one."""
+    spelled_out = [m for m in model.modules() if type(m).__name__ == "NewGELUActivation"] if fused else []
+    for module in spelled_out:
+        module.forward = lambda x: functional.gelu(x, approximate="tanh")
+    try:
+        yield
+    finally:
+        for module in spelled_out:
+            del module.forward
+
+
+def _permutation(size: int, seed: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng((seed, size)).permutation(size))

@@ -1,0 +1,207 @@
+"""Verdicts: from multiples of rounding to a word, and the place where a difference begins.
+
+The limits are data, here and nowhere else. A verdict looks at errors where they were made (local), in the order in
+which the model makes its tensors; errors against golden itself (accumulated) are a coarse second look.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import inf
+
+from compare.numerics.errors import Multiples
+
+
+class Kind(IntEnum):
+    """The verdicts, from the one that asks nothing of anybody to the one that asks for a repair."""
+
+    IDENTICAL = 0
+    ROUNDING = 1
+    REDUCED_PRECISION = 2
+    DIFFERENT = 3
+    BROKEN = 4
+
+    @property
+    def words(self) -> str:
+        """
+        >>> Kind.REDUCED_PRECISION.words
+        'reduced precision'
+        """
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Multiples of the floor up to which an error is called rounding (docs/method.md says how they were chosen).
+
+    local: within a segment, from the runtime's own inputs to it. accumulated: against golden. weak: against golden, of
+    a runtime that exposes logits alone.
+    precision_range: the local error over the tensor's size, in units of a precision's roundoff, that looks like it.
+    """
+
+    local: Multiples
+    accumulated: Multiples
+    weak: Multiples
+    precision_range: tuple[float, float]
+
+
+LIMITS = Limits(
+    local=Multiples(rms=2.0, max=4.0, channel=6.0, slope=8.0),
+    accumulated=Multiples(rms=3.0, max=6.0, channel=inf, slope=inf),
+    weak=Multiples(rms=4.0, max=4.0, channel=inf, slope=inf),
+    precision_range=(0.2, 1.3),
+)
+
+
+#: Unit roundoff by precision: 2 to the minus number of bits in the significand.
+PRECISIONS = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
+
+#: Which segment of a layer makes a tensor of a kind. A hidden state is made by the layer before it.
+SEGMENTS = {
+    "query": "norm and projections to query, key, value",
+    "key": "norm and projections to query, key, value",
+    "value": "norm and projections to query, key, value",
+    "attention": "attention",
+    "context": "attention",
+    "mid_state": "output projection",
+    "hidden_state": "norm and MLP",
+    "logits": "final norm and head",
+}
+
+
+@dataclass(frozen=True)
+class TensorEvidence:
+    """What is known of one tensor of a run. relative: root mean square of its local error over the tensor's own.
+
+    half: all its values can be written in fp16. above: the largest probability above the causal diagonal. place: of the
+    largest local error. local is None where it was not replayed.
+    """
+
+    local: Multiples | None
+    accumulated: Multiples
+    relative: float
+    half: bool = False
+    nan: bool = False
+    above: float = 0.0
+    place: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, where it comes from, and how far that is from rounding.
+
+    tensor: the first one beyond a limit, in the order of execution. statistic, multiple: which, and how many floors.
+    weak: it rests on logits alone. precision: which one the errors look like.
+    """
+
+    kind: Kind
+    tensor: str | None = None
+    statistic: str | None = None
+    multiple: float | None = None
+    precision: str | None = None
+    note: str = ""
+    weak: bool = False
+    others: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """
+        >>> Verdict(Kind.DIFFERENT, "hidden_state.3").place
+        'layer 2, norm and MLP'
+        """
+        return place_of(self.tensor) if self.tensor else ""
+
+
+def judge(
+    evidence: Mapping[str, TensorEvidence], *, bitwise: bool, missing: Sequence[str] = (), limits: Limits = LIMITS
+) -> Verdict:
+    """The verdict over one run.
+
+    evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
+    missing: outputs that should be there and are not, or have another shape.
+    """
+    if missing:
+        return Verdict(Kind.BROKEN, missing[0], note=f"{missing[0]} is missing or has another shape")
+    for name, found in evidence.items():
+        if found.nan:
+            return Verdict(Kind.BROKEN, name, note=f"{name} has NaN where golden has none")
+    if bitwise:
+        return Verdict(Kind.IDENTICAL)
+    if set(evidence) == {"logits"}:
+        return _judge_logits_alone(evidence["logits"], limits)
+    for name, found in evidence.items():
+        if not found.above <= 0:
+            return Verdict(Kind.DIFFERENT, name, note=f"{found.above:.1e} stands above the causal diagonal")
+        if found.local is not None and (passed := found.local.beyond(limits.local)):
+            statistic = next(iter(passed))
+            return _beyond(evidence, name, statistic, passed, limits)
+    for name, found in evidence.items():
+        if passed := found.accumulated.beyond(limits.accumulated):
+            statistic = next(iter(passed))
+            note = f"in an untapped place before {name}"
+            return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note, others=passed)
+    return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
+
+
+def place_of(tensor: str) -> str:
+    """The layer and segment that make a tensor.
+
+    >>> place_of("hidden_state.0"), place_of("query.1"), place_of("logits")
+    ('embedding', 'layer 1, norm and projections to query, key, value', 'final norm and head')
+    """
+    kind, _, number = tensor.partition(".")
+    if not number:
+        return SEGMENTS[kind]
+    layer = int(number)
+    if kind == "hidden_state":
+        return f"layer {layer - 1}, {SEGMENTS[kind]}" if layer else "embedding"
+    return f"layer {layer}, {SEGMENTS[kind]}"
+
+
+def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
+    note = "rests on accumulated logits alone, which is a weak test"
+    if passed := found.accumulated.beyond(limits.weak):
+        statistic = next(iter(passed))
+        return Verdict(Kind.DIFFERENT, "logits", statistic, passed[statistic], note=note, weak=True, others=passed)
+    return Verdict(Kind.ROUNDING, "logits", "max", found.accumulated.max, note=note, weak=True)
+
+
+def _beyond(
+    evidence: Mapping[str, TensorEvidence], name: str, statistic: str, passed: dict[str, float], limits: Limits
+) -> Verdict:
+    """A local error beyond its limit: a lower precision throughout, or another computation in one place."""
+    multiple = passed[statistic]
+    for precision, roundoff in PRECISIONS.items():
+        alike = [tensor for tensor in evidence if _looks_like(evidence[tensor], roundoff, limits)]
+        linear = [tensor for tensor in alike if SEGMENTS[tensor.partition(".")[0]] != "attention"]
+        if len({SEGMENTS[tensor.partition(".")[0]] for tensor in linear}) >= 2:
+            said = _narrowed(precision, [evidence[tensor] for tensor in linear])
+            return Verdict(Kind.REDUCED_PRECISION, name, statistic, multiple, said, others=passed)
+        if name in linear:
+            note = f"looks like {precision} in {place_of(name)}"
+            return Verdict(Kind.DIFFERENT, name, statistic, multiple, precision, note, others=passed)
+    return Verdict(Kind.DIFFERENT, name, statistic, multiple, others=passed)
+
+
+def _looks_like(found: TensorEvidence, roundoff: float, limits: Limits) -> bool:
+    low, high = limits.precision_range
+    return found.local is not None and low * roundoff <= found.relative <= high * roundoff
+
+
+def _narrowed(precision: str, found: list[TensorEvidence]) -> str:
+    """Size cannot tell fp16 from TF32; values that fp16 can hold, all of them, can."""
+    if precision != "fp16 or TF32":
+        return precision
+    return "fp16" if all(evidence.half for evidence in found) else precision
+
+
+def _nearest(evidence: Mapping[str, TensorEvidence], limits: Limits) -> tuple[str, str, float]:
+    """The tensor and statistic that come nearest to their limit, of a run within all of them."""
+    shares = [
+        (getattr(found.local, statistic) / getattr(limits.local, statistic), name, statistic)
+        for name, found in evidence.items()
+        if found.local is not None
+        for statistic in ("rms", "max", "channel", "slope")
+    ]
+    _, name, statistic = max(shares)
+    return name, statistic, getattr(evidence[name].local, statistic)

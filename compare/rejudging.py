@@ -1,0 +1,50 @@
+"""A saved report judged again: the evidence is in it, so other limits need no other run."""
+
+from dataclasses import fields, replace
+
+from compare import assembly
+from compare.numerics.errors import Multiples
+from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, judge
+from compare.report.schema import EvidencePart, Report
+from export.errors import BadInput
+
+
+def rejudge(report: Report, rounding: float) -> Report:
+    """The report with the verdicts that it would have if `rounding` floors (root mean square, local) were the limit.
+
+    The other limits move in proportion. A run that is bit for bit the baseline stays identical, and one without
+    evidence keeps its verdict. Raises `BadInput` for a limit that is not above 0, or a report without evidence.
+    """
+    if not rounding > 0:
+        raise BadInput(
+            f"--rounding is {rounding:g}; it takes a number of floors above 0, {LIMITS.local.rms:g} by default"
+        )
+    limits = scaled(rounding / LIMITS.local.rms)
+    judged = report.model_copy(deep=True)
+    for runtime in judged.runtimes:
+        evidence = {gap.tensor: _evidence(gap.evidence) for gap in runtime.gaps if gap.evidence is not None}
+        if evidence and runtime.verdict is not None:
+            verdict = judge(evidence, bitwise=runtime.verdict.kind == "identical", limits=limits)
+            runtime.verdict = assembly.verdict_part(verdict)
+    return judged
+
+
+def scaled(factor: float) -> Limits:
+    """All limits on multiples of the floor, times a factor; what a precision looks like stays.
+
+    >>> scaled(2.0).local
+    Multiples(rms=4.0, max=8.0, channel=12.0, slope=16.0)
+    """
+
+    def times(limits: Multiples) -> Multiples:
+        return Multiples(**{field.name: factor * getattr(limits, field.name) for field in fields(limits)})
+
+    return replace(LIMITS, local=times(LIMITS.local), accumulated=times(LIMITS.accumulated), weak=times(LIMITS.weak))
+
+
+def _evidence(part: EvidencePart) -> TensorEvidence:
+    plain = part.model_dump()
+    local = plain.pop("local")
+    return TensorEvidence(
+        local=None if local is None else Multiples(**local), accumulated=Multiples(**plain.pop("accumulated")), **plain
+    )

@@ -1,0 +1,129 @@
+"""Errors and floors: each statistic finds what it is there for, and a floor is what rounding does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compare.numerics.errors import UNIT_ROUNDOFF, Multiples, error_of, floor_of, multiples_of
+
+MASK = np.ones((1, 20), dtype=np.int64)
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((1, 20, 8))
+
+
+def noise(truth: np.ndarray, seed: int, size: float = 1e-7) -> np.ndarray:
+    return truth + size * np.random.default_rng(seed).standard_normal(truth.shape)
+
+
+@pytest.fixture
+def floor(truth: np.ndarray):
+    return floor_of([error_of("hidden_state.0", noise(truth, seed), truth, MASK) for seed in range(1, 9)])
+
+
+def test_statistics_by_hand() -> None:
+    truth = np.zeros((1, 20, 2))
+    truth[..., 0] = 2.0
+    found = truth.copy()
+    found[0, 3, 0] += 0.5
+    error = error_of("logits", found, truth, MASK)
+    assert error.max == [0.5]
+    assert error.place == (0, 3, 0)
+    assert error.rms == pytest.approx([0.5 / np.sqrt(40)])
+    assert error.slope == pytest.approx([0.5 * 2 / (20 * 4)])
+    assert error.channels == pytest.approx([0.5 / np.sqrt(20), 0])
+    assert error.size == pytest.approx([np.sqrt(2)])
+
+
+def test_attention_is_taken_by_head_and_below_the_diagonal() -> None:
+    truth = np.tile(np.tril(np.full((20, 20), 0.1)), (1, 2, 1, 1))
+    found = truth.copy()
+    found[0, 1, 5, 2] += 0.25
+    found[0, 0, 5, 9] = 0.125  # above the diagonal: no error of a probability, but one of the mask
+    error = error_of("attention.0", found, truth, MASK)
+    assert error.max == pytest.approx([0.0, 0.25])
+    assert error.place == (0, 1, 5, 2)
+    assert error.above == 0.125
+    assert error.rms == pytest.approx([0, 0.25 / np.sqrt(210)])
+
+
+def test_padding_is_left_out() -> None:
+    truth = np.zeros((2, 4, 3))
+    found = truth.copy()
+    found[1, 3] = 7.0
+    found[1, 1, 2] = 0.5
+    mask = np.array([[1, 1, 1, 1], [1, 1, 1, 0]])
+    error = error_of("mid_state.0", found, truth, mask)
+    assert error.max == [0.5]
+    assert error.place == (1, 1, 2)
+
+
+def test_one_more_run_of_the_same_noise_is_about_one_floor(truth: np.ndarray, floor) -> None:
+    found = multiples_of(error_of("hidden_state.0", noise(truth, 99), truth, MASK), floor)
+    assert 0.5 < found.rms < 1.5
+    assert found.beyond(Multiples(rms=2, max=4, channel=6, slope=8)) == {}
+
+
+@pytest.mark.parametrize(
+    ("statistic", "change"),
+    [
+        ("max", lambda x: _at(x, (0, 7, 3), 3e-6)),
+        ("slope", lambda x: x * (1 + 1.5e-7)),
+        ("rms", lambda x: noise(x, 5, 4e-7)),
+    ],
+)
+def test_each_statistic_finds_its_kind_of_error(truth: np.ndarray, floor, statistic: str, change) -> None:
+    found = multiples_of(error_of("hidden_state.0", change(noise(truth, 99)), truth, MASK), floor)
+    assert statistic in found.beyond(Multiples(rms=2, max=4, channel=6, slope=8))
+
+
+def test_the_worst_channel_finds_what_outlier_channels_hide(truth: np.ndarray) -> None:
+    """Channel 0 is a thousand times the others, and so is its noise: what happens to channel 5 is lost in the rest."""
+    scale = np.array([1000.0, *[1.0] * 7])
+    controls = [
+        error_of("mid_state.0", truth * scale + (noise(truth, s) - truth) * scale, truth * scale, MASK)
+        for s in range(8)
+    ]
+    floors = floor_of(controls)
+    found = truth * scale + (noise(truth, 99) - truth) * scale
+    found[..., 5] += 5e-5
+    multiples = multiples_of(error_of("mid_state.0", found, truth * scale, MASK), floors)
+    assert multiples.rms < 2
+    assert multiples.max < 4
+    assert multiples.channel > 6
+
+
+def test_few_positions_have_no_channels() -> None:
+    x = np.ones((1, 15, 4))
+    assert error_of("logits", x, x, MASK[:, :15]).channels.size == 0
+    assert error_of("logits", np.ones((1, 16, 4)), np.ones((1, 16, 4)), MASK[:, :16]).channels.size == 4
+
+
+def test_what_every_control_reaches_exactly_must_be_reached_exactly(truth: np.ndarray) -> None:
+    floors = floor_of([error_of("hidden_state.0", truth, truth, MASK)] * 5)
+    assert multiples_of(error_of("hidden_state.0", truth, truth, MASK), floors) == Multiples(0, 0, 0, 0)
+    assert multiples_of(error_of("hidden_state.0", _at(truth, (0, 0, 0), 1e-15), truth, MASK), floors).max == np.inf
+
+
+def test_a_floor_is_at_least_a_quarter_of_the_unit_roundoff(truth: np.ndarray) -> None:
+    floors = floor_of([error_of("hidden_state.0", _at(truth, (0, 0, 0), 1e-15), truth, MASK)] * 5)
+    size = np.sqrt(np.mean(truth**2))
+    assert floors.rms == pytest.approx(UNIT_ROUNDOFF / 4 * size)
+    assert floors.max == pytest.approx(UNIT_ROUNDOFF / 4 * np.abs(truth).max())
+
+
+def test_nan_is_marked_and_never_within_a_limit(truth: np.ndarray, floor) -> None:
+    error = error_of("hidden_state.0", _at(truth, (0, 2, 1), np.nan), truth, MASK)
+    assert error.nan
+    assert error.place == (0, 2, 1)
+    assert multiples_of(error, floor).beyond(Multiples(2, 4, 6, 8))
+    assert not replace(error, nan=False).nan
+
+
+def _at(x: np.ndarray, place: tuple[int, ...], by: float) -> np.ndarray:
+    changed = x.copy()
+    changed[place] += by
+    return changed
