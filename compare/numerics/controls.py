@@ -95,15 +95,18 @@ _COLUMNS = 2048
 
 
 def sequential_product(left: Tensor, right: Tensor) -> Tensor:
-    """Every contraction strictly from first to last, one product added at a time: what a plain loop in C does."""
+    """Every contraction strictly from first to last, one product added at a time: what a plain loop in C does.
+
+    torch has that loop: a sparse matrix times a dense one adds entry after entry of a row. Here no entry is left out.
+    """
     if right.ndim == 2:
         rows = left.reshape(-1, left.shape[-1])
-        parts = []
-        for columns in torch.split(right, _COLUMNS, dim=1):
-            part = torch.zeros((len(rows), columns.shape[1]), dtype=left.dtype)
-            for a, b in zip(rows.T.contiguous(), columns, strict=True):
-                part.addr_(a, b)
-            parts.append(part)
+        count, size = rows.shape
+        places = torch.stack([torch.arange(count).repeat_interleave(size), torch.arange(size).repeat(count)])
+        sparse = torch.sparse_coo_tensor(
+            places, rows.flatten(), (count, size), is_coalesced=True, check_invariants=False
+        )
+        parts = [torch.sparse.mm(sparse, columns.contiguous()) for columns in torch.split(right, _COLUMNS, dim=1)]
         return torch.cat(parts, dim=1).view(*left.shape[:-1], -1)
     out = torch.zeros((*left.shape[:-1], right.shape[-1]), dtype=left.dtype)
     for k in range(left.shape[-1]):
