@@ -5,7 +5,7 @@ Two things run side by side: the numerics process weighs one trace while the nex
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ import numpy as np
 from compare import assembly
 from compare.child import ChildFailed, end_children
 from compare.latency.rounds import Worker
+from compare.numerics.decisions import decisions
 from compare.numerics.gaps import Gap, WrongShape, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
-from compare.report.schema import MAPS_FILE, ControlsPart, RuntimePart
+from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
 from compare.run import Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
@@ -144,6 +145,14 @@ def weigh(
     verdict = judge(evidence, bitwise=row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name))
     part.verdict = assembly.verdict_part(verdict)
     part.gaps = [assembly.gap_part(name, measured.get(name), evidence.get(name)) for name in golden]
+    if run.entry.manifest.source.trained:
+        multiple = evidence["logits"].accumulated.max
+        rounding = measured["logits"].max / multiple if multiple else 0.0
+        inputs = run.inputs
+        decided = decisions(
+            found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
+        )
+        part.decisions = DecisionsPart.model_validate(asdict(decided))
     part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.say(f"{row.name}: {verdict.kind.words}, logits {measured['logits'].max:.1e} from golden")

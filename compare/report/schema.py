@@ -155,6 +155,20 @@ class GapPart(_Part):
     evidence: EvidencePart | None = None
 
 
+class DecisionsPart(_Part):
+    """What the gap does to the next tokens; see `compare.numerics.decisions.Decisions`."""
+
+    positions: int
+    flips: int
+    real_flips: int
+    top5: float
+    kl_mean: float
+    kl_p99: float
+    kl_max: float
+    centred: float
+    perplexity: float
+
+
 class RuntimePart(_Part):
     """One runtime. error: why it has no gaps, where it has none."""
 
@@ -164,6 +178,7 @@ class RuntimePart(_Part):
     named: bool
     error: str | None = None
     verdict: VerdictPart | None = None
+    decisions: DecisionsPart | None = None
     facts: dict[str, str] = Field(default_factory=dict)
     gaps: list[GapPart] = Field(default_factory=list)
 

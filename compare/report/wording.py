@@ -117,7 +117,16 @@ def verdict_lines(report: Report) -> list[str]:
     lines = [
         f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
     ]
-    return lines + [f"{r.name}  {r.verdict.sentence}" for r in report.runtimes if r.verdict is not None]
+    return lines + [f"{r.name}  {r.verdict.sentence}{decided(report, r)}" for r in report.runtimes if r.verdict]
+
+
+def decided(report: Report, runtime: RuntimePart) -> str:
+    """What the gap does to the next tokens, to follow a verdict; nothing where the weights mean nothing."""
+    part = runtime.decisions
+    if part is None:
+        return ""
+    real = f", {part.real_flips} of them really" if part.flips else ""
+    return f"; {part.flips} of {part.positions} next {report.token_word} differ{real}, KL at most {number(part.kl_max)}"
 
 
 def explanation(report: Report, name: str) -> Table:

@@ -1,0 +1,105 @@
+"""What a gap in the logits does to what the model decides: the next token, and how sure it is of it.
+
+Only for weights that mean something: on random ones the next token is nobody's opinion.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.numerics.gaps import query_rows
+
+#: Rows of logits taken at a time: 64 rows of GPT-2's vocabulary are 26 MB in float64.
+_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """A run's next tokens beside golden's, over all positions that are not padding.
+
+    flips: positions whose likeliest token differs; real_flips: those among them where golden's margin over its second
+    choice is more than twice what rounding does to a logit, so that no float32 run would flip there. top5: mean share
+    of golden's five likeliest tokens that are among the run's. kl: Kullback-Leibler divergence of the run's
+    distribution from golden's, in nats. centred: the largest logit gap once each position's mean is taken out, as a
+    constant changes nothing. perplexity: the run's less golden's, on the text itself.
+    """
+
+    positions: int
+    flips: int
+    real_flips: int
+    top5: float
+    kl_mean: float
+    kl_p99: float
+    kl_max: float
+    centred: float
+    perplexity: float
+
+
+def decisions(
+    logits: NDArray[Any],
+    golden: NDArray[Any],
+    input_ids: NDArray[Any],
+    attention_mask: NDArray[Any],
+    *,
+    rounding: float,
+) -> Decisions:
+    """Compare two runs' logits (batch, sequence, vocabulary) as distributions; ids and mask: (batch, sequence).
+
+    rounding: the largest logit gap of the controls, in the logits' own unit.
+
+    >>> golden = np.array([[[2.0, 1.0, 0.0, -1.0, -2.0], [0.0, 1.0, 2.0, 3.0, 4.0]]])
+    >>> found = decisions(golden + 7.0, golden, np.array([[0, 4]]), np.array([[1, 1]]), rounding=1e-6)
+    >>> found.flips, found.centred, round(found.kl_max, 12), round(found.perplexity, 12)
+    (0, 0.0, 0.0, 0.0)
+    """
+    found, truth = (query_rows("logits", tensor, attention_mask) for tensor in (logits, golden))
+    targets = query_rows("ids", np.roll(input_ids, -1, axis=1)[..., None], attention_mask)[:, 0]
+    follows = np.roll(attention_mask, -1, axis=1)
+    follows[:, -1] = 0  # after the last position comes nothing
+    predicted = query_rows("ids", follows[..., None], attention_mask)[:, 0].astype(bool)
+    blocks = [slice(start, start + _ROWS) for start in range(0, len(truth), _ROWS)]
+    parts = [_block(found[rows], truth[rows], targets[rows], rounding) for rows in blocks]
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    flips, real, top5, kl, centred, surprise, golden_surprise = columns
+    perplexities = [
+        float(np.exp(values[predicted].mean())) if predicted.any() else 0.0 for values in (surprise, golden_surprise)
+    ]
+    return Decisions(
+        positions=len(truth),
+        flips=int(flips.sum()),
+        real_flips=int(real.sum()),
+        top5=float(top5.mean()),
+        kl_mean=float(kl.mean()),
+        kl_p99=float(np.quantile(kl, 0.99)),
+        kl_max=float(kl.max()),
+        centred=float(centred.max()),
+        perplexity=perplexities[0] - perplexities[1],
+    )
+
+
+def _block(
+    found: NDArray[Any], truth: NDArray[Any], targets: NDArray[Any], rounding: float
+) -> tuple[NDArray[Any], ...]:
+    """By row: flip, real flip, top-5 share, divergence, centred gap, and the surprise at the text of both runs."""
+    found, truth = found.astype(np.float64), truth.astype(np.float64)
+    rows = np.arange(len(truth))
+    gap = found - truth
+    choice = truth.argmax(axis=-1)
+    flips = found.argmax(axis=-1) != choice
+    second, first = np.partition(truth, -2, axis=-1)[:, -2:].T
+    real = flips & (first - second > 2 * rounding)
+    best = min(5, truth.shape[-1])
+    theirs, ours = (np.argpartition(x, -best, axis=-1)[:, -best:] for x in (found, truth))
+    top5 = (theirs[:, :, None] == ours[:, None, :]).any(axis=1).mean(axis=-1)
+    log_found, log_truth = _log_softmax(found), _log_softmax(truth)
+    kl = np.maximum((np.exp(log_truth) * (log_truth - log_found)).sum(axis=-1), 0.0)
+    centred = np.abs(gap - gap.mean(axis=-1, keepdims=True)).max(axis=-1)
+    return flips, real, top5, kl, centred, -log_found[rows, targets], -log_truth[rows, targets]
+
+
+def _log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: NDArray[Any] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
