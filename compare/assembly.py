@@ -89,6 +89,7 @@ def head_parts(heads: list[Head]) -> list[HeadPart]:
 
 
 def verdict_part(verdict: Verdict) -> VerdictPart:
+    """The verdict with its kind and place in words."""
     kept = ("place", "tensor", "statistic", "multiple", "precision", "note", "weak")
     return VerdictPart.model_validate({"kind": verdict.kind.words, **{name: getattr(verdict, name) for name in kept}})
 

@@ -68,17 +68,12 @@ def compare(
     """
     if context.invoked_subcommand is not None:
         return
-    if text is not None and text_file is not None:
-        raise BadInput("--text and --text-file go one at a time")
     from compare.comparison import compare as run_comparison
     from compare.settings import Settings
 
-    names = None if runtimes is None else [name.strip() for name in runtimes.split(",") if name.strip()]
-    if names == []:
-        raise BadInput("--runtimes names none; leave it out for all, python -m compare runtimes lists them")
     settings = Settings(
-        text=_read_text(text_file) if text_file is not None else text,
-        runtimes=QUICK_RUNTIMES if names is None and quick else names,
+        text=_text(text, text_file),
+        runtimes=_runtime_names(runtimes, quick),
         sequence=sequence,
         batch=batch,
         threads=threads,
@@ -179,7 +174,22 @@ def _run() -> int | None:
     return code
 
 
-def _read_text(path: Path) -> str:
+def _runtime_names(given: str | None, quick: bool) -> list[str] | None:
+    """The names between the commas; None is all runtimes."""
+    if given is None:
+        return QUICK_RUNTIMES if quick else None
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
+        raise BadInput("--runtimes names none; leave it out for all, python -m compare runtimes lists them")
+    return names
+
+
+def _text(text: str | None, path: Path | None) -> str | None:
+    """What was given on the command line or stands in the file; None is the text that ships with the project."""
+    if path is None:
+        return text
+    if text is not None:
+        raise BadInput("--text and --text-file go one at a time")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

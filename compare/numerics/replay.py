@@ -6,7 +6,7 @@ float64 from what the runtime itself put into it. One forward pass does all of t
 tensor is kept, and the runtime's takes its place in what follows. Where a runtime exposes less, segments are longer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -24,13 +24,11 @@ def replay(model: Any, input_ids: Tensor, attention_mask: Tensor, trace: Mapping
 
     model: in float64. trace: named arrays of a run, of whatever precision, all that it exposes.
     """
-    given = {
-        name: torch.tensor(trace[name], dtype=torch.float64) for name in trace if name.partition(".")[0] in FORWARDED
-    }
+    given = {name: torch.tensor(trace[name], dtype=torch.float64) for name in profile_of(trace)}
     with float64_throughout():
         return run_tapped(model, input_ids, attention_mask, golden_attention, given=given)
 
 
-def profile_of(names: Any) -> frozenset[str]:
+def profile_of(names: Iterable[str]) -> frozenset[str]:
     """Which of the taps that a replay goes on from are there: runs of one profile are parted into the same segments."""
     return frozenset(name for name in names if name.partition(".")[0] in FORWARDED)

@@ -4,8 +4,8 @@ The limits are data, here and nowhere else. A verdict looks at errors where they
 which the model makes its tensors; errors against golden itself (accumulated) are a coarse second look.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from math import inf
 
@@ -101,7 +101,6 @@ class Verdict:
     precision: str | None = None
     note: str = ""
     weak: bool = False
-    others: dict[str, float] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -112,16 +111,11 @@ class Verdict:
         return place_of(self.tensor) if self.tensor else ""
 
 
-def judge(
-    evidence: Mapping[str, TensorEvidence], *, bitwise: bool, missing: Sequence[str] = (), limits: Limits = LIMITS
-) -> Verdict:
+def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS) -> Verdict:
     """The verdict over one run.
 
     evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
-    missing: outputs that should be there and are not, or have another shape.
     """
-    if missing:
-        return Verdict(Kind.BROKEN, missing[0], note=f"{missing[0]} is missing or has another shape")
     for name, found in evidence.items():
         if found.nan:
             return Verdict(Kind.BROKEN, name, note=f"{name} has NaN where golden has none")
@@ -139,7 +133,7 @@ def judge(
         if passed := found.accumulated.beyond(limits.accumulated):
             statistic = next(iter(passed))
             note = f"in an untapped place before {name}"
-            return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note, others=passed)
+            return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note)
     return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
 
 
@@ -162,7 +156,7 @@ def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
     note = "rests on accumulated logits alone, which is a weak test"
     if passed := found.accumulated.beyond(limits.weak):
         statistic = next(iter(passed))
-        return Verdict(Kind.DIFFERENT, "logits", statistic, passed[statistic], note=note, weak=True, others=passed)
+        return Verdict(Kind.DIFFERENT, "logits", statistic, passed[statistic], note=note, weak=True)
     return Verdict(Kind.ROUNDING, "logits", "max", found.accumulated.max, note=note, weak=True)
 
 
@@ -176,11 +170,11 @@ def _beyond(
         linear = [tensor for tensor in alike if SEGMENTS[tensor.partition(".")[0]] != "attention"]
         if len({SEGMENTS[tensor.partition(".")[0]] for tensor in linear}) >= 2:
             said = _narrowed(precision, [evidence[tensor] for tensor in linear])
-            return Verdict(Kind.REDUCED_PRECISION, name, statistic, multiple, said, others=passed)
+            return Verdict(Kind.REDUCED_PRECISION, name, statistic, multiple, said)
         if name in linear:
             note = f"looks like {precision} in {place_of(name)}"
-            return Verdict(Kind.DIFFERENT, name, statistic, multiple, precision, note, others=passed)
-    return Verdict(Kind.DIFFERENT, name, statistic, multiple, others=passed)
+            return Verdict(Kind.DIFFERENT, name, statistic, multiple, precision, note)
+    return Verdict(Kind.DIFFERENT, name, statistic, multiple)
 
 
 def _looks_like(found: TensorEvidence, roundoff: float, limits: Limits) -> bool:

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from compare.inputs import DEFAULT_TEXT
 from compare.numerics.errors import Multiples
-from compare.numerics.process import Scales
 from compare.numerics.replay import profile_of
+from compare.numerics.scales import Scales
 from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, judge
 from compare.traces import Trace, write_trace
 from export.models import load
@@ -50,7 +50,6 @@ def test_the_first_tensor_beyond_a_limit_is_named_and_not_the_worst(clean) -> No
         "layer 0, output projection",
     )
     assert (verdict.statistic, verdict.multiple) == ("rms", 50.0)
-    assert list(verdict.others) == ["rms", "max"]
 
 
 def test_order_of_judgement(clean) -> None:
@@ -58,7 +57,6 @@ def test_order_of_judgement(clean) -> None:
     assert judge(different, bitwise=True).kind is Kind.IDENTICAL
     broken = {**different, "value.1": replace(clean["value.1"], nan=True)}
     assert judge(broken, bitwise=True) == Verdict(Kind.BROKEN, "value.1", note="value.1 has NaN where golden has none")
-    assert judge(clean, bitwise=True, missing=["logits"]).kind is Kind.BROKEN
 
 
 def test_a_look_ahead_is_a_difference(clean) -> None:
