@@ -94,19 +94,11 @@ def verdict_part(verdict: Verdict) -> VerdictPart:
     return VerdictPart.model_validate({"kind": verdict.kind.words, **{name: getattr(verdict, name) for name in kept}})
 
 
-def gap_part(name: str, gap: Gap | None, evidence: TensorEvidence | None = None) -> GapPart:
+def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None = None) -> GapPart:
     """The gap of a tensor and what is known of it, or a part that says the run does not expose it."""
     if gap is None:
         return GapPart(tensor=name, exposed=False)
-    return GapPart(
-        tensor=name,
-        max=gap.max,
-        rms=gap.rms,
-        p999=gap.p999,
-        size=gap.size,
-        above_diagonal=gap.above_diagonal,
-        evidence=EvidencePart.model_validate(asdict(evidence)) if evidence else None,
-    )
+    return GapPart(**asdict(gap), evidence=EvidencePart.model_validate(asdict(evidence)) if evidence else None)
 
 
 def exporters_part(

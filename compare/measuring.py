@@ -15,7 +15,7 @@ from compare import assembly
 from compare.child import ChildFailed, end_children
 from compare.latency.rounds import Worker
 from compare.numerics.decisions import decisions
-from compare.numerics.gaps import Gap, WrongShape, gaps
+from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
@@ -129,9 +129,9 @@ def weigh(
     part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=named)
     try:
         found = future.result()
-        measured = {gap.tensor: gap for gap in gaps(found, golden, run.inputs.attention_mask)}
-        if "logits" not in measured:
+        if "logits" not in found:
             raise WrongShape("the run gave no logits")
+        check_shapes(found, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
         part.error = str(error)
         if isinstance(error, WrongShape):
@@ -139,15 +139,17 @@ def weigh(
         run.say(f"{row.name}: {part.error}")
         return part, None
     try:
-        evidence = numerics.evidence(found.folder)
+        weighed = numerics.weigh(found.folder)
     except ChildFailed as error:
         raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
+    evidence = {name: known for name, (_, known) in weighed.items()}
     verdict = judge(evidence, bitwise=row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name))
     part.verdict = assembly.verdict_part(verdict)
-    part.gaps = [assembly.gap_part(name, measured.get(name), evidence.get(name)) for name in golden]
+    part.gaps = [assembly.gap_part(name, *weighed.get(name, ())) for name in golden]
+    logits, _ = weighed["logits"]
     if run.entry.manifest.source.trained:
         multiple = evidence["logits"].accumulated.max
-        rounding = measured["logits"].max / multiple if multiple else 0.0
+        rounding = logits.max / multiple if multiple else 0.0
         inputs = run.inputs
         decided = decisions(
             found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
@@ -155,7 +157,7 @@ def weigh(
         part.decisions = DecisionsPart.model_validate(asdict(decided))
     part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{row.name}: {verdict.kind.words}, logits {measured['logits'].max:.1e} from golden")
+    run.say(f"{row.name}: {verdict.kind.words}, logits {logits.max:.1e} from golden")
     return part, found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.numerics.gaps import query_rows
+from compare.numerics.tensors import query_rows
 
 #: Rows of logits taken at a time: 64 rows of GPT-2's vocabulary are 26 MB in float64.
 _ROWS = 64

@@ -1,18 +1,18 @@
-"""Errors and floors: how far a tensor lies from a reference, in units of what rounding alone does.
+"""Errors and floors: how far a tensor lies from a reference, in one pass, and in units of what rounding alone does.
 
 Four statistics, because each finds what the others miss (docs/method.md): the root mean square, the largest with its
 place, the worst channel, and the slope, which is the part of the error that is proportional to the tensor. A floor is
 the largest value of a statistic among the controls; a runtime's error divided by it is a multiple of rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.numerics.gaps import query_rows, seen_keys
+from compare.numerics.tensors import by_head, seen_keys
 
 Array = NDArray[Any]
 
@@ -28,6 +28,15 @@ _LEAST_CHANNEL = 0.05
 #: Over fewer positions than this the root mean square of a channel says nothing.
 FEWEST_POSITIONS = 16
 
+#: Numbers taken at a time: in float64 they and what is worked out from them stay below 10 MB.
+_BLOCK = 2**18
+
+#: Of the 52 bits behind a float64's exponent those that tell bins apart: 32 bins from a power of two to the next.
+_BIN_BITS = 5
+
+#: The shares of all errors that a quantile is given for.
+QUANTILES = (0.5, 0.99, 0.999)
+
 
 @dataclass(frozen=True)
 class Error:
@@ -36,6 +45,7 @@ class Error:
     One value a group: attention has a group for each head, because heads differ in size by orders of magnitude, and
     every other tensor is one group. channels: the root mean square of each channel over all positions, empty where
     there are too few. size, largest: of the reference. place: where the largest error is, as an index of the tensor.
+    quantiles: of the absolute error, for the shares in `QUANTILES`, to within 1.6 %: the middle of a logarithmic bin.
     above: the largest probability above the causal diagonal.
     """
 
@@ -47,6 +57,7 @@ class Error:
     largest: Array
     place: tuple[int, ...]
     nan: bool
+    quantiles: tuple[float, ...]
     above: float = 0.0
 
 
@@ -80,54 +91,96 @@ class Multiples:
 def error_of(name: str, actual: Array, reference: Array, attention_mask: Array) -> Error:
     """The error of one tensor, named as in `export.taps.tap_names`; padding positions, as queries, are left out.
 
+    One pass over both tensors, a block at a time, so that memory-mapped ones of any size can be taken. Differences are
+    formed and summed in float64.
+
     >>> error = error_of("logits", np.array([[[1.0, 2.5]]]), np.array([[[1.0, 2.0]]]), np.array([[1]]))
     >>> error.max.tolist(), error.place
     ([0.5], (0, 0, 1))
     """
-    found, truth = (query_rows(name, tensor, attention_mask) for tensor in (actual, reference))
-    difference = np.subtract(found, truth, dtype=np.float64)
-    above = 0.0
-    if name.startswith("attention."):
-        seen = query_rows(name, seen_keys(reference.shape), attention_mask)
-        above = float(np.abs(found).max(where=~seen, initial=0.0))
-        difference = np.where(seen, difference, 0.0)
-        count = seen.sum(axis=(0, 2))  # of each head
-        squares, products, sizes = (
-            np.einsum("rhk,rhk->h", a, b) for a, b in ((difference, difference), (difference, truth), (truth, truth))
-        )
-        absolute = np.abs(difference).max(axis=(0, 2))
-        largest, channels = np.abs(truth).max(axis=(0, 2)), np.zeros(0)
-    else:
-        flat, flat_truth = difference.reshape(len(difference), -1), truth.reshape(len(truth), -1)
-        count = np.array([flat.size])
-        squares, products, sizes = (
-            np.array([np.vdot(a, b)]) for a, b in ((flat, flat), (flat, flat_truth), (flat_truth, flat_truth))
-        )
-        absolute, largest = np.array([np.abs(flat).max()]), np.array([np.abs(flat_truth).max()])
-        enough = len(flat) >= FEWEST_POSITIONS
-        channels = np.sqrt(np.einsum("rc,rc->c", flat, flat) / len(flat)) if enough else np.zeros(0)
+    probabilities = name.startswith("attention.")
+    positions = int(np.count_nonzero(attention_mask))
+    groups = reference.shape[1] if probabilities else 1
+    squares, products, sizes, worst, largest, count = np.zeros((6, groups))
+    channels = np.zeros(0 if probabilities else reference.size // attention_mask.size)
+    bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
+    place, furthest, above, truth_nan = (0,) * reference.ndim, -1.0, 0.0, False
+    for batch, rows, found, truth in _blocks(name, actual, reference, attention_mask):
+        difference = found - truth
+        counted = difference.size
+        if probabilities:
+            seen = seen_keys(*reference.shape[-2:])[rows, None, :]
+            above = max(above, float(np.abs(found).max(where=~seen, initial=0.0)), key=_nan_first)
+            difference, truth = np.where(seen, difference, 0.0), np.where(seen, truth, 0.0)
+            counted = int(np.count_nonzero(seen)) * groups
+        count += counted / groups
+        squares += np.einsum("rge,rge->g", difference, difference)
+        products += np.einsum("rge,rge->g", difference, truth)
+        sizes += np.einsum("rge,rge->g", truth, truth)
+        if channels.size:
+            channels += np.einsum("rge,rge->e", difference, difference)
+        largest = np.maximum(largest, np.maximum(truth.max(axis=(0, 2)), -truth.min(axis=(0, 2))))
+        absolute = np.abs(difference, out=difference)
+        maxima = absolute.max(axis=(0, 2))
+        worst = np.maximum(worst, maxima)
+        bins += np.bincount((absolute.view(np.int64) >> (52 - _BIN_BITS)).ravel(), minlength=bins.size)
+        bins[0] -= difference.size - counted  # what is not seen was made 0
+        if not maxima.max() <= furthest:
+            furthest = np.inf if np.isnan(maxima).any() else float(maxima.max())
+            row, group, element = (int(i) for i in np.unravel_index(np.argmax(absolute), absolute.shape))
+            place = _place(name, reference.shape, batch, int(rows[row]), group, element)
+        truth_nan = truth_nan or bool(np.isnan(sizes).any())
     return Error(
         rms=np.sqrt(squares / count),
-        max=absolute,
+        max=worst,
         slope=np.abs(products) / np.where(sizes > 0, sizes, 1.0),
-        channels=channels,
+        channels=np.sqrt(channels / positions) if positions >= FEWEST_POSITIONS else np.zeros(0),
         size=np.sqrt(sizes / count),
         largest=largest,
-        place=_place(name, difference, attention_mask),
-        nan=bool(np.isnan(found).any() and not np.isnan(truth).any()),
+        place=place,
+        nan=bool(np.isnan(squares).any()) and not truth_nan,
+        quantiles=_quantiles(bins),
         above=above,
     )
 
 
-def _place(name: str, difference: Array, attention_mask: Array) -> tuple[int, ...]:
-    """Where the largest error is, as an index of the whole tensor; NaN counts as the largest."""
-    row, *rest = np.unravel_index(np.argmax(np.abs(difference)), difference.shape)
-    batch, position = (int(x) for x in np.argwhere(attention_mask)[row])
-    by_head = name.partition(".")[0] in ("query", "key", "value", "attention", "context")
-    if by_head:
-        head, *rest = rest
-        return (batch, int(head), position, *(int(x) for x in rest))
-    return (batch, position, *(int(x) for x in rest))
+def _blocks(
+    name: str, actual: Array, reference: Array, attention_mask: Array
+) -> Iterator[tuple[int, Array, Array, Array]]:
+    """(index in the batch, positions, found, truth), the last two float64 of (positions, groups, elements)."""
+    groups = reference.shape[1] if name.startswith("attention.") else 1
+    step = max(1, _BLOCK * attention_mask.size // reference.size)
+    for batch, mask in enumerate(attention_mask):
+        both = [np.moveaxis(x[batch], 1, 0) if by_head(name) else x[batch] for x in (actual, reference)]
+        kept = np.flatnonzero(mask)
+        for start in range(0, len(kept), step):
+            rows = kept[start : start + step]
+            whole = len(rows) == rows[-1] - rows[0] + 1  # a slice is a view, a list of rows a copy
+            index: Any = slice(rows[0], rows[-1] + 1) if whole else rows
+            found, truth = (np.asarray(x[index], dtype=np.float64).reshape(len(rows), groups, -1) for x in both)
+            yield batch, rows, found, truth
+
+
+def _place(name: str, shape: tuple[int, ...], batch: int, position: int, group: int, element: int) -> tuple[int, ...]:
+    """Where an element of a block stands in the whole tensor."""
+    if name.startswith("attention."):
+        return (batch, group, position, element)
+    if by_head(name):
+        return (batch, element // shape[-1], position, element % shape[-1])
+    return (batch, position, *(int(i) for i in np.unravel_index(element, shape[2:])))
+
+
+def _nan_first(value: float) -> tuple[bool, float]:
+    return value != value, value
+
+
+def _quantiles(bins: Array) -> tuple[float, ...]:
+    """The nearest ranks, by their bin's middle; NaN, which has the last bins, counts as the largest."""
+    ranks = np.ceil(np.array(QUANTILES) * bins.sum()).clip(1)
+    edges = np.searchsorted(np.cumsum(bins), ranks)
+    low, high = ((edges + i).astype(np.int64) << (52 - _BIN_BITS) for i in (0, 1))
+    middles = (low.view(np.float64) + high.view(np.float64)) / 2
+    return tuple(0.0 if edge == 0 else float(middle) for edge, middle in zip(edges, middles, strict=True))
 
 
 def floor_of(controls: Sequence[Error]) -> Floor:

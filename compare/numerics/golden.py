@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compare.numerics.gaps import query_rows, rms
+from compare.numerics.tensors import query_rows, rms
 
 RULER_LIMIT = 1e-12
 

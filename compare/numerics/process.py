@@ -5,7 +5,7 @@ answers lines on stdin with lines of JSON on stdout:
 
     golden           write the golden trace                {"worst": ..., "tensor": ...}: the ruler
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
-    evidence TRACE   weigh a trace folder                  {tensor: TensorEvidence, ...}
+    weigh TRACE      weigh a trace folder                  {tensor: [Gap, TensorEvidence], ...}
 
 `python -m compare.numerics.process JOB`.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from compare.child import Dialogue, main_of_child, questions
 from compare.numerics.errors import Multiples
+from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
 from compare.numerics.verdicts import TensorEvidence
 from compare.traces import Trace
@@ -43,9 +44,13 @@ class Numerics:
         answer = self._ask("controls")
         return answer["names"], answer["distinct"]
 
-    def evidence(self, trace: Path) -> dict[str, TensorEvidence]:
-        """What is known of each tensor of a trace, in the order of execution."""
-        return {name: _evidence_from(found) for name, found in self._ask(f"evidence {trace}").items()}
+    def weigh(self, trace: Path) -> dict[str, tuple[Gap, TensorEvidence]]:
+        """Each tensor's gap to golden and what a verdict can rest on, in the order of execution.
+
+        Every tensor of the trace is to have golden's shape (`compare.numerics.gaps.check_shapes`).
+        """
+        answer = self._ask(f"weigh {trace}")
+        return {name: (_gap_from(gap), _evidence_from(evidence)) for name, (gap, evidence) in answer.items()}
 
     def end(self) -> None:
         """Kill the process; the log of one that failed is kept."""
@@ -56,6 +61,10 @@ class Numerics:
         answer = self._child.ask(what)
         self.failed = False
         return answer
+
+
+def _gap_from(found: dict[str, Any]) -> Gap:
+    return Gap(**{**found, "place": tuple(found["place"]), "heads": tuple(found["heads"])})
 
 
 def _evidence_from(found: dict[str, Any]) -> TensorEvidence:
@@ -85,11 +94,11 @@ def _work(job: dict[str, Any]) -> None:
                 profile = profile_of(tap_names(scales.double.config.num_hidden_layers))
                 names, distinct = scales.make_floors(profile)
                 answer({"names": names, "distinct": distinct})
-            case ["evidence", folder]:
-                found = scales.evidence(Trace(Path(folder)))
-                answer({name: asdict(evidence) for name, evidence in found.items()})
+            case ["weigh", folder]:
+                found = scales.weigh(Trace(Path(folder)))
+                answer({name: [asdict(gap), asdict(evidence)] for name, (gap, evidence) in found.items()})
             case _:
-                raise ValueError(f"the numerics process knows golden, controls and evidence TRACE, not {line!r}")
+                raise ValueError(f"the numerics process knows golden, controls and weigh TRACE, not {line!r}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import torch
 
 from compare.numerics.controls import control_runs
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
+from compare.numerics.gaps import Gap, gap_of
 from compare.numerics.golden import Ruler, float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.verdicts import TensorEvidence
@@ -51,7 +52,8 @@ class Scales:
         }
         return names, len(outputs)
 
-    def evidence(self, trace: Trace) -> dict[str, TensorEvidence]:
+    def weigh(self, trace: Trace) -> dict[str, tuple[Gap, TensorEvidence]]:
+        """Each tensor's gap to golden and what a verdict can rest on, in the order of execution."""
         golden = Trace(self.out)
         shown = {name: trace[name] for name in golden if name in trace}
         profile = profile_of(shown)
@@ -65,7 +67,7 @@ class Scales:
                 half = bool(np.array_equal(tensor.astype(np.float16), tensor))
             sizes = local[name].size
             relative = np.divide(local[name].rms, sizes, where=sizes > 0, out=np.zeros_like(sizes))
-            found[name] = TensorEvidence(
+            evidence = TensorEvidence(
                 local=multiples_of(local[name], local_floor),
                 accumulated=multiples_of(accumulated[name], floor),
                 relative=float(relative.max()),
@@ -74,6 +76,7 @@ class Scales:
                 above=accumulated[name].above,
                 place=local[name].place,
             )
+            found[name] = gap_of(name, accumulated[name]), evidence
         return found
 
     def _errors(self, run: Mapping[str, Any], profile: frozenset[str]) -> tuple[dict[str, Error], dict[str, Error]]:

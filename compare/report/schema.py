@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 2
+SCHEMA = 3
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -149,8 +149,13 @@ class GapPart(_Part):
     exposed: bool = True
     max: float | None = None
     rms: float | None = None
+    p50: float | None = None
+    p99: float | None = None
     p999: float | None = None
     size: float | None = None
+    slope: float | None = None
+    place: tuple[int, ...] | None = None
+    heads: tuple[float, ...] = ()
     above_diagonal: float | None = None
     evidence: EvidencePart | None = None
 

@@ -203,15 +203,15 @@ def layer_table(report: Report, kind: str) -> Table:
 
 
 def tensor_table(runtime: RuntimePart) -> Table:
-    """Every tensor of the shown kinds: largest, RMS and 99.9th percentile of the gap, and the tensor's own RMS."""
+    """Every tensor of the shown kinds: the gap's largest with its place, RMS and percentiles, and the tensor's RMS."""
     rows = []
     for gap in runtime.gaps:
         if any(_is(gap, kind) for kind in KINDS):
-            values = [number(gap.max), number(gap.rms), number(gap.p999), number(gap.size)]
-            rows.append([gap.tensor, *(values if gap.exposed else ["not exposed", *[NOTHING] * 3])])
-    return Table(
-        f"{runtime.name}, tensor by tensor", ["tensor", "max", "RMS", "99.9th percentile", "RMS of golden"], rows
-    )
+            place = NOTHING if gap.place is None else "[" + ", ".join(map(str, gap.place)) + "]"
+            values = [number(gap.max), place, *map(number, (gap.rms, gap.p50, gap.p99, gap.p999, gap.size))]
+            rows.append([gap.tensor, *(values if gap.exposed else ["not exposed", *[NOTHING] * 6])])
+    columns = ["tensor", "max", "at", "RMS", "median", "99 %", "99.9 %", "RMS of golden"]
+    return Table(f"{runtime.name}, tensor by tensor", columns, rows)
 
 
 def latency_table(report: Report) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compare.numerics import errors
 from compare.numerics.errors import UNIT_ROUNDOFF, Multiples, error_of, floor_of, multiples_of
 
 MASK = np.ones((1, 20), dtype=np.int64)
@@ -48,6 +49,27 @@ def test_attention_is_taken_by_head_and_below_the_diagonal() -> None:
     assert error.place == (0, 1, 5, 2)
     assert error.above == 0.125
     assert error.rms == pytest.approx([0, 0.25 / np.sqrt(210)])
+
+
+def test_what_is_given_stays_as_it_is(truth: np.ndarray) -> None:
+    for array in (found := noise(truth, 1), truth):
+        array.flags.writeable = False
+    assert error_of("logits", found, truth, MASK).max > 0
+
+
+def test_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor taken position by position, with padding between, gives what it gives at once."""
+    random = np.random.default_rng(3)
+    mask = random.integers(0, 2, (2, 20))
+    for name, shape in (("attention.0", (2, 3, 20, 20)), ("query.1", (2, 3, 20, 4)), ("logits", (2, 20, 5))):
+        truth = np.tril(random.random(shape)) if name == "attention.0" else random.standard_normal(shape)
+        found = noise(truth, 4)
+        monkeypatch.setattr(errors, "_BLOCK", 2**18)
+        whole = error_of(name, found, truth, mask)
+        monkeypatch.setattr(errors, "_BLOCK", 1)
+        for field, parts in vars(error_of(name, found, truth, mask)).items():
+            np.testing.assert_allclose(parts, getattr(whole, field), rtol=1e-13, err_msg=field)
+        assert abs(found - truth)[whole.place] == whole.max.max()
 
 
 def test_padding_is_left_out() -> None:
