@@ -1,0 +1,140 @@
+"""A bench for faults: one model on one input, on which a fault's size is measured and a faulty graph is judged.
+
+The size of a fault is what it does in its own segment when it is planted in the graph in float64: the largest of the
+four statistics of that change, in local floors. No runtime, no limit and no verdict takes part in measuring it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
+
+from compare.numerics.errors import Floor, error_of, multiples_of
+from compare.numerics.replay import profile_of
+from compare.numerics.scales import Scales
+from compare.numerics.verdicts import TensorEvidence, judge, place_of
+from compare.runtimes.onnx_runtime import OnnxRuntime
+from compare.traces import Trace, write_trace
+from tests.faults.graph import Graph
+from tests.faults.kinds import Fault
+
+Tensors = dict[str, NDArray[Any]]
+
+#: How far the graph in float64 may lie from golden, of each tensor's size: its constants were rounded to float32.
+CONSTANTS = 1e-6
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One fault: its kind, where, how strong, and the seed of what it draws."""
+
+    kind: Fault
+    place: str
+    strength: float
+    seed: int
+
+    def into(self, graph: Graph) -> bytes:
+        """The graph with the fault in it. Raises `NotHere`."""
+        self.kind.plant(graph, self.place, self.strength, np.random.default_rng(self.seed))
+        return graph.serialized()
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a fault is: in floors, by which statistic, of which tensor of its own segment."""
+
+    floors: float
+    statistic: str
+    tensor: str
+
+
+class Bench:
+    """A model that was exported with all its taps, on one input: ids (batch, sequence), none of them padding."""
+
+    def __init__(self, entry: Path, ids: NDArray[Any], scratch: Path, *, threads: int = 2) -> None:
+        self.scratch, self.threads = scratch, threads
+        self.inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        write_trace(scratch / "inputs", self.inputs)
+        self.scales = Scales(entry, scratch / "inputs", scratch / "golden")
+        ruler = self.scales.make_golden()
+        assert ruler.holds, ruler
+        self.single = Graph.read(entry / "inspect.onnx").serialized()
+        self.double = Graph.read(entry / "inspect.onnx", double=True).serialized()
+        self.check_double()
+
+    @cached_property
+    def clean(self) -> Tensors:
+        """What the graph without a fault gives in float64."""
+        return self.run_double(self.double)
+
+    @cached_property
+    def floors(self) -> dict[str, tuple[Floor, Floor]]:
+        """Each tensor's floors, local and accumulated."""
+        profile = profile_of(self.clean)
+        self.scales.make_floors(profile)
+        return self.scales.floors[profile]
+
+    @property
+    def places(self) -> list[str]:
+        """Where faults can be planted, in graph order."""
+        return list(Graph(self.single).places)
+
+    @property
+    def layers(self) -> int:
+        layers: int = self.scales.double.config.num_hidden_layers
+        return layers
+
+    def check_double(self) -> None:
+        """That the graph in float64 is golden's model: else sizes would be measured on another one."""
+        golden = Trace(self.scales.out)
+        for name, found in self.clean.items():
+            assert found.dtype == np.float64, f"{name} is {found.dtype}"
+            error = error_of(name, found, golden[name], self.inputs["attention_mask"])
+            assert (error.rms <= CONSTANTS * error.size).all(), f"{name}: {error.rms} of {error.size}"
+
+    def size(self, planted: Planted) -> Size:
+        """Raises `NotHere` where the graph has nothing that this fault could be planted in."""
+        faulty = self.run_double(planted.into(Graph(self.double)))
+        mask = self.inputs["attention_mask"]
+        sizes = [Size(0.0, "", "")]
+        for name in (name for name in self.clean if place_of(name) == planted.place):
+            found = multiples_of(error_of(name, faulty[name], self.clean[name], mask), self.floors[name][0])
+            sizes += [Size(getattr(found, s), s, name) for s in ("rms", "max", "channel", "slope")]
+        return max(sizes, key=lambda size: (size.floors != size.floors, size.floors))
+
+    def evidence(self, graph: bytes) -> dict[str, TensorEvidence]:
+        """What a verdict on a graph can rest on, run in ONNX Runtime as the comparison runs it."""
+        with TemporaryDirectory(dir=self.scratch) as name:
+            folder = Path(name)
+            (folder / "inspect.onnx").write_bytes(graph)
+            runtime = OnnxRuntime(folder, threads=self.threads, taps=True)
+            write_trace(folder / "trace", runtime.run(**self.inputs))
+            return self.weigh(folder / "trace")
+
+    def weigh(self, trace: Path) -> dict[str, TensorEvidence]:
+        return {tensor: known for tensor, (_, known) in self.scales.weigh(Trace(trace)).items()}
+
+    def judge(self, planted: Planted) -> Any:
+        """The verdict on the graph with the fault in it."""
+        return judge(self.evidence(planted.into(Graph(self.single))), bitwise=False)
+
+    def run_double(self, graph: bytes) -> Tensors:
+        """All outputs of a graph in float64; in ONNX's own evaluator where ONNX Runtime lacks a kernel for float64."""
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 4
+        try:
+            session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            names = [output.name for output in session.get_outputs()]
+        except NoKernel:
+            session = ReferenceEvaluator(graph)
+            names = session.output_names
+        return dict(zip(names, session.run(None, self.inputs), strict=True))

@@ -1,0 +1,220 @@
+"""An exported graph that can be edited: its segments, matrices, norms and attention found by what they are.
+
+Nothing here knows a fault. A node belongs to the segment whose tap it reaches first, so the same edit can be asked for
+in any layer, of any exporter's graph, in float32 or in float64.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from compare.numerics.verdicts import place_of
+
+Array = NDArray[Any]
+
+#: Bits in the significand, the leading one among them.
+BITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
+
+
+@dataclass(frozen=True)
+class Map:
+    """A linear map of the graph: the node that multiplies, the weight as (input, output), and its bias, if any."""
+
+    node: ir.Node
+    weight: Array
+    bias: tuple[ir.Node, int] | None
+
+
+class Graph:
+    """An ONNX graph with taps as outputs, in memory. `dtype` is what it computes in."""
+
+    def __init__(self, serialized: bytes) -> None:
+        self.model = ir.from_proto(onnx.load_from_string(serialized))
+        taps = [value for value in self.model.graph.outputs if value.name == "logits"]
+        self.dtype = np.dtype(taps[0].dtype.numpy())  # type: ignore[union-attr]
+        self._made = 0
+        self._kept: set[ir.Node] = set()
+
+    @classmethod
+    def read(cls, path: Path, *, double: bool = False) -> "Graph":
+        """The graph in a file with its weights in memory; `double`: everything in it that was float32 is float64."""
+        model = ir.load(path)
+        for value in model.graph.initializers.values():
+            assert value.const_value is not None
+            array = value.const_value.numpy()
+            widened = array.astype(np.float64) if double and array.dtype == np.float32 else array.copy()
+            value.const_value = ir.tensor(widened, name=value.name)
+            value.dtype = value.const_value.dtype
+        if double:
+            for node in model.graph:
+                _widen(node)
+        return cls(ir.to_proto(model).SerializeToString())
+
+    def serialized(self) -> bytes:
+        """The graph as a file holds it, its nodes in an order in which they can run."""
+        self.model.graph.sort()
+        return ir.to_proto(self.model).SerializeToString()
+
+    @cached_property
+    def places(self) -> dict[str, list[ir.Node]]:
+        """The nodes of each segment in graph order, by the place as a verdict names it ("layer 1, attention")."""
+        order = {value.name: i for i, value in enumerate(self._taps_in_order())}
+        names = list(order)
+        reached: dict[ir.Node, int] = {}
+        for node in reversed(list(self.model.graph)):
+            ahead = [order[value.name] for value in node.outputs if value.name in order]
+            ahead += [reached[user] for value in node.outputs for user in value.consumers() if user in reached]
+            if ahead:
+                reached[node] = min(ahead)
+        found: dict[str, list[ir.Node]] = {}
+        for node in self.model.graph:
+            if node in reached:
+                found.setdefault(place_of(str(names[reached[node]])), []).append(node)
+        return found
+
+    def nodes(self, place: str, *operators: str) -> list[ir.Node]:
+        """The nodes of a place with one of these operators, in graph order."""
+        return [node for node in self.places.get(place, []) if node.op_type in operators]
+
+    def maps(self, place: str) -> list[Map]:
+        """The linear maps of a place: products of something computed and a weight."""
+        return [found for node in self.nodes(place, "Gemm", "MatMul") if (found := self._map(node)) is not None]
+
+    def softmax(self, place: str) -> ir.Node:
+        return self.nodes(place, "Softmax")[0]
+
+    def mixing(self, place: str) -> ir.Node:
+        """The product of probabilities and values."""
+        return next(node for node in self.softmax(place).outputs[0].consumers() if node.op_type == "MatMul")
+
+    def scoring(self, place: str) -> ir.Node:
+        """The product of queries and keys."""
+        return next(node for node in self._above(self.softmax(place)) if node.op_type == "MatMul")
+
+    def gain(self, place: str) -> tuple[ir.Node, int] | None:
+        """Where the gain of a place's norm goes in: (node, index of its input)."""
+        for node in self.nodes(place, "LayerNormalization", "Mul"):
+            for index, value in enumerate(node.inputs):
+                if value is not None and value.is_initializer() and len(self.array(value).shape) == 1:
+                    return node, index
+        return None
+
+    def array(self, value: ir.Value | None) -> Array:
+        """The numbers of an initializer."""
+        assert value is not None
+        assert value.const_value is not None, f"{value.name} is no initializer"
+        numbers: Array = value.const_value.numpy()
+        return numbers
+
+    def constant(self, array: Any) -> ir.Value:
+        """A new initializer; floating point is taken in the graph's own precision, integers as int64."""
+        numbers = np.asarray(array)
+        kinds = {"f": self.dtype, "i": np.dtype(np.int64), "b": np.dtype(np.bool_)}
+        tensor = ir.tensor(numbers.astype(kinds[numbers.dtype.kind]))
+        value = ir.val(self._name(), const_value=tensor, type=ir.TensorType(tensor.dtype), shape=tensor.shape)
+        self.model.graph.register_initializer(value)
+        return value
+
+    def put(self, use: tuple[ir.Node, int], array: Array) -> None:
+        """Let one input of one node be a new initializer; who else uses the old one goes on using it."""
+        node, index = use
+        node.replace_input_with(index, self.constant(array))
+
+    def put_weight(self, found: Map, weight: Array) -> None:
+        """Give a linear map another weight (input, output)."""
+        self.put((found.node, 1), weight)
+        if "transB" in found.node.attributes:
+            found.node.attributes["transB"] = ir.AttrInt64("transB", 0)
+
+    def op(self, operator: str, *inputs: ir.Value, **attributes: Any) -> ir.Value:
+        """A new node; its first output."""
+        node = ir.node(operator, inputs, attributes=attributes, name=self._name())
+        node.outputs[0].name = self._name()
+        self.model.graph.append(node)
+        return node.outputs[0]
+
+    def keep(self, value: ir.Value) -> ir.Value:
+        """A copy of a value that goes on holding what it holds now, whatever is put in the value's place later."""
+        copy = self.op("Identity", value)
+        self._kept |= {node for node, _ in value.uses() if copy in node.outputs}
+        return copy
+
+    def change(
+        self, value: ir.Value | None, by: Callable[[ir.Value], ir.Value], *, only: ir.Node | None = None
+    ) -> None:
+        """Put `by(value)` in the place of a value: in all that follows, the graph's outputs too, or in one node."""
+        assert value is not None
+        uses = [use for use in value.uses() if use.node not in self._kept and only in (None, use.node)]
+        new = by(value)
+        for node, index in uses:
+            node.replace_input_with(index, new)
+        if only is None and value.is_graph_output():
+            outputs = self.model.graph.outputs
+            new.name, value.name = value.name, self._name()
+            new.type, new.shape = value.type, value.shape
+            outputs[list(outputs).index(value)] = new
+
+    def _taps_in_order(self) -> list[ir.Value]:
+        """The graph's outputs in the order in which it makes them, hidden states before what comes from them."""
+        kinds = ("hidden_state", "query", "key", "value", "attention", "context", "mid_state")
+
+        def key(value: ir.Value) -> tuple[float, int]:
+            kind, _, layer = str(value.name).partition(".")
+            return (float(layer), kinds.index(kind)) if layer else (float("inf"), 0)
+
+        return sorted(self.model.graph.outputs, key=key)
+
+    def _map(self, node: ir.Node) -> Map | None:
+        value = node.inputs[1]
+        if value is None:
+            return None
+        producer = value.producer()
+        flipped = bool(node.attributes["transB"].as_int()) if "transB" in node.attributes else False
+        if producer is not None and producer.op_type == "Transpose" and len(producer.inputs) == 1:
+            value, flipped = producer.inputs[0], not flipped
+        if value is None or not value.is_initializer() or self.array(value).ndim != 2:
+            return None
+        weight = self.array(value)
+        return Map(node, weight.T.copy() if flipped else weight.copy(), self._bias(node))
+
+    def _bias(self, node: ir.Node) -> tuple[ir.Node, int] | None:
+        if node.op_type == "Gemm":
+            return (node, 2) if len(node.inputs) > 2 and node.inputs[2] is not None else None
+        for user in node.outputs[0].consumers():
+            for index, value in enumerate(user.inputs):
+                if user.op_type == "Add" and value is not None and value.is_initializer():
+                    return user, index
+        return None
+
+    def _above(self, node: ir.Node) -> Iterator[ir.Node]:
+        """What computes a node's first inputs that are no constants, nearest first."""
+        waiting = [node]
+        while waiting:
+            producers = [value.producer() for value in waiting.pop(0).inputs if value is not None]
+            for producer in producers:
+                if producer is not None:
+                    yield producer
+                    waiting.append(producer)
+
+    def _name(self) -> str:
+        self._made += 1
+        return f"planted.{self._made}"
+
+
+def _widen(node: ir.Node) -> None:
+    """Let what a node casts to or makes in float32 be float64."""
+    for value in node.outputs:
+        if value.dtype == ir.DataType.FLOAT:
+            value.dtype = ir.DataType.DOUBLE
+    for name, attribute in list(node.attributes.items()):
+        if name == "to" and attribute.as_int() == ir.DataType.FLOAT:
+            node.attributes[name] = ir.AttrInt64(name, int(ir.DataType.DOUBLE))
+        elif attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype == ir.DataType.FLOAT:
+            node.attributes[name] = ir.AttrTensor(name, ir.tensor(attribute.as_tensor().numpy().astype(np.float64)))
