@@ -6,6 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.tiny import tiny_model
+
 hypothesis.settings.register_profile("here", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("here")
 
@@ -23,27 +25,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny():
     """A function that makes a tiny model: `tiny("gpt2")`, "llama" or "qwen3", random weights by seed."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    from export.seeded import fill
-
-    def make(model_type: str = "gpt2", seed: int = 0):
-        sizes = {
-            "vocab_size": 300,
-            "max_position_embeddings": 64,
-            "hidden_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-        }
-        grouped = {"num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96}
-        config = AutoConfig.for_model(model_type, **sizes, **({} if model_type == "gpt2" else grouped))
-        with torch.random.fork_rng():
-            model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
-        fill(model, seed)
-        return model
-
-    return make
+    return tiny_model
 
 
 @pytest.fixture(scope="session")

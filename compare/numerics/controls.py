@@ -5,7 +5,7 @@ means are replaced under a `TorchFunctionMode`, and the attention is handed in t
 a second time, and a control goes wherever the model goes. What they scatter by is what rounding does (docs/method.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +42,11 @@ class Control:
     fused_gelu: bool = False
 
 
-def control_runs(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The traces of all controls of a float32 model, one at a time; (batch, sequence) both."""
-    for control in CONTROLS:
+def control_runs(
+    model: Any, input_ids: Tensor, attention_mask: Tensor, controls: Sequence[Control] | None = None
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The traces of the controls of a float32 model, one at a time, of all where none are given; (batch, sequence)."""
+    for control in CONTROLS if controls is None else controls:
         with _Ordered(control), _gelu(model, fused=control.fused_gelu):
             yield control.name, run_tapped(model, input_ids, attention_mask, control.attention)
 
@@ -84,10 +86,14 @@ def permuted_product(seed: int) -> Product:
     return product
 
 
-def split_product(left: Tensor, right: Tensor) -> Tensor:
-    """Every contraction in four parts, which are added up at the end."""
-    parts = zip(left.tensor_split(4, dim=-1), right.tensor_split(4, dim=-2), strict=True)
-    return sum((a @ b for a, b in parts if a.shape[-1]), start=torch.zeros((), dtype=left.dtype))
+def split_product(number: int) -> Product:
+    """Every contraction in so many parts, which are added up at the end."""
+
+    def product(left: Tensor, right: Tensor) -> Tensor:
+        parts = zip(left.tensor_split(number, dim=-1), right.tensor_split(number, dim=-2), strict=True)
+        return sum((a @ b for a, b in parts if a.shape[-1]), start=torch.zeros((), dtype=left.dtype))
+
+    return product
 
 
 #: Columns that the sequential product takes at a time, so that its sums stay in the processor's cache.
@@ -126,7 +132,9 @@ CONTROLS = (
     Control("keys permuted", attention=permuted_attention),
     Control("contractions permuted, seed 0", product=permuted_product(0)),
     Control("contractions permuted, seed 1", product=permuted_product(1)),
-    Control("contractions split, one-pass variance, fused GELU", product=split_product, one_pass=True, fused_gelu=True),
+    Control(
+        "contractions split, one-pass variance, fused GELU", product=split_product(4), one_pass=True, fused_gelu=True
+    ),
     Control("sequential sums", product=sequential_product, total=sequential_total),
 )
 

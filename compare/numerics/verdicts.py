@@ -47,7 +47,7 @@ class Limits:
 
 LIMITS = Limits(
     local=Multiples(rms=2.0, max=4.0, channel=6.0, slope=8.0),
-    accumulated=Multiples(rms=3.0, max=6.0, channel=inf, slope=inf),
+    accumulated=Multiples(rms=4.0, max=8.0, channel=inf, slope=inf),
     weak=Multiples(rms=4.0, max=4.0, channel=inf, slope=inf),
     precision_range=(0.2, 1.3),
 )

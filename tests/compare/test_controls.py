@@ -50,7 +50,7 @@ def test_a_control_leaves_no_trace_in_the_model(tiny, ids_and_mask) -> None:
     assert torch.equal(run_tapped(model, ids, mask, "eager")["logits"], before)
 
 
-PRODUCTS = [permuted_product(0), permuted_product(1), split_product, sequential_product]
+PRODUCTS = [permuted_product(0), permuted_product(1), split_product(4), sequential_product]
 
 
 @pytest.mark.parametrize("product", PRODUCTS)

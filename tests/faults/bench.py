@@ -19,7 +19,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 from compare.numerics.errors import Floor, error_of, multiples_of
 from compare.numerics.replay import profile_of
 from compare.numerics.scales import Scales
-from compare.numerics.verdicts import TensorEvidence, judge, place_of
+from compare.numerics.verdicts import TensorEvidence, Verdict, judge, place_of
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph
@@ -109,21 +109,31 @@ class Bench:
             sizes += [Size(getattr(found, s), s, name) for s in ("rms", "max", "channel", "slope")]
         return max(sizes, key=lambda size: (size.floors != size.floors, size.floors))
 
-    def evidence(self, graph: bytes) -> dict[str, TensorEvidence]:
-        """What a verdict on a graph can rest on, run in ONNX Runtime as the comparison runs it."""
-        with TemporaryDirectory(dir=self.scratch) as name:
-            folder = Path(name)
-            (folder / "inspect.onnx").write_bytes(graph)
-            runtime = OnnxRuntime(folder, threads=self.threads, taps=True)
-            write_trace(folder / "trace", runtime.run(**self.inputs))
-            return self.weigh(folder / "trace")
+    @cached_property
+    def clean_outputs(self) -> Tensors:
+        """What the graph without a fault gives in ONNX Runtime."""
+        return self.run_single(self.single)
 
-    def weigh(self, trace: Path) -> dict[str, TensorEvidence]:
-        return {tensor: known for tensor, (_, known) in self.scales.weigh(Trace(trace)).items()}
+    def outcome(self, planted: Planted) -> tuple[dict[str, TensorEvidence], bool]:
+        """What a verdict on the faulty graph can rest on, and whether its outputs are those of the clean one."""
+        found = self.run_single(planted.into(Graph(self.single)))
+        same = all(np.array_equal(found[name], self.clean_outputs[name]) for name in found)
+        return self.evidence(found), same
 
-    def judge(self, planted: Planted) -> Any:
+    def judge(self, planted: Planted) -> Verdict:
         """The verdict on the graph with the fault in it."""
-        return judge(self.evidence(planted.into(Graph(self.single))), bitwise=False)
+        return judge(self.outcome(planted)[0], bitwise=False)
+
+    def evidence(self, run: Tensors) -> dict[str, TensorEvidence]:
+        """What a verdict on a run can rest on."""
+        write_trace(self.scratch / "run", run)
+        return {name: known for name, (_, known) in self.scales.weigh(Trace(self.scratch / "run")).items()}
+
+    def run_single(self, graph: bytes) -> Tensors:
+        """All outputs of a graph, run in ONNX Runtime as the comparison runs it."""
+        with TemporaryDirectory(dir=self.scratch) as folder:
+            (Path(folder) / "inspect.onnx").write_bytes(graph)
+            return OnnxRuntime(Path(folder), threads=self.threads, taps=True).run(**self.inputs)
 
     def run_double(self, graph: bytes) -> Tensors:
         """All outputs of a graph in float64; in ONNX's own evaluator where ONNX Runtime lacks a kernel for float64."""

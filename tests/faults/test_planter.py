@@ -37,7 +37,7 @@ def llama(tiny, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def test_the_graph_without_a_fault_is_rounding(bench: Bench, llama: Bench) -> None:
     for clean in (bench, llama):
-        assert judge(clean.evidence(clean.single), bitwise=False).kind is Kind.ROUNDING
+        assert judge(clean.evidence(clean.clean_outputs), bitwise=False).kind is Kind.ROUNDING
 
 
 def test_every_node_belongs_to_the_segment_that_it_feeds_first(bench: Bench) -> None:

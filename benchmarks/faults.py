@@ -1,0 +1,218 @@
+"""How small a fault is found, and named where it is; and how often a clean run is called faulty.
+
+Faults of every kind and size are planted into exported graphs, on models, inputs and seeds that the limits were not
+chosen on. A fault's size is what it does in its own segment in float64, in units of what rounding does there.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from benchmarks.record import RESULTS, Aim, arguments, finish
+from benchmarks.trials import (
+    BINS,
+    REPORTING,
+    CleanRun,
+    Stand,
+    Trial,
+    bin_name,
+    bin_of,
+    clean_runs,
+    faults,
+    precision_runs,
+    stands,
+    tried,
+    unseen_runs,
+)
+from compare import environment
+from compare.numerics.verdicts import Kind
+from tests.faults.bench import Planted
+from tests.faults.kinds import KINDS, NotHere, segment_of
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    torch.set_num_threads(environment.cores())
+    with tempfile.TemporaryDirectory() as scratch:
+        there = list(stands(REPORTING[:1] if options.quick else REPORTING, Path(scratch)))
+        clean = [run for stand in there for run in clean_runs(stand)]
+        unseen = [run for stand in there for run in unseen_runs(stand)]
+        lower = [run for stand in there for run in precision_runs(stand)]
+        trials = list(faults(there, np.random.default_rng(1), draws=1 if options.quick else 3))
+        full = in_full(there[2])
+    table(trials)
+    for title, chosen in listed(trials).items():
+        print(f"{title}: {len(chosen)}")
+        for trial in chosen:
+            size, placed = trial.size, trial.verdict
+            print(
+                f"  {trial.planted.kind.name}, {trial.planted.place}, {trial.stand}: {size.floors:.2f} x rounding "
+                f"({size.statistic} of {size.tensor}); {placed.kind.words}, {placed.place or 'no place'}"
+            )
+    print(
+        f"in full, in every place of {there[2].name}: {sum(t.placed for t in full)} of {len(full)} named where they are"
+    )
+    bound = upper_bound(false_alarms(clean), len(distinct(clean)))
+    print(
+        f"clean runs: {len(clean)}, {len(distinct(clean))} of them distinct; false alarms {false_alarms(clean)}, "
+        f"with 95 % confidence at most {bound:.2%}; in {len(unseen)} runs in unseen orders {false_alarms(unseen)}"
+    )
+    named = sum(run.verdict.kind is Kind.REDUCED_PRECISION and run.verdict.precision == run.runtime for run in lower)
+    print(f"bf16 and fp16: {named} of {len(lower)} named from the numbers alone")
+    plot(trials, quick=options.quick)
+    figures = {
+        "bins": {bin_name(i): counts([t for t in trials if bin_of(t.size.floors) == i]) for i in range(len(BINS))},
+        "clean": {
+            "runs": len(clean),
+            "distinct": len(distinct(clean)),
+            "false alarms": false_alarms(clean),
+            "upper 95 % bound": bound,
+            "alarms": [f"{run.runtime} on {run.stand}: {run.verdict}" for run in clean + unseen if alarm(run)],
+            "unseen orders": {"runs": len(unseen), "false alarms": false_alarms(unseen)},
+        },
+        "precision": {"runs": len(lower), "named": named},
+        "in full": [trial.as_figures() for trial in full],
+        "faults": [trial.as_figures() for trial in trials],
+    }
+    finish("faults", figures, aims(trials, full, clean, named, len(lower)), quick=options.quick)
+
+
+def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: int, lower: int) -> list[Aim]:
+    """What the verdicts are held to."""
+    rates = {i: [t for t in trials if bin_of(t.size.floors) == i] for i in range(len(BINS))}
+    found = [trial for trial in trials + full if trial.found]
+    fewest = min(len(chosen) for chosen in list(rates.values())[:-1])
+    kinds = min(len({t.planted.kind.name for t in rates[i]}) for i in (1, 2, 3, 4))
+    right = sum(t.placed for t in found) / len(found)
+    largest = [*rates[4], *rates[5]]
+    return [
+        Aim("faults", ">= 300", str(len(trials)), len(trials) >= 300),
+        Aim("in each bin", ">= 30", str(fewest), fewest >= 30),
+        Aim("kinds in each", ">= 8", str(kinds), kinds >= 8),
+        Aim("found from 16 up", "all", f"{rate(largest):.1%}", rate(largest) == 1),
+        Aim("found in 8 to 16", ">= 95 %", f"{rate(rates[3]):.1%}", rate(rates[3]) >= 0.95),
+        Aim("found in 4 to 8", ">= 50 %", f"{rate(rates[2]):.1%}", rate(rates[2]) >= 0.5),
+        Aim("layer and segment right", ">= 95 %", f"{right:.1%}", right >= 0.95),
+        Aim("clean runs", ">= 300", str(len(clean)), len(clean) >= 300),
+        Aim("false alarms", "0", str(false_alarms(clean)), false_alarms(clean) == 0),
+        Aim("precisions named", "all", f"{named} of {lower}", named == lower),
+    ]
+
+
+def in_full(stand: Stand) -> list[Trial]:
+    """Every kind of fault, as large as it gets, in every place where it can be."""
+    found = []
+    for kind in KINDS.values():
+        for place in (place for place in stand.bench.places if segment_of(place) in kind.segments):
+            planted = Planted(kind, place, 1.0, seed=0)
+            try:
+                found.append(tried(stand, planted, stand.bench.size(planted)))
+            except NotHere:
+                continue
+    return found
+
+
+def listed(trials: list[Trial]) -> dict[str, list[Trial]]:
+    """What is to be looked at: no-ops, misses from 4 floors up, and what was named in the wrong place."""
+    return {
+        "no-ops, the graph's outputs are the same": [trial for trial in trials if trial.same],
+        "missed": [trial for trial in trials if not trial.found and not trial.same],
+        "named in another place": [trial for trial in trials if trial.found and not trial.placed],
+    }
+
+
+def table(trials: list[Trial]) -> None:
+    print(f"{'size in floors':>14}  faults  kinds   found  of them held out   segment and layer right")
+    for i in range(len(BINS)):
+        found = counts([trial for trial in trials if bin_of(trial.size.floors) == i])
+        print(
+            f"{bin_name(i):>14}  {found['faults']:>6}  {found['kinds']:>5}  {found['found']:>6}  "
+            f"{found['held out found']:>6} of {found['held out']:<6}   {found['placed']:>6} of {found['found']}"
+        )
+
+
+def counts(trials: list[Trial]) -> dict[str, int]:
+    held_out = [trial for trial in trials if trial.planted.kind.held_out]
+    return {
+        "faults": len(trials),
+        "kinds": len({trial.planted.kind.name for trial in trials}),
+        "found": sum(trial.found for trial in trials),
+        "placed": sum(trial.placed for trial in trials),
+        "layer right": sum(trial.layer_right for trial in trials),
+        "held out": len(held_out),
+        "held out found": sum(trial.found for trial in held_out),
+    }
+
+
+def rate(trials: list[Trial]) -> float:
+    return sum(trial.found for trial in trials) / len(trials) if trials else 0.0
+
+
+def alarm(run: CleanRun) -> bool:
+    return run.verdict.kind >= Kind.REDUCED_PRECISION
+
+
+def false_alarms(clean: list[CleanRun]) -> int:
+    return sum(map(alarm, clean))
+
+
+def distinct(clean: list[CleanRun]) -> set[tuple[str, str]]:
+    """Clean runs whose numbers no other run on the same input has."""
+    return {(run.stand, repr(run.evidence)) for run in clean}
+
+
+def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
+    """The largest rate at which so few events in so many runs are not yet less likely than 1 - confidence.
+
+    Clopper and Pearson 1934. For no events it is 1 - (1 - confidence) ** (1 / runs), near 3 / runs.
+
+    >>> round(upper_bound(0, 300), 4)
+    0.0099
+    """
+    from math import comb
+
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        likely = sum(comb(runs, k) * middle**k * (1 - middle) ** (runs - k) for k in range(events + 1))
+        low, high = (middle, high) if likely > 1 - confidence else (low, middle)
+    return high
+
+
+def plot(trials: list[Trial], *, quick: bool) -> None:
+    """The share that is found against size, with what was planted below."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    groups: dict[str, Callable[[Trial], bool]] = {
+        "kinds used for choosing limits": lambda trial: not trial.planted.kind.held_out,
+        "kinds held out": lambda trial: trial.planted.kind.held_out,
+    }
+    edges = np.geomspace(0.25, 256, 16)
+    for row, (label, belongs) in enumerate(groups.items()):
+        chosen = [trial for trial in trials if belongs(trial) and np.isfinite(trial.size.floors)]
+        sizes = np.array([trial.size.floors for trial in chosen]).clip(0.25, 255)
+        hit = np.array([trial.found for trial in chosen])
+        number, total = np.histogram(sizes[hit], edges)[0], np.histogram(sizes, edges)[0]
+        there = total > 0
+        middles = np.sqrt(edges[:-1] * edges[1:])
+        (line,) = axes.plot(middles[there], number[there] / total[there], marker="o", ms=4, label=label)
+        y = -0.06 - 0.05 * row
+        axes.plot(sizes[hit], np.full(hit.sum(), y), "|", color=line.get_color(), ms=7, alpha=0.5)
+        axes.plot(sizes[~hit], np.full((~hit).sum(), y), "x", color=line.get_color(), ms=4, alpha=0.5)
+    for at in (4, 8, 16):
+        axes.axvline(at, color="0.8", lw=0.8, zorder=0)
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("size of the fault in its own segment, multiples of rounding")
+    axes.set_ylabel("share found")
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_title(f"{len(trials)} planted faults; below: found |, missed x", loc="left", fontsize=10)
+    axes.legend(fontsize=8, frameon=False, loc="center right")
+    figure.savefig(RESULTS / f"faults{'.quick' if quick else ''}.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What it costs to weigh a run: place, root mean square, slope, quantiles and heads in one pass, beside its neighbours.
+
+6 attentions of (12, 512, 512) and logits of (512, 50257), float32 against float64, in memory-mapped files. Each side is
+a process of its own, they take turns, all with one pass over the same files. Polygraphy lives in an environment that
+this script makes from `gap_peers.txt`.
+"""
+
+import hashlib
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.record import RESULTS, Aim, arguments, finish
+from compare.latency.statistics import paired_ratio
+from export.cache import cache_root
+
+SIDES = Path(__file__).with_name("gap_sides.py")
+PEERS = Path(__file__).with_name("gap_peers.txt")
+
+LENGTHS = (128, 256, 512, 1024)
+AT = 512
+TURNS = 7
+
+#: Sides that run under the peers' own environment.
+PEER_SIDES = ("polygraphy",)
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    python = peer_python()
+    seconds: dict[int, dict[str, list[float]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for length in LENGTHS[:2] if options.quick else LENGTHS:
+            folder = Path(scratch) / str(length)
+            write_arrays(folder, length)
+            names = ["ours", "numpy", "polygraphy", "bare", "decisions"]
+            turns = 2 if options.quick else TURNS if length == AT else 3
+            seconds[length] = take_turns(folder, names, python, turns)
+            if length == (LENGTHS[0] if options.quick else AT):
+                added = one_turn(folder, "ours", python)["bytes"]
+            shutil.rmtree(folder)
+            cells = "; ".join(f"{name} {statistics.median(taken):.3f}" for name, taken in seconds[length].items())
+            print(f"{length:>5} tokens, seconds: {cells}", flush=True)
+    plot(seconds, quick=options.quick)
+    at = max(length for length in seconds if length <= AT)
+    polygraphy, numpy = (ratio(seconds[at], name) for name in ("polygraphy", "numpy"))
+    print(f"polygraphy over ours: {polygraphy}; numpy over ours: {numpy}; {added / 1e6:.0f} MB of memory added")
+    aims = [
+        Aim(f"polygraphy over ours at {at} tokens", ">= 5", f"{polygraphy['median']:.1f}", polygraphy["median"] >= 5),
+        Aim("numpy's assert_allclose over ours", ">= 1", f"{numpy['median']:.2f}", numpy["median"] >= 1),
+        Aim("anonymous memory added, MB", "< 100", f"{added / 1e6:.0f}", added < 100e6),
+    ]
+    figures = {
+        "seconds": seconds,
+        "over ours": {name: ratio(seconds[at], name) for name in seconds[at]},
+        "bytes added": added,
+        "peers": PEERS.read_text().split(),
+    }
+    finish("gap_cost", figures, aims, quick=options.quick)
+
+
+def peer_python() -> Path:
+    """The interpreter of an environment with the peers in it; made where it is not there yet."""
+    folder = cache_root(None) / "peers" / hashlib.sha256(PEERS.read_bytes()).hexdigest()[:12]
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", PEERS], check=True)
+        (folder / "complete").touch()
+    return python
+
+
+def write_arrays(folder: Path, length: int) -> None:
+    """A distilgpt2's probabilities and logits, golden in float64 and actual in float32 with rounding's error."""
+    rng = np.random.default_rng(length)
+    for side in ("actual", "golden"):
+        (folder / side).mkdir(parents=True)
+    seen = np.tri(length, dtype=bool)
+    for layer in range(6):
+        scores = np.where(seen, 2 * rng.standard_normal((1, 12, length, length)), -np.inf)
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        keep(folder, f"attention.{layer}", weights / weights.sum(-1, keepdims=True), rng)
+    keep(folder, "logits", 4 * rng.standard_normal((1, length, 50257)), rng)
+
+
+def keep(folder: Path, name: str, golden: Any, rng: np.random.Generator) -> None:
+    error = 2.0**-23 * rng.standard_normal(golden.shape, dtype=np.float32)
+    np.save(folder / "golden" / f"{name}.npy", golden)
+    np.save(folder / "actual" / f"{name}.npy", (golden * (1 + error)).astype(np.float32))
+
+
+def take_turns(folder: Path, names: list[str], python: Path, turns: int) -> dict[str, list[float]]:
+    """Seconds of each side, in turns; the first turn warms up and does not count."""
+    sides = {name: start(name, python) for name in names}
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(turns + 1):
+        for name in names[:: 1 if turn % 2 else -1]:
+            found = ask(sides[name], folder, "time")
+            if turn:
+                taken[name].append(found["seconds"])
+    for side in sides.values():
+        side.stdin.close()  # type: ignore[union-attr]
+        side.wait()
+    return taken
+
+
+def one_turn(folder: Path, name: str, python: Path) -> dict[str, Any]:
+    """One side alone, its memory watched, after a first turn that does not count."""
+    side = start(name, python)
+    ask(side, folder, "time")
+    found = ask(side, folder, "memory")
+    side.communicate()
+    return found
+
+
+def start(name: str, python: Path) -> subprocess.Popen[str]:
+    command = [str(python) if name in PEER_SIDES else sys.executable, "-P", str(SIDES), name]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+
+def ask(side: subprocess.Popen[str], folder: Path, what: str) -> dict[str, Any]:
+    assert side.stdin is not None
+    assert side.stdout is not None
+    print(folder, what, file=side.stdin, flush=True)
+    answer = side.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"{side.args} ended with {side.wait()}")
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+def ratio(seconds: dict[str, list[float]], name: str) -> dict[str, float]:
+    """How many times as long a side took as ours, paired by turn."""
+    nanoseconds = {side: {i: [int(1e9 * t)] for i, t in enumerate(taken)} for side, taken in seconds.items()}
+    found = paired_ratio(nanoseconds[name], nanoseconds["ours"], seed=0)
+    assert found is not None
+    return {"median": found.median, "low": found.low, "high": found.high}
+
+
+def plot(seconds: dict[int, dict[str, list[float]]], *, quick: bool) -> None:
+    """Time against length, both logarithmic."""
+    labels = {"ours": "ours", "numpy": "numpy.testing.assert_allclose", "polygraphy": "Polygraphy, simple comparison"}
+    labels |= {"bare": "abs(a - b).max(), no more", "decisions": "ours, decisions of the logits beside it"}
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    axes = figure.subplots()
+    for name, label in labels.items():
+        medians = [statistics.median(taken[name]) for taken in seconds.values()]
+        axes.plot(list(seconds), medians, marker="o", ms=4, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("tokens")
+    axes.set_ylabel("seconds, median")
+    axes.set_title("6 attentions (12, n, n) and logits (n, 50257), float32 against float64", loc="left", fontsize=10)
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8, frameon=False)
+    figure.savefig(RESULTS / f"gap_cost{'.quick' if quick else ''}.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""One side of `gap_cost`: compares two folders of arrays when asked to, and says how long that took.
+
+Run by path, so that a peer's own environment needs nothing of this project: `python gap_sides.py SIDE`. Each line on
+stdin is a folder with `actual/` and `golden/`; each answer a line of JSON: seconds, and the most anonymous memory that
+was added meanwhile, in bytes (RssAnon of proc(5), sampled; mapped files do not count).
+"""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def read(folder):
+    """Name -> memory-mapped array."""
+    return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+
+
+def ours():
+    from compare.numerics.errors import error_of
+
+    def run(actual, golden):
+        mask = np.ones((1, next(iter(golden.values())).shape[-2]), dtype=np.int64)
+        for name, reference in golden.items():
+            error_of(name, actual[name], reference, mask)
+
+    return run
+
+
+def with_numpy():
+    def run(actual, golden):
+        for name, reference in golden.items():
+            np.testing.assert_allclose(actual[name], reference, rtol=1e-3, atol=1e-4)
+
+    return run
+
+
+def with_polygraphy():
+    from polygraphy.comparator import CompareFunc, IterationResult
+
+    compare = CompareFunc.simple(rtol=1e-3, atol=1e-4)
+
+    def run(actual, golden):
+        outcome = compare(IterationResult(actual, runner_name="actual"), IterationResult(golden, runner_name="golden"))
+        if not all(outcome.values()):
+            raise SystemExit("polygraphy calls the arrays different")
+
+    return run
+
+
+def bare():
+    def run(actual, golden):
+        for name, reference in golden.items():
+            np.abs(actual[name] - reference).max()
+
+    return run
+
+
+def decisions_of_logits():
+    from compare.numerics.decisions import decisions
+
+    def run(actual, golden):
+        ids = np.zeros(golden["logits"].shape[:2], dtype=np.int64)
+        decisions(actual["logits"], golden["logits"], ids, np.ones_like(ids), rounding=1e-5)
+
+    return run
+
+
+SIDES = {
+    "ours": ours,
+    "numpy": with_numpy,
+    "polygraphy": with_polygraphy,
+    "bare": bare,
+    "decisions": decisions_of_logits,
+}
+
+
+class Peak:
+    """The most anonymous memory that this process had while the block ran, beyond what it had before. Bytes."""
+
+    def __enter__(self):
+        self.before, self.most, self.over = anonymous(), 0, threading.Event()
+        self.watcher = threading.Thread(target=self.watch)
+        self.watcher.start()
+        return self
+
+    def watch(self):
+        while not self.over.wait(0.002):
+            self.most = max(self.most, anonymous() - self.before)
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.watcher.join()
+
+
+def anonymous():
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+
+
+def main():
+    run = SIDES[sys.argv[1]]()
+    answers, sys.stdout = sys.stdout, sys.stderr  # what a side prints is not an answer
+    for line in sys.stdin:
+        folder, memory = line.split()[0], line.split()[1] == "memory"
+        actual, golden = read(Path(folder) / "actual"), read(Path(folder) / "golden")
+        start = time.perf_counter()
+        if memory:
+            with Peak() as peak:
+                run(actual, golden)
+        else:
+            run(actual, golden)
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "bytes": peak.most if memory else None}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

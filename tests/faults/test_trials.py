@@ -1,0 +1,54 @@
+"""What the benchmarks of verdicts are made from: faults dialled to a size, clean runs, and what is counted of them."""
+
+import numpy as np
+import pytest
+
+from benchmarks.faults import counts, distinct, upper_bound
+from benchmarks.trials import CHOOSING, REPORTING, CleanRun, Setup, Stand, dialled, faults, unseen_runs
+from compare.numerics.verdicts import Kind
+from export.exporting import exported
+from tests.faults.bench import Bench
+from tests.faults.kinds import KINDS
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    setup = Setup("byte-gpt2", 5, ((1, 40),))
+    folder = exported("byte-gpt2").folder
+    return Stand(setup, Bench(folder, setup.ids(1, 40), tmp_path_factory.mktemp("bench")), {"dynamo": folder})
+
+
+@pytest.mark.parametrize("target", [1.0, 5.0, 30.0])
+def test_a_fault_is_turned_until_it_has_the_size(stand: Stand, target: float) -> None:
+    _, size = dialled(stand.bench, KINDS["bias dropped"], "layer 2, output projection", 3, target)
+    assert target / 1.3 <= size.floors <= target * 1.3
+
+
+def test_faults_that_are_drawn_come_in_every_size(stand: Stand) -> None:
+    found = list(faults([stand], np.random.default_rng(0), draws=1, kinds=[KINDS["matrix scaled"]]))
+    sizes = [trial.size.floors for trial in found]
+    assert len(sizes) == 5
+    assert min(sizes) < 2.6
+    assert max(sizes) > 12
+    assert all(trial.placed for trial in found if trial.size.floors > 16)
+    assert counts(found)["found"] == sum(trial.found for trial in found)
+
+
+def test_orders_that_no_floor_was_made_from_are_rounding(stand: Stand) -> None:
+    runs = list(unseen_runs(stand))
+    assert {run.verdict.kind for run in runs} == {Kind.ROUNDING}
+    assert len(distinct(runs)) == len(runs)
+
+
+def test_runs_with_the_same_numbers_count_once(stand: Stand) -> None:
+    run = next(unseen_runs(stand))
+    assert len(distinct([run, CleanRun("another", run.stand, run.evidence, run.verdict)])) == 1
+
+
+def test_limits_are_reported_on_seeds_that_they_were_not_chosen_on() -> None:
+    assert not {(s.model, s.seed) for s in CHOOSING} & {(s.model, s.seed) for s in REPORTING}
+
+
+def test_the_upper_bound_of_a_rate() -> None:
+    assert upper_bound(0, 300) == pytest.approx(1 - 0.05 ** (1 / 300))
+    assert upper_bound(3, 100) == pytest.approx(0.0757, abs=1e-4)  # Beta(4, 97) at 0.95
