@@ -1,6 +1,7 @@
 """From what was measured to the parts of the report's schema, one function a part."""
 
 import platform
+from collections.abc import Container
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +16,13 @@ from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
 from compare.numerics.verdicts import TensorEvidence, Verdict
+from compare.onnx_files.reading import OnnxFile
 from compare.report.schema import (
     EnvironmentPart,
     EvidencePart,
     ExportersPart,
     GapPart,
+    GraphPart,
     HeadPart,
     InputPart,
     LatencyPart,
@@ -28,6 +31,7 @@ from compare.report.schema import (
     RulerPart,
     VerdictPart,
 )
+from compare.run import BESIDE
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.settings import Settings
 from export.cache import Entry
@@ -101,18 +105,32 @@ def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None 
     return GapPart(**asdict(gap), evidence=EvidencePart.model_validate(asdict(evidence)) if evidence else None)
 
 
+def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
+    """What there is to know of an ONNX file; taps: its outputs that are compared."""
+    return GraphPart(
+        file=file.name,
+        bytes=file.bytes,
+        sha256=file.sha256(),
+        opset=file.opset,
+        fed=[wanted.name for wanted in file.inputs],
+        unmatched=[output for output in file.outputs if output not in taps],
+        quantized=file.quantized,
+        halves=file.halves,
+    )
+
+
 def exporters_part(
-    chosen: Entry, default: Entry, between: dict[str, Gap], timings: list[Timing], seed: int
+    chosen: Entry, default: Entry | None, between: dict[str, Gap], timings: list[Timing], seed: int
 ) -> ExportersPart | None:
     """The two exporters' row, or None where one exporter alone was compared."""
-    if not between:
+    if default is None or not between:
         return None
     largest: dict[str, float] = {}
     for name, gap in between.items():
         kind = name.partition(".")[0]
         largest[kind] = max(largest.get(kind, 0.0), gap.max)
     turns = {timing.runtime: timing.turns for timing in timings if timing.error is None}
-    first, second = turns.get(GRAPH_RUNTIME), turns.get(f"{GRAPH_RUNTIME}-{default.manifest.exporter}")
+    first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
     return ExportersPart(
         runtime=GRAPH_RUNTIME,
         chosen=chosen.manifest.exporter,

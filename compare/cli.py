@@ -53,6 +53,9 @@ def compare(
     exporter: Annotated[
         str, typer.Option(help="Whose graphs run: dynamo, or optimum with dynamo's beside it.")
     ] = "dynamo",
+    onnx: Annotated[
+        Path | None, typer.Option(help="An ONNX file to hold against the model, in one more row.", show_default=False)
+    ] = None,
     fail_on: Annotated[
         str, typer.Option(help="Exit 1 from this verdict on: rounding, reduced precision, different, broken.")
     ] = "different",
@@ -68,6 +71,8 @@ def compare(
     """
     if context.invoked_subcommand is not None:
         return
+    if onnx is not None and model is None:
+        raise BadInput(f"--onnx {onnx} is compared with a model; say with which: --model NAME")
     from compare.comparison import compare as run_comparison
     from compare.settings import Settings
 
@@ -83,6 +88,7 @@ def compare(
         offline=offline,
         fallback="seeded" if model is None else None,
         exporter=exporter,
+        onnx=onnx,
         fail_on=fail_on,
         out=out,
         cache_dir=cache_dir,

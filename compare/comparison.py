@@ -14,8 +14,11 @@ from compare import assembly, environment
 from compare.inputs import tokenize
 from compare.latency.rounds import Worker, run_rounds
 from compare.measuring import measure
+from compare.onnx_files.matching import check_inputs, check_model, exposed
+from compare.onnx_files.reading import OnnxFile, read_onnx_file
+from compare.onnx_files.staging import stage
 from compare.report.schema import REPORT_FILE, Report
-from compare.run import INPUTS, Row, Run, Say
+from compare.run import BESIDE, INPUTS, ONNX_FILE, Row, Run, Say
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.settings import Settings, check_settings, make_folder
 from compare.traces import write_trace
@@ -34,11 +37,15 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     started = time.monotonic()
     specs = chosen_runtimes(settings.runtimes)
     check_settings(settings)
+    file = read_file(settings.onnx)
     entry = find_entry(model, settings, settings.exporter, say)
-    rows = [Row(spec.name, spec, entry) for spec in specs]
+    if file is not None:
+        check_model(file, entry.manifest.model)
+    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
+    beside = None
     if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
-        other = find_entry(model, settings, DEFAULT_EXPORTER, say)
-        rows.append(Row(f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}", spec_of(GRAPH_RUNTIME), other))
+        beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
+        rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
     inputs = tokenize(
         entry.folder,
         text=settings.text,
@@ -47,13 +54,18 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         positions=entry.manifest.model["positions"],
         quick=settings.quick,
     )
+    if file is not None:
+        check_inputs(file, inputs)
     out = make_report_folder(settings, entry)
     notes = stand_in_notes(model, entry)
     for note in notes:
         say(f"NOTE: {note}")
-    run = Run(entry, inputs, rows, settings, settings.threads or environment.cores(), out, say, started=started)
+    threads = settings.threads or environment.cores()
+    run = Run(entry, inputs, rows, settings, threads, out, say, beside=beside, started=started)
     run.phases["model and graphs"] = time.monotonic() - started
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+    if file is not None:
+        run.rows.append(staged(run, file))
 
     workers = start_workers(run)
     try:
@@ -82,7 +94,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         runtimes=found.runtimes,
         latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
         rounds=rounds,
-        exporters=assembly.exporters_part(run.entry, run.rows[-1].entry, found.between, timings, settings.seed),
+        exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         heads=assembly.head_parts(found.heads),
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=notes,
@@ -103,6 +115,22 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     baseline = spec_of(BASELINE)
     baseline.check_installed()
     return [baseline, *(spec for spec in chosen if spec != baseline)]
+
+
+def read_file(path: Path | None) -> OnnxFile | None:
+    """The ONNX file that was named, if one was. Raises `BadInput`, and `CannotRun` where nothing here can run it."""
+    if path is None:
+        return None
+    spec_of(GRAPH_RUNTIME).check_installed()
+    return read_onnx_file(path.expanduser())
+
+
+def staged(run: Run, file: OnnxFile) -> Row:
+    """The row of an ONNX file, its graphs laid into the run's scratch folder."""
+    folder = run.scratch / "graphs" / ONNX_FILE
+    taps = exposed(file, run.entry.manifest.model["layers"])
+    stage(file, taps, folder)
+    return Row(ONNX_FILE, spec_of(GRAPH_RUNTIME), folder, named=True, file=file, taps=taps)
 
 
 def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
@@ -154,7 +182,7 @@ def start_workers(run: Run) -> list[Worker]:
     return [
         Worker(
             row.name,
-            {"runtime": row.spec.name, "model": row.entry.folder, "inputs": run.input_folder},
+            {"runtime": row.spec.name, "model": row.folder, "inputs": run.input_folder},
             threads=run.threads,
             log=run.log(f"latency-{place}-{row.name}"),
             timeout=run.settings.timeout,

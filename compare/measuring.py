@@ -21,7 +21,7 @@ from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
-from compare.run import Row, Run
+from compare.run import BESIDE, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
 from compare.traces import Trace
@@ -61,7 +61,7 @@ def measure(run: Run, workers: list[Worker]) -> Measured:
     try:
         traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
         imports = [pool.submit(worker.import_libraries) for worker in workers]
-        digests = [pool.submit(verify, entry) for entry in {row.entry.folder: row.entry for row in run.rows}.values()]
+        digests = [pool.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
         maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
@@ -112,7 +112,7 @@ def make_trace(run: Run, row: Row) -> Trace:
     row.spec.check_installed()
     return trace(
         row.spec.name,
-        row.entry.folder,
+        row.folder,
         run.input_folder,
         run.scratch / row.name,
         threads=run.threads,
@@ -125,8 +125,9 @@ def weigh(
     run: Run, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
 ) -> tuple[RuntimePart, Trace | None]:
     """A runtime's row: its gaps and verdict, or why it has none."""
-    named = row.name in (run.settings.runtimes or ())
-    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=named)
+    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named)
+    if row.file is not None:
+        part.graph = assembly.graph_part(row.file, row.taps)
     try:
         found = future.result()
         if "logits" not in found:
@@ -171,8 +172,8 @@ def same_bits(found: Trace, baseline: Path) -> bool:
 
 def compare_exporters(run: Run, traced: set[str]) -> dict[str, Gap]:
     """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
-    pair = [GRAPH_RUNTIME, run.rows[-1].name]
-    if run.rows[-1].entry == run.entry or not traced.issuperset(pair):
+    pair = (GRAPH_RUNTIME, BESIDE)
+    if run.beside is None or not traced.issuperset(pair):
         return {}
     chosen, default = (Trace(run.scratch / name) for name in pair)
     return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}

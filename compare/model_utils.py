@@ -53,6 +53,7 @@ def compare_attention_implementations(
     offline: bool = False,
     fallback: Literal["seeded"] | None = None,
     exporter: str = "dynamo",
+    onnx: Path | None = None,
     out: Path | None = None,
     cache_dir: Path | None = None,
     keep_traces: bool = False,
@@ -63,7 +64,8 @@ def compare_attention_implementations(
     and the changed model is compared. text: what runs through it, by default a text that ships with the project.
     runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. time: how long the
     rounds of latency last, in seconds. exporter: whose graphs run; "optimum" gets a row that compares its graph with
-    ours. out: the folder for the report, by default a new one under `cache/reports/`.
+    ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the report, by default
+    a new one under `cache/reports/`.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
@@ -88,6 +90,7 @@ def compare_attention_implementations(
         offline=offline,
         fallback=fallback,
         exporter=exporter,
+        onnx=onnx,
         out=out,
         cache_dir=cache_dir,
         keep_traces=keep_traces,

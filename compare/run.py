@@ -1,34 +1,50 @@
 """A comparison under way: what all of its steps share."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.inputs import Inputs
-from compare.runtimes.registry import Spec
+from compare.onnx_files.reading import OnnxFile
+from compare.runtimes.registry import GRAPH_RUNTIME, Spec
 from compare.settings import Settings
 from export.cache import Entry
+from export.exporting import DEFAULT_EXPORTER
 
 Say = Callable[[str], None]
 
 #: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
 INPUTS = "inputs"
 
+#: The rows of what is no runtime of its own: the default exporter's graph beside another's, and an ONNX file.
+BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
+ONNX_FILE = "onnx-file"
+
 
 @dataclass(frozen=True)
 class Row:
-    """What gets a row of its own: a runtime on the graphs and weights of a cache entry."""
+    """What gets a row of its own: a runtime on a folder with graphs and weights.
+
+    named: somebody asked for this one. file: the ONNX file that the folder was made of, where a person named one; taps:
+    its tensors that are compared, with the names of their taps.
+    """
 
     name: str
     spec: Spec
-    entry: Entry
+    folder: Path
+    named: bool
+    file: OnnxFile | None = None
+    taps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Run:
-    """A comparison under way: what every step needs, and what it found so far."""
+    """A comparison under way: what every step needs, and what it found so far.
+
+    beside: the entry of the default exporter, where the model's graphs are another's.
+    """
 
     entry: Entry
     inputs: Inputs
@@ -37,12 +53,17 @@ class Run:
     threads: int
     out: Path
     say: Say
+    beside: Entry | None = None
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def scratch(self) -> Path:
         return self.out / "scratch"
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [self.entry] if self.beside is None else [self.entry, self.beside]
 
     @property
     def input_folder(self) -> Path:

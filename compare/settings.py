@@ -19,6 +19,7 @@ class Settings:
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
+    onnx: a file whose graph runs in one more row.
     """
 
     text: str | None = None
@@ -32,6 +33,7 @@ class Settings:
     offline: bool = False
     fallback: Literal["seeded"] | None = None
     exporter: str = DEFAULT_EXPORTER
+    onnx: Path | None = None
     out: Path | None = None
     cache_dir: Path | None = None
     keep_traces: bool = False
@@ -58,16 +60,29 @@ def check_settings(settings: Settings) -> None:
     check_exporter(settings.exporter)
     check_text(settings.text)
     if settings.out is not None:
-        make_folder(settings.out)
+        check_folder(settings.out)
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder could be written to, without making it. Raises `BadInput` where it could not."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and see that it can be written to. Raises `BadInput` where it cannot."""
+    """Make a folder that can be written to. Raises `BadInput` where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
     except OSError as error:
-        raise BadInput(
-            f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER"
-        ) from error
+        raise _unwritable(folder, error) from error
+    check_folder(folder)
+
+
+def _unwritable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER")

@@ -26,7 +26,7 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     yield from _table(wording.latency_table(report))
     if (exporters := wording.exporters_table(report)) is not None:
         yield from _table(exporters)
-    for sentence in wording.unexposed(report):
+    for sentence in [*wording.graph_lines(report), *wording.unexposed(report)]:
         yield from (sentence, "")
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")

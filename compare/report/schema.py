@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 3
+SCHEMA = 4
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -174,8 +174,25 @@ class DecisionsPart(_Part):
     perplexity: float
 
 
+class GraphPart(_Part):
+    """The ONNX file of a row. bytes, sha256: of it and of the files that hold its weights.
+
+    fed: the inputs that it was given. unmatched: outputs that are no tensor of the model, and are not compared.
+    quantized: its operators that compute with quantized numbers. halves: half precisions that weights are stored in.
+    """
+
+    file: str
+    bytes: int
+    sha256: str
+    opset: int
+    fed: list[str]
+    unmatched: list[str]
+    quantized: list[str]
+    halves: list[str]
+
+
 class RuntimePart(_Part):
-    """One runtime. error: why it has no gaps, where it has none."""
+    """One runtime. error: why it has no gaps, where it has none. graph: the ONNX file that it ran, if one was named."""
 
     name: str
     precision: str
@@ -185,6 +202,7 @@ class RuntimePart(_Part):
     verdict: VerdictPart | None = None
     decisions: DecisionsPart | None = None
     facts: dict[str, str] = Field(default_factory=dict)
+    graph: GraphPart | None = None
     gaps: list[GapPart] = Field(default_factory=list)
 
     def largest(self, kind: str) -> float | None:

@@ -28,8 +28,8 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print(_table(wording.latency_table(report)))
     if (exporters := wording.exporters_table(report)) is not None:
         console.print(_table(exporters))
-    for sentence in wording.unexposed(report):
-        console.print(sentence)
+    for sentence in [*wording.graph_lines(report), *wording.unexposed(report)]:
+        console.print(Text(sentence))
     for sentence in wording.answer(report):
         console.print(Text(sentence, style="bold"))
     if report.phases:

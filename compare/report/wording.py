@@ -1,8 +1,9 @@
 """How a report is said in words and tables; every renderer takes them from here, so that all say the same."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
@@ -188,6 +189,24 @@ def unexposed(report: Report) -> list[str]:
         if hidden := [kind.replace("_", " ") for kind in kinds if kind not in shown]:
             sentences.append(f"{runtime.name} does not expose {', '.join(hidden)}: not compared there.")
     return sentences
+
+
+def graph_lines(report: Report) -> list[str]:
+    """What the ONNX files of a comparison are, what they were fed, and what in them was not compared."""
+    return [line for runtime in report.runtimes if runtime.graph for line in _graph_lines(runtime.name, runtime.graph)]
+
+
+def _graph_lines(name: str, graph: GraphPart) -> Iterator[str]:
+    yield (
+        f"{name} is {graph.file} ({graph.bytes:,} bytes with its weights, opset {graph.opset}, "
+        f"SHA-256 {graph.sha256[:12]}), fed {', '.join(graph.fed)}."
+    )
+    if graph.unmatched:
+        yield f"{name} also gives {', '.join(graph.unmatched)}: not compared, no tensor of the model goes by that name."
+    if graph.quantized:
+        yield f"{name} computes with quantized numbers: {', '.join(graph.quantized)}."
+    if graph.halves:
+        yield f"{name} stores weights in {', '.join(graph.halves)}."
 
 
 def layer_table(report: Report, kind: str) -> Table:

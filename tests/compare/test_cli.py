@@ -55,7 +55,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
     assert "Largest gap to golden" in terminal.stdout
-    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 3
+    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 4
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
 
 
@@ -116,6 +116,8 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
+        (["--onnx", "model.onnx"], 2, "--onnx model.onnx is compared with a model; say with which: --model NAME"),
+        (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: No such file"),
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show"], 2, "Missing argument 'REPORT'"),

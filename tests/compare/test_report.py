@@ -39,7 +39,7 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
     assert read.folder == report.folder
     assert Report.read(report.folder / "report.json") == read
     plain = json.loads((report.folder / "report.json").read_text())
-    assert plain["schema_version"] == 3
+    assert plain["schema_version"] == 4
     assert plain["latency"][0]["turns"]["0"]
 
 
@@ -57,8 +57,8 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no report at .*report.json; python -m compare writes one"),
-        ("{", "is no report of schema 3: file: Invalid JSON"),
-        ('{"schema_version": 3}', "is no report of schema 3: created: Field required"),
+        ("{", "is no report of schema 4: file: Invalid JSON"),
+        ('{"schema_version": 4}', "is no report of schema 4: created: Field required"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:

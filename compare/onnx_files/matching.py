@@ -1,0 +1,116 @@
+"""An ONNX file against a model: which of its outputs are which of the model's tensors, and whether it is of that model.
+
+Outputs are matched by name: ours (`export.taps.tap_names`), and those of optimum and transformers.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+
+from compare.inputs import Inputs
+from compare.onnx_files.reading import OnnxFile, shape_of
+from compare.runtimes.graph_io import feed, fits, mended, written
+from export.errors import BadInput, CannotRun
+
+#: A name with the number of a layer in it, and the kind of tap that it is.
+_NUMBERED = {
+    r"(hidden_state|query|key|value|attention|context|mid_state)\.(\d+)": r"\1",
+    r"(attention|hidden_state)s\.(\d+)": r"\1",
+    r"present(?:_key_values)?\.(\d+)\.(key|value)": r"\2",
+}
+_PAST = re.compile(r"past_key_values\.(\d+)\.(?:key|value)")
+
+#: Operators that there is one of in each layer, whatever else a graph is made of.
+_ATTENTION = ("Softmax", "Attention", "MultiHeadAttention", "GroupQueryAttention")
+
+
+def tap_of(output: str, layers: int) -> str | None:
+    """The tap that an output is, in a model of that many layers; None for one that is none of them.
+
+    The last of transformers' `hidden_states` comes after the final norm, which is no tap.
+
+    >>> tap_of("attentions.0", 2), tap_of("present.1.key", 2), tap_of("hidden_states.2", 2), tap_of("loss", 2)
+    ('attention.0', 'key.1', None, None)
+    """
+    if output == "logits":
+        return output
+    kind, layer = _parts(output)
+    last = layers if output == f"hidden_state.{layers}" else layers - 1
+    return f"{kind}.{layer}" if kind and layer <= last else None
+
+
+def exposed(file: OnnxFile, layers: int) -> dict[str, str]:
+    """Output of the file -> tap of a model with that many layers."""
+    found = {output: tap_of(output, layers) for output in file.outputs}
+    return {output: tap for output, tap in found.items() if tap is not None}
+
+
+def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
+    """Raises `BadInput` where a file cannot be of a model: no logits, other layers, another vocabulary.
+
+    model: what the manifest of a cache entry says of it: `layers`, `vocabulary`. What a file does not tell is passed.
+    """
+    if "logits" not in file.outputs:
+        raise BadInput(
+            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export it with its head"
+        )
+    for what, found, expected in (
+        ("layers", layers_of(file), model["layers"]),
+        ("tokens in its vocabulary", vocabulary_of(file), model["vocabulary"]),
+    ):
+        if found not in (None, expected):
+            raise BadInput(
+                f"{file.path} has {found:,} {what} and the model has {expected:,}; "
+                "give the model that it was exported from: --model NAME"
+            )
+
+
+def check_inputs(file: OnnxFile, inputs: Inputs) -> None:
+    """Hold a file against the inputs of a run.
+
+    Raises `CannotRun` where it asks for what there is not, `BadInput` where its fixed shapes are not the inputs'.
+    """
+    try:
+        feed(file.inputs, inputs.input_ids, inputs.attention_mask)
+    except (BadInput, CannotRun) as error:
+        raise type(error)(f"{file.path}: {error}") from error
+    declared, given = file.outputs["logits"], inputs.input_ids.shape
+    if declared is not None and not (len(declared) == 3 and fits(given, declared[:2])):
+        raise BadInput(
+            f"{file.path}: the graph gives logits of {written(declared)}, and this input is {given}; logits of all "
+            f"positions are compared{mended(declared, given)}"
+        )
+
+
+def layers_of(file: OnnxFile) -> int | None:
+    """How many layers a file has, by the numbers in its names and by its attentions; None where neither tells."""
+    names = [*file.outputs, *(wanted.name for wanted in file.inputs)]
+    attentions = sum(node.op_type in _ATTENTION for node in file.model.graph.node)
+    return max(attentions, *(_layers_told(name) for name in names)) or None
+
+
+def vocabulary_of(file: OnnxFile) -> int | None:
+    """The last dimension of a file's logits, declared or as inferred from its weights; None where nothing tells."""
+    declared = file.outputs["logits"]
+    if declared is None or declared[-1] is None:
+        inferred = onnx.shape_inference.infer_shapes(file.model)
+        logits = next(value for value in inferred.graph.output if value.name == "logits")
+        declared = shape_of(logits)
+    return declared[-1] if declared else None
+
+
+def _layers_told(name: str) -> int:
+    """The least number of layers that there are where something goes by that name."""
+    if past := _PAST.fullmatch(name):
+        return int(past[1]) + 1
+    kind, layer = _parts(name)
+    return layer + (kind != "hidden_state") if kind else 0
+
+
+def _parts(name: str) -> tuple[str, int]:
+    for pattern, kind in _NUMBERED.items():
+        if match := re.fullmatch(pattern, name):
+            return match.expand(kind), int(next(group for group in match.groups() if group.isdigit()))
+    return "", 0

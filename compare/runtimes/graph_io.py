@@ -1,0 +1,118 @@
+"""What a graph is fed, made from ids and mask, and what it calls its outputs: whoever exported it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import BadInput, CannotRun
+
+#: Where an output of a graph is a tap under another name, the graph's metadata hold the tap's under this and its own.
+TAP = "tap "
+
+#: An input with keys or values of earlier positions, as optimum and transformers name it.
+_PAST = re.compile(r"past(_key_values)?[._].*")
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """An input as a graph declares it. dtype: NumPy's name. shape: None for a free dimension, or where none is told."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+def feed(
+    inputs: Iterable[GraphInput], input_ids: NDArray[Any], attention_mask: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
+    """The arrays that a graph is to be fed, in the types that it declares; ids and mask: int64 (batch, sequence).
+
+    Positions are numbered from 0, as transformers does where none are given; of what came before there is nothing, so a
+    past has no positions, and the branch that reads it (`use_cache_branch`) is not taken.
+
+    Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for one of a fixed shape that is
+    not that of the ids.
+
+    >>> past = GraphInput("past_key_values.0.key", "float32", (None, 4, None, 16))
+    >>> feed([past, GraphInput("position_ids", "int64", (None, None))], *np.ones((2, 1, 3), dtype=np.int64))
+    {'past_key_values.0.key': array([], shape=(1, 4, 0, 16), dtype=float32), 'position_ids': array([[0, 1, 2]])}
+    """
+    return {wanted.name: _array(wanted, input_ids, attention_mask) for wanted in inputs}
+
+
+def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> NDArray[Any]:
+    array: NDArray[Any]
+    match wanted.name:
+        case "input_ids":
+            array = input_ids
+        case "attention_mask":
+            array = attention_mask
+        case "position_ids":
+            array = np.broadcast_to(np.arange(input_ids.shape[1]), input_ids.shape)
+        case "use_cache_branch":
+            array = np.zeros(1)
+        case name if _PAST.fullmatch(name) and wanted.shape is not None:
+            array = np.zeros(_empty(wanted.name, wanted.shape, len(input_ids)))
+        case _:
+            raise CannotRun(
+                f"the graph asks for {wanted.name}, which cannot be made from ids and a mask; export it without: "
+                "input_ids, attention_mask, position_ids and a past are what is fed"
+            )
+    if wanted.shape is not None and not fits(array.shape, wanted.shape):
+        batch, sequence = input_ids.shape
+        raise BadInput(
+            f"the graph takes {wanted.name} of {written(wanted.shape)} alone, and this input makes it {array.shape}"
+            + mended(wanted.shape, (batch, sequence))
+        )
+    try:
+        return np.ascontiguousarray(array, dtype=wanted.dtype)
+    except TypeError:
+        raise CannotRun(f"the graph asks for {wanted.name} as {wanted.dtype}, which NumPy cannot make") from None
+
+
+def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    """Whether an array of that shape is one that was declared so.
+
+    >>> fits((1, 8), (None, 8)), fits((1, 8), (1, 16))
+    (True, False)
+    """
+    return len(shape) == len(declared) and all(
+        wanted in (None, size) for size, wanted in zip(shape, declared, strict=True)
+    )
+
+
+def written(shape: tuple[int | None, ...]) -> str:
+    """A declared shape as people write it.
+
+    >>> written((None, 8))
+    '(any, 8)'
+    """
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+
+
+def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
+    """The options that make batch and sequence what a graph takes, to follow an error; nothing where none do.
+
+    >>> mended((1, 32), (1, 128))
+    ': --sequence 32'
+    """
+    options = ("--batch", "--sequence")
+    if len(declared) < 2:
+        return ""
+    pairs = zip(options, declared, given, strict=False)
+    needed = [f"{option} {wanted}" for option, wanted, size in pairs if wanted not in (None, size)]
+    return f": {' '.join(needed)}" if needed else ""
+
+
+def _empty(name: str, declared: tuple[int | None, ...], batch: int) -> tuple[int, ...]:
+    """The shape of a past without positions: (batch, heads, 0, head_dim), as transformers keeps keys and values."""
+    if len(declared) != 4 or declared[1] is None or declared[3] is None:
+        raise CannotRun(
+            f"the graph asks for {name} of {written(declared)}; a past is fed where it is (any, heads, any, head_dim), "
+            "with both in numbers. Export it without a past"
+        )
+    return (batch, declared[1], 0, declared[3])
