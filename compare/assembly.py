@@ -106,7 +106,7 @@ def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None 
 
 
 def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
-    """What there is to know of an ONNX file; taps: its outputs that are compared."""
+    """What there is to know of an ONNX file before it has run; taps: its tensors that are compared."""
     return GraphPart(
         file=file.name,
         bytes=file.bytes,

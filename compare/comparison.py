@@ -14,6 +14,7 @@ from compare import assembly, environment
 from compare.inputs import tokenize
 from compare.latency.rounds import Worker, run_rounds
 from compare.measuring import measure
+from compare.onnx_files.candidates import candidates
 from compare.onnx_files.matching import check_inputs, check_model, exposed
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
@@ -128,9 +129,13 @@ def read_file(path: Path | None) -> OnnxFile | None:
 def staged(run: Run, file: OnnxFile) -> Row:
     """The row of an ONNX file, its graphs laid into the run's scratch folder."""
     folder = run.scratch / "graphs" / ONNX_FILE
-    taps = exposed(file, run.entry.manifest.model["layers"])
+    layers = run.entry.manifest.model["layers"]
+    named = exposed(file, layers)
+    found = {name: tap for name, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
+    taps = found | named
     stage(file, taps, folder)
-    return Row(ONNX_FILE, spec_of(GRAPH_RUNTIME), folder, named=True, file=file, taps=taps)
+    spec = spec_of(GRAPH_RUNTIME)
+    return Row(ONNX_FILE, spec, folder, named=True, file=file, taps=taps, found=tuple(found.values()))
 
 
 def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:

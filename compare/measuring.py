@@ -20,11 +20,12 @@ from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.onnx_files.candidates import misplaced
 from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
 from compare.run import BESIDE, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
-from compare.traces import Trace
+from compare.traces import Trace, forget
 from export.cache import verify
 from export.errors import CannotRun
 
@@ -132,6 +133,8 @@ def weigh(
         found = future.result()
         if "logits" not in found:
             raise WrongShape("the run gave no logits")
+        if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
+            found = forget(found.folder, unfit)
         check_shapes(found, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
         part.error = str(error)
@@ -141,6 +144,10 @@ def weigh(
         return part, None
     try:
         weighed = numerics.weigh(found.folder)
+        relative = {name: gap.rms / gap.size if gap.size else 0.0 for name, (gap, _) in weighed.items()}
+        if wrong := misplaced(relative, row.found):
+            found = forget(found.folder, wrong)
+            weighed = numerics.weigh(found.folder)
     except ChildFailed as error:
         raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
     evidence = {name: known for name, (_, known) in weighed.items()}
@@ -156,6 +163,8 @@ def weigh(
             found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
         )
         part.decisions = DecisionsPart.model_validate(asdict(decided))
+    if part.graph is not None:
+        part.graph.found = [name for name in row.found if name in found]
     part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.say(f"{row.name}: {verdict.kind.words}, logits {logits.max:.1e} from golden")

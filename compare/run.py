@@ -28,7 +28,7 @@ class Row:
     """What gets a row of its own: a runtime on a folder with graphs and weights.
 
     named: somebody asked for this one. file: the ONNX file that the folder was made of, where a person named one; taps:
-    its tensors that are compared, with the names of their taps.
+    its tensors that are compared, with the names of their taps; found: those taps that the file does not name itself.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Row:
     named: bool
     file: OnnxFile | None = None
     taps: Mapping[str, str] = field(default_factory=dict)
+    found: tuple[str, ...] = ()
 
 
 @dataclass

@@ -4,7 +4,7 @@ Reading maps the files into memory, so a comparison touches one tensor at a time
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,16 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     for name, tensor in tensors.items():
         np.save(folder / f"{name}.npy", tensor.astype(np.float32) if tensor.dtype.itemsize < 4 else tensor)
     (folder / _FACTS).write_text(json.dumps({"names": list(tensors), **(facts or {})}))
+
+
+def forget(folder: Path, names: Collection[str]) -> "Trace":
+    """Take tensors out of a trace, and open what is left of it."""
+    facts = json.loads((folder / _FACTS).read_text())
+    facts["names"] = [name for name in facts["names"] if name not in names]
+    (folder / _FACTS).write_text(json.dumps(facts))
+    for name in names:
+        (folder / f"{name}.npy").unlink(missing_ok=True)
+    return Trace(folder)
 
 
 class Trace(Mapping[str, Tensor]):

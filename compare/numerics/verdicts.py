@@ -4,8 +4,8 @@ The limits are data, here and nowhere else. A verdict looks at errors where they
 which the model makes its tensors; errors against golden itself (accumulated) are a coarse second look.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from math import inf
 
@@ -91,7 +91,7 @@ class Verdict:
     """A word, where it comes from, and how far that is from rounding.
 
     tensor: the first one beyond a limit, in the order of execution. statistic, multiple: which, and how many floors.
-    weak: it rests on logits alone. precision: which one the errors look like.
+    weak: it rests on logits alone. precision: which one the errors look like. exposed: what the run gave to judge by.
     """
 
     kind: Kind
@@ -101,6 +101,7 @@ class Verdict:
     precision: str | None = None
     note: str = ""
     weak: bool = False
+    exposed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def place(self) -> str:
@@ -108,7 +109,7 @@ class Verdict:
         >>> Verdict(Kind.DIFFERENT, "hidden_state.3").place
         'layer 2, norm and MLP'
         """
-        return place_of(self.tensor) if self.tensor else ""
+        return place_of(self.tensor, self.exposed) if self.tensor else ""
 
 
 def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS) -> Verdict:
@@ -116,6 +117,10 @@ def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limi
 
     evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
     """
+    return replace(_judge(evidence, bitwise, limits), exposed=frozenset(evidence))
+
+
+def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits) -> Verdict:
     for name, found in evidence.items():
         if found.nan:
             return Verdict(Kind.BROKEN, name, note=f"{name} has NaN where golden has none")
@@ -137,19 +142,39 @@ def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limi
     return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
 
 
-def place_of(tensor: str) -> str:
-    """The layer and segment that make a tensor.
+def place_of(tensor: str, exposed: Collection[str] = ()) -> str:
+    """The layer and segment that make a tensor; of a run that exposes less, all segments since what it exposes before.
 
     >>> place_of("hidden_state.0"), place_of("query.1"), place_of("logits")
     ('embedding', 'layer 1, norm and projections to query, key, value', 'final norm and head')
+    >>> place_of("hidden_state.2", {"hidden_state.1", "context.1", "hidden_state.2"})
+    'layer 1, output projection or norm and MLP'
     """
     kind, _, number = tensor.partition(".")
     if not number:
         return SEGMENTS[kind]
-    layer = int(number)
-    if kind == "hidden_state":
-        return f"layer {layer - 1}, {SEGMENTS[kind]}" if layer else "embedding"
-    return f"layer {layer}, {SEGMENTS[kind]}"
+    layer = int(number) - (kind == "hidden_state")
+    if layer < 0:
+        return "embedding"
+    made = dict.fromkeys([*_hidden_segments(kind, layer, exposed), SEGMENTS[kind]])
+    return f"layer {layer}, {' or '.join(made)}"
+
+
+#: What the tensors of a layer are made of.
+_MADE_OF = {
+    "attention": ("query", "key"),
+    "context": ("query", "key", "value"),
+    "mid_state": ("context",),
+    "hidden_state": ("mid_state",),
+}
+
+
+def _hidden_segments(kind: str, layer: int, exposed: Collection[str]) -> Iterator[str]:
+    """The segments of a layer that come before a tensor's own, of a run that does not expose what they make."""
+    for before in _MADE_OF.get(kind, ()) if exposed else ():
+        if f"{before}.{layer}" not in exposed:
+            yield from _hidden_segments(before, layer, exposed)
+            yield SEGMENTS[before]
 
 
 def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:

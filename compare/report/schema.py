@@ -179,6 +179,7 @@ class GraphPart(_Part):
 
     fed: the inputs that it was given. unmatched: outputs that are no tensor of the model, and are not compared.
     quantized: its operators that compute with quantized numbers. halves: half precisions that weights are stored in.
+    found: taps that it does not name, told by the structure of the graph (`compare.onnx_files.candidates`).
     """
 
     file: str
@@ -189,6 +190,7 @@ class GraphPart(_Part):
     unmatched: list[str]
     quantized: list[str]
     halves: list[str]
+    found: list[str] = Field(default_factory=list)
 
 
 class RuntimePart(_Part):

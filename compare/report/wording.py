@@ -203,6 +203,9 @@ def _graph_lines(name: str, graph: GraphPart) -> Iterator[str]:
     )
     if graph.unmatched:
         yield f"{name} also gives {', '.join(graph.unmatched)}: not compared, no tensor of the model goes by that name."
+    if graph.found:
+        kinds = dict.fromkeys(tensor.partition(".")[0].replace("_", " ") for tensor in graph.found)
+        yield f"{name} does not name {', '.join(kinds)}: found by the structure of its graph, best effort."
     if graph.quantized:
         yield f"{name} computes with quantized numbers: {', '.join(graph.quantized)}."
     if graph.halves:

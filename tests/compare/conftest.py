@@ -33,3 +33,26 @@ def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     return compare(
         str(tiny_folder), Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=out, keep_traces=True)
     )
+
+
+@pytest.fixture(scope="session")
+def scales(tmp_path_factory: pytest.TempPathFactory):
+    """Golden and floors of byte-gpt2 on 48 bytes."""
+    import numpy as np
+
+    from compare.inputs import DEFAULT_TEXT
+    from compare.numerics.replay import profile_of
+    from compare.numerics.scales import Scales
+    from compare.traces import write_trace
+    from export.models import load
+    from export.sources import SHIPPED, find
+    from export.taps import tap_names
+
+    folder = tmp_path_factory.mktemp("scales")
+    ids = np.array([load(find("byte-gpt2")).tokenizer(DEFAULT_TEXT.read_text())["input_ids"][:48]])
+    write_trace(folder / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    scales = Scales(SHIPPED, folder / "inputs", folder / "golden")
+    assert scales.make_golden().holds
+    names, distinct = scales.make_floors(profile_of(tap_names(4)))
+    assert distinct == len(names)
+    return scales

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.traces import Trace, write_trace
+from compare.traces import Trace, forget, write_trace
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -34,3 +34,11 @@ def test_a_trace_that_was_cut_short_is_none(tmp_path: Path) -> None:
     (tmp_path / "facts.json").unlink()
     with pytest.raises(FileNotFoundError):
         Trace(tmp_path)
+
+
+def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
+    write_trace(tmp_path, {"a": np.ones(2), "b": np.zeros(3)}, {"facts": {"x": "1"}})
+    left = forget(tmp_path, ["a"])
+    assert list(left) == ["b"]
+    assert left.facts["facts"] == {"x": "1"}
+    assert not (tmp_path / "a.npy").exists()

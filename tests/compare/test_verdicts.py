@@ -5,19 +5,16 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from compare.inputs import DEFAULT_TEXT
 from compare.numerics.errors import Multiples
-from compare.numerics.replay import profile_of
 from compare.numerics.scales import Scales
 from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, judge
 from compare.traces import Trace, write_trace
 from export.models import load
-from export.sources import SHIPPED, find
+from export.sources import find
 from export.taps import graph_attention, run_tapped, tap_names
 
 NEAR = Multiples(1.0, 1.0, 1.0, 1.0)
@@ -88,19 +85,6 @@ def test_limits_are_data(clean) -> None:
     assert judge(clean, bitwise=False).kind is Kind.DIFFERENT
     looser = replace(LIMITS, local=Multiples(4.0, inf, inf, inf))
     assert judge(clean, bitwise=False, limits=looser).kind is Kind.ROUNDING
-
-
-@pytest.fixture(scope="module")
-def scales(tmp_path_factory: pytest.TempPathFactory) -> Scales:
-    """Golden and floors of byte-gpt2 on 48 bytes."""
-    folder = tmp_path_factory.mktemp("scales")
-    ids = np.array([load(find("byte-gpt2")).tokenizer(DEFAULT_TEXT.read_text())["input_ids"][:48]])
-    write_trace(folder / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-    scales = Scales(SHIPPED, folder / "inputs", folder / "golden")
-    assert scales.make_golden().holds
-    names, distinct = scales.make_floors(profile_of(tap_names(4)))
-    assert distinct == len(names)
-    return scales
 
 
 def evidence_of(scales: Scales, trace: Path) -> dict[str, TensorEvidence]:
