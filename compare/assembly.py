@@ -1,9 +1,10 @@
 """From what was measured to the parts of the report's schema, one function a part."""
 
 import platform
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from compare import environment
 from compare.inputs import Inputs
 from compare.latency.rounds import Timing
 from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
+from compare.numerics.errors import UNIT_ROUNDOFF
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
-from compare.numerics.verdicts import TensorEvidence, Verdict
+from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.report.schema import (
     EnvironmentPart,
@@ -116,6 +118,26 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
         unmatched=[output for output in file.outputs if output not in taps],
         quantized=file.quantized,
         halves=file.halves,
+    )
+
+
+def pair_gap_part(gap: Gap, *, bitwise: bool) -> GapPart:
+    """The gap of a tensor between two graphs."""
+    return GapPart(**asdict(gap), bitwise=bitwise)
+
+
+def not_judged(first: Gap, exposed: Iterable[str]) -> VerdictPart:
+    """What is said of a graph that differs from another: the first tensor that does, and by how much."""
+    relative = first.rms / first.size / UNIT_ROUNDOFF if first.size else inf
+    return VerdictPart(
+        kind="not judged",
+        tensor=first.tensor,
+        place=place_of(first.tensor, set(exposed)),
+        statistic=None,
+        multiple=None,
+        precision=None,
+        note=f"by {relative:.2g} unit roundoffs of its size",
+        weak=False,
     )
 
 

@@ -56,6 +56,9 @@ def compare(
     onnx: Annotated[
         Path | None, typer.Option(help="An ONNX file to hold against the model, in one more row.", show_default=False)
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Another ONNX file to hold it against, without a model.", show_default=False)
+    ] = None,
     fail_on: Annotated[
         str, typer.Option(help="Exit 1 from this verdict on: rounding, reduced precision, different, broken.")
     ] = "different",
@@ -71,9 +74,9 @@ def compare(
     """
     if context.invoked_subcommand is not None:
         return
-    if onnx is not None and model is None:
-        raise BadInput(f"--onnx {onnx} is compared with a model; say with which: --model NAME")
+    _check_graphs(onnx, baseline, model, runtimes)
     from compare.comparison import compare as run_comparison
+    from compare.graph_comparison import compare_graphs
     from compare.settings import Settings
 
     settings = Settings(
@@ -89,12 +92,16 @@ def compare(
         fallback="seeded" if model is None else None,
         exporter=exporter,
         onnx=onnx,
+        baseline=baseline,
         fail_on=fail_on,
         out=out,
         cache_dir=cache_dir,
         keep_traces=keep_traces,
     )
-    report = run_comparison(DEFAULT_MODEL if model is None else model, settings, _say)
+    if baseline is None:
+        report = run_comparison(DEFAULT_MODEL if model is None else model, settings, _say)
+    else:
+        report = compare_graphs(settings, _say)
     _render(report, as_json=json)
     if explain is not None:
         _explain(report, explain)
@@ -178,6 +185,19 @@ def _run() -> int | None:
     if code == 130:  # newer typer ends so where older ones raise Abort
         raise KeyboardInterrupt
     return code
+
+
+def _check_graphs(onnx: Path | None, baseline: Path | None, model: str | None, runtimes: str | None) -> None:
+    """Raises `BadInput` where it is not clear what an ONNX file is to be held against."""
+    if baseline is None:
+        if onnx is not None and model is None:
+            raise BadInput(f"--onnx {onnx} is held against a model or another file: --model NAME or --baseline OTHER")
+    elif onnx is None:
+        raise BadInput(f"--baseline {baseline} is what another file is held against; name that one too: --onnx FILE")
+    elif model is not None:
+        raise BadInput("--model and --baseline go one at a time: --onnx FILE is held against one of them")
+    elif runtimes is not None:
+        raise BadInput("--runtimes goes with a model; two files are run by onnxruntime alone: leave it out")
 
 
 def _runtime_names(given: str | None, quick: bool) -> list[str] | None:

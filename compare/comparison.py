@@ -6,7 +6,8 @@ the rounds, in which latency is taken.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from compare.onnx_files.matching import check_inputs, check_model, exposed
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report.schema import REPORT_FILE, Report
-from compare.run import BESIDE, INPUTS, ONNX_FILE, Row, Run, Say
+from compare.run import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.settings import Settings, check_settings, make_folder
 from compare.traces import write_trace
@@ -57,31 +58,31 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     )
     if file is not None:
         check_inputs(file, inputs)
-    out = make_report_folder(settings, entry)
+    out = make_report_folder(settings, entry.manifest.source.name)
     notes = stand_in_notes(model, entry)
     for note in notes:
         say(f"NOTE: {note}")
     threads = settings.threads or environment.cores()
-    run = Run(entry, inputs, rows, settings, threads, out, say, beside=beside, started=started)
+    run = ModelRun(
+        entry=entry,
+        beside=beside,
+        inputs=inputs,
+        rows=rows,
+        settings=settings,
+        threads=threads,
+        out=out,
+        say=say,
+        started=started,
+    )
     run.phases["model and graphs"] = time.monotonic() - started
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
     if file is not None:
-        run.rows.append(staged(run, file))
+        run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
 
-    workers = start_workers(run)
-    try:
+    with workers_of(run) as workers:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers)
-        with run.phase("load for latency"):
-            load_workers(workers, failed={row.name for row in found.runtimes if row.error})
-        with run.phase("rounds"):
-            rounds = take_rounds(run, workers)
-    finally:
-        for worker in workers:
-            worker.end()
-        if not settings.keep_traces:
-            shutil.rmtree(run.scratch, ignore_errors=True)
-        remove_if_empty(run.out / "logs")
+        rounds = take_rounds(run, workers, failed={row.name for row in found.runtimes if row.error})
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
@@ -126,16 +127,15 @@ def read_file(path: Path | None) -> OnnxFile | None:
     return read_onnx_file(path.expanduser())
 
 
-def staged(run: Run, file: OnnxFile) -> Row:
-    """The row of an ONNX file, its graphs laid into the run's scratch folder."""
-    folder = run.scratch / "graphs" / ONNX_FILE
-    layers = run.entry.manifest.model["layers"]
+def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
+    """The row of an ONNX file of so many layers, its graphs laid into the run's scratch folder."""
+    folder = run.scratch / "graphs" / name
     named = exposed(file, layers)
-    found = {name: tap for name, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
+    found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
     taps = found | named
     stage(file, taps, folder)
     spec = spec_of(GRAPH_RUNTIME)
-    return Row(ONNX_FILE, spec, folder, named=True, file=file, taps=taps, found=tuple(found.values()))
+    return Row(name, spec, folder, named=True, file=file, taps=taps, found=tuple(found.values()))
 
 
 def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
@@ -163,10 +163,10 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
     ]
 
 
-def make_report_folder(settings: Settings, entry: Entry) -> Path:
+def make_report_folder(settings: Settings, name: str) -> Path:
     """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{entry.manifest.source.name}"
+    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{name}"
     make_folder(out)
     scratch = out / "scratch"
     if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
@@ -176,6 +176,20 @@ def make_report_folder(settings: Settings, entry: Entry) -> Path:
     (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
     make_folder(scratch)
     return out
+
+
+@contextmanager
+def workers_of(run: Run) -> Iterator[list[Worker]]:
+    """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
+    workers = start_workers(run)
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.end()
+        if not run.settings.keep_traces:
+            shutil.rmtree(run.scratch, ignore_errors=True)
+        remove_if_empty(run.out / "logs")
 
 
 def start_workers(run: Run) -> list[Worker]:
@@ -205,11 +219,14 @@ def load_workers(workers: list[Worker], failed: set[str]) -> None:
         worker.load()
 
 
-def take_rounds(run: Run, workers: list[Worker]) -> int:
-    """The rounds of latency, with a line of progress between them."""
+def take_rounds(run: Run, workers: list[Worker], failed: set[str]) -> int:
+    """Load the models, then the rounds of latency; what failed to trace takes no part. Returns how many there were."""
+    with run.phase("load for latency"):
+        load_workers(workers, failed)
     seconds = run.settings.seconds
     run.say(f"timing {sum(worker.alive for worker in workers)} processes in turns for {seconds:g} s")
-    return run_rounds(workers, seconds=seconds, seed=run.settings.seed)
+    with run.phase("rounds"):
+        return run_rounds(workers, seconds=seconds, seed=run.settings.seed)
 
 
 def remove_if_empty(folder: Path) -> None:

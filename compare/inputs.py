@@ -1,6 +1,7 @@
 """Real text becomes the ids and the mask that every run of a comparison is given."""
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,26 @@ def tokenize(
             f"--sequence is {sequence:,}; the model has {positions:,} positions, so it takes 1 to {positions:,}"
         )
     encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
-    ids = np.array(encoding.ids, dtype=np.int64)
-    length = _length(len(ids), given=text is not None, sequence=sequence, positions=positions, quick=quick)
+    length = _length(len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick)
+    return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens[:length]], batch)
+
+
+def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:
+    """A text's bytes as the ids of a graph that comes without a tokenizer, each less than `vocabulary`.
+
+    As `tokenize` otherwise, but for how many positions the graph has, which nobody knows.
+    """
+    check_text(text)
+    content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
+    length = _length(len(content), given=text is not None, sequence=sequence, positions=sys.maxsize, quick=quick)
+    return _inputs([byte % vocabulary for byte in content], [repr(chr(byte))[1:-1] for byte in content[:length]], batch)
+
+
+def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
+    """As many ids as there are tokens for each sequence of a batch, begun at places spread evenly over the text."""
     starts = [row * len(ids) // batch for row in range(batch)]
-    picks = (np.array(starts)[:, None] + np.arange(length)[None, :]) % len(ids)
-    tokens = [_readable(token) for token in encoding.tokens[:length]]
-    return Inputs(ids[picks], np.ones((batch, length), dtype=np.int64), tokens)
+    picks = (np.array(starts)[:, None] + np.arange(len(tokens))[None, :]) % len(ids)
+    return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, len(tokens)), dtype=np.int64), tokens)
 
 
 def check_text(text: str | None) -> None:

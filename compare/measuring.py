@@ -22,7 +22,7 @@ from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.onnx_files.candidates import misplaced
 from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
-from compare.run import BESIDE, Row, Run
+from compare.run import BESIDE, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
 from compare.traces import Trace, forget
@@ -44,7 +44,7 @@ class Measured:
     between: dict[str, Gap]
 
 
-def measure(run: Run, workers: list[Worker]) -> Measured:
+def measure(run: ModelRun, workers: list[Worker]) -> Measured:
     """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
 
     Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
@@ -85,7 +85,7 @@ def measure(run: Run, workers: list[Worker]) -> Measured:
     return Measured(ruler, controls, runtimes, heads, between)
 
 
-def make_golden(run: Run, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
+def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
     """The golden trace, after the ruler was checked, and the controls. Raises `CannotRun`."""
     try:
         golden, ruler = numerics.golden()
@@ -123,7 +123,7 @@ def make_trace(run: Run, row: Row) -> Trace:
 
 
 def weigh(
-    run: Run, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
+    run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
 ) -> tuple[RuntimePart, Trace | None]:
     """A runtime's row: its gaps and verdict, or why it has none."""
     part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named)
@@ -179,7 +179,7 @@ def same_bits(found: Trace, baseline: Path) -> bool:
     return all(name in theirs and np.array_equal(found[name], theirs[name]) for name in found)
 
 
-def compare_exporters(run: Run, traced: set[str]) -> dict[str, Gap]:
+def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:
     """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
     pair = (GRAPH_RUNTIME, BESIDE)
     if run.beside is None or not traced.issuperset(pair):

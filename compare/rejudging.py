@@ -19,6 +19,8 @@ def rejudge(report: Report, rounding: float) -> Report:
         raise BadInput(
             f"--rounding is {rounding:g}; it takes a number of floors above 0, {LIMITS.local.rms:g} by default"
         )
+    if report.model is None:
+        raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
     limits = scaled(rounding / LIMITS.local.rms)
     judged = report.model_copy(deep=True)
     for runtime in judged.runtimes:

@@ -18,9 +18,11 @@ Say = Callable[[str], None]
 #: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
 INPUTS = "inputs"
 
-#: The rows of what is no runtime of its own: the default exporter's graph beside another's, and an ONNX file.
+#: The rows of what is no runtime of its own: the default exporter's graph beside another's, an ONNX file, and the one
+#: that it is held against where there is no model.
 BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
 ONNX_FILE = "onnx-file"
+ONNX_BASELINE = "onnx-baseline"
 
 
 @dataclass(frozen=True)
@@ -40,31 +42,22 @@ class Row:
     found: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
-    """A comparison under way: what every step needs, and what it found so far.
+    """A comparison under way: what every step needs, and what it found so far."""
 
-    beside: the entry of the default exporter, where the model's graphs are another's.
-    """
-
-    entry: Entry
     inputs: Inputs
     rows: list[Row]
     settings: Settings
     threads: int
     out: Path
     say: Say
-    beside: Entry | None = None
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def scratch(self) -> Path:
         return self.out / "scratch"
-
-    @property
-    def entries(self) -> list[Entry]:
-        return [self.entry] if self.beside is None else [self.entry, self.beside]
 
     @property
     def input_folder(self) -> Path:
@@ -79,3 +72,15 @@ class Run:
         start = time.monotonic()
         yield
         self.phases[name] = time.monotonic() - start
+
+
+@dataclass(kw_only=True)
+class ModelRun(Run):
+    """A comparison with a model. beside: the entry of the default exporter, where the model's graphs are another's."""
+
+    entry: Entry
+    beside: Entry | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [self.entry] if self.beside is None else [self.entry, self.beside]

@@ -19,7 +19,7 @@ class Settings:
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
-    onnx: a file whose graph runs in one more row.
+    onnx: a file whose graph runs in one more row. baseline: another one that it is held against instead of a model.
     """
 
     text: str | None = None
@@ -34,6 +34,7 @@ class Settings:
     fallback: Literal["seeded"] | None = None
     exporter: str = DEFAULT_EXPORTER
     onnx: Path | None = None
+    baseline: Path | None = None
     out: Path | None = None
     cache_dir: Path | None = None
     keep_traces: bool = False

@@ -52,10 +52,7 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
 
     model: what the manifest of a cache entry says of it: `layers`, `vocabulary`. What a file does not tell is passed.
     """
-    if "logits" not in file.outputs:
-        raise BadInput(
-            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export it with its head"
-        )
+    check_logits(file)
     for what, found, expected in (
         ("layers", layers_of(file), model["layers"]),
         ("tokens in its vocabulary", vocabulary_of(file), model["vocabulary"]),
@@ -65,6 +62,14 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
                 f"{file.path} has {found:,} {what} and the model has {expected:,}; "
                 "give the model that it was exported from: --model NAME"
             )
+
+
+def check_logits(file: OnnxFile) -> None:
+    """Raises `BadInput` where a file gives no logits."""
+    if "logits" not in file.outputs:
+        raise BadInput(
+            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export it with its head"
+        )
 
 
 def check_inputs(file: OnnxFile, inputs: Inputs) -> None:

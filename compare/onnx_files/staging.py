@@ -1,9 +1,8 @@
 """An ONNX file becomes a folder that a runtime loads: the graph as it is, to be timed, and one that names its taps.
 
-Both lie in the run's scratch folder over the same weights, which are linked there where the file system can.
+Both lie in the run's scratch folder over a copy of the weights: the folder of a person's file is only read.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,25 +12,20 @@ from onnx import ModelProto, ValueInfoProto, helper
 
 from compare.onnx_files.reading import OnnxFile
 from compare.runtimes.graph_io import TAP
-from export.errors import BadInput
+from export.errors import BadInput, CannotRun
 
 
 def stage(file: OnnxFile, taps: Mapping[str, str], folder: Path) -> None:
     """Write a folder as a runtime loads it: `deploy.onnx` is the file, `inspect.onnx` exposes its taps and no more.
 
     taps: tensor of the graph -> name of the tap that it is. Raises `BadInput` where a file of weights goes by the name
-    of one of the two.
+    of one of the two, `CannotRun` where there is no room for a copy.
     """
     folder.mkdir(parents=True)
-    shutil.copyfile(file.path, folder / "deploy.onnx")
+    _copy(file.path, folder / "deploy.onnx")
     onnx.save(inspecting(file.model, taps), folder / "inspect.onnx")
     for location, place in file.external.items():
-        target = folder / location
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _link(place, target)
-        except FileExistsError as error:
-            raise BadInput(f"{file.path} keeps weights in {location!r}, a name that is taken; rename it") from error
+        _copy(place, folder / location)
 
 
 def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:
@@ -46,12 +40,17 @@ def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:
     return copy
 
 
-def _link(place: Path, target: Path) -> None:
-    """A second name for a file, or where the file system has none across folders, a copy; never over another file."""
+def _copy(place: Path, target: Path) -> None:
+    """Copy a file, never over another. Not a link: onnx refuses to read weights that go by two names."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(place, target)
-    except FileExistsError:
-        raise
-    except OSError:
         with target.open("xb") as copy, place.open("rb") as original:
-            shutil.copyfileobj(original, copy)
+            shutil.copyfileobj(original, copy, 2**22)
+    except FileExistsError as error:
+        raise BadInput(f"weights are kept in {target.name!r}, a name that is taken here; rename that file") from error
+    except OSError as error:
+        size = place.stat().st_size / 1e9
+        raise CannotRun(
+            f"{place.name} ({size:.1f} GB) cannot be copied into {target.parent}: {error.strerror}; "
+            "make room, or give another folder: --out FOLDER"
+        ) from error

@@ -12,14 +12,14 @@ def to_markdown(report: Report, figures: tuple[str, ...] = ()) -> str:
 
 
 def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
-    yield f"# {report.model.name}: gaps and latency across runtimes"
+    yield f"# {report.model.name if report.model else report.subject}: gaps and latency across runtimes"
     yield from ("", wording.headline(report), "")
     for note in report.notes:
         yield from (f"> **NOTE:** {note}", "")
     for sentence in wording.answer(report):
         yield f"- **{sentence}**"
     yield from ("", wording.ruler_line(report), "")
-    yield from _table(wording.gap_table(report))
+    yield from _table(wording.gap_table(report) if report.model else wording.pair_table(report))
     for line in wording.verdict_lines(report):
         yield f"- {line}"
     yield ""
@@ -30,10 +30,10 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
         yield from (sentence, "")
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")
-    for kind in wording.KINDS:
+    for kind in wording.KINDS if report.model else ():
         yield from _table(wording.layer_table(report, kind))
     for runtime in report.runtimes:
-        if runtime.gaps:
+        if runtime.gaps and report.model:
             yield from _table(wording.tensor_table(runtime))
     packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
     yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."

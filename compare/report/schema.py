@@ -108,9 +108,12 @@ class EvidencePart(_Part):
 
 
 class VerdictPart(_Part):
-    """A verdict, where it comes from, and how far that is from rounding; see `compare.numerics.verdicts.Verdict`."""
+    """A verdict, where it comes from, and how far that is from rounding; see `compare.numerics.verdicts.Verdict`.
 
-    kind: VerdictWord
+    "not judged": of a graph held against another without a model, from which nothing tells rounding and fault apart.
+    """
+
+    kind: VerdictWord | Literal["not judged"]
     tensor: str | None
     place: str
     statistic: str | None
@@ -131,6 +134,8 @@ class VerdictPart(_Part):
             return "identical: bit for bit the baseline"
         if self.kind == "broken":
             return f"broken: {self.note}"
+        if self.kind == "not judged":
+            return f"not judged: the first to differ is {self.tensor} ({self.place}), {self.note}"
         multiple = "" if self.multiple is None else f"{self.multiple:.2g} x rounding ({self.statistic})"
         note = f"; {self.note}" if self.note else ""
         if self.kind == "different" and self.multiple is None:
@@ -143,7 +148,10 @@ class VerdictPart(_Part):
 
 
 class GapPart(_Part):
-    """How far one tensor lies from golden's; see `compare.numerics.gaps.Gap`. Not exposed: all None."""
+    """How far one tensor lies from golden's; see `compare.numerics.gaps.Gap`. Not exposed: all None.
+
+    bitwise: equal to the baseline's bit for bit, where a graph is held against another and not against golden.
+    """
 
     tensor: str
     exposed: bool = True
@@ -157,6 +165,7 @@ class GapPart(_Part):
     place: tuple[int, ...] | None = None
     heads: tuple[float, ...] = ()
     above_diagonal: float | None = None
+    bitwise: bool | None = None
     evidence: EvidencePart | None = None
 
 
@@ -268,17 +277,17 @@ class HeadPart(_Part):
 
 
 class Report(_Part):
-    """Everything that one comparison measured."""
+    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other."""
 
     schema_version: int = SCHEMA
     created: str
     quick: bool
     seed: int
     time_s: float
-    model: ModelPart
+    model: ModelPart | None
     input: InputPart
     environment: EnvironmentPart
-    ruler: RulerPart
+    ruler: RulerPart | None
     controls: ControlsPart | None = None
     fail_on: VerdictWord = "different"
     runtimes: list[RuntimePart]
@@ -299,14 +308,25 @@ class Report(_Part):
     @property
     def token_word(self) -> str:
         """What the positions of the input are: "tokens", or "bytes" where there was no vocabulary."""
-        return "bytes" if self.model.tokens_are == "bytes" else "tokens"
+        return "bytes" if self.model is None or self.model.tokens_are == "bytes" else "tokens"
+
+    @property
+    def subject(self) -> str:
+        """Which weights everything was measured with: the model's, or those of an ONNX file."""
+        if self.model is not None:
+            return self.model.provenance
+        return " against ".join(runtime.graph.file for runtime in reversed(self.runtimes) if runtime.graph)
 
     def beyond(self, runtime: RuntimePart) -> str | None:
-        """Why a runtime is not to be trusted, or None. One that did not run has an error instead."""
+        """Why a runtime is not to be trusted, or None. One that did not run has an error instead.
+
+        Without a model nothing is judged but that a graph is broken.
+        """
         verdict = runtime.verdict
-        if verdict is not None and VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fail_on):
-            return verdict.sentence
-        return None
+        if verdict is None or verdict.kind == "not judged":
+            return None
+        fail_on = "broken" if self.model is None else self.fail_on
+        return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(fail_on) else None
 
     def exit_code(self) -> int:
         """1 where a float32 runtime is not to be trusted, else 3 where one asked for by name did not run, else 0."""

@@ -19,12 +19,12 @@ def print_report(report: Report, console: Console | None = None) -> None:
         console.print(Text(f"NOTE: {note}", style="bold yellow"))
     console.print(wording.ruler_line(report))
     console.print()
-    console.print(_table(wording.gap_table(report)))
+    console.print(_table(wording.gap_table(report) if report.model else wording.pair_table(report)))
     for line in wording.verdict_lines(report):
         console.print(Text(line))
     console.print()
-    console.print(_table(wording.layer_table(report, "attention")))
-    console.print(_table(wording.layer_table(report, "hidden_state")))
+    for kind in ("attention", "hidden_state") if report.model else ():
+        console.print(_table(wording.layer_table(report, kind)))
     console.print(_table(wording.latency_table(report)))
     if (exporters := wording.exporters_table(report)) is not None:
         console.print(_table(exporters))

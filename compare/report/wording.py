@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from compare.numerics.errors import UNIT_ROUNDOFF
 from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart
 from export.errors import BadInput, near
 
@@ -25,12 +26,14 @@ def headline(report: Report) -> str:
     """What was compared, on what."""
     quick = " (quick: fewer tokens and less time than the default)" if report.quick else ""
     return (
-        f"{report.model.provenance} · {report.input.batch} x {report.input.sequence} {report.token_word} · "
+        f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word} · "
         f"{report.environment.threads} threads · {report.environment.processor}{quick}"
     )
 
 
 def ruler_line(report: Report) -> str:
+    if report.ruler is None:
+        return "no model was named, so nothing says what rounding does: the two graphs are compared and not judged"
     return f"golden agrees with transformers eager in float64: {report.ruler.worst:.1g}"
 
 
@@ -40,7 +43,9 @@ def answer(report: Report) -> list[str]:
     beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
     within = [runtime for runtime in measured if runtime.name not in beyond]
-    if within:
+    if within and report.model is None:
+        sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
+    elif within:
         worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
         multiple = in_rounding(worst)
         shown = sum(runtime.above_diagonal() is not None for runtime in within)
@@ -94,6 +99,19 @@ def gap_table(report: Report) -> Table:
     return Table("Largest gap to golden (float64); logits in units of rounding too", columns, rows)
 
 
+def pair_table(report: Report) -> Table:
+    """An ONNX file's tensors against another's, in the order of execution, in unit roundoffs of their size."""
+    row = report.runtimes[-1]
+    rows = []
+    for gap in row.gaps:
+        place = NOTHING if gap.place is None else "[" + ", ".join(map(str, gap.place)) + "]"
+        relative = None if gap.rms is None or not gap.size else gap.rms / gap.size / UNIT_ROUNDOFF
+        bitwise = {True: "yes", False: "no", None: "not exposed"}[gap.bitwise]
+        rows.append([gap.tensor, bitwise, number(relative), number(gap.max), place])
+    title = f"{report.subject}, tensor by tensor; u: the unit roundoff of float32, 2**-24"
+    return Table(title, ["tensor", "bitwise", "RMS of the gap over the tensor's, in u", "largest gap", "at"], rows)
+
+
 def in_rounding(runtime: RuntimePart) -> float | None:
     """The largest logit gap over what the controls' largest is."""
     evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
@@ -114,7 +132,7 @@ def verdict(runtime: RuntimePart) -> str:
 def verdict_lines(report: Report) -> list[str]:
     """Each runtime's verdict as a sentence, and what all of them rest on."""
     if report.controls is None:
-        return []
+        return [f"{r.name}  {r.verdict.sentence}" for r in report.runtimes if r.verdict]
     lines = [
         f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
     ]

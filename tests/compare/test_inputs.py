@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compare.inputs import DEFAULT_TEXT, tokenize
+from compare.inputs import DEFAULT_TEXT, byte_inputs, tokenize
 from export.cache import Entry
 from export.errors import BadInput
 
@@ -59,3 +59,12 @@ def test_what_cannot_be(entry: Entry, arguments, message: str) -> None:
     with pytest.raises(BadInput) as error:
         tokens(entry, **arguments)
     assert message in str(error.value)
+
+
+def test_bytes_are_the_ids_where_there_is_no_tokenizer() -> None:
+    found = byte_inputs(200, text="aé", sequence=None, batch=2)
+    assert found.input_ids.tolist() == [[97, 195, 169], [195, 169, 97]]
+    assert found.tokens == ["a", "Ã", "©"]
+    assert byte_inputs(100, text=None, sequence=5, batch=1).input_ids.max() < 100
+    with pytest.raises(BadInput, match="--sequence asks for 9 tokens and the text has 3"):
+        byte_inputs(256, text="aé", sequence=9, batch=1)
