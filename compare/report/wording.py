@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compare.numerics.errors import UNIT_ROUNDOFF
-from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
@@ -136,7 +136,15 @@ def verdict_lines(report: Report) -> list[str]:
     lines = [
         f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
     ]
-    return lines + [f"{r.name}  {r.verdict.sentence}{decided(report, r)}" for r in report.runtimes if r.verdict]
+    return lines + [f"{r.name}  {verdict_line(r, r.verdict)}{decided(report, r)}" for r in report.runtimes if r.verdict]
+
+
+def verdict_line(runtime: RuntimePart, verdict: VerdictPart) -> str:
+    """A verdict in a line; where all is rounding, what that does to the logits, which are looked at first."""
+    multiple = in_rounding(runtime)
+    if verdict.kind != "rounding" or multiple is None:
+        return verdict.sentence
+    return f"same model: largest logit gap {number(runtime.largest('logits'))} = {multiple:.2g} x rounding"
 
 
 def decided(report: Report, runtime: RuntimePart) -> str:
