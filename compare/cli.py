@@ -232,6 +232,8 @@ def _explain(report: "Report", runtime: str) -> None:
     from compare.report.terminal import print_table
 
     print_table(wording.explanation(report, runtime))
+    if (others := wording.other_metrics(report, runtime)) is not None:
+        print_table(others)
 
 
 def _render(report: "Report", *, as_json: bool) -> None:

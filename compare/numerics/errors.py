@@ -144,6 +144,27 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array) 
     )
 
 
+def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -> tuple[float, ...]:
+    """The error in units in the last place of float32, at the reference's own size: the shares of `QUANTILES`.
+
+    The unit is the distance from the reference to the next float32 (Muller et al. 2018, definition 2.6): near zero it
+    is next to nothing, so that a large number of units there says little, which is why nothing is judged by it.
+
+    >>> one = np.array([[[1.0, 1.0]]])
+    >>> round(ulps_of("logits", one + 2**-23, one, np.array([[1]]))[0], 1)
+    1.0
+    """
+    bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
+    for _, rows, found, truth in _blocks(name, actual, reference, attention_mask):
+        with np.errstate(over="ignore"):
+            unit = np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
+        units = np.abs(found - truth) / unit
+        if name.startswith("attention."):
+            units = units[np.broadcast_to(seen_keys(*reference.shape[-2:])[rows, None, :], units.shape)]
+        bins += np.bincount((units.ravel().view(np.int64) >> (52 - _BIN_BITS)), minlength=bins.size)
+    return _quantiles(bins)
+
+
 def _blocks(
     name: str, actual: Array, reference: Array, attention_mask: Array
 ) -> Iterator[tuple[int, Array, Array, Array]]:

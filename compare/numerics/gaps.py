@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compare.numerics.errors import Error, error_of
+from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.tensors import Tensor
 
 
@@ -17,7 +18,8 @@ class Gap:
     percentiles to within 1.6 %. size: golden's root mean square, which makes gaps of different tensors comparable.
     slope: the part of the gap that is proportional to golden. place: of the largest, as an index of the tensor. heads:
     of attention, the largest of each head. Attention counts on and below the causal diagonal only; what stands above it
-    is `above_diagonal`, which is to be exactly 0. NaN where the run gave a NaN.
+    is `above_diagonal`, which is to be exactly 0. ulps: the same percentiles of the gap in units in the last place of
+    float32. softmax: of attention, what its rows say; both only where a run is weighed. NaN where the run gave a NaN.
     """
 
     tensor: str
@@ -31,6 +33,8 @@ class Gap:
     place: tuple[int, ...]
     heads: tuple[float, ...] = ()
     above_diagonal: float | None = None
+    ulps: tuple[float, ...] = ()
+    softmax: SoftmaxGap | None = None
 
     @property
     def kind(self) -> str:

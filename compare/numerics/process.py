@@ -18,6 +18,7 @@ from compare.child import Dialogue, main_of_child, questions
 from compare.numerics.errors import Multiples
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
+from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.verdicts import TensorEvidence
 from compare.traces import Trace
 
@@ -64,7 +65,9 @@ class Numerics:
 
 
 def _gap_from(found: dict[str, Any]) -> Gap:
-    return Gap(**{**found, "place": tuple(found["place"]), "heads": tuple(found["heads"])})
+    softmax = found["softmax"] and SoftmaxGap(**found["softmax"])
+    tuples = {name: tuple(found[name]) for name in ("place", "heads", "ulps")}
+    return Gap(**{**found, **tuples, "softmax": softmax})
 
 
 def _evidence_from(found: dict[str, Any]) -> TensorEvidence:

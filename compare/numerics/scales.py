@@ -1,6 +1,7 @@
 """Scales: golden and what rounding does to each of its tensors, made once; then one trace after another is weighed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import numpy as np
 import torch
 
 from compare.numerics.controls import control_runs
-from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
+from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.gaps import Gap, gap_of
 from compare.numerics.golden import Ruler, float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
+from compare.numerics.softmax import softmax_gap
 from compare.numerics.verdicts import TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights
@@ -76,7 +78,10 @@ class Scales:
                 above=accumulated[name].above,
                 place=local[name].place,
             )
-            found[name] = gap_of(name, accumulated[name]), evidence
+            gap = gap_of(name, accumulated[name])
+            ulps = ulps_of(name, tensor, golden[name], self.mask)
+            rows = softmax_gap(tensor, golden[name], self.mask, rounding=floor.max) if gap.heads else None
+            found[name] = replace(gap, ulps=ulps, softmax=rows), evidence
         return found
 
     def _errors(self, run: Mapping[str, Any], profile: frozenset[str]) -> tuple[dict[str, Error], dict[str, Error]]:

@@ -147,6 +147,17 @@ class VerdictPart(_Part):
         return f"different from {self.place} on: {self.tensor} is {multiple}{note}"
 
 
+class SoftmaxPart(_Part):
+    """What the rows of an attention say; see `compare.numerics.softmax.SoftmaxGap`."""
+
+    rows: int
+    row_sums: float
+    variation: float
+    flips: int
+    real_flips: int
+    relative: float
+
+
 class GapPart(_Part):
     """How far one tensor lies from golden's; see `compare.numerics.gaps.Gap`. Not exposed: all None.
 
@@ -165,6 +176,8 @@ class GapPart(_Part):
     place: tuple[int, ...] | None = None
     heads: tuple[float, ...] = ()
     above_diagonal: float | None = None
+    ulps: tuple[float, ...] = ()
+    softmax: SoftmaxPart | None = None
     bitwise: bool | None = None
     evidence: EvidencePart | None = None
 

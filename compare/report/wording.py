@@ -161,10 +161,7 @@ def explanation(report: Report, name: str) -> Table:
 
     Raises `BadInput` for a runtime that the report does not have.
     """
-    names = [runtime.name for runtime in report.runtimes]
-    if name not in names:
-        raise BadInput(f"the report has no runtime {name!r}; {near(name, names)}")
-    runtime = report.runtimes[names.index(name)]
+    runtime = runtime_of(report, name)
     rows = []
     for gap in runtime.gaps:
         evidence = gap.evidence
@@ -191,6 +188,33 @@ def explanation(report: Report, name: str) -> Table:
         "place of the largest local error",
     ]
     return Table(f"{name}: {said}. Errors in units of rounding, made in the segment itself", columns, rows)
+
+
+def other_metrics(report: Report, name: str) -> Table | None:
+    """What is not judged: units in the last place, and what the rows of an attention say; None where it was not kept.
+
+    Raises `BadInput` for a runtime that the report does not have.
+    """
+    rows = []
+    for gap in runtime_of(report, name).gaps:
+        if not gap.ulps:
+            continue
+        softmax = gap.softmax
+        said = [NOTHING] * 4
+        if softmax:
+            flips = f"{softmax.flips}, {softmax.real_flips} real" if softmax.flips else "0"
+            said = [*map(number, (softmax.row_sums, softmax.variation, softmax.relative)), f"{flips} of {softmax.rows}"]
+        rows.append([gap.tensor, *map(number, gap.ulps), *said])
+    columns = ["tensor", "ULPs, median", "99 %", "99.9 %", "row sums off 1", "total variation", "relative", "key flips"]
+    return Table(f"{name}: metrics that are not judged, from golden", columns, rows) if rows else None
+
+
+def runtime_of(report: Report, name: str) -> RuntimePart:
+    """A runtime of the report. Raises `BadInput` where there is none of that name."""
+    names = [runtime.name for runtime in report.runtimes]
+    if name not in names:
+        raise BadInput(f"the report has no runtime {name!r}; {near(name, names)}")
+    return report.runtimes[names.index(name)]
 
 
 def exporters_table(report: Report) -> Table | None:

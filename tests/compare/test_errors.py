@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compare.numerics import errors
-from compare.numerics.errors import UNIT_ROUNDOFF, Multiples, error_of, floor_of, multiples_of
+from compare.numerics.errors import UNIT_ROUNDOFF, Multiples, error_of, floor_of, multiples_of, ulps_of
 
 MASK = np.ones((1, 20), dtype=np.int64)
 
@@ -149,3 +151,17 @@ def _at(x: np.ndarray, place: tuple[int, ...], by: float) -> np.ndarray:
     changed = x.copy()
     changed[place] += by
     return changed
+
+
+@given(power=st.integers(-20, 20), units=st.integers(1, 1000))
+def test_units_in_the_last_place_are_those_of_float32(power: int, units: int) -> None:
+    reference = np.full((1, 3, 5), 1.5 * 2.0**power)
+    actual = reference + units * 2.0 ** (power - 23)
+    for found in ulps_of("logits", actual, reference, np.ones((1, 3), dtype=np.int64)):
+        assert found == pytest.approx(units, rel=0.017)
+
+
+def test_units_of_probabilities_count_what_is_seen_alone() -> None:
+    reference = np.tril(np.full((1, 1, 4, 4), 0.25))
+    actual = np.where(reference > 0, reference, 1.0)
+    assert ulps_of("attention.0", actual, reference, np.ones((1, 4), dtype=np.int64)) == (0.0, 0.0, 0.0)
