@@ -4,7 +4,7 @@ The limits are data, here and nowhere else. A verdict looks at errors where they
 which the model makes its tensors; errors against golden itself (accumulated) are a coarse second look.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from math import inf
@@ -118,6 +118,22 @@ def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limi
     evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
     """
     return replace(_judge(evidence, bitwise, limits), exposed=frozenset(evidence))
+
+
+def cited(verdict: Verdict, quantized: Sequence[str]) -> Verdict:
+    """The verdict on a graph that has quantized operators, which it cites: the size of errors alone looks like bf16.
+
+    >>> cited(Verdict(Kind.REDUCED_PRECISION, "query.0", precision="bf16"), ["MatMulInteger"]).note
+    "named by the graph's operators (MatMulInteger) and not by its values"
+    """
+    if not quantized or verdict.kind not in (Kind.REDUCED_PRECISION, Kind.DIFFERENT):
+        return verdict
+    operators = ", ".join(quantized)
+    if verdict.kind is Kind.REDUCED_PRECISION:
+        note = f"named by the graph's operators ({operators}) and not by its values"
+        return replace(verdict, precision="quantized", note=note)
+    note = f"the graph's operators ({operators}) are quantized, which may be why"
+    return replace(verdict, precision=None, note="; ".join(filter(None, (verdict.note, note))))
 
 
 def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits) -> Verdict:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from compare.numerics.errors import Multiples
 from compare.numerics.scales import Scales
-from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, judge
+from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, cited, judge
 from compare.traces import Trace, write_trace
 from export.models import load
 from export.sources import find
@@ -78,6 +78,17 @@ def test_one_segment_in_a_lower_precision_is_a_difference_that_looks_like_it(cle
     verdict = judge(clean, bitwise=False)
     assert (verdict.kind, verdict.precision) == (Kind.DIFFERENT, "bf16")
     assert verdict.note == "looks like bf16 in layer 1, norm and MLP"
+
+
+def test_quantized_operators_are_cited(clean) -> None:
+    reduced = cited(Verdict(Kind.REDUCED_PRECISION, "query.0", "rms", 9e4, "bf16"), ["MatMulInteger"])
+    assert (reduced.kind, reduced.precision) == (Kind.REDUCED_PRECISION, "quantized")
+    fault = cited(Verdict(Kind.DIFFERENT, "query.0", "rms", 9e4, "bf16", "looks like bf16"), ["MatMulInteger"])
+    note = "looks like bf16; the graph's operators (MatMulInteger) are quantized, which may be why"
+    assert (fault.kind, fault.precision, fault.note) == (Kind.DIFFERENT, None, note)
+    for verdict in (judge(clean, bitwise=False), Verdict(Kind.BROKEN, note="NaN")):
+        assert cited(verdict, ["MatMulInteger"]) == verdict
+    assert cited(reduced, []) == reduced
 
 
 def test_limits_are_data(clean) -> None:
