@@ -13,10 +13,10 @@ from compare import environment
 from compare.inputs import Inputs
 from compare.latency.rounds import Timing
 from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
-from compare.numerics.errors import UNIT_ROUNDOFF
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
+from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.report.schema import (

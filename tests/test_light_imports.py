@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "onnx", "onnxruntime", "matplotlib", "pydantic")
+HEAVY = ("torch", "transformers", "onnx", "onnxruntime", "matplotlib", "pydantic", "numpy")
 
 
 def loaded_by(code: str) -> list[str]:
@@ -26,6 +26,10 @@ def help_of(module: str) -> str:
 @pytest.mark.parametrize("code", ["import compare", "import export", help_of("compare"), help_of("export")])
 def test_nothing_heavy_is_loaded(code: str) -> None:
     assert loaded_by(code) == []
+
+
+def test_showing_a_report_loads_its_schema_alone() -> None:
+    assert loaded_by("import compare.report.terminal, compare.report.markdown") == ["pydantic"]
 
 
 @pytest.mark.parametrize("name", ["torch", "pydantic"])

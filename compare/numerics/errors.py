@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.tensors import by_head, seen_keys
 
 Array = NDArray[Any]
-
-#: Unit roundoff of float32: half the distance from 1 to the next number (Higham 2002, section 2.1).
-UNIT_ROUNDOFF = 2.0**-24
 
 #: A floor is at least this part of the unit roundoff times the tensor's size: fewer controls than runtimes are luckier.
 _LEAST = 0.25

@@ -10,6 +10,7 @@ from enum import IntEnum
 from math import inf
 
 from compare.numerics.errors import Multiples
+from compare.numerics.precisions import LOWER
 
 
 class Kind(IntEnum):
@@ -52,9 +53,6 @@ LIMITS = Limits(
     precision_range=(0.2, 1.3),
 )
 
-
-#: Unit roundoff by precision: 2 to the minus number of bits in the significand.
-PRECISIONS = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
 
 #: Which segment of a layer makes a tensor of a kind. A hidden state is made by the layer before it.
 SEGMENTS = {
@@ -206,7 +204,7 @@ def _beyond(
 ) -> Verdict:
     """A local error beyond its limit: a lower precision throughout, or another computation in one place."""
     multiple = passed[statistic]
-    for precision, roundoff in PRECISIONS.items():
+    for precision, roundoff in LOWER.items():
         alike = [tensor for tensor in evidence if _looks_like(evidence[tensor], roundoff, limits)]
         linear = [tensor for tensor in alike if SEGMENTS[tensor.partition(".")[0]] != "attention"]
         if len({SEGMENTS[tensor.partition(".")[0]] for tensor in linear}) >= 2:

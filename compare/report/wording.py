@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compare.numerics.errors import UNIT_ROUNDOFF
+from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
 from export.errors import BadInput, near
 
