@@ -26,7 +26,7 @@ from compare.run import BESIDE, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
 from compare.traces import Trace, forget
-from export.cache import verify
+from export.cache import cache_root, verify
 from export.errors import CannotRun
 
 #: Fewer distinct controls than this say too little about rounding to judge by.
@@ -55,6 +55,7 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
         run.entry.folder,
         run.input_folder,
         run.scratch / "golden",
+        kept=cache_root(run.settings.cache_dir) / "golden",
         threads=run.threads,
         log=run.log("golden"),
         timeout=run.settings.timeout,

@@ -29,8 +29,10 @@ class Numerics:
     Every method raises `compare.child.ChildFailed` where the process crashes, hangs or raises.
     """
 
-    def __init__(self, model: Path, inputs: Path, out: Path, *, threads: int, log: Path, timeout: float) -> None:
-        job = {"model": model, "inputs": inputs, "out": out, "threads": threads}
+    def __init__(
+        self, model: Path, inputs: Path, out: Path, *, kept: Path, threads: int, log: Path, timeout: float
+    ) -> None:
+        job = {"model": model, "inputs": inputs, "out": out, "kept": kept, "threads": threads}
         self._out = out
         self._child = Dialogue("compare.numerics.process", job, threads=threads, log=log, timeout=timeout)
         self.failed = False
@@ -88,7 +90,7 @@ def _work(job: dict[str, Any]) -> None:
     from export.taps import tap_names
 
     torch.set_num_threads(job["threads"])
-    scales = Scales(Path(job["model"]), Path(job["inputs"]), Path(job["out"]))
+    scales = Scales(Path(job["model"]), Path(job["inputs"]), Path(job["out"]), kept=Path(job["kept"]))
     for line, answer in questions():
         match line.split(maxsplit=1):
             case ["golden"]:

@@ -1,13 +1,15 @@
 """Scales: golden and what rounding does to each of its tensors, made once; then one trace after another is weighed."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from compare.numerics import shelf
 from compare.numerics.controls import control_runs
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.gaps import Gap, gap_of
@@ -18,26 +20,42 @@ from compare.numerics.verdicts import TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights
 
+_FLOORS = "floors.npz"
+_BOTH = ("local", "accumulated")
+
 
 class Scales:
     """Golden, and floors by profile: runs that expose the same inputs are parted into the same segments."""
 
-    def __init__(self, model: Path, inputs: Path, out: Path) -> None:
+    def __init__(self, model: Path, inputs: Path, out: Path, *, kept: Path | None = None) -> None:
+        """kept: where golden and floors are kept between runs, if they are."""
         self.model_folder, self.out = model, out
         self.double = read_weights(model).double()
         given = Trace(inputs)
         self.mask = given["attention_mask"].copy()
         self.tensors = torch.from_numpy(given["input_ids"].copy()), torch.from_numpy(self.mask)
         self.floors: dict[frozenset[str], dict[str, tuple[Floor, Floor]]] = {}
+        self.shelf = kept
+        self.key = shelf.key_of(model, given.values(), torch.get_num_threads()) if kept else None
 
     def make_golden(self) -> Ruler:
+        """The golden trace, made or taken from where it was kept, and how well it agrees with transformers' eager."""
+        if self.shelf and self.key and (noted := shelf.take(self.shelf, self.key, self.out)):
+            return Ruler(**noted)
         golden, eager = ({n: t.numpy() for n, t in run.items()} for run in float64_runs(self.double, *self.tensors))
         ruler = ruler_of(golden, eager, self.mask)
         write_trace(self.out, golden)
+        if self.shelf and self.key and ruler.holds:
+            shelf.put(self.shelf, self.key, self.out, asdict(ruler))
         return ruler
 
     def make_floors(self, profile: frozenset[str]) -> tuple[list[str], int]:
-        """Run the controls and keep the floors of a profile; their names, and how many were distinct."""
+        """Run the controls for the floors of a profile, or take what was kept; names, and how many were distinct."""
+        key = f"{self.key}-{hashlib.sha256(' '.join(sorted(profile)).encode()).hexdigest()[:8]}"
+        folder = self.out.with_name(f"floors-{key}")
+        if self.shelf and self.key and (noted := shelf.take(self.shelf, key, folder)):
+            self.floors[profile] = read_floors(folder)
+            return noted["names"], noted["distinct"]
         errors: dict[str, list[tuple[Error, Error]]] = {}
         names, outputs = [], set()
         for name, run in control_runs(read_weights(self.model_folder), *self.tensors):
@@ -52,6 +70,9 @@ class Scales:
             tensor: (floor_of([local for local, _ in pairs]), floor_of([accumulated for _, accumulated in pairs]))
             for tensor, pairs in errors.items()
         }
+        if self.shelf and self.key:
+            write_floors(folder, self.floors[profile])
+            shelf.put(self.shelf, key, folder, {"names": names, "distinct": len(outputs)})
         return names, len(outputs)
 
     def weigh(self, trace: Trace) -> dict[str, tuple[Gap, TensorEvidence]]:
@@ -90,3 +111,26 @@ class Scales:
         replayed = replay(self.double, *self.tensors, {name: run[name] for name in profile})
         local = {name: error_of(name, run[name], replayed[name].numpy(), self.mask) for name in run}
         return local, {name: error_of(name, run[name], golden[name], self.mask) for name in run}
+
+
+def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> None:
+    """Write floors, local and accumulated, into one file of a folder; tensor and field name an array."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {
+        f"{tensor} {which} {field.name}": getattr(floor, field.name)
+        for tensor, pair in floors.items()
+        for which, floor in zip(_BOTH, pair, strict=True)
+        for field in fields(Floor)
+    }
+    np.savez(folder / _FLOORS, **arrays)
+
+
+def read_floors(folder: Path) -> dict[str, tuple[Floor, Floor]]:
+    """What `write_floors` wrote, in its order."""
+    with np.load(folder / _FLOORS) as arrays:
+        tensors = dict.fromkeys(name.split()[0] for name in arrays.files)
+
+        def floor(tensor: str, which: str) -> Floor:
+            return Floor(**{field.name: arrays[f"{tensor} {which} {field.name}"] for field in fields(Floor)})
+
+        return {tensor: (floor(tensor, _BOTH[0]), floor(tensor, _BOTH[1])) for tensor in tensors}
