@@ -29,6 +29,7 @@ from compare.report.schema import (
     InputPart,
     LatencyPart,
     ModelPart,
+    ObserverPart,
     RatioPart,
     RulerPart,
     VerdictPart,
@@ -151,7 +152,7 @@ def exporters_part(
     for name, gap in between.items():
         kind = name.partition(".")[0]
         largest[kind] = max(largest.get(kind, 0.0), gap.max)
-    turns = {timing.runtime: timing.turns for timing in timings if timing.error is None}
+    turns = {timing.runtime: timing.turns for timing in timings if timing.error is None and not timing.taps}
     first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
     return ExportersPart(
         runtime=GRAPH_RUNTIME,
@@ -163,9 +164,41 @@ def exporters_part(
     )
 
 
+def observer_part(
+    timings: list[Timing], operators: dict[bool, dict[str, int]], gap: float | None, seed: int
+) -> ObserverPart | None:
+    """What the inspect graph takes beside the deploy graph, or None where no graph ran.
+
+    operators: with taps or without -> operator -> how often it ran. gap: largest difference of a logit.
+    """
+    inspect = next((timing for timing in timings if timing.taps), None)
+    if inspect is None:
+        return None
+    deploy = next(timing for timing in timings if timing.runtime == inspect.runtime and not timing.taps)
+    pairs = {name: (operators[True].get(name, 0), operators[False].get(name, 0)) for name in sorted(_names(operators))}
+    return ObserverPart(
+        runtime=inspect.runtime,
+        error=inspect.error or deploy.error,
+        ratio=_ratio_part(inspect.turns, deploy.turns, seed),
+        nodes=(sum(operators[True].values()), sum(operators[False].values())) if all(operators.values()) else None,
+        operators={name: counts for name, counts in pairs.items() if counts[0] != counts[1]},
+        gap=gap,
+        turns=inspect.turns,
+    )
+
+
+def _names(operators: dict[bool, dict[str, int]]) -> set[str]:
+    return {name for counts in operators.values() for name in counts} if all(operators.values()) else set()
+
+
 def _ratio_part(turns: dict[int, list[int]], over: dict[int, list[int]], seed: int) -> RatioPart | None:
     ratio = paired_ratio(turns, over, seed)
     return RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
+
+
+def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
+    """A row for each worker, the baseline's first; the graph that exposes every tap has a row elsewhere."""
+    return [latency_part(timing, timings[0], seed) for timing in timings if not timing.taps]
 
 
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:

@@ -6,23 +6,23 @@ the rounds, in which latency is taken.
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from compare import assembly, environment
 from compare.inputs import tokenize
-from compare.latency.rounds import Worker, run_rounds
 from compare.measuring import measure
 from compare.onnx_files.candidates import candidates
 from compare.onnx_files.matching import check_inputs, check_model, exposed
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report.schema import REPORT_FILE, Report
+from compare.rerunning import observer, self_gaps
 from compare.run import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.settings import Settings, check_settings, make_folder
+from compare.timing import take_rounds, workers_of
 from compare.traces import write_trace
 from export.cache import Entry, cache_root
 from export.errors import BadInput
@@ -83,6 +83,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers)
         rounds = take_rounds(run, workers, failed={row.name for row in found.runtimes if row.error})
+        with run.phase("runs again"):
+            again, observed = self_gaps(run, workers), observer(run, workers)
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
@@ -94,9 +96,11 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,
         runtimes=found.runtimes,
-        latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
+        latency=assembly.latency_parts(timings, settings.seed),
         rounds=rounds,
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
+        self_gaps=again,
+        observer=observed,
         heads=assembly.head_parts(found.heads),
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=notes,
@@ -176,59 +180,3 @@ def make_report_folder(settings: Settings, name: str) -> Path:
     (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
     make_folder(scratch)
     return out
-
-
-@contextmanager
-def workers_of(run: Run) -> Iterator[list[Worker]]:
-    """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
-    workers = start_workers(run)
-    try:
-        yield workers
-    finally:
-        for worker in workers:
-            worker.end()
-        if not run.settings.keep_traces:
-            shutil.rmtree(run.scratch, ignore_errors=True)
-        remove_if_empty(run.out / "logs")
-
-
-def start_workers(run: Run) -> list[Worker]:
-    """A latency worker for every runtime that can be timed, and the baseline twice: the second is the A/A row.
-
-    They sleep at once; their libraries are imported while the traces run, because importing is not timed.
-    """
-    timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
-    return [
-        Worker(
-            row.name,
-            {"runtime": row.spec.name, "model": row.folder, "inputs": run.input_folder},
-            threads=run.threads,
-            log=run.log(f"latency-{place}-{row.name}"),
-            timeout=run.settings.timeout,
-            again=place == 1,
-        )
-        for place, row in enumerate([run.rows[0], *timed])
-    ]
-
-
-def load_workers(workers: list[Worker], failed: set[str]) -> None:
-    """Load the models, one process after another; a runtime that failed to trace has no place in the rounds."""
-    for worker in workers:
-        if worker.timing.runtime in failed:
-            worker.give_up("not timed, because its trace failed")
-        worker.load()
-
-
-def take_rounds(run: Run, workers: list[Worker], failed: set[str]) -> int:
-    """Load the models, then the rounds of latency; what failed to trace takes no part. Returns how many there were."""
-    with run.phase("load for latency"):
-        load_workers(workers, failed)
-    seconds = run.settings.seconds
-    run.say(f"timing {sum(worker.alive for worker in workers)} processes in turns for {seconds:g} s")
-    with run.phase("rounds"):
-        return run_rounds(workers, seconds=seconds, seed=run.settings.seed)
-
-
-def remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

@@ -10,15 +10,17 @@ import numpy as np
 
 from compare import assembly, environment
 from compare.child import ChildFailed
-from compare.comparison import make_report_folder, read_file, staged, take_rounds, workers_of
+from compare.comparison import make_report_folder, read_file, staged
 from compare.inputs import byte_inputs
 from compare.measuring import make_trace
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
 from compare.report.schema import Report, RuntimePart
+from compare.rerunning import self_gaps
 from compare.run import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.settings import Settings, check_settings
+from compare.timing import take_rounds, workers_of
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
@@ -61,6 +63,8 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
                 worker.import_libraries()
             runtimes = hold_against(run)
         rounds = take_rounds(run, workers, failed={part.name for part in runtimes if part.error})
+        with run.phase("runs again"):
+            again = self_gaps(run, workers)
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
     report = Report(
@@ -70,8 +74,9 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         environment=assembly.environment_part(run.threads),
         ruler=None,
         runtimes=runtimes,
-        latency=[assembly.latency_part(timing, timings[0], settings.seed) for timing in timings],
+        latency=assembly.latency_parts(timings, settings.seed),
         rounds=rounds,
+        self_gaps=again,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
     )

@@ -63,6 +63,20 @@ class Run:
     def input_folder(self) -> Path:
         return self.scratch / INPUTS
 
+    @property
+    def rungs_folder(self) -> Path:
+        """The inputs of the self-gap ladder."""
+        return self.scratch / "rungs"
+
+    def self_folder(self, row: str) -> Path:
+        """The logits of a row on those inputs."""
+        return self.scratch / "self" / row
+
+    @property
+    def positions(self) -> int | None:
+        """How many positions the model has, where there is a model that says so."""
+        return None
+
     def log(self, name: str) -> Path:
         return self.out / "logs" / f"{name}.log"
 
@@ -80,6 +94,11 @@ class ModelRun(Run):
 
     entry: Entry
     beside: Entry | None = None
+
+    @property
+    def positions(self) -> int:
+        positions: int = self.entry.manifest.model["positions"]
+        return positions
 
     @property
     def entries(self) -> list[Entry]:

@@ -23,10 +23,14 @@ MOST_CALLS = 50
 
 @dataclass
 class Timing:
-    """What a worker was seen to do. turns: round -> nanoseconds of each call, in order."""
+    """What a worker was seen to do. turns: round -> nanoseconds of each call, in order.
+
+    again: the baseline, loaded a second time. taps: of the graph that exposes every tap.
+    """
 
     runtime: str
     again: bool = False
+    taps: bool = False
     load_s: float = 0.0
     first_call_s: float = 0.0
     peak_bytes: int = 0
@@ -45,8 +49,8 @@ class Worker:
     def __init__(
         self, name: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
     ) -> None:
-        """name: of its row. job: what `compare.latency.worker` is told: runtime, model and inputs."""
-        self.timing = Timing(name, again)
+        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, taps, inputs, rungs and out."""
+        self.timing = Timing(name, again, job["taps"])
         job = {**job, "threads": threads}
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout)
         self._tree = psutil.Process(self._child.process.pid)
@@ -75,6 +79,21 @@ class Worker:
             self.timing.turns[number] = answer["ns"]
             self.timing.peak_bytes = answer["peak_bytes"]
 
+    def operators(self) -> dict[str, int]:
+        """How often each operator runs in one pass, after the rounds; nothing where that cannot be told."""
+        try:
+            return self._tell("operators") if self.alive else {}
+        except ChildFailed:
+            return {}
+
+    def rung(self, name: str) -> str | None:
+        """Run the inputs of a rung, after the rounds; why it gave no logits, where it gave none."""
+        try:
+            error: str | None = self._tell(f"rung {name}")["error"]
+        except ChildFailed as failed:
+            error = str(failed)
+        return error
+
     def end(self) -> None:
         """Kill the process; the log of one that failed is kept."""
         self._child.end(keep_log=not self.alive)
@@ -89,14 +108,21 @@ class Worker:
         if not self.alive:
             return None
         try:
+            return self._tell(what)
+        except ChildFailed as error:
+            self.give_up(str(error))
+            return None
+
+    def _tell(self, what: str) -> dict[str, Any]:
+        """The answer of a process that is awake for no longer than it takes. Raises `ChildFailed`."""
+        try:
             with suppress(psutil.NoSuchProcess):  # then the question finds out why
                 self._tree.resume()
             answer = self._child.ask(what)
             self._tree.suspend()
-            return answer
-        except (ChildFailed, psutil.NoSuchProcess) as error:
-            self.give_up(str(error))
-            return None
+        except psutil.NoSuchProcess as error:
+            raise ChildFailed(str(error)) from error
+        return answer
 
 
 def run_rounds(

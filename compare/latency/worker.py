@@ -1,11 +1,15 @@
-"""A latency worker: a process that holds one runtime with the deploy graph alone, and runs it when it is told to.
+"""A latency worker: a process that holds one runtime with one graph alone, and runs it when it is told to.
 
 It answers lines on stdin with lines of JSON on stdout:
 
     import        import the runtime's libraries                    {}
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...], "peak_bytes": ...}
+    operators     run once more, counting operators                 {operator: how often}
+    rung NAME     run other inputs, write the logits                {"error": ..., or null}
 
+The last two come after the rounds: nothing is timed any more. The inputs of a rung, and with how many threads it is
+run, are the trace folder RUNGS/NAME, its logits go into OUT/NAME. The job names both.
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
@@ -17,7 +21,7 @@ from typing import Any
 
 from compare.child import main_of_child, questions
 from compare.runtimes.registry import Runtime, spec_of
-from compare.traces import Trace
+from compare.traces import Trace, write_trace
 
 
 def _work(job: dict[str, Any]) -> None:
@@ -26,14 +30,14 @@ def _work(job: dict[str, Any]) -> None:
     kind: type[Runtime] | None = None
     runtime: Runtime | None = None
     for line, answer in questions():
-        match line.split():
+        match line.split(maxsplit=1):
             case ["import"]:
                 kind = spec_of(job["runtime"]).load_class()
                 answer({})
             case ["load"]:
                 assert kind is not None, "load before import"
                 started = time.perf_counter()
-                runtime = kind(Path(job["model"]), threads=job["threads"], taps=False)
+                runtime = kind(Path(job["model"]), threads=job["threads"], taps=job["taps"])
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
@@ -41,8 +45,17 @@ def _work(job: dict[str, Any]) -> None:
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls)), "peak_bytes": peak_bytes()})
+            case ["operators"]:
+                assert runtime is not None, "operators before load"
+                answer(runtime.operators(ids, mask))
+            case ["rung", name]:
+                assert kind is not None and runtime is not None, "rung before load"
+                rung = Trace(Path(job["rungs"]) / name)
+                if rung.facts["threads"] != job["threads"]:
+                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], taps=job["taps"])
+                answer({"error": logits_of(runtime, rung, Path(job["out"]) / name)})
             case _:
-                raise ValueError(f"the worker knows import, load and turn N, not {line!r}")
+                raise ValueError(f"the worker knows import, load, turn N, operators and rung NAME, not {line!r}")
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
@@ -55,6 +68,16 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
         end = time.perf_counter_ns()
         samples.append(end - start)
     return samples
+
+
+def logits_of(runtime: Runtime, inputs: Trace, out: Path) -> str | None:
+    """Write the first sequence's logits of a run on other inputs; where there are none (fixed shapes, say), why not."""
+    try:
+        found = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
+    except Exception as error:  # whatever a runtime raises is its answer
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    write_trace(out, {"logits": found["logits"][:1]})
+    return None
 
 
 def peak_bytes() -> int:

@@ -24,9 +24,9 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
         yield f"- {line}"
     yield ""
     yield from _table(wording.latency_table(report))
-    if (exporters := wording.exporters_table(report)) is not None:
-        yield from _table(exporters)
-    for sentence in [*wording.graph_lines(report), *wording.unexposed(report)]:
+    for table in wording.further_tables(report):
+        yield from _table(table)
+    for sentence in wording.further_sentences(report):
         yield from (sentence, "")
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 4
+SCHEMA = 5
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -266,6 +266,35 @@ class LatencyPart(_Part):
     turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
+class SelfGapsPart(_Part):
+    """How far a runtime's logits lie from its own, on the deploy graph, when only the circumstances change.
+
+    gaps: what was changed -> largest difference of a logit (`compare.numerics.ladder`), and the largest difference to
+    the baseline's. missing: what could not be run, and why.
+    """
+
+    runtime: str
+    gaps: dict[str, float] = Field(default_factory=dict)
+    missing: dict[str, str] = Field(default_factory=dict)
+
+
+class ObserverPart(_Part):
+    """What exposing every tap does to a graph: the inspect graph beside the deploy graph, in one runtime.
+
+    turns: of the inspect graph, in the same rounds as the deploy graph's. ratio: its time over the deploy graph's.
+    operators: how often each ran in one pass, inspect and deploy; those alone that differ. nodes: of all of them.
+    gap: largest difference of a logit between the two graphs.
+    """
+
+    runtime: str
+    error: str | None = None
+    ratio: RatioPart | None = None
+    nodes: tuple[int, int] | None = None
+    operators: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    gap: float | None = None
+    turns: dict[int, list[int]] = Field(default_factory=dict)
+
+
 class ExportersPart(_Part):
     """The graphs of two exporters in one runtime, the chosen one's against the default one's.
 
@@ -307,6 +336,8 @@ class Report(_Part):
     latency: list[LatencyPart]
     rounds: int
     exporters: ExportersPart | None = None
+    self_gaps: list[SelfGapsPart] = Field(default_factory=list)
+    observer: ObserverPart | None = None
     heads: list[HeadPart]
     phases: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)

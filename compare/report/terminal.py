@@ -26,9 +26,9 @@ def print_report(report: Report, console: Console | None = None) -> None:
     for kind in ("attention", "hidden_state") if report.model else ():
         console.print(_table(wording.layer_table(report, kind)))
     console.print(_table(wording.latency_table(report)))
-    if (exporters := wording.exporters_table(report)) is not None:
-        console.print(_table(exporters))
-    for sentence in [*wording.graph_lines(report), *wording.unexposed(report)]:
+    for table in wording.further_tables(report):
+        console.print(_table(table))
+    for sentence in wording.further_sentences(report):
         console.print(Text(sentence))
     for sentence in wording.answer(report):
         console.print(Text(sentence, style="bold"))

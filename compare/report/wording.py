@@ -217,6 +217,17 @@ def runtime_of(report: Report, name: str) -> RuntimePart:
     return report.runtimes[names.index(name)]
 
 
+def further_sentences(report: Report) -> list[str]:
+    """What else is to be known of the tables, a sentence each."""
+    return [*undone_fusions(report), *graph_lines(report), *unexposed(report), *not_run_again(report)]
+
+
+def further_tables(report: Report) -> list[Table]:
+    """The tables that not every report has, in their order."""
+    tables = [self_gap_table(report), observer_table(report), exporters_table(report)]
+    return [table for table in tables if table is not None]
+
+
 def exporters_table(report: Report) -> Table | None:
     """The graphs of two exporters against each other, in one row; None where one alone was compared."""
     part = report.exporters
@@ -228,6 +239,58 @@ def exporters_table(report: Report) -> Table | None:
     row += [_interval(part.ratio) if part.ratio else NOTHING, f"{ours / theirs:.3f}"]
     columns = ["graphs", *(KINDS[kind] for kind in kinds), "time ratio [95 %]", "bytes ratio"]
     return Table(f"Two exporters' graphs in {part.runtime}: largest difference, time, bytes", columns, [row])
+
+
+def self_gap_table(report: Report) -> Table | None:
+    """How far each runtime lies from itself, beside how far it lies from the baseline and from golden.
+
+    None where nothing was run again.
+    """
+    changes = list(dict.fromkeys(change for row in report.self_gaps for change in (*row.gaps, *row.missing)))
+    if not changes:
+        return None
+    golden = {runtime.name: runtime.largest("logits") for runtime in report.runtimes} if report.model else {}
+    rows = [
+        [row.runtime, *(number(row.gaps.get(change)) for change in changes)]
+        + ([number(golden.get(row.runtime))] if golden else [])
+        for row in report.self_gaps
+    ]
+    columns = ["runtime", *(_to_baseline(change, report) for change in changes), *(["golden"] if golden else [])]
+    title = "Each runtime's logits beside its own, run otherwise"
+    return Table(title, columns, rows)
+
+
+def _to_baseline(change: str, report: Report) -> str:
+    return f"to {change}" if change == report.latency[0].runtime else change
+
+
+def not_run_again(report: Report) -> list[str]:
+    """What could not be run otherwise, and why, a sentence each."""
+    return [
+        f"{row.runtime} was not run with {change}: {why}."
+        for row in report.self_gaps
+        for change, why in row.missing.items()
+    ]
+
+
+def observer_table(report: Report) -> Table | None:
+    """What exposing every tap changes, in one row; None where no graph ran."""
+    part = report.observer
+    if part is None or part.error is not None:
+        return None
+    nodes = NOTHING if part.nodes is None else f"{part.nodes[0]} / {part.nodes[1]}"
+    row = [part.runtime, _interval(part.ratio) if part.ratio else NOTHING, number(part.gap), nodes]
+    columns = ["runtime", "time ratio [95 %]", "largest logit gap", "nodes run"]
+    return Table("Observer effect: every tap exposed / to deploy", columns, [row])
+
+
+def undone_fusions(report: Report) -> list[str]:
+    """Which operators an exposed tap made run more or less often: fusion stops at an output."""
+    part = report.observer
+    if part is None or not part.operators:
+        return []
+    changed = ", ".join(f"{name} {inspect} / {deploy}" for name, (inspect, deploy) in part.operators.items())
+    return [f"{part.runtime} with every tap exposed / to deploy runs {changed}; all other operators as often."]
 
 
 def unexposed(report: Report) -> list[str]:

@@ -41,6 +41,9 @@ class Runtime(Protocol):
     def facts(self) -> dict[str, str]:
         """Versions and settings worth keeping beside the result."""
 
+    def operators(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> dict[str, int]:
+        """How often each operator runs in one pass of the graph as it was optimized; empty where there is no graph."""
+
     def close(self) -> None:
         """Let go of the model."""
 

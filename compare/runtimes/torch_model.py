@@ -42,5 +42,8 @@ class TorchModel:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
         }
 
+    def operators(self, *_: NDArray[Any]) -> dict[str, int]:
+        return {}
+
     def close(self) -> None:
         del self.model

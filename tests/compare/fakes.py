@@ -43,6 +43,21 @@ class NotANumber(TorchEager):
         found["logits"] = np.full_like(found["logits"], np.nan)
         return found
 
+class Moody(TorchEager):
+    """Its logits depend on who shares the batch and on the threads; padding and short texts are its end."""
+    def __init__(self, folder, *, threads, taps):
+        super().__init__(folder, threads=threads, taps=taps)
+        self.threads = threads
+    def run(self, input_ids, attention_mask):
+        if not attention_mask.all():
+            raise ValueError("no padding")
+        if input_ids.shape[1] < 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = super().run(input_ids, attention_mask)
+        logits = found["logits"].copy()
+        logits[0, 3, 5] += 0.5 * (len(input_ids) - 1) + 8 * (self.threads - 1)
+        return {**found, "logits": logits}
+
 class Slow(TorchEager):
     def run(self, input_ids, attention_mask):
         time.sleep(0.05)
@@ -52,11 +67,11 @@ def spec(kind):
     return Spec(kind.__name__.lower(), f"fake_runtimes:{kind.__name__}", "a fake", ("torch",), "pip install fakes")
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
-peeks, notanumber, slow = map(spec, (Peeks, NotANumber, Slow))
+peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
-NAMES = ("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "absent")
+NAMES = ("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "absent")
 
 
 def install(folder: Path) -> None:

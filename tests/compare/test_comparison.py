@@ -63,6 +63,47 @@ def test_every_timed_runtime_has_its_samples_and_the_baseline_is_there_twice(rep
     assert all(row.ratio.low <= row.ratio.median <= row.ratio.high for row in report.latency[1:])
 
 
+def test_each_timed_runtime_is_held_against_itself(report) -> None:
+    """One thread was asked for, so the other number is two."""
+    timed = [spec.name for spec in BUILT_IN if not spec.hybrid]
+    assert [row.runtime for row in report.self_gaps] == timed
+    for row in report.self_gaps:
+        own = {change: gap for change, gap in row.gaps.items() if change != BASELINE}
+        assert list(own) == ["again", "batch of 4", "8 of padding", "first half", "2 threads"]
+        assert own["again"] == 0
+        assert max(own.values()) < 1e-4
+        assert (BASELINE in row.gaps) == (row.runtime != BASELINE)
+        assert row.missing == {}
+
+
+def test_padding_is_left_out_where_the_model_has_no_room_for_it(tiny_folder: Path, tmp_path: Path) -> None:
+    settings = Settings(runtimes=[BASELINE], sequence=60, seconds=0.1, threads=1, out=tmp_path / "out")
+    (row,) = compare(str(tiny_folder), settings).self_gaps
+    assert row.missing == {"8 of padding": "it takes 68 positions and the model has 64"}
+
+
+def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
+    observer = report.observer
+    assert observer.runtime == "onnxruntime"
+    assert list(observer.turns) == list(range(report.rounds))
+    assert observer.ratio.low <= observer.ratio.median <= observer.ratio.high
+    assert observer.nodes[0] > observer.nodes[1]
+    assert observer.operators["LayerNormalization"][0] > observer.operators["LayerNormalization"][1]
+    assert 0 <= observer.gap < 1e-4
+
+
+def test_a_runtime_that_depends_on_its_company_is_seen(fake_runtimes, tiny_folder: Path, tmp_path: Path) -> None:
+    found = compare(str(tiny_folder), small(tmp_path / "out", "moody"))
+    row = next(row for row in found.self_gaps if row.runtime == "moody")
+    assert row.gaps["again"] == 0
+    assert row.gaps["batch of 4"] == pytest.approx(1.5, abs=1e-5)
+    assert row.missing == {"8 of padding": "ValueError: no padding"} | dict.fromkeys(
+        ("first half", "2 threads"), "killed by SIGKILL"
+    )
+    assert next(row for row in found.latency if row.runtime == "moody").error is None
+    assert found.observer is None
+
+
 def test_what_else_is_in_the_report(report, entry: Entry) -> None:
     assert report.model.provenance == entry.manifest.source.label
     assert report.model.entry == entry.folder.name

@@ -10,7 +10,16 @@ from rich.console import Console
 from compare.numerics.verdicts import Kind
 from compare.report import wording
 from compare.report.markdown import to_markdown
-from compare.report.schema import VERDICTS, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
+from compare.report.schema import (
+    VERDICTS,
+    LatencyPart,
+    ObserverPart,
+    RatioPart,
+    Report,
+    RuntimePart,
+    SelfGapsPart,
+    VerdictPart,
+)
 from compare.report.terminal import print_report
 from export.errors import BadInput
 
@@ -39,7 +48,7 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
     assert read.folder == report.folder
     assert Report.read(report.folder / "report.json") == read
     plain = json.loads((report.folder / "report.json").read_text())
-    assert plain["schema_version"] == 4
+    assert plain["schema_version"] == 5
     assert plain["latency"][0]["turns"]["0"]
 
 
@@ -57,8 +66,8 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no report at .*report.json; python -m compare writes one"),
-        ("{", "is no report of schema 4: file: Invalid JSON"),
-        ('{"schema_version": 4}', "is no report of schema 4: created: Field required"),
+        ("{", "is no report of schema 5: file: Invalid JSON"),
+        ('{"schema_version": 5}', "is no report of schema 5: created: Field required"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
@@ -174,6 +183,37 @@ def test_the_again_row_is_never_advised(altered: Report) -> None:
     assert not any("Deploy torch-eager" in sentence for sentence in wording.answer(altered))
 
 
+def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
+    altered.self_gaps = [
+        SelfGapsPart(runtime="torch-eager", gaps={"again": 0.0, "1 thread": 2e-6}),
+        SelfGapsPart(runtime="onnxruntime", gaps={"again": 0.0, "torch-eager": 3e-6}, missing={"1 thread": "killed"}),
+    ]
+    table = wording.self_gap_table(altered)
+    assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden"]
+    golden = [wording.number(r.largest("logits")) for r in altered.runtimes if r.name in ("torch-eager", "onnxruntime")]
+    assert table.rows == [
+        ["torch-eager", "0", "2.0e-06", wording.NOTHING, golden[0]],
+        ["onnxruntime", "0", wording.NOTHING, "3.0e-06", golden[1]],
+    ]
+    assert wording.not_run_again(altered) == ["onnxruntime was not run with 1 thread: killed."]
+    altered.self_gaps = []
+    assert wording.self_gap_table(altered) is None
+
+
+def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -> None:
+    ratio = RatioPart(median=1.2, low=1.1, high=1.3)
+    altered.observer = ObserverPart(
+        runtime="onnxruntime", ratio=ratio, nodes=(9, 7), operators={"Gelu": (0, 1)}, gap=1e-6
+    )
+    assert wording.observer_table(altered).rows == [["onnxruntime", "1.200 [1.100, 1.300]", "1.0e-06", "9 / 7"]]
+    assert wording.undone_fusions(altered) == [
+        "onnxruntime with every tap exposed / to deploy runs Gelu 0 / 1; all other operators as often."
+    ]
+    assert wording.undone_fusions(altered)[0] in to_markdown(altered)
+    altered.observer.error = "killed"
+    assert wording.observer_table(altered) is None
+
+
 def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
@@ -206,7 +246,7 @@ def test_spread_is_flagged(spread: float | None, text: str) -> None:
 def test_tables_hold_as_many_cells_as_columns(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
-    tables = [wording.gap_table(altered), wording.latency_table(altered)]
+    tables = [wording.gap_table(altered), wording.latency_table(altered), *wording.further_tables(altered)]
     tables += [wording.layer_table(altered, kind) for kind in wording.KINDS]
     tables += [wording.tensor_table(runtime) for runtime in altered.runtimes]
     for table in tables:

@@ -4,18 +4,20 @@ import random
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from compare.latency.rounds import Worker, run_rounds
-from compare.traces import write_trace
+from compare.traces import Trace, write_trace
 from export.cache import Entry
 
 
 @pytest.fixture
 def job(entry: Entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
-    return {"model": entry.folder, "inputs": tmp_path / "inputs"}
+    folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
+    return {"model": entry.folder, "taps": False, **folders}
 
 
 @pytest.fixture
@@ -67,6 +69,39 @@ def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.Mon
         assert worker.timing.load_s > 0
         assert worker.timing.first_call_s > 0
         assert worker.timing.facts["threads"] == "1"
+
+
+def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
+    ids, mask = (x[:, :6] for x in ids_and_mask)
+    write_trace(tmp_path / "rungs" / "first half", {"input_ids": ids, "attention_mask": mask}, {"threads": 1})
+    write_trace(tmp_path / "rungs" / "2 threads", {"input_ids": ids, "attention_mask": mask}, {"threads": 2})
+    worker = make("onnxruntime")
+    worker.import_libraries()
+    worker.load()
+    counted = worker.operators()
+    assert counted["Softmax"] == 2
+    for name in ("first half", "2 threads"):
+        assert worker.rung(name) is None
+        assert Trace(tmp_path / "self" / name)["logits"].shape == (1, 6, 300)
+    assert stopped(worker)
+
+
+def test_a_rung_that_fails_leaves_what_was_timed(fake_runtimes, make, ids_and_mask, tmp_path: Path) -> None:
+    ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
+    write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": mask})
+    for name, length, seen in (("plain", 12, 1), ("padding", 12, 0), ("short", 4, 1)):
+        tensors = {"input_ids": ids[:, :length], "attention_mask": seen * mask[:, :length]}
+        write_trace(tmp_path / "rungs" / name, tensors, {"threads": 1})
+    worker = make("moody")
+    worker.import_libraries()
+    worker.load()
+    worker.turn(0)
+    assert worker.rung("plain") is None
+    assert worker.rung("padding") == "ValueError: no padding"
+    assert worker.rung("short") == worker.rung("plain") == "killed by SIGKILL"
+    assert worker.operators() == {}
+    assert worker.timing.error is None
+    assert worker.timing.turns[0]
 
 
 class _Recorded:

@@ -65,6 +65,18 @@ def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
     assert any(re.fullmatch(r"\d+\.\d+.*", value) for value in facts.values())  # some version
 
 
+def test_contract_of_operators(spec: Spec, entry: Entry, ids_and_mask) -> None:
+    """A graph counts its operators, and what exposing its taps keeps from being fused; without a graph, none."""
+    inspect, deploy = (
+        spec.load_class()(entry.folder, threads=1, taps=taps).operators(*ids_and_mask) for taps in (True, False)
+    )
+    if spec.name != registry.GRAPH_RUNTIME:
+        assert inspect == deploy == {}
+        return
+    assert inspect["Softmax"] == deploy["Softmax"] == 2
+    assert sum(inspect.values()) > sum(deploy.values()) > 20
+
+
 def test_contract_of_the_listing(spec: Spec) -> None:
     assert spec.summary
     assert spec.install.startswith("pip install ")
