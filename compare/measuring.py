@@ -19,7 +19,7 @@ from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import Kind, Verdict, cited, judge
+from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.onnx_files.candidates import misplaced
 from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
 from compare.run import BESIDE, ModelRun, Row, Run
@@ -152,9 +152,8 @@ def weigh(
     except ChildFailed as error:
         raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
     evidence = {name: known for name, (_, known) in weighed.items()}
-    verdict = judge(evidence, bitwise=row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name))
-    if part.graph is not None:
-        verdict = cited(verdict, part.graph.quantized)
+    bitwise = row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name)
+    verdict = judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
     part.verdict = assembly.verdict_part(verdict)
     part.gaps = [assembly.gap_part(name, *weighed.get(name, ())) for name in golden]
     logits, _ = weighed["logits"]

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 from compare import assembly
 from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, cited, judge
+from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, judge
 from compare.report.schema import EvidencePart, Report
 from export.errors import BadInput
 
@@ -26,9 +26,9 @@ def rejudge(report: Report, rounding: float) -> Report:
     for runtime in judged.runtimes:
         evidence = {gap.tensor: _evidence(gap.evidence) for gap in runtime.gaps if gap.evidence is not None}
         if evidence and runtime.verdict is not None:
-            verdict = judge(evidence, bitwise=runtime.verdict.kind == "identical", limits=limits)
-            if runtime.graph is not None:
-                verdict = cited(verdict, runtime.graph.quantized)
+            quantized = runtime.graph.quantized if runtime.graph else ()
+            identical = runtime.verdict.kind == "identical"
+            verdict = judge(evidence, bitwise=identical, limits=limits, quantized=quantized)
             runtime.verdict = assembly.verdict_part(verdict)
     return judged
 

@@ -38,12 +38,15 @@ class Limits:
     local: within a segment, from the runtime's own inputs to it. accumulated: against golden. weak: against golden, of
     a runtime that exposes logits alone.
     precision_range: the local error over the tensor's size, in units of a precision's roundoff, that looks like it.
+    quantized_range: that error itself, where a graph has quantized operators: at least two kinds of segments reach the
+    lower end, and beyond the upper one it is a fault all the same.
     """
 
     local: Multiples
     accumulated: Multiples
     weak: Multiples
     precision_range: tuple[float, float]
+    quantized_range: tuple[float, float]
 
 
 LIMITS = Limits(
@@ -51,8 +54,11 @@ LIMITS = Limits(
     accumulated=Multiples(rms=4.0, max=8.0, channel=inf, slope=inf),
     weak=Multiples(rms=4.0, max=4.0, channel=inf, slope=inf),
     precision_range=(0.2, 1.3),
+    quantized_range=(2.0**-11, 0.25),
 )
 
+#: What a verdict names as the precision of a graph with quantized operators.
+QUANTIZED = "quantized"
 
 #: Which segment of a layer makes a tensor of a kind. A hidden state is made by the layer before it.
 SEGMENTS = {
@@ -110,31 +116,28 @@ class Verdict:
         return place_of(self.tensor, self.exposed) if self.tensor else ""
 
 
-def judge(evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS) -> Verdict:
+def judge(
+    evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS, quantized: Sequence[str] = ()
+) -> Verdict:
     """The verdict over one run.
 
     evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
+    quantized: operators of the graph that compute with quantized numbers, which the verdict cites: by the size of its
+    errors alone eight-bit integers look like bf16 where weights are alike in size, and like nothing where they are not.
     """
-    return replace(_judge(evidence, bitwise, limits), exposed=frozenset(evidence))
-
-
-def cited(verdict: Verdict, quantized: Sequence[str]) -> Verdict:
-    """The verdict on a graph that has quantized operators, which it cites: the size of errors alone looks like bf16.
-
-    >>> cited(Verdict(Kind.REDUCED_PRECISION, "query.0", precision="bf16"), ["MatMulInteger"]).note
-    "named by the graph's operators (MatMulInteger) and not by its values"
-    """
-    if not quantized or verdict.kind not in (Kind.REDUCED_PRECISION, Kind.DIFFERENT):
-        return verdict
+    excused = _excused(evidence, limits) if quantized else frozenset()
+    verdict = replace(_judge(evidence, bitwise, limits, excused), exposed=frozenset(evidence))
     operators = ", ".join(quantized)
-    if verdict.kind is Kind.REDUCED_PRECISION:
-        note = f"named by the graph's operators ({operators}) and not by its values"
-        return replace(verdict, precision="quantized", note=note)
-    note = f"the graph's operators ({operators}) are quantized, which may be why"
-    return replace(verdict, precision=None, note="; ".join(filter(None, (verdict.note, note))))
+    if verdict.precision == QUANTIZED:
+        return replace(verdict, note=f"named by the graph's operators ({operators}) and not by its values")
+    if quantized and verdict.kind is Kind.DIFFERENT:
+        note = f"the graph's operators ({operators}) are quantized, which may be why"
+        return replace(verdict, note="; ".join(filter(None, (verdict.note, note))))
+    return verdict
 
 
-def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits) -> Verdict:
+def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits, excused: frozenset[str]) -> Verdict:
+    """excused: tensors whose errors the graph's quantized operators explain."""
     for name, found in evidence.items():
         if found.nan:
             return Verdict(Kind.BROKEN, name, note=f"{name} has NaN where golden has none")
@@ -142,18 +145,46 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
         return Verdict(Kind.IDENTICAL)
     if set(evidence) == {"logits"}:
         return _judge_logits_alone(evidence["logits"], limits)
+    coarse: Verdict | None = None
     for name, found in evidence.items():
         if not found.above <= 0:
             return Verdict(Kind.DIFFERENT, name, note=f"{found.above:.1e} stands above the causal diagonal")
         if found.local is not None and (passed := found.local.beyond(limits.local)):
             statistic = next(iter(passed))
-            return _beyond(evidence, name, statistic, passed, limits)
+            if name not in excused:
+                return _beyond(evidence, name, statistic, passed, limits)
+            coarse = coarse or Verdict(Kind.REDUCED_PRECISION, name, statistic, passed[statistic], QUANTIZED)
+    if coarse is not None:
+        return coarse
     for name, found in evidence.items():
         if passed := found.accumulated.beyond(limits.accumulated):
             statistic = next(iter(passed))
             note = f"in an untapped place before {name}"
             return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note)
     return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
+
+
+def _excused(evidence: Mapping[str, TensorEvidence], limits: Limits) -> frozenset[str]:
+    """Tensors with a linear map in their segment whose errors are no larger than quantized numbers make them.
+
+    None where that does not go through at least two kinds of segments: in one it is a fault like any other. What has no
+    linear map in it, as attention from its own query and key, is never excused.
+    """
+    low, high = limits.quantized_range
+    small = {
+        name: found.relative
+        for name, found in evidence.items()
+        if found.local is not None and found.relative <= high and _linear(name, evidence)
+    }
+    kinds = {SEGMENTS[name.partition(".")[0]] for name, relative in small.items() if relative >= low}
+    return frozenset(small) if len(kinds) >= 2 else frozenset()
+
+
+def _linear(name: str, exposed: Collection[str]) -> bool:
+    """Whether there is a linear map in the segment that makes a tensor."""
+    kind, _, number = name.partition(".")
+    hidden = _hidden_segments(kind, int(number), exposed) if number else ()
+    return {SEGMENTS[kind], *hidden} != {SEGMENTS["attention"]}
 
 
 def place_of(tensor: str, exposed: Collection[str] = ()) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 MODULE = '''
 import os, signal, time
 import numpy as np
+import torch
 from compare.runtimes.registry import Spec
 from compare.runtimes.torch_eager import TorchEager
+from export.taps import run_tapped
 
 class Crashes(TorchEager):
     def run(self, input_ids, attention_mask):
@@ -58,6 +60,22 @@ class Moody(TorchEager):
         logits[0, 3, 5] += 0.5 * (len(input_ids) - 1) + 8 * (self.threads - 1)
         return {**found, "logits": logits}
 
+class Discreet(TorchEager):
+    """Computes in a lower precision, and lets neither its name nor the types of what it gives tell of it."""
+    dtype = torch.bfloat16
+    def __init__(self, folder, *, threads, taps):
+        super().__init__(folder, threads=threads, taps=taps)
+        self.model.to(self.dtype)
+    def run(self, input_ids, attention_mask):
+        ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+        with torch.inference_mode():
+            found = run_tapped(self.model, ids, mask, "eager")
+        kept = found if self.taps else {"logits": found["logits"]}
+        return {name: tensor.float().numpy() for name, tensor in kept.items()}
+
+class Reticent(Discreet):
+    dtype = torch.float16
+
 class Slow(TorchEager):
     def run(self, input_ids, attention_mask):
         time.sleep(0.05)
@@ -68,10 +86,14 @@ def spec(kind):
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
+discreet, reticent = map(spec, (Discreet, Reticent))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
-NAMES = ("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "absent")
+NAMES = (
+    *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
+    "absent",
+)
 
 
 def install(folder: Path) -> None:

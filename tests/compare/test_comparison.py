@@ -163,6 +163,17 @@ def test_a_runtime_that_is_not_to_be_trusted_is_named_and_fails_the_run(
     assert found.exit_code() == 1
 
 
+@pytest.mark.parametrize(("name", "precision"), [("discreet", "bf16"), ("reticent", "fp16")])
+def test_a_lower_precision_is_named_from_the_numbers_alone(
+    fake_runtimes, tiny_folder: Path, tmp_path: Path, name: str, precision: str
+) -> None:
+    found = compare(str(tiny_folder), small(tmp_path / "out", name, fail_on="reduced precision"))
+    row = found.runtimes[-1]
+    assert row.precision == "float32", "which is what it says of itself"
+    assert (row.verdict.kind, row.verdict.precision) == ("reduced precision", precision)
+    assert found.exit_code() == 1
+
+
 def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: Path, monkeypatch) -> None:
     """The scale of the scores off by 1 %, in the graph alone: attention is where it shows first."""
     from export import cache

@@ -155,7 +155,10 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
     settings = Settings(text="To be", runtimes=[], seconds=0.1, threads=1, out=tmp_path / "out", onnx=file)
     report = compare(str(tiny_folder), settings)
     graph = report.runtimes[-1].graph
+    verdict = report.runtimes[-1].verdict
     assert graph is not None and "MatMulInteger" in graph.quantized
+    assert verdict is not None and (verdict.kind, verdict.precision) == ("reduced precision", "quantized")
+    assert verdict.note.startswith("named by the graph's operators (") and verdict.note.endswith("not by its values")
     said = " ".join(wording.graph_lines(report))
     assert f"onnx-file is int8.onnx ({file.stat().st_size:,} bytes" in said
     assert "computes with quantized numbers: DequantizeLinear, DynamicQuantizeLinear, MatMulInteger." in said

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from compare.numerics.errors import Multiples
 from compare.numerics.scales import Scales
-from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, cited, judge
+from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, judge
 from compare.traces import Trace, write_trace
 from export.models import load
 from export.sources import find
@@ -80,15 +80,43 @@ def test_one_segment_in_a_lower_precision_is_a_difference_that_looks_like_it(cle
     assert verdict.note == "looks like bf16 in layer 1, norm and MLP"
 
 
-def test_quantized_operators_are_cited(clean) -> None:
-    reduced = cited(Verdict(Kind.REDUCED_PRECISION, "query.0", "rms", 9e4, "bf16"), ["MatMulInteger"])
-    assert (reduced.kind, reduced.precision) == (Kind.REDUCED_PRECISION, "quantized")
-    fault = cited(Verdict(Kind.DIFFERENT, "query.0", "rms", 9e4, "bf16", "looks like bf16"), ["MatMulInteger"])
-    note = "looks like bf16; the graph's operators (MatMulInteger) are quantized, which may be why"
-    assert (fault.kind, fault.precision, fault.note) == (Kind.DIFFERENT, None, note)
-    for verdict in (judge(clean, bitwise=False), Verdict(Kind.BROKEN, note="NaN")):
-        assert cited(verdict, ["MatMulInteger"]) == verdict
-    assert cited(reduced, []) == reduced
+@pytest.fixture
+def quantized(clean) -> dict[str, TensorEvidence]:
+    """As a graph of eight-bit integers gives it: large errors in all linear maps, and attention itself clean."""
+    coarse = {name: found for name, found in clean.items() if not name.startswith(("attention", "context"))}
+    return clean | {name: replace(found, local=FAR, accumulated=FAR, relative=0.05) for name, found in coarse.items()}
+
+
+def test_quantized_operators_are_cited(quantized) -> None:
+    verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
+    assert (verdict.kind, verdict.precision, verdict.tensor) == (Kind.REDUCED_PRECISION, "quantized", "hidden_state.0")
+    assert verdict.note == "named by the graph's operators (MatMulInteger) and not by its values"
+    assert judge(quantized, bitwise=False).kind is Kind.DIFFERENT, "nothing but the operators tells"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "relative"), [("attention.1", 0.01), ("context.0", 1e-6), ("mid_state.1", 0.3), ("logits", 0.9)]
+)
+def test_quantized_operators_are_no_excuse_for_a_fault(quantized, tensor: str, relative: float) -> None:
+    """One in attention, which has no linear map in it; one larger than quantized numbers are coarse."""
+    quantized[tensor] = replace(quantized[tensor], local=FAR, relative=relative)
+    verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
+    assert (verdict.kind, verdict.tensor) == (Kind.DIFFERENT, tensor)
+    assert verdict.note.endswith("the graph's operators (MatMulInteger) are quantized, which may be why")
+
+
+def test_attention_from_hidden_projections_is_excused_and_one_segment_alone_is_not(quantized, clean) -> None:
+    fewer = {name: found for name, found in quantized.items() if not name.startswith(("query", "key", "value"))}
+    fewer["attention.0"] = replace(fewer["attention.0"], local=FAR, relative=0.1)
+    assert judge(fewer, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.REDUCED_PRECISION
+    clean["mid_state.0"] = quantized["mid_state.0"]
+    assert judge(clean, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.DIFFERENT
+
+
+def test_quantized_operators_leave_other_verdicts_alone(clean) -> None:
+    assert judge(clean, bitwise=False, quantized=["MatMulInteger"]) == judge(clean, bitwise=False)
+    broken = clean | {"value.1": replace(clean["value.1"], nan=True)}
+    assert judge(broken, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.BROKEN
 
 
 def test_limits_are_data(clean) -> None:
