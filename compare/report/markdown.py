@@ -34,7 +34,7 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
         yield from _table(wording.layer_table(report, kind))
     for runtime in report.runtimes:
         if runtime.gaps and report.model:
-            yield from _table(wording.tensor_table(runtime))
+            yield from _table(wording.tensor_table(report, runtime))
     packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
     yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
 

@@ -1,9 +1,10 @@
 """How a report is said in words and tables; every renderer takes them from here, so that all say the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.report.places import place_words
 from compare.report.schema import GapPart, GraphPart, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
 from export.errors import BadInput, near
 
@@ -104,7 +105,7 @@ def pair_table(report: Report) -> Table:
     row = report.runtimes[-1]
     rows = []
     for gap in row.gaps:
-        place = NOTHING if gap.place is None else "[" + ", ".join(map(str, gap.place)) + "]"
+        place = NOTHING if gap.place is None else _place(gap.tensor, gap.place, report)
         relative = None if gap.rms is None or not gap.size else gap.rms / gap.size / UNIT_ROUNDOFF
         bitwise = {True: "yes", False: "no", None: "not exposed"}[gap.bitwise]
         rows.append([gap.tensor, bitwise, number(relative), number(gap.max), place])
@@ -174,8 +175,8 @@ def explanation(report: Report, name: str) -> Table:
         )
         total = [number(evidence.accumulated.rms), number(evidence.accumulated.max)]
         first = runtime.verdict is not None and gap.tensor == runtime.verdict.tensor
-        where = ", ".join(map(str, evidence.place))
-        rows.append([gap.tensor, *found, *total, f"[{where}]" + (" <- the verdict rests on this" if first else "")])
+        where = _place(gap.tensor, evidence.place, report)
+        rows.append([gap.tensor, *found, *total, where + (" <- the verdict rests on this" if first else "")])
     said = runtime.verdict.sentence if runtime.verdict else f"no verdict: {runtime.error}"
     columns = [
         "tensor",
@@ -337,12 +338,12 @@ def layer_table(report: Report, kind: str) -> Table:
     return Table(f"Largest gap of {KINDS[kind]} by layer", ["runtime", *layers], rows)
 
 
-def tensor_table(runtime: RuntimePart) -> Table:
+def tensor_table(report: Report, runtime: RuntimePart) -> Table:
     """Every tensor of the shown kinds: the gap's largest with its place, RMS and percentiles, and the tensor's RMS."""
     rows = []
     for gap in runtime.gaps:
         if any(_is(gap, kind) for kind in KINDS):
-            place = NOTHING if gap.place is None else "[" + ", ".join(map(str, gap.place)) + "]"
+            place = NOTHING if gap.place is None else _place(gap.tensor, gap.place, report)
             values = [number(gap.max), place, *map(number, (gap.rms, gap.p50, gap.p99, gap.p999, gap.size))]
             rows.append([gap.tensor, *(values if gap.exposed else ["not exposed", *[NOTHING] * 6])])
     columns = ["tensor", "max", "at", "RMS", "median", "99 %", "99.9 %", "RMS of golden"]
@@ -420,6 +421,10 @@ def number(value: float | None) -> str:
     if abs(value) < 0.01 or abs(value) >= 1e6:
         return f"{value:.1e}"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _place(tensor: str, place: Sequence[int], report: Report) -> str:
+    return place_words(tensor, place, report.input.tokens, report.input.batch)
 
 
 def _is(gap: GapPart, kind: str) -> bool:

@@ -248,6 +248,6 @@ def test_tables_hold_as_many_cells_as_columns(altered: Report) -> None:
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
     tables = [wording.gap_table(altered), wording.latency_table(altered), *wording.further_tables(altered)]
     tables += [wording.layer_table(altered, kind) for kind in wording.KINDS]
-    tables += [wording.tensor_table(runtime) for runtime in altered.runtimes]
+    tables += [wording.tensor_table(altered, runtime) for runtime in altered.runtimes]
     for table in tables:
         assert {len(row) for row in table.rows} <= {len(table.columns)}
