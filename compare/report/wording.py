@@ -176,7 +176,7 @@ def explanation(report: Report, name: str) -> Table:
         total = [number(evidence.accumulated.rms), number(evidence.accumulated.max)]
         first = runtime.verdict is not None and gap.tensor == runtime.verdict.tensor
         where = _place(gap.tensor, evidence.place, report)
-        rows.append([gap.tensor, *found, *total, where + (" <- the verdict rests on this" if first else "")])
+        rows.append([gap.tensor + (" <-" if first else ""), *found, *total, where])
     said = runtime.verdict.sentence if runtime.verdict else f"no verdict: {runtime.error}"
     columns = [
         "tensor",
@@ -188,7 +188,8 @@ def explanation(report: Report, name: str) -> Table:
         "max",
         "place of the largest local error",
     ]
-    return Table(f"{name}: {said}. Errors in units of rounding, made in the segment itself", columns, rows)
+    title = f"{name}: {said}. Errors in units of rounding, made in the segment itself; the verdict rests on <-"
+    return Table(title, columns, rows)
 
 
 def other_metrics(report: Report, name: str) -> Table | None:
