@@ -15,8 +15,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from compare.inputs import DEFAULT_TEXT
-from compare.numerics.controls import Control, control_runs, permuted_attention, permuted_product, split_product
+from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
+from compare.numerics.orders import permuted_product, split_product
 from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
 from compare.runtimes.registry import BUILT_IN, spec_of
 from compare.traces import Trace

@@ -1,10 +1,8 @@
 """A saved report judged again: the evidence is in it, so other limits need no other run."""
 
-from dataclasses import fields, replace
-
 from compare import assembly
 from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, cited, judge
+from compare.numerics.verdicts import LIMITS, TensorEvidence, cited, judge
 from compare.report.schema import EvidencePart, Report
 from export.errors import BadInput
 
@@ -21,7 +19,7 @@ def rejudge(report: Report, rounding: float) -> Report:
         )
     if report.model is None:
         raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
-    limits = scaled(rounding / LIMITS.local.rms)
+    limits = LIMITS.scaled(rounding / LIMITS.local.rms)
     judged = report.model_copy(deep=True)
     for runtime in judged.runtimes:
         evidence = {gap.tensor: _evidence(gap.evidence) for gap in runtime.gaps if gap.evidence is not None}
@@ -31,19 +29,6 @@ def rejudge(report: Report, rounding: float) -> Report:
                 verdict = cited(verdict, runtime.graph.quantized)
             runtime.verdict = assembly.verdict_part(verdict)
     return judged
-
-
-def scaled(factor: float) -> Limits:
-    """All limits on multiples of the floor, times a factor; what a precision looks like stays.
-
-    >>> scaled(2.0).local
-    Multiples(rms=4.0, max=8.0, channel=12.0, slope=16.0)
-    """
-
-    def times(limits: Multiples) -> Multiples:
-        return Multiples(**{field.name: factor * getattr(limits, field.name) for field in fields(limits)})
-
-    return replace(LIMITS, local=times(LIMITS.local), accumulated=times(LIMITS.accumulated), weak=times(LIMITS.weak))
 
 
 def _evidence(part: EvidencePart) -> TensorEvidence:

@@ -5,25 +5,27 @@ means are replaced under a `TorchFunctionMode`, and the attention is handed in t
 a second time, and a control goes wherever the model goes. What they scatter by is what rounding does (docs/method.md).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
+from compare.numerics.orders import (
+    OrderedProducts,
+    Product,
+    Total,
+    permutation,
+    permuted_product,
+    sequential_product,
+    sequential_total,
+    split_product,
+)
 from compare.streaming_attention import streaming_attention
 from export.taps import AttentionFunction, graph_attention, run_tapped
-
-#: (rows, contraction) by (contraction, columns), both with the same leading dimensions or none.
-Product = Callable[[Tensor, Tensor], Tensor]
-
-#: The total along the last dimension, which is kept.
-Total = Callable[[Tensor], Tensor]
 
 
 def _sum(x: Tensor) -> Tensor:
@@ -70,59 +72,10 @@ def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, 
 
 def permuted_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Keys and values in another order, which the softmax and the mixing then add up in."""
-    order = _permutation(key.shape[2], 0)
+    order = permutation(key.shape[2], 0)
     mask = mask.expand(*mask.shape[:-1], len(order))
     context, attention = graph_attention(query, key[:, :, order], value[:, :, order], mask[..., order], scale)
     return context, attention[..., torch.argsort(order)]
-
-
-def permuted_product(seed: int) -> Product:
-    """Every contraction in an order drawn with the seed."""
-
-    def product(left: Tensor, right: Tensor) -> Tensor:
-        order = _permutation(left.shape[-1], seed)
-        return torch.matmul(left[..., order], right[..., order, :])
-
-    return product
-
-
-def split_product(number: int) -> Product:
-    """Every contraction in so many parts, which are added up at the end."""
-
-    def product(left: Tensor, right: Tensor) -> Tensor:
-        parts = zip(left.tensor_split(number, dim=-1), right.tensor_split(number, dim=-2), strict=True)
-        return sum((a @ b for a, b in parts if a.shape[-1]), start=torch.zeros((), dtype=left.dtype))
-
-    return product
-
-
-#: Columns that the sequential product takes at a time, so that its sums stay in the processor's cache.
-_COLUMNS = 2048
-
-
-def sequential_product(left: Tensor, right: Tensor) -> Tensor:
-    """Every contraction strictly from first to last, one product added at a time: what a plain loop in C does.
-
-    torch has that loop: a sparse matrix times a dense one adds entry after entry of a row. Here no entry is left out.
-    """
-    if right.ndim == 2:
-        rows = left.reshape(-1, left.shape[-1])
-        count, size = rows.shape
-        places = torch.stack([torch.arange(count).repeat_interleave(size), torch.arange(size).repeat(count)])
-        sparse = torch.sparse_coo_tensor(
-            places, rows.flatten(), (count, size), is_coalesced=True, check_invariants=False
-        )
-        parts = [torch.sparse.mm(sparse, columns.contiguous()) for columns in torch.split(right, _COLUMNS, dim=1)]
-        return torch.cat(parts, dim=1).view(*left.shape[:-1], -1)
-    out = torch.zeros((*left.shape[:-1], right.shape[-1]), dtype=left.dtype)
-    for k in range(left.shape[-1]):
-        out.addcmul_(left[..., k : k + 1], right[..., k : k + 1, :])
-    return out
-
-
-def sequential_total(x: Tensor) -> Tensor:
-    """From first to last. NumPy's cumulative sum is that loop; torch's adds float32 up in float64."""
-    return torch.from_numpy(np.cumsum(x.numpy(), axis=-1)[..., -1:].copy())
 
 
 CONTROLS = (
@@ -139,25 +92,17 @@ CONTROLS = (
 )
 
 
-class _Ordered(TorchFunctionMode):
+class _Ordered(OrderedProducts):
     """While this is open, what a control orders in its own way replaces torch's: products; softmax, norms and means."""
 
     def __init__(self, control: Control) -> None:
-        super().__init__()
+        super().__init__(control.product)
         self.control = control
-        self.replacements: dict[Any, Callable[..., Any]] = {}
         if control.product is not torch.matmul:
-            products = (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
-            self.replacements |= dict.fromkeys(products, control.product)
             self.replacements |= {functional.linear: self._linear, torch.addmm: self._addmm}
         if control.total is not _sum or control.one_pass:
             self.replacements |= dict.fromkeys((functional.softmax, torch.softmax), self._softmax)
             self.replacements |= {functional.layer_norm: self._layer_norm, torch.Tensor.mean: self._mean}
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return self.replacements.get(func, func)(*args, **(kwargs or {}))
 
     def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         product = self.control.product(x, weight.T)
@@ -201,7 +146,3 @@ def _gelu(model: Any, *, fused: bool) -> Iterator[None]:
     finally:
         for module in spelled_out:
             del module.forward
-
-
-def _permutation(size: int, seed: int) -> Tensor:
-    return torch.from_numpy(np.random.default_rng((seed, size)).permutation(size))

@@ -202,10 +202,13 @@ def _quantiles(bins: Array) -> tuple[float, ...]:
     return tuple(0.0 if edge == 0 else float(middle) for edge, middle in zip(edges, middles, strict=True))
 
 
-def floor_of(controls: Sequence[Error]) -> Floor:
-    """The floor of one tensor: the largest of each statistic among the controls, and never quite nothing."""
+def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floor:
+    """The floor of one tensor: the largest of each statistic among the controls, and never quite nothing.
+
+    roundoff: of the precision that the controls run in.
+    """
     size, largest = controls[0].size, controls[0].largest
-    least = _LEAST * UNIT_ROUNDOFF
+    least = _LEAST * roundoff
     rms = np.maximum(np.max([c.rms for c in controls], axis=0), least * size)
     channels = np.max([c.channels for c in controls], axis=0)
     return Floor(

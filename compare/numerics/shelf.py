@@ -26,7 +26,10 @@ _FACTS = "kept.json"
 
 #: The source files that decide golden and floors, from the project's root.
 _SOURCES = (
-    *(f"compare/numerics/{name}.py" for name in ("controls", "errors", "golden", "replay", "scales", "tensors")),
+    *(
+        f"compare/numerics/{name}.py"
+        for name in ("controls", "errors", "golden", "orders", "replay", "scales", "tensors")
+    ),
     *(f"compare/{name}_attention.py" for name in ("reference", "streaming")),
     *(f"export/{name}.py" for name in ("models", "taps")),
 )

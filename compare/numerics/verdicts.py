@@ -5,7 +5,7 @@ which the model makes its tensors; errors against golden itself (accumulated) ar
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from math import inf
 
@@ -44,6 +44,18 @@ class Limits:
     accumulated: Multiples
     weak: Multiples
     precision_range: tuple[float, float]
+
+    def scaled(self, factor: float) -> "Limits":
+        """All limits on multiples of the floor, times a factor; what a precision looks like stays.
+
+        >>> LIMITS.scaled(2.0).local
+        Multiples(rms=4.0, max=8.0, channel=12.0, slope=16.0)
+        """
+
+        def times(limits: Multiples) -> Multiples:
+            return Multiples(**{f.name: factor * getattr(limits, f.name) for f in fields(limits)})
+
+        return replace(self, local=times(self.local), accumulated=times(self.accumulated), weak=times(self.weak))
 
 
 LIMITS = Limits(

@@ -8,15 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.numerics.controls import (
-    CONTROLS,
-    control_runs,
-    permuted_product,
-    sequential_product,
-    sequential_total,
-    split_product,
-)
+from compare.numerics.controls import CONTROLS, control_runs
 from compare.numerics.golden import float64_runs
+from compare.numerics.orders import permuted_product, sequential_product, sequential_total, split_product
 from export.taps import LAYOUTS, run_tapped, tap_names
 
 
