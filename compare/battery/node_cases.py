@@ -48,7 +48,7 @@ class NodeCase:
     def call(self) -> tuple[NodeProto, dict[str, Array], dict[str, Any]]:
         """The node, its inputs by name, its attributes. Raises `Unsupported` for an expanded case."""
         if self.expanded:
-            raise Unsupported("expanded: a graph, no call of the operator")
+            raise Unsupported("expanded graphs")
         (node,) = self.model.graph.node
         given = dict(zip((name for name in node.input if name), self.inputs, strict=True))
         return node, given, {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -147,7 +147,7 @@ def through_attend(case: NodeCase, attend: Callable[[Inputs], Array]) -> list[Ar
     if mask is not None and mask.shape[-1] != key.shape[2]:
         raise Unsupported("a mask that is too short")
     if attributes.get("is_causal"):
-        # The operator counts from the first key, so causality is written out: with other numbers it is not ours.
+        # The operator counts causality from the first key, `Inputs` from the last, so it is written out.
         seen = np.tri(query.shape[2], key.shape[2], dtype=bool)
         mask = seen if mask is None else mask & seen if mask.dtype == bool else mask + added(seen, mask.dtype)
     context = attend(

@@ -68,7 +68,7 @@ class Flash(Math):
 
     def attend(self, inputs: Inputs) -> Array:
         if inputs.value.shape[-1] != inputs.query.shape[-1]:
-            raise Unsupported("values as wide as queries alone")
+            raise Unsupported("no wider values")
         with warnings.catch_warnings(), _Called() as called:
             warnings.simplefilter("ignore")  # why it is not used is said by the error
             context = super().attend(inputs)
