@@ -22,7 +22,7 @@ def _table(battery: Battery, kernels: Sequence[KernelPart]) -> Table:
     if any(kernel.nodes for kernel in kernels):
         rows.append(["ONNX's node cases", *(nodes(kernel) for kernel in kernels)])
     return Table(
-        "Attention alone, in units of rounding by the statistic that is nearest its limit",
+        "Attention alone, in units of rounding",
         ["case", *(kernel.name for kernel in kernels)],
         rows,
     )
