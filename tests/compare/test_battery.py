@@ -1,5 +1,7 @@
 """The battery: one contract over both registries, and planted kernels that it has to call what they are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -258,3 +260,10 @@ def test_the_list_says_what_installs_the_missing() -> None:
     first, second = listing([planted_kernels.ABSENT], cases_named(["plain"]))
     assert first == "kernel  absent  missing no_such_package_9: pip install absent  not installed"
     assert second.startswith("case    plain ")
+
+
+def test_the_page_names_every_case_and_kernel() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "battery.md").read_text()
+    for case in CASES.values():
+        assert f"| `{case.name}` | {case.summary} |" in page
+    assert all(spec.name in page for spec in BUILT_IN)
