@@ -1,6 +1,9 @@
 """Is an exported transformer still the same model, where does it differ, and which runtime should one deploy?
 
 The functions of `compare.model_utils` are loaded when they are first asked for: `import compare` stays light.
+
+pytest would rewrite the asserts of a package with a plugin, and warn where it is imported already; in this file are
+none: PYTEST_DONT_REWRITE.
 """
 
 from importlib import import_module

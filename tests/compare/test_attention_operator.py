@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from compare.attention_operator import attention_operator
 from compare.battery.kernels.torch_attention import to_numpy, to_torch
 from compare.battery.node_cases import load_node_cases, mismatch, operator_outputs
+from compare.testing import assert_attention_close
 
 CASES = {name: case for name, case in load_node_cases().items() if not case.expanded}
 
@@ -28,6 +29,33 @@ def test_node_case(name: str, library: str) -> None:
     wrap, back = (to_torch, to_numpy) if library == "torch" else (np.asarray, np.asarray)
     found = operator_outputs(CASES[name], wrap)
     assert mismatch([back(output) for output in found], CASES[name]) is None
+
+
+FLOAT32_CASES = [
+    name
+    for name, case in CASES.items()
+    if set(case.feeds) == {"Q", "K", "V"}
+    and not set(case.call[2]) - {"is_causal", "scale", "softcap"}
+    and case.outputs[0].dtype == np.float32
+    and case.outputs[0].ndim == 4
+]
+
+
+@pytest.mark.parametrize("name", FLOAT32_CASES)
+def test_outputs_of_onnx_are_rounding(name: str) -> None:
+    """What ONNX's own implementation wrote into its cases lies within rounding of golden, and so does the operator."""
+    case = CASES[name]
+    _, named, attributes = case.call
+    inputs = [named[n] for n in "QKV"]
+    how = {n: attributes[n] for n in attributes if n != "is_causal"}
+    if attributes.get("is_causal"):  # the operator's diagonal begins in the first key, the reference's ends in the last
+        how["mask"] = np.tri(inputs[0].shape[2], inputs[1].shape[2], dtype=bool)
+    assert_attention_close(case.outputs[0], *inputs, **how)
+    assert_attention_close(attention_operator(*inputs, **attributes).y, *inputs, **how)
+
+
+def test_there_are_such_cases() -> None:
+    assert len(FLOAT32_CASES) >= 6
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from torch.nn.functional import scaled_dot_product_attention
 
 from compare import reference_attention
+from compare.testing import assert_attention_close
 
 LIBRARIES = {"numpy": np.asarray, "torch": torch.as_tensor}
 
@@ -46,6 +47,16 @@ def test_agrees_with_torch(library: str, problem, masked: str, scale: float | No
     np.testing.assert_allclose(np.asarray(context), expected.numpy(), atol=1e-12)
     np.testing.assert_allclose(np.asarray(attention).sum(-1), 1.0, atol=1e-12)
     assert type(context) is type(wrap(query))
+
+
+@settings(max_examples=40)
+@given(problem=problems(), masked=st.booleans())
+def test_torchs_own_is_off_by_rounding_alone_in_float32(problem, masked: bool) -> None:
+    """Golden is the reference, so a kernel of someone else's says whether they agree as far as float32 can."""
+    query, key, value, mask = [torch.from_numpy(x) for x in problem]
+    arrays, seen = [x.float() for x in (query, key, value)], mask if masked else None
+    context = scaled_dot_product_attention(*arrays, attn_mask=seen, enable_gqa=True)
+    assert_attention_close(context, *arrays, mask=seen)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

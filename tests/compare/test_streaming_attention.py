@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 
 from compare import reference_attention, streaming_attention
+from compare.testing import assert_attention_close
 
 LIBRARIES = {"numpy": np.asarray, "torch": torch.as_tensor}
 
@@ -44,6 +45,21 @@ def test_gives_what_the_whole_one_gives(
     assert type(streamed) is type(whole)
     assert streamed.shape == whole.shape
     np.testing.assert_allclose(np.asarray(streamed), np.asarray(whole), atol=1e-12)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**32), keys=st.integers(1, 40), block=st.integers(1, 9), magnitude=st.sampled_from([1.0, 9.0])
+)
+def test_float32_is_off_by_rounding_alone(library, seed, keys, block, magnitude) -> None:
+    """In more blocks than the controls that the floor is made from have: what a block shrinks is not lost."""
+    random = np.random.default_rng(seed)
+    query = magnitude * random.standard_normal((2, 4, 20, 8))
+    key, value = (random.standard_normal((2, 2, keys, 8)) for _ in range(2))
+    arrays = [LIBRARIES[library](x.astype(np.float32)) for x in (query, key, value)]
+    for causal in (False, True):
+        assert_attention_close(streaming_attention(*arrays, causal=causal, block=block), *arrays, causal=causal)
 
 
 def test_blocks_that_causality_hides_are_never_computed(monkeypatch: pytest.MonkeyPatch) -> None:
