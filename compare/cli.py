@@ -169,6 +169,61 @@ def rejudge(
     raise typer.Exit(judged.exit_code())
 
 
+@app.command()
+def battery(
+    kernels: Annotated[
+        str | None, typer.Option(help="Names with commas between; default all.", show_default=False)
+    ] = None,
+    cases: Annotated[
+        str | None, typer.Option(help="Names with commas between; default all.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout, nothing else.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List kernels and cases; nothing is run.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the inputs.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(help="For every kernel; default all cores.", show_default=False)
+    ] = None,
+    node_cases: Annotated[bool, typer.Option(help="Score the kernels on ONNX's node cases too.")] = True,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(help="Exit 1 from this verdict on, and for a kernel that fails.", show_default=False),
+    ] = None,
+) -> None:
+    """Hard inputs for attention alone through every kernel that is here, without a model.
+
+    Exit codes: 0 it ran, 1 a verdict is at or beyond --fail-on, 2 wrong input, 3 a kernel asked for by name is missing.
+    """
+    from compare.battery import wording
+    from compare.battery.cases import CASES, cases_named
+    from compare.battery.kernels.registry import BUILT_IN, kernels_named
+    from compare.settings import check_at_least, check_fail_on
+
+    lists = "python -m compare battery --list lists them"
+    chosen = BUILT_IN if kernels is None else kernels_named(_names(kernels, "--kernels", lists))
+    asked = list(CASES.values()) if cases is None else cases_named(_names(cases, "--cases", lists))
+    if list_:
+        for line in wording.listing(chosen, asked):
+            typer.echo(line)
+        return
+    check_at_least(0, "--seed", seed)
+    check_at_least(1, "--threads", threads)
+    if fail_on is not None:
+        check_fail_on(fail_on)
+    from compare.battery.running import run_battery
+    from compare.report.terminal import print_table
+
+    named = kernels is not None
+    result = run_battery(chosen, asked, named=named, node_cases=node_cases, seed=seed, threads=threads, say=_say)
+    if json:
+        print(result.model_dump_json(indent=1))
+    else:
+        for table in wording.tables(result):
+            print_table(table)
+        for line in wording.lines(result):
+            print(line)
+    raise typer.Exit(result.exit_code(fail_on))
+
+
 def main() -> None:
     """The console script and `python -m compare`."""
     finish(_run)
@@ -204,9 +259,14 @@ def _runtime_names(given: str | None, quick: bool) -> list[str] | None:
     """The names between the commas; None is all runtimes."""
     if given is None:
         return QUICK_RUNTIMES if quick else None
+    return _names(given, "--runtimes", "python -m compare runtimes lists them")
+
+
+def _names(given: str, option: str, lists: str) -> list[str]:
+    """The names between the commas. Raises `BadInput` where there is none, and says what lists them."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names:
-        raise BadInput("--runtimes names none; leave it out for all, python -m compare runtimes lists them")
+        raise BadInput(f"{option} names none; leave it out for all, {lists}")
     return names
 
 

@@ -49,19 +49,28 @@ def check_settings(settings: Settings) -> None:
         ("--sequence", settings.sequence),
         ("--batch", settings.batch),
     ):
-        if value is not None and value < 1:
-            raise BadInput(f"{option} is {value}; it takes 1 or more")
+        check_at_least(1, option, value)
     if not settings.seconds > 0:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
-    if settings.seed < 0:
-        raise BadInput(f"--seed is {settings.seed}; it takes 0 or more")
-    verdicts = [kind.words for kind in Kind]
-    if settings.fail_on not in verdicts:
-        raise BadInput(f"--fail-on is {settings.fail_on!r}; {near(settings.fail_on, verdicts)}")
+    check_at_least(0, "--seed", settings.seed)
+    check_fail_on(settings.fail_on)
     check_exporter(settings.exporter)
     check_text(settings.text)
     if settings.out is not None:
         check_folder(settings.out)
+
+
+def check_at_least(least: int, option: str, value: int | None) -> None:
+    """Raises `BadInput` for a number below the least that an option takes; None is an option left out."""
+    if value is not None and value < least:
+        raise BadInput(f"{option} is {value}; it takes {least} or more")
+
+
+def check_fail_on(fail_on: str) -> None:
+    """Raises `BadInput` for what is no verdict."""
+    verdicts = [kind.words for kind in Kind]
+    if fail_on not in verdicts:
+        raise BadInput(f"--fail-on is {fail_on!r}; {near(fail_on, verdicts)}")
 
 
 def check_folder(folder: Path) -> None:

@@ -16,16 +16,29 @@ def loaded_by(code: str) -> list[str]:
     return run.stdout.splitlines()[-1].split()[1:]
 
 
-def help_of(module: str) -> str:
+def help_of(module: str, *command: str) -> str:
     return (
-        f"import runpy, sys; sys.argv = ['x', '--help']\n"
+        f"import runpy, sys; sys.argv = {['x', *command, '--help']!r}\n"
         f"try: runpy.run_module({module!r}, run_name='__main__')\nexcept SystemExit as end: assert not end.code"
     )
 
 
-@pytest.mark.parametrize("code", ["import compare", "import export", help_of("compare"), help_of("export")])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import compare",
+        "import export",
+        "import compare.battery.kernels.registry",
+        help_of("compare"),
+        help_of("export"),
+    ],
+)
 def test_nothing_heavy_is_loaded(code: str) -> None:
     assert loaded_by(code) == []
+
+
+def test_help_of_a_command_loads_what_typer_loads_alone() -> None:
+    assert loaded_by(help_of("compare", "battery")) == ["pydantic"]
 
 
 def test_showing_a_report_loads_its_schema_alone() -> None:

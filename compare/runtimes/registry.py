@@ -8,11 +8,11 @@ installs it, one that is broken with its error; neither stops the others.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from compare.listed import Listed
 from export.errors import BadInput, CannotRun, near
 
 if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
@@ -49,35 +49,16 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True)
-class Spec:
-    """A runtime as it is listed.
+class Spec(Listed):
+    """A runtime as it is listed. hybrid: only the attention runs elsewhere; such a runtime is never timed."""
 
-    target: "module:Class". requires: the packages it imports. install: the command that brings them.
-    hybrid: only the attention runs elsewhere and the rest in torch; such a runtime is never timed.
-    """
-
-    name: str
-    target: str
-    summary: str
-    requires: tuple[str, ...]
-    install: str
+    noun = "runtime"
     precision: str = "float32"
     hybrid: bool = False
 
-    def missing(self) -> list[str]:
-        """The packages it requires that are not installed."""
-        return [package for package in self.requires if find_spec(package) is None]
-
-    def check_installed(self) -> None:
-        """Raises `CannotRun` with the command that installs what is missing."""
-        if missing := self.missing():
-            raise CannotRun(f"runtime {self.name} needs {', '.join(missing)}, not installed here: {self.install}")
-
     def load_class(self) -> type[Runtime]:
         """Import the runtime's class. Raises `CannotRun` where it is not installed."""
-        self.check_installed()
-        module, _, name = self.target.partition(":")
-        loaded: type[Runtime] = getattr(import_module(module), name)
+        loaded: type[Runtime] = self.load()
         return loaded
 
 

@@ -1,33 +1,20 @@
 """Every node case of ONNX's Attention operator, in NumPy and in Torch."""
 
-import warnings
-
 import hypothesis.strategies as st
 import numpy as np
-import onnx
 import pytest
 import torch
 from hypothesis import given, settings
-from onnx import numpy_helper
 
 from compare.attention_operator import attention_operator
+from compare.battery.kernels.torch_attention import to_numpy, to_torch
+from compare.battery.node_cases import load_node_cases, mismatch, operator_outputs
 from compare.testing import assert_attention_close
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from onnx.backend.test.loader import load_model_tests
-
-    CASES = {
-        case.name.removeprefix("test_"): case
-        for case in load_model_tests(kind="node")
-        if case.name.startswith("test_attention_") and not case.name.endswith("_expanded")
-    }
+CASES = {name: case for name, case in load_node_cases().items() if not case.expanded}
 
 #: Cases that do not pass, each with its reason. At most 3 are allowed.
 KNOWN_FAILURES: dict[str, str] = {}
-
-INPUTS = {"Q": "query", "K": "key", "V": "value"}
-OUTPUTS = {"Y": "y"}
 
 
 def test_the_cases_are_all_there() -> None:
@@ -36,46 +23,21 @@ def test_the_cases_are_all_there() -> None:
     assert set(KNOWN_FAILURES) <= set(CASES)
 
 
-def to_torch(array: np.ndarray) -> torch.Tensor:
-    if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(array.copy())
-
-
-def to_numpy(array) -> np.ndarray:
-    """As float64, where the last digits of every precision have room."""
-    if isinstance(array, torch.Tensor):
-        array = array.double().numpy()
-    return np.asarray(array).astype(np.float64)
-
-
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("name", CASES)
 def test_node_case(name: str, library: str) -> None:
-    case = CASES[name]
-    (node,) = case.model.graph.node
-    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    for inputs, expected in case.data_sets:
-        arrays = [x if isinstance(x, np.ndarray) else numpy_helper.to_array(x) for x in inputs]
-        present = dict(zip([i for i in node.input if i], arrays, strict=True))
-        wrap = to_torch if library == "torch" else np.asarray
-        found = attention_operator(**{INPUTS.get(n, n): wrap(x) for n, x in present.items()}, **attributes)
-        names = [output for output in node.output if output]
-        for output, truth in zip(names, expected, strict=True):
-            actual = getattr(found, OUTPUTS.get(output, output))
-            truth = truth if isinstance(truth, np.ndarray) else numpy_helper.to_array(truth)
-            assert str(actual.dtype).removeprefix("torch.") == truth.dtype.name
-            tolerance = {"rtol": case.rtol, "atol": case.atol}
-            np.testing.assert_allclose(to_numpy(actual), to_numpy(truth), **tolerance, err_msg=output)
+    wrap, back = (to_torch, to_numpy) if library == "torch" else (np.asarray, np.asarray)
+    found = operator_outputs(CASES[name], wrap)
+    assert mismatch([back(output) for output in found], CASES[name]) is None
 
 
 FLOAT32_CASES = [
     name
     for name, case in CASES.items()
-    if {"Q", "K", "V"} == set(case.model.graph.node[0].input) - {""}
-    and not {a.name for a in case.model.graph.node[0].attribute} - {"is_causal", "scale", "softcap"}
-    and case.data_sets[0][1][0].dtype == np.float32
-    and case.data_sets[0][1][0].ndim == 4
+    if set(case.feeds) == {"Q", "K", "V"}
+    and not set(case.call[2]) - {"is_causal", "scale", "softcap"}
+    and case.outputs[0].dtype == np.float32
+    and case.outputs[0].ndim == 4
 ]
 
 
@@ -83,15 +45,13 @@ FLOAT32_CASES = [
 def test_outputs_of_onnx_are_rounding(name: str) -> None:
     """What ONNX's own implementation wrote into its cases lies within rounding of golden, and so does the operator."""
     case = CASES[name]
-    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in case.model.graph.node[0].attribute}
+    _, named, attributes = case.call
+    inputs = [named[n] for n in "QKV"]
     how = {n: attributes[n] for n in attributes if n != "is_causal"}
-    for inputs, (expected, *_) in case.data_sets:
-        if attributes.get(
-            "is_causal"
-        ):  # the operator's diagonal begins in the first key, the reference's ends in the last
-            how["mask"] = np.tri(inputs[0].shape[2], inputs[1].shape[2], dtype=bool)
-        assert_attention_close(expected, *inputs, **how)
-        assert_attention_close(attention_operator(*inputs, **attributes).y, *inputs, **how)
+    if attributes.get("is_causal"):  # the operator's diagonal begins in the first key, the reference's ends in the last
+        how["mask"] = np.tri(inputs[0].shape[2], inputs[1].shape[2], dtype=bool)
+    assert_attention_close(case.outputs[0], *inputs, **how)
+    assert_attention_close(attention_operator(*inputs, **attributes).y, *inputs, **how)
 
 
 def test_there_are_such_cases() -> None:
@@ -158,6 +118,6 @@ def test_windows_and_caches_agree_with_torchs_own(library, seed, queries, past, 
     expected = torch.nn.functional.scaled_dot_product_attention(
         *(torch.from_numpy(x) for x in (query, key, value)), attn_mask=torch.from_numpy(seen), enable_gqa=True
     )
-    np.testing.assert_allclose(to_numpy(found.y), expected.numpy(), atol=1e-12)
-    assert (to_numpy(found.qk_matmul_output)[..., ~seen] == 0).all()
-    np.testing.assert_array_equal(to_numpy(found.present_key), key)
+    np.testing.assert_allclose(np.asarray(found.y), expected.numpy(), atol=1e-12)
+    assert (np.asarray(found.qk_matmul_output)[..., ~seen] == 0).all()
+    np.testing.assert_array_equal(np.asarray(found.present_key), key)

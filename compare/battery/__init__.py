@@ -1,0 +1,1 @@
+"""The attention battery: hard inputs for attention alone, through every kernel that is here, without a model."""

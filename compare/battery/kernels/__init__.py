@@ -1,0 +1,1 @@
+"""Kernels: whatever computes attention, a file a library; registry.py lists them."""

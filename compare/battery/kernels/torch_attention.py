@@ -1,0 +1,111 @@
+"""torch's scaled_dot_product_attention, each of its kernels for the CPU by name, and the reference on its tensors."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from compare.battery.inputs import Array, Inputs, one_mask
+from compare.battery.kernels.registry import Unsupported
+from compare.battery.node_cases import NodeCase, operator_outputs, through_attend
+from compare.reference_attention import reference_attention
+
+
+class Reference:
+    """`reference_attention` on torch's tensors."""
+
+    def __init__(self, *, threads: int) -> None:
+        torch.set_num_threads(threads)
+
+    def attend(self, inputs: Inputs) -> Array:
+        mask = None if inputs.mask is None else to_torch(inputs.mask)
+        query, key, value = map(to_torch, (inputs.query, inputs.key, inputs.value))
+        return to_numpy(reference_attention(query, key, value, **inputs.options | {"mask": mask})[0])
+
+    def node(self, case: NodeCase) -> list[Array]:
+        return [to_numpy(output) for output in operator_outputs(case, to_torch)]
+
+
+class Math:
+    """The kernel that goes step by step."""
+
+    backend = SDPBackend.MATH
+
+    def __init__(self, *, threads: int) -> None:
+        torch.set_num_threads(threads)
+
+    def attend(self, inputs: Inputs) -> Array:
+        if inputs.softcap:
+            raise Unsupported("no soft cap")
+        query, key, value = map(to_torch, (inputs.query, inputs.key, inputs.value))
+        # It takes causality or a mask, not both, and counts causality from the first key.
+        causal = inputs.causal and inputs.mask is None and inputs.past == 0
+        mask = None if causal else one_mask(inputs)
+        with torch.no_grad(), sdpa_kernel([self.backend]):
+            context = scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                attn_mask=None if mask is None else to_torch(mask),
+                is_causal=causal,
+                scale=inputs.scale,
+                enable_gqa=query.shape[1] != key.shape[1],
+            )
+        return to_numpy(context)
+
+    def node(self, case: NodeCase) -> list[Array]:
+        return through_attend(case, self.attend)
+
+
+class Flash(Math):
+    """The fused kernel. Raises RuntimeError where torch computes with another one."""
+
+    backend = SDPBackend.FLASH_ATTENTION
+
+    def attend(self, inputs: Inputs) -> Array:
+        if inputs.value.shape[-1] != inputs.query.shape[-1]:
+            raise Unsupported("no wider values")
+        with warnings.catch_warnings(), _Called() as called:
+            warnings.simplefilter("ignore")  # why it is not used is said by the error
+            context = super().attend(inputs)
+        if not any("flash_attention" in name for name in called.names):
+            raise RuntimeError(f"torch did not use its flash kernel but {', '.join(sorted(called.names))}")
+        return context
+
+
+class _Called(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps the names of the operators that run while it is open."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.add(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def to_torch(array: Array) -> torch.Tensor:
+    """The same numbers as a tensor; bfloat16, which NumPy has from `ml_dtypes`, bit for bit.
+
+    >>> to_torch(np.ones(2, np.float16)).dtype
+    torch.float16
+    """
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(array.copy())
+
+
+def to_numpy(tensor: torch.Tensor) -> Array:
+    """The way back."""
+    if tensor.dtype == torch.bfloat16:
+        from ml_dtypes import bfloat16  # NumPy has none of its own; onnx brings this package
+
+        return tensor.contiguous().view(torch.int16).numpy().view(bfloat16)
+    return tensor.numpy()

@@ -1,0 +1,49 @@
+"""A kernel's process: holds one kernel, and answers lines on stdin with lines of JSON on stdout.
+
+    case NAME    the context of a case, written to a file     {"saved": PATH}
+    node NAME    one of ONNX's node cases                     {"wrong": null, or what is wrong}
+
+or, to either, {"unsupported": REASON} or {"error": WORDS}. `python -m compare.battery.worker JOB`; it ends when stdin
+does.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.battery.cases import make_inputs
+from compare.battery.kernels.registry import Kernel, KernelSpec, Unsupported
+from compare.battery.node_cases import mismatch, read_node_case
+from compare.child import main_of_child, questions
+
+
+def _work(job: dict[str, Any]) -> None:
+    spec = KernelSpec(**job["kernel"])
+    kernel: Kernel = spec.load()(threads=job["threads"])
+    for line, answer in questions():
+        answer(reply(kernel, line, job))
+
+
+def reply(kernel: Kernel, line: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to one line. Raises ValueError for one that the worker does not know."""
+    word, _, name = line.partition(" ")
+    if word not in ("case", "node"):
+        raise ValueError(f"the worker knows case NAME and node NAME, not {line!r}")
+    try:
+        if word == "node":
+            case = read_node_case(Path(job["node_cases"]), name)
+            return {"wrong": mismatch([np.asarray(output) for output in kernel.node(case)], case)}
+        saved = Path(job["out"]) / f"{name}.npy"
+        context = np.asarray(kernel.attend(make_inputs(name, job["seed"])))
+        np.save(saved, context.astype(np.float64))  # which every precision widens to, and what is no number does not
+        return {"saved": str(saved)}
+    except Unsupported as reason:
+        return {"unsupported": str(reason)}
+    except Exception as error:  # a kernel may raise whatever it likes: that is a cell
+        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
+
+
+if __name__ == "__main__":
+    main_of_child(_work)
