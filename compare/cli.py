@@ -158,12 +158,12 @@ def rejudge(
 ) -> None:
     """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
     from compare.rejudging import rejudge as judge_again
-    from compare.report import wording
+    from compare.report import tables, wording
     from compare.report.schema import Report
     from compare.report.terminal import print_table
 
     judged = judge_again(Report.read(report), rounding)
-    print_table(wording.gap_table(judged))
+    print_table(tables.gap_table(judged))
     for line in wording.verdict_lines(judged):
         print(line)
     raise typer.Exit(judged.exit_code())
@@ -288,11 +288,11 @@ def _say(text: str) -> None:
 
 
 def _explain(report: "Report", runtime: str) -> None:
-    from compare.report import wording
+    from compare.report import tables
     from compare.report.terminal import print_table
 
-    print_table(wording.explanation(report, runtime))
-    if (others := wording.other_metrics(report, runtime)) is not None:
+    print_table(tables.explanation(report, runtime))
+    if (others := tables.other_metrics(report, runtime)) is not None:
         print_table(others)
 
 

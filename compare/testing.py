@@ -8,6 +8,8 @@ before the first check, so that a plugin may import this.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from compare.report.places import place_words
+
 if TYPE_CHECKING:
     from compare.numerics.attention_scale import AttentionScale
     from compare.numerics.verdicts import Limits, Verdict
@@ -105,7 +107,7 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
     """What is said of another shape than golden's, and of NaN."""
     import numpy as np
 
-    from compare.numerics.attention_scale import numbers
+    from compare.numerics.attention_scale import NAME, numbers
 
     found, golden = numbers(actual), made.golden
     if found.shape != golden.shape:
@@ -119,18 +121,18 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
     first = tuple(int(i) for i in np.argwhere(nan)[0])
     lines = [
         f"attention is broken: {int(nan.sum())} of {nan.size} numbers are NaN, golden has none",
-        f"the first is at {place_in_words(first)}: golden {golden[first]:.6g}",
+        f"the first is at {place_words(NAME, first)}: golden {golden[first]:.6g}",
     ]
     if not golden[first[0], first[1], first[2]].any():
         lines.append("golden has only zeros in that row, as it has where a query sees no key")
-    return AttentionMismatch(lines, verdict="broken", place=place_in_words(first), details=_spread(nan))
+    return AttentionMismatch(lines, verdict="broken", place=place_words(NAME, first), details=_spread(nan))
 
 
 def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: "Limits") -> AttentionMismatch:
     """What is said of an error that is more than rounding."""
     import numpy as np
 
-    from compare.numerics.attention_scale import numbers
+    from compare.numerics.attention_scale import NAME, numbers
     from compare.numerics.errors import FEWEST_POSITIONS
 
     gap, evidence = made.weigh(actual)
@@ -138,7 +140,7 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
     assert verdict.statistic is not None
     assert verdict.multiple is not None
     limit = getattr(limits.local, verdict.statistic)
-    place = place_in_words(gap.place)
+    place = place_words(NAME, gap.place)
     counted = f"{verdict.multiple:.3g} floors where {limit:.3g} is the limit"
     lines = [f"attention is different, not rounding: {STATISTICS[verdict.statistic]} {counted}"]
     for statistic, words in STATISTICS.items():
@@ -165,15 +167,6 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
         place=place,
         details=_spread(apart),
     )
-
-
-def place_in_words(place: tuple[int, ...]) -> str:
-    """An index of a context, said.
-
-    >>> place_in_words((0, 3, 17, 5))
-    'batch 0, head 3, query 17, channel 5'
-    """
-    return ", ".join(f"{axis} {i}" for axis, i in zip(("batch", "head", "query", "channel"), place, strict=True))
 
 
 def _spread(apart: Any) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from compare.report import wording
+from compare.report import tables, wording
 from compare.report.schema import Report
 
 
@@ -19,27 +19,27 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     for sentence in wording.answer(report):
         yield f"- **{sentence}**"
     yield from ("", wording.ruler_line(report), "")
-    yield from _table(wording.gap_table(report) if report.model else wording.pair_table(report))
+    yield from _table(tables.gap_table(report) if report.model else tables.pair_table(report))
     for line in wording.verdict_lines(report):
         yield f"- {line}"
     yield ""
-    yield from _table(wording.latency_table(report))
-    for table in wording.further_tables(report):
+    yield from _table(tables.latency_table(report))
+    for table in tables.further_tables(report):
         yield from _table(table)
     for sentence in wording.further_sentences(report):
         yield from (sentence, "")
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")
     for kind in wording.KINDS if report.model else ():
-        yield from _table(wording.layer_table(report, kind))
+        yield from _table(tables.layer_table(report, kind))
     for runtime in report.runtimes:
         if runtime.gaps and report.model:
-            yield from _table(wording.tensor_table(report, runtime))
+            yield from _table(tables.tensor_table(report, runtime))
     packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
     yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
 
 
-def _table(table: wording.Table) -> Iterator[str]:
+def _table(table: tables.Table) -> Iterator[str]:
     yield from (f"## {table.title}", "")
     yield "| " + " | ".join(table.columns) + " |"
     yield "|" + "|".join([":---", *["---:"] * (len(table.columns) - 1)]) + "|"

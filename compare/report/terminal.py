@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from compare.report import wording
+from compare.report import tables, wording
 from compare.report.schema import Report
 
 #: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
@@ -19,14 +19,14 @@ def print_report(report: Report, console: Console | None = None) -> None:
         console.print(Text(f"NOTE: {note}", style="bold yellow"))
     console.print(wording.ruler_line(report))
     console.print()
-    console.print(_table(wording.gap_table(report) if report.model else wording.pair_table(report)))
+    console.print(_table(tables.gap_table(report) if report.model else tables.pair_table(report)))
     for line in wording.verdict_lines(report):
         console.print(Text(line))
     console.print()
     for kind in ("attention", "hidden_state") if report.model else ():
-        console.print(_table(wording.layer_table(report, kind)))
-    console.print(_table(wording.latency_table(report)))
-    for table in wording.further_tables(report):
+        console.print(_table(tables.layer_table(report, kind)))
+    console.print(_table(tables.latency_table(report)))
+    for table in tables.further_tables(report):
         console.print(_table(table))
     for sentence in wording.further_sentences(report):
         console.print(Text(sentence))
@@ -38,7 +38,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
         )
 
 
-def print_table(table: wording.Table) -> None:
+def print_table(table: tables.Table) -> None:
     """Print one table to stdout."""
     Console(width=None if _is_wide() else WIDTH, highlight=False).print(_table(table))
 
@@ -48,7 +48,7 @@ def _is_wide() -> bool:
     return console.is_terminal and console.width >= WIDTH
 
 
-def _table(table: wording.Table) -> RichTable:
+def _table(table: tables.Table) -> RichTable:
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")

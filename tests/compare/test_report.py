@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from compare.numerics.verdicts import Kind
-from compare.report import wording
+from compare.report import tables, wording
 from compare.report.markdown import to_markdown
 from compare.report.schema import (
     VERDICTS,
@@ -82,7 +82,7 @@ def test_terminal_and_markdown_say_the_same(report: Report) -> None:
     for sentence in [wording.headline(report), wording.ruler_line(report), *wording.answer(report)]:
         assert " ".join(sentence.split()) in terminal
         assert sentence in markdown
-    for table in (wording.gap_table(report), wording.latency_table(report), wording.layer_table(report, "attention")):
+    for table in (tables.gap_table(report), tables.latency_table(report), tables.layer_table(report, "attention")):
         assert table.title in terminal
         assert f"## {table.title}" in markdown
         for row in table.rows:
@@ -119,7 +119,7 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
     altered.latency[0] = LatencyPart(runtime="torch-eager", again=False, error="killed")
     for row in altered.latency[1:]:
         row.ratio = None
-    rows = wording.latency_table(altered).rows
+    rows = tables.latency_table(altered).rows
     assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [wording.NOTHING] * 2
     assert not any(s.startswith("Deploy") for s in wording.answer(altered))
 
@@ -188,7 +188,7 @@ def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
         SelfGapsPart(runtime="torch-eager", gaps={"again": 0.0, "1 thread": 2e-6}),
         SelfGapsPart(runtime="onnxruntime", gaps={"again": 0.0, "torch-eager": 3e-6}, missing={"1 thread": "killed"}),
     ]
-    table = wording.self_gap_table(altered)
+    table = tables.self_gap_table(altered)
     assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden"]
     golden = [wording.number(r.largest("logits")) for r in altered.runtimes if r.name in ("torch-eager", "onnxruntime")]
     assert table.rows == [
@@ -197,7 +197,7 @@ def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
     ]
     assert wording.not_run_again(altered) == ["onnxruntime was not run with 1 thread: killed."]
     altered.self_gaps = []
-    assert wording.self_gap_table(altered) is None
+    assert tables.self_gap_table(altered) is None
 
 
 def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -> None:
@@ -205,20 +205,20 @@ def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -
     altered.observer = ObserverPart(
         runtime="onnxruntime", ratio=ratio, nodes=(9, 7), operators={"Gelu": (0, 1)}, gap=1e-6
     )
-    assert wording.observer_table(altered).rows == [["onnxruntime", "1.200 [1.100, 1.300]", "1.0e-06", "9 / 7"]]
+    assert tables.observer_table(altered).rows == [["onnxruntime", "1.200 [1.100, 1.300]", "1.0e-06", "9 / 7"]]
     assert wording.undone_fusions(altered) == [
         "onnxruntime with every tap exposed / to deploy runs Gelu 0 / 1; all other operators as often."
     ]
     assert wording.undone_fusions(altered)[0] in to_markdown(altered)
     altered.observer.error = "killed"
-    assert wording.observer_table(altered) is None
+    assert tables.observer_table(altered) is None
 
 
 def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
-    assert wording.gap_table(altered).rows[-1][-1] == "failed: killed"
-    assert any(row[0] == "broken" and row[3] == "failed: killed" for row in wording.latency_table(altered).rows)
+    assert tables.gap_table(altered).rows[-1][-1] == "failed: killed"
+    assert any(row[0] == "broken" and row[3] == "failed: killed" for row in tables.latency_table(altered).rows)
     assert "broken did not run: killed." in wording.answer(altered)
     assert altered.exit_code() == 0  # nobody asked for it by name
     altered.runtimes[-1].named = True
@@ -226,7 +226,7 @@ def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
 
 
 def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None:
-    rows = {row[0]: row for row in wording.latency_table(report).rows}
+    rows = {row[0]: row for row in tables.latency_table(report).rows}
     assert rows["numpy-reference (hybrid)"][3] == "never timed"
 
 
@@ -246,8 +246,8 @@ def test_spread_is_flagged(spread: float | None, text: str) -> None:
 def test_tables_hold_as_many_cells_as_columns(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
-    tables = [wording.gap_table(altered), wording.latency_table(altered), *wording.further_tables(altered)]
-    tables += [wording.layer_table(altered, kind) for kind in wording.KINDS]
-    tables += [wording.tensor_table(altered, runtime) for runtime in altered.runtimes]
-    for table in tables:
+    shown = [tables.gap_table(altered), tables.latency_table(altered), *tables.further_tables(altered)]
+    shown += [tables.layer_table(altered, kind) for kind in wording.KINDS]
+    shown += [tables.tensor_table(altered, runtime) for runtime in altered.runtimes]
+    for table in shown:
         assert {len(row) for row in table.rows} <= {len(table.columns)}
