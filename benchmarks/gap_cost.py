@@ -30,6 +30,17 @@ LENGTHS = (128, 256, 512, 1024)
 AT = 512
 TURNS = 7
 
+#: The sides, as the figure has them. Ours is one pass with place, root mean square, slope, quantiles and heads.
+LABELS = {
+    "ours": "ours",
+    "numpy": "numpy.testing.assert_allclose",
+    "polygraphy": "Polygraphy, simple comparison",
+    "bare": "abs(a - b).max(), no more",
+    "decisions": "beside ours: decisions of the logits",
+    "ulps": "beside ours: units in the last place",
+    "rows": "beside ours: what the rows of attention say",
+}
+
 #: Sides that run under the peers' own environment.
 PEER_SIDES = ("polygraphy",)
 
@@ -42,7 +53,7 @@ def main() -> None:
         for length in LENGTHS[:2] if options.quick else LENGTHS:
             folder = Path(scratch) / str(length)
             write_arrays(folder, length)
-            names = ["ours", "numpy", "polygraphy", "bare", "decisions"]
+            names = list(LABELS)
             turns = 2 if options.quick else TURNS if length == AT else 3
             seconds[length] = take_turns(folder, names, python, turns)
             if length == (LENGTHS[0] if options.quick else AT):
@@ -149,11 +160,9 @@ def ratio(seconds: dict[str, list[float]], name: str) -> dict[str, float]:
 
 def plot(seconds: dict[int, dict[str, list[float]]], *, quick: bool) -> None:
     """Time against length, both logarithmic."""
-    labels = {"ours": "ours", "numpy": "numpy.testing.assert_allclose", "polygraphy": "Polygraphy, simple comparison"}
-    labels |= {"bare": "abs(a - b).max(), no more", "decisions": "ours, decisions of the logits beside it"}
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots()
-    for name, label in labels.items():
+    for name, label in LABELS.items():
         medians = [statistics.median(taken[name]) for taken in seconds.values()]
         axes.plot(list(seconds), medians, marker="o", ms=4, label=label)
     axes.set_xscale("log", base=2)

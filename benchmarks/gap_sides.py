@@ -69,12 +69,37 @@ def decisions_of_logits():
     return run
 
 
+def units_in_the_last_place():
+    from compare.numerics.errors import ulps_of
+
+    def run(actual, golden):
+        mask = np.ones((1, golden["logits"].shape[1]), dtype=np.int64)
+        for name, reference in golden.items():
+            ulps_of(name, actual[name], reference, mask)
+
+    return run
+
+
+def rows_of_attention():
+    from compare.numerics.softmax import softmax_gap
+
+    def run(actual, golden):
+        mask = np.ones((1, golden["logits"].shape[1]), dtype=np.int64)
+        for name, reference in golden.items():
+            if name != "logits":
+                softmax_gap(actual[name], reference, mask, rounding=np.full(reference.shape[1], 1e-7))
+
+    return run
+
+
 SIDES = {
     "ours": ours,
     "numpy": with_numpy,
     "polygraphy": with_polygraphy,
     "bare": bare,
     "decisions": decisions_of_logits,
+    "ulps": units_in_the_last_place,
+    "rows": rows_of_attention,
 }
 
 
