@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from compare.numerics import shelf
+from compare.numerics.bounds import longest_sum
 from compare.numerics.controls import control_runs
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.gaps import Gap, gap_of
@@ -98,6 +99,7 @@ class Scales:
                 nan=accumulated[name].nan,
                 above=accumulated[name].above,
                 place=local[name].place,
+                terms=longest_sum(name, self.double.config, self.mask.shape[1]),
             )
             gap = gap_of(name, accumulated[name])
             ulps = ulps_of(name, tensor, golden[name], self.mask)

@@ -90,7 +90,7 @@ class TensorEvidence:
     """What is known of one tensor of a run. relative: root mean square of its local error over the tensor's own.
 
     half: all its values can be written in fp16. above: the largest probability above the causal diagonal. place: of the
-    largest local error. local is None where it was not replayed.
+    largest local error. local is None where it was not replayed. terms: in the segment's longest sum (`bounds.py`).
     """
 
     local: Multiples | None
@@ -100,6 +100,7 @@ class TensorEvidence:
     nan: bool = False
     above: float = 0.0
     place: tuple[int, ...] = ()
+    terms: int = 0
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ class EvidencePart(_Part):
     nan: bool
     above: float
     place: tuple[int, ...]
+    terms: int
 
 
 class VerdictPart(_Part):

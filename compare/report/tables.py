@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.places import place_words
 from compare.report.schema import GapPart, Report, RuntimePart
@@ -112,15 +113,42 @@ def other_metrics(report: Report, name: str) -> Table | None:
         if softmax:
             flips = f"{softmax.flips}, {softmax.real_flips} real" if softmax.flips else "0"
             said = [*map(number, (softmax.row_sums, softmax.variation, softmax.relative)), f"{flips} of {softmax.rows}"]
-        rows.append([gap.tensor, *map(number, gap.ulps), *said])
-    columns = ["tensor", "ULPs, median", "99 %", "99.9 %", "row sums off 1", "total variation", "relative", "key flips"]
-    return Table(f"{name}: metrics that are not judged, from golden", columns, rows) if rows else None
+        rows.append([gap.tensor, *map(number, gap.ulps), *_beside_the_bound(gap), *said])
+    columns = ["tensor", "ULPs, median", "99 %", "99.9 %", "local error, u", "gamma_n, u"]
+    columns += ["row sums off 1", "total variation", "relative", "key flips"]
+    title = f"{name}: metrics that are not judged. u: float32's unit roundoff; local error: of the tensor's size"
+    return Table(title, columns, rows) if rows else None
+
+
+def _beside_the_bound(gap: GapPart) -> list[str]:
+    """A tensor's local error over its size, and Higham's bound on the longest sum that made it, in unit roundoffs."""
+    if gap.evidence is None or gap.evidence.local is None:
+        return [NOTHING] * 2
+    return [number(gap.evidence.relative / UNIT_ROUNDOFF), number(gamma(gap.evidence.terms) / UNIT_ROUNDOFF)]
 
 
 def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
-    tables = [self_gap_table(report), observer_table(report), exporters_table(report)]
+    tables = [decisions_table(report), self_gap_table(report), observer_table(report), exporters_table(report)]
     return [table for table in tables if table is not None]
+
+
+def decisions_table(report: Report) -> Table | None:
+    """What gaps do to the next tokens, a row a runtime; None where the weights mean nothing."""
+    rows = []
+    for runtime in report.runtimes:
+        part = runtime.decisions
+        if part is None:
+            continue
+        same = f"{part.positions - part.flips} of {part.positions}"
+        divergence = map(number, (part.kl_mean, part.kl_p99, part.kl_max))
+        gap = [number(runtime.largest("logits")), number(part.centred)]
+        rows.append(
+            [runtime.name, same, str(part.real_flips), f"{part.top5:.2%}", *divergence, *gap, f"{part.perplexity:+.1e}"]
+        )
+    columns = ["runtime", "top 1 as golden", "real flips", "top 5", "KL, mean", "99 %", "max"]
+    columns += ["logit gap", "centred", "perplexity"]
+    return Table(f"Decisions: the next {report.token_word[:-1]} at each position", columns, rows) if rows else None
 
 
 def exporters_table(report: Report) -> Table | None:

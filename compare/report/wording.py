@@ -14,8 +14,9 @@ NOTHING = "–"
 def headline(report: Report) -> str:
     """What was compared, on what."""
     quick = " (quick: fewer tokens and less time than the default)" if report.quick else ""
+    padding = f", {report.input.padding} of them padding" if report.input.padding else ""
     return (
-        f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word} · "
+        f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word}{padding} · "
         f"{report.environment.threads} threads · {report.environment.processor}{quick}"
     )
 

@@ -12,6 +12,7 @@ from compare.report import tables, wording
 from compare.report.markdown import to_markdown
 from compare.report.schema import (
     VERDICTS,
+    DecisionsPart,
     LatencyPart,
     ObserverPart,
     RatioPart,
@@ -212,6 +213,50 @@ def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -
     assert wording.undone_fusions(altered)[0] in to_markdown(altered)
     altered.observer.error = "killed"
     assert tables.observer_table(altered) is None
+
+
+def test_decisions_are_a_table_where_the_weights_mean_something(altered: Report) -> None:
+    for runtime in altered.runtimes:
+        runtime.decisions = None
+    assert tables.decisions_table(altered) is None
+    altered.runtimes[0].decisions = DecisionsPart(
+        positions=20,
+        flips=2,
+        real_flips=1,
+        top5=0.99,
+        kl_mean=1e-9,
+        kl_p99=2e-9,
+        kl_max=3e-9,
+        centred=4e-6,
+        perplexity=-5e-7,
+    )
+    (row,) = tables.decisions_table(altered).rows
+    logits = wording.number(altered.runtimes[0].largest("logits"))
+    assert row == [
+        *("torch-eager", "18 of 20", "1", "99.00%", "1.0e-09", "2.0e-09", "3.0e-09"),
+        logits,
+        "4.0e-06",
+        "-5.0e-07",
+    ]
+
+
+def test_errors_stand_beside_what_no_order_of_sums_can_exceed(report: Report) -> None:
+    """The tiny model: 64 wide, four heads of 16, 20 tokens. Rounding stays far below the bound, and is not nothing."""
+    columns = tables.other_metrics(report, "onnxruntime").columns
+    place, bound = columns.index("local error, u"), columns.index("gamma_n, u")
+    found = {row[0]: (row[place], row[bound]) for row in tables.other_metrics(report, "onnxruntime").rows}
+    assert [found[name][1] for name in ("hidden_state.0", "query.1", "attention.1", "context.0", "hidden_state.2")] == [
+        "2", "64", "20", "20", "256"
+    ]  # fmt: skip
+    for name, (error, limit) in found.items():
+        assert float(error) < float(limit), name
+    assert float(found["query.1"][0]) > 0.1
+
+
+def test_padding_is_counted_where_there_is_some(altered: Report) -> None:
+    assert "padding" not in wording.headline(altered)
+    altered.input.padding = 7
+    assert " · 1 x 20 bytes, 7 of them padding · " in wording.headline(altered)
 
 
 def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
