@@ -9,12 +9,15 @@ BIN5 := .venv5/bin
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
 
+# Two files of tests at a time: most of a test is waiting for a process to import its libraries.
+PYTEST := -m pytest --numprocesses 2 --dist loadfile
+
 test: .venv/installed
-	$(BIN)/python -m pytest --nbmake tests notebooks $(ARGS)
+	$(BIN)/python $(PYTEST) --nbmake tests notebooks $(ARGS)
 
 # The unit tests under transformers 5, which optimum-onnx does not allow yet, so without it.
 test-transformers5: .venv5/installed
-	$(BIN5)/python -m pytest -m "not slow and not optimum" tests $(ARGS)
+	$(BIN5)/python $(PYTEST) -m "not slow and not optimum" tests $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check .

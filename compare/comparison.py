@@ -1,7 +1,6 @@
 """The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, a report.
 
-Two things run side by side at any time: while one runtime's trace is compared, the next one traces. Nothing runs beside
-the rounds, in which latency is taken.
+While one runtime's trace is weighed, the next two are made. Nothing runs beside the rounds, in which latency is taken.
 """
 
 import shutil
