@@ -10,7 +10,7 @@ compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
 
 # Two files of tests at a time: most of a test is waiting for a process to import its libraries.
-PYTEST := -m pytest --numprocesses 2 --dist loadfile
+PYTEST := -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
 	$(BIN)/python $(PYTEST) --nbmake tests notebooks $(ARGS)

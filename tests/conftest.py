@@ -55,6 +55,11 @@ def ids_and_mask():
     return ids, mask
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that of two workers none is left with it at the end."""
+    items.sort(key=lambda item: "slow" not in item.keywords)
+
+
 _skipped: list[str] = []
 
 
