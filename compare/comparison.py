@@ -1,6 +1,6 @@
 """The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, a report.
 
-While one runtime's trace is weighed, the next two are made. Nothing runs beside the rounds, in which latency is taken.
+While one runtime's trace is weighed, the next one is made. Nothing runs beside the rounds, in which latency is taken.
 """
 
 import shutil

@@ -50,7 +50,7 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
     Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
     has changed.
     """
-    pool = ThreadPoolExecutor(max_workers=2)  # most of a trace is importing its libraries, which one core does
+    pool = ThreadPoolExecutor(max_workers=1)
     numerics = Numerics(
         run.entry.folder,
         run.input_folder,
