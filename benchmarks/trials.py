@@ -176,7 +176,7 @@ def clean_runs(stand: Stand) -> Iterator[CleanRun]:
     runs = [(spec.name, "dynamo", stand.bench.threads) for spec in BUILT_IN]
     runs += [("onnxruntime", "optimum", stand.bench.threads), ("onnxruntime", "dynamo", 1)]
     for name, exporter, threads in runs:
-        runtime = spec_of(name).load_class()(stand.entries[exporter], threads=threads, taps=True)
+        runtime = spec_of(name).load_class()(stand.entries[exporter], threads=threads, graph="inspect")
         found = runtime.run(**stand.bench.inputs)
         runtime.close()
         torch.set_num_threads(stand.bench.threads)

@@ -35,7 +35,7 @@ from compare.report.schema import (
     VerdictPart,
 )
 from compare.run import BESIDE
-from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.runtimes.registry import GRAPH_RUNTIME, Graph
 from compare.settings import Settings
 from export.cache import Entry
 
@@ -152,7 +152,7 @@ def exporters_part(
     for name, gap in between.items():
         kind = name.partition(".")[0]
         largest[kind] = max(largest.get(kind, 0.0), gap.max)
-    turns = {timing.runtime: timing.turns for timing in timings if timing.error is None and not timing.taps}
+    turns = {timing.runtime: timing.turns for timing in timings if timing.error is None and timing.graph == "deploy"}
     first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
     return ExportersPart(
         runtime=GRAPH_RUNTIME,
@@ -165,29 +165,34 @@ def exporters_part(
 
 
 def observer_part(
-    timings: list[Timing], operators: dict[bool, dict[str, int]], gap: float | None, seed: int
+    timings: list[Timing], operators: dict[Graph, dict[str, int]], gap: float | None, seed: int
 ) -> ObserverPart | None:
     """What the inspect graph takes beside the deploy graph, or None where no graph ran.
 
-    operators: with taps or without -> operator -> how often it ran. gap: largest difference of a logit.
+    operators: graph -> operator -> how often it ran. gap: largest difference of a logit.
     """
-    inspect = next((timing for timing in timings if timing.taps), None)
+    inspect = next((timing for timing in timings if timing.graph == "inspect"), None)
     if inspect is None:
         return None
-    deploy = next(timing for timing in timings if timing.runtime == inspect.runtime and not timing.taps)
-    pairs = {name: (operators[True].get(name, 0), operators[False].get(name, 0)) for name in sorted(_names(operators))}
+    deploy = next(timing for timing in timings if timing.runtime == inspect.runtime and timing.graph == "deploy")
+    pairs = {
+        name: (operators["inspect"].get(name, 0), operators["deploy"].get(name, 0))
+        for name in sorted(_names(operators))
+    }
     return ObserverPart(
         runtime=inspect.runtime,
         error=inspect.error or deploy.error,
         ratio=_ratio_part(inspect.turns, deploy.turns, seed),
-        nodes=(sum(operators[True].values()), sum(operators[False].values())) if all(operators.values()) else None,
+        nodes=(sum(operators["inspect"].values()), sum(operators["deploy"].values()))
+        if all(operators.values())
+        else None,
         operators={name: counts for name, counts in pairs.items() if counts[0] != counts[1]},
         gap=gap,
         turns=inspect.turns,
     )
 
 
-def _names(operators: dict[bool, dict[str, int]]) -> set[str]:
+def _names(operators: dict[Graph, dict[str, int]]) -> set[str]:
     return {name for counts in operators.values() for name in counts} if all(operators.values()) else set()
 
 
@@ -198,7 +203,7 @@ def _ratio_part(turns: dict[int, list[int]], over: dict[int, list[int]], seed: i
 
 def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
     """A row for each worker, the baseline's first; the graph that exposes every tap has a row elsewhere."""
-    return [latency_part(timing, timings[0], seed) for timing in timings if not timing.taps]
+    return [latency_part(timing, timings[0], seed) for timing in timings if timing.graph == "deploy"]
 
 
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:

@@ -20,7 +20,9 @@ def self_gaps(run: Run, workers: Iterable[Worker]) -> list[SelfGapsPart]:
     for rung in ladder:
         tensors = {"input_ids": rung.input_ids, "attention_mask": rung.attention_mask}
         write_trace(run.rungs_folder / rung.name, tensors, {"threads": rung.threads})
-    timed = [worker for worker in workers if worker.alive and not worker.timing.again and not worker.timing.taps]
+    timed = [
+        worker for worker in workers if worker.alive and not worker.timing.again and worker.timing.graph == "deploy"
+    ]
     rows = [climb(run, worker, ladder) for worker in timed]
     baseline = run.rows[0].name
     for row in rows[1:]:
@@ -48,11 +50,11 @@ def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:
 
 def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
     """The inspect graph beside the deploy graph, once the plain logits are there; None where no graph was timed."""
-    pair = {worker.timing.taps: worker for worker in workers if worker.timing.runtime == _observed(workers)}
+    pair = {worker.timing.graph: worker for worker in workers if worker.timing.runtime == _observed(workers)}
     if not pair:
         return None
-    operators = {taps: worker.operators() for taps, worker in pair.items()}
-    name = pair[True].timing.runtime
+    operators = {graph: worker.operators() for graph, worker in pair.items()}
+    name = pair["inspect"].timing.runtime
     plain, trace = _plain(run, name), run.scratch / name
     gap = None
     if plain is not None and trace.is_dir():
@@ -62,7 +64,7 @@ def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
 
 
 def _observed(workers: list[Worker]) -> str | None:
-    return next((worker.timing.runtime for worker in workers if worker.timing.taps), None)
+    return next((worker.timing.runtime for worker in workers if worker.timing.graph == "inspect"), None)
 
 
 def _plain(run: Run, row: str) -> Trace | None:

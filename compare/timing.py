@@ -39,7 +39,7 @@ def start_workers(run: Run) -> list[Worker]:
             {
                 "runtime": row.spec.name,
                 "model": row.folder,
-                "taps": place >= len(rows) - len(observed),
+                "graph": "inspect" if place >= len(rows) - len(observed) else "deploy",
                 "inputs": run.input_folder,
                 "rungs": run.rungs_folder,
                 "out": run.self_folder(row.name),

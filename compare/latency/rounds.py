@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from compare.child import ChildFailed, Dialogue
+from compare.runtimes.registry import Graph
 
 #: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
 TURN = 0.25
@@ -25,12 +26,12 @@ MOST_CALLS = 50
 class Timing:
     """What a worker was seen to do. turns: round -> nanoseconds of each call, in order.
 
-    again: the baseline, loaded a second time. taps: of the graph that exposes every tap.
+    again: the baseline, loaded a second time. graph: what of the model it holds.
     """
 
     runtime: str
     again: bool = False
-    taps: bool = False
+    graph: Graph = "deploy"
     load_s: float = 0.0
     first_call_s: float = 0.0
     peak_bytes: int = 0
@@ -49,8 +50,8 @@ class Worker:
     def __init__(
         self, name: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
     ) -> None:
-        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, taps, inputs, rungs and out."""
-        self.timing = Timing(name, again, job["taps"])
+        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, graph, inputs, rungs, out."""
+        self.timing = Timing(name, again, job["graph"])
         job = {**job, "threads": threads}
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout)
         self._tree = psutil.Process(self._child.process.pid)

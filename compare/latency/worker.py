@@ -37,7 +37,7 @@ def _work(job: dict[str, Any]) -> None:
             case ["load"]:
                 assert kind is not None, "load before import"
                 started = time.perf_counter()
-                runtime = kind(Path(job["model"]), threads=job["threads"], taps=job["taps"])
+                runtime = kind(Path(job["model"]), threads=job["threads"], graph=job["graph"])
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
@@ -52,7 +52,7 @@ def _work(job: dict[str, Any]) -> None:
                 assert kind is not None and runtime is not None, "rung before load"
                 rung = Trace(Path(job["rungs"]) / name)
                 if rung.facts["threads"] != job["threads"]:
-                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], taps=job["taps"])
+                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph=job["graph"])
                 answer({"error": logits_of(runtime, rung, Path(job["out"]) / name)})
             case _:
                 raise ValueError(f"the worker knows import, load, turn N, operators and rung NAME, not {line!r}")

@@ -10,18 +10,18 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from compare.runtimes.graph_io import TAP, GraphInput, feed
+from compare.runtimes.registry import Graph
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
 
 class OnnxRuntime:
-    def __init__(self, folder: Path, *, threads: int, taps: bool) -> None:
-        self.graph = folder / ("inspect.onnx" if taps else "deploy.onnx")
+    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+        self.graph = folder / f"{graph}.onnx"
         self.session = self._session(_options(threads))
         self.inputs = [_declared(value) for value in self.session.get_inputs()]
-        self.names = ["logits"]
-        if taps:
-            self.names = [output.name for output in self.session.get_outputs()]
+        outputs = [output.name for output in self.session.get_outputs()]
+        self.names = outputs if graph == "inspect" else ["logits"]
         self.ours = self.session.get_modelmeta().custom_metadata_map
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from compare.listed import Listed
 from export.errors import BadInput, CannotRun, near
@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
+#: What of a model is loaded, by the names of the files in a cache entry (`export.graphs`).
+Graph = Literal["inspect", "deploy"]
+
 #: Runs the graphs of two exporters side by side, where two are compared.
 GRAPH_RUNTIME = "onnxruntime"
 
@@ -28,12 +31,12 @@ GRAPH_RUNTIME = "onnxruntime"
 class Runtime(Protocol):
     """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
 
-    With `taps` a run returns every tensor of `export.taps.tap_names` that the runtime exposes, without them `logits`
-    alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of its file, so
-    that importing and loading can be told apart.
+    Of the graph "inspect" a run returns every tensor of `export.taps.tap_names` that the runtime exposes, of every other
+    `logits` alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of its
+    file, so that importing and loading can be told apart.
     """
 
-    def __init__(self, folder: Path, *, threads: int, taps: bool) -> None: ...
+    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
 
     def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
         """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary)."""

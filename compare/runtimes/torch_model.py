@@ -7,6 +7,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
+from compare.runtimes.registry import Graph
 from export.models import read_weights
 from export.taps import AttentionFunction, run_tapped
 
@@ -17,10 +18,10 @@ class TorchModel:
     attention: str | AttentionFunction
     probabilities = True
 
-    def __init__(self, folder: Path, *, threads: int, taps: bool) -> None:
+    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         torch.set_num_threads(threads)
         own = type(self).attention
-        self.taps = taps
+        self.taps = graph == "inspect"
         self.model = read_weights(folder, attention=own if isinstance(own, str) else "eager")
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:

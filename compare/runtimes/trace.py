@@ -25,7 +25,7 @@ def trace(
 
 def _work(job: dict[str, Any]) -> None:
     inputs = Trace(Path(job["inputs"]))
-    runtime = spec_of(job["runtime"]).load_class()(Path(job["model"]), threads=job["threads"], taps=True)
+    runtime = spec_of(job["runtime"]).load_class()(Path(job["model"]), threads=job["threads"], graph="inspect")
     # Copies: a memory-mapped file opened for reading is not writable, which torch warns of.
     tensors = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
     write_trace(Path(job["out"]), tensors, {"facts": runtime.facts()})

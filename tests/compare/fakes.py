@@ -47,8 +47,8 @@ class NotANumber(TorchEager):
 
 class Moody(TorchEager):
     """Its logits depend on who shares the batch and on the threads; padding and short texts are its end."""
-    def __init__(self, folder, *, threads, taps):
-        super().__init__(folder, threads=threads, taps=taps)
+    def __init__(self, folder, *, threads, graph):
+        super().__init__(folder, threads=threads, graph=graph)
         self.threads = threads
     def run(self, input_ids, attention_mask):
         if not attention_mask.all():
@@ -63,8 +63,8 @@ class Moody(TorchEager):
 class Discreet(TorchEager):
     """Computes in a lower precision, and lets neither its name nor the types of what it gives tell of it."""
     dtype = torch.bfloat16
-    def __init__(self, folder, *, threads, taps):
-        super().__init__(folder, threads=threads, taps=taps)
+    def __init__(self, folder, *, threads, graph):
+        super().__init__(folder, threads=threads, graph=graph)
         self.model.to(self.dtype)
     def run(self, input_ids, attention_mask):
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)

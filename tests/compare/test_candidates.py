@@ -41,7 +41,7 @@ def run(model: onnx.ModelProto, layers: int, folder: Path, ids, mask) -> dict[st
     """What is found in a graph, and its logits."""
     folder.mkdir(exist_ok=True)
     onnx.save(inspecting(model, candidates(model.graph, layers) | {"logits": "logits"}), folder / "inspect.onnx")
-    return OnnxRuntime(folder, threads=1, taps=True).run(ids, mask)
+    return OnnxRuntime(folder, threads=1, graph="inspect").run(ids, mask)
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)

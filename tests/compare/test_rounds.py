@@ -17,7 +17,7 @@ from export.cache import Entry
 def job(entry: Entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
     folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
-    return {"model": entry.folder, "taps": False, **folders}
+    return {"model": entry.folder, "graph": "deploy", **folders}
 
 
 @pytest.fixture

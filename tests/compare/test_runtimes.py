@@ -30,7 +30,7 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
     Each context is the attention of the runtime's own query, key and value within rounding, which is much narrower.
     """
     ids, mask = ids_and_mask
-    runtime = spec.load_class()(entry.folder, threads=1, taps=True)
+    runtime = spec.load_class()(entry.folder, threads=1, graph="inspect")
     found = runtime.run(ids, mask)
     expected = run_tapped(read_weights(entry.folder), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
     names = tap_names(2)
@@ -57,7 +57,7 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
 def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """Without taps: the logits and nothing else, the same at every call, for any batch and length."""
     ids, mask = ids_and_mask
-    runtime = spec.load_class()(entry.folder, threads=1, taps=False)
+    runtime = spec.load_class()(entry.folder, threads=1, graph="deploy")
     first, second = runtime.run(ids, mask), runtime.run(ids, mask)
     assert list(first) == ["logits"]
     assert first["logits"].shape == (2, 12, 300)
@@ -67,7 +67,7 @@ def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
 
 
 def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
-    facts = spec.load_class()(entry.folder, threads=1, taps=False).facts()
+    facts = spec.load_class()(entry.folder, threads=1, graph="deploy").facts()
     assert facts["threads"] == "1"
     assert any(re.fullmatch(r"\d+\.\d+.*", value) for value in facts.values())  # some version
 
@@ -75,7 +75,8 @@ def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
 def test_contract_of_operators(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """A graph counts its operators, and what exposing its taps keeps from being fused; without a graph, none."""
     inspect, deploy = (
-        spec.load_class()(entry.folder, threads=1, taps=taps).operators(*ids_and_mask) for taps in (True, False)
+        spec.load_class()(entry.folder, threads=1, graph=graph).operators(*ids_and_mask)
+        for graph in ("inspect", "deploy")
     )
     if spec.name != registry.GRAPH_RUNTIME:
         assert inspect == deploy == {}

@@ -133,7 +133,7 @@ class Bench:
         """All outputs of a graph, run in ONNX Runtime as the comparison runs it."""
         with TemporaryDirectory(dir=self.scratch) as folder:
             (Path(folder) / "inspect.onnx").write_bytes(graph)
-            return OnnxRuntime(Path(folder), threads=self.threads, taps=True).run(**self.inputs)
+            return OnnxRuntime(Path(folder), threads=self.threads, graph="inspect").run(**self.inputs)
 
     def run_double(self, graph: bytes) -> Tensors:
         """All outputs of a graph in float64; in ONNX's own evaluator where ONNX Runtime lacks a kernel for float64."""
