@@ -31,9 +31,9 @@ GRAPH_RUNTIME = "onnxruntime"
 class Runtime(Protocol):
     """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
 
-    Of the graph "inspect" a run returns every tensor of `export.taps.tap_names` that the runtime exposes, of every other
-    `logits` alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of its
-    file, so that importing and loading can be told apart.
+    Of the graph "inspect" a run returns every tensor of `export.taps.tap_names` that the runtime exposes, of every
+    other `logits` alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of
+    its file, so that importing and loading can be told apart.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
