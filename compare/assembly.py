@@ -12,7 +12,7 @@ import numpy as np
 from compare import environment
 from compare.inputs import Inputs
 from compare.latency.rounds import Timing
-from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
+from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, turn_medians
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
@@ -47,6 +47,7 @@ def circumstances(settings: Settings) -> dict[str, Any]:
         "quick": settings.quick,
         "seed": settings.seed,
         "time_s": settings.seconds,
+        "precision": settings.precision,
         "fail_on": settings.fail_on,
     }
 
@@ -214,6 +215,11 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     samples = [sample for turn in timing.turns.values() for sample in turn]
     part.load_s, part.first_call_s, part.peak_bytes = timing.load_s, timing.first_call_s, timing.peak_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
-    part.spread = relative_spread(samples)
+    part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
+    part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)
     part.ratio = _ratio_part(timing.turns, baseline.turns, seed) if timing is not baseline else None
     return part
+
+
+def _milliseconds(nanoseconds: float | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e6

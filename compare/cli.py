@@ -41,8 +41,11 @@ def compare(
         int | None, typer.Option(help="For every runtime; default all cores.", show_default=False)
     ] = None,
     time: Annotated[
-        float | None, typer.Option(help="Seconds of latency rounds; default 30.", show_default=False)
+        float | None, typer.Option(help="Seconds of latency rounds at most; default 30.", show_default=False)
     ] = None,
+    precision: Annotated[
+        float, typer.Option(help="The rounds end where every ratio is known to this many percent.")
+    ] = 2.0,
     seed: Annotated[int, typer.Option(help="Of the rounds' order and the intervals.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The report's folder; default a new one.", show_default=False)
@@ -86,6 +89,7 @@ def compare(
         batch=batch,
         threads=threads,
         seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
+        precision=precision / 100,
         seed=seed,
         quick=quick,
         offline=offline,

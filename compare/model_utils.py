@@ -48,6 +48,7 @@ def compare_attention_implementations(
     batch: int = 1,
     threads: int | None = None,
     time: float = 30.0,
+    precision: float = 0.02,
     seed: int = 0,
     quick: bool = False,
     offline: bool = False,
@@ -63,7 +64,8 @@ def compare_attention_implementations(
     model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
     and the changed model is compared. text: what runs through it, by default a text that ships with the project.
     runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. time: how long the
-    rounds of latency last, in seconds. exporter: whose graphs run; "optimum" gets a row that compares its graph with
+    rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is known to
+    this share of it. exporter: whose graphs run; "optimum" gets a row that compares its graph with
     ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the report, by default
     a new one under `cache/reports/`.
 
@@ -85,6 +87,7 @@ def compare_attention_implementations(
         batch=batch,
         threads=threads,
         seconds=time,
+        precision=precision,
         seed=seed,
         quick=quick,
         offline=offline,

@@ -14,7 +14,9 @@ from export.exporting import DEFAULT_EXPORTER, check_exporter
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
+    """What is asked for beside the model. seconds: how long the rounds last at most. timeout: of one child, in seconds.
+
+    precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
 
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
@@ -28,6 +30,7 @@ class Settings:
     batch: int = 1
     threads: int | None = None
     seconds: float = 30.0
+    precision: float = 0.02
     seed: int = 0
     quick: bool = False
     offline: bool = False
@@ -52,6 +55,8 @@ def check_settings(settings: Settings) -> None:
         check_at_least(1, option, value)
     if not settings.seconds > 0:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
+    if not settings.precision > 0:
+        raise BadInput(f"--precision is {100 * settings.precision:g}; it takes a number of percent above 0")
     check_at_least(0, "--seed", settings.seed)
     check_fail_on(settings.fail_on)
     check_exporter(settings.exporter)

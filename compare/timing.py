@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compare.latency.rounds import Worker, run_rounds
+from compare.latency.statistics import paired_ratio
 from compare.run import Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 
@@ -65,10 +66,20 @@ def take_rounds(run: Run, workers: list[Worker], failed: set[str]) -> int:
     """Load the models, then the rounds of latency; what failed to trace takes no part. Returns how many there were."""
     with run.phase("load for latency"):
         load_workers(workers, failed)
-    seconds = run.settings.seconds
-    run.say(f"timing {sum(worker.alive for worker in workers)} processes in turns for {seconds:g} s")
+    seconds, seed, precision = run.settings.seconds, run.settings.seed, run.settings.precision
+    run.say(
+        f"timing {sum(worker.alive for worker in workers)} processes in turns, "
+        f"until every ratio is known to {100 * precision:g} % or {seconds:g} s are spent"
+    )
     with run.phase("rounds"):
-        return run_rounds(workers, seconds=seconds, seed=run.settings.seed)
+        return run_rounds(workers, seconds=seconds, seed=seed, done=lambda: precise(workers, precision, seed))
+
+
+def precise(workers: list[Worker], precision: float, seed: int) -> bool:
+    """Whether the time of every worker that lives is known, as a ratio to the first one's, as closely as asked for."""
+    baseline, *others = (worker.timing for worker in workers if worker.alive)
+    ratios = (paired_ratio(timing.turns, baseline.turns, seed) for timing in others)
+    return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)
 
 
 def remove_if_empty(folder: Path) -> None:

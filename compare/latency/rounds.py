@@ -21,6 +21,11 @@ from compare.runtimes.registry import Graph
 TURN = 0.25
 MOST_CALLS = 50
 
+#: There are this many rounds even where the time is shorter, and no interval is trusted enough to stop on before that
+#: many: where a rule stops on the narrowest interval it has seen, few rounds make one that is narrow by luck.
+FEWEST_ROUNDS = 3
+LEAST_ROUNDS = 12
+
 
 @dataclass
 class Timing:
@@ -127,21 +132,31 @@ class Worker:
 
 
 def run_rounds(
-    workers: list[Worker], *, seconds: float, seed: int, after_round: Callable[[int], None] = lambda _: None
+    workers: list[Worker],
+    *,
+    seconds: float,
+    seed: int,
+    first: int = 0,
+    done: Callable[[], bool] = lambda: False,
+    after_round: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Let loaded workers take turns until the time is spent, at least three rounds; returns how many there were.
+    """Let loaded workers take turns until they are `done` or the time is spent; returns how many rounds there were.
 
-    Each round is in an order of its own, drawn with the seed. `after_round` is called between rounds, never during one.
+    At least three rounds whatever the time, and at least `LEAST_ROUNDS` before `done` is asked. Each round is in an
+    order of its own, drawn with the seed; the first has the number `first`. `done` and `after_round` are called between
+    rounds, never during one.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
-    number = 0
-    while number < 3 or time.monotonic() < until:
+    rounds = 0
+    while rounds < FEWEST_ROUNDS or time.monotonic() < until:
         present = [worker for worker in workers if worker.alive]
         if not present:
             break
         for worker in order.sample(present, len(present)):
-            worker.turn(number)
-        number += 1
-        after_round(number)
-    return number
+            worker.turn(first + rounds)
+        rounds += 1
+        after_round(rounds)
+        if rounds >= LEAST_ROUNDS and done():
+            break
+    return rounds

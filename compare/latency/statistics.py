@@ -1,12 +1,23 @@
-"""What samples of latency say: medians, spreads, and ratios paired by round with a bootstrap interval."""
+"""What samples of latency say: medians, spreads, drift, and ratios paired by round with a bootstrap interval."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+
+#: Round -> the samples of a worker's turn in it, in nanoseconds.
+Turns = Mapping[int, Sequence[int]]
+
+#: With fewer rounds even the range of all of them holds the median less often than in 95 of 100 cases: 1 - 2**(1 - n).
+_FEWEST_FOR_BOOTSTRAP = 6
+
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -26,39 +37,136 @@ class Ratio:
         """
         return self.low > 1 or self.high < 1
 
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width, as a share of the ratio: what `--precision` is about.
 
-def turn_medians(turns: dict[int, list[int]]) -> dict[int, float]:
+        >>> round(Ratio(0.5, 0.49, 0.51).half_width, 3)
+        0.02
+        """
+        return (self.high - self.low) / 2 / self.median
+
+
+def turn_medians(turns: Turns) -> dict[int, float]:
     """Round -> median of its samples, in the samples' unit."""
     return {number: float(np.median(samples)) for number, samples in turns.items()}
 
 
-def paired_ratio(turns: dict[int, list[int]], baseline: dict[int, list[int]], seed: int) -> Ratio | None:
+def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
     """The ratio of medians, round by round, over the rounds that both have; None where they share none.
 
-    What slows a whole round slows both sides of its ratio, and cancels. The interval is the percentile bootstrap's over
-    rounds (Efron 1979), resampled with a seed, so the same samples always give the same interval.
+    What slows a whole round slows both sides of its ratio, and cancels. The same samples always give the same interval.
 
     >>> paired_ratio({0: [10], 1: [30]}, {0: [20], 1: [60]}, seed=0)
     Ratio(median=0.5, low=0.5, high=0.5)
     """
-    mine, theirs = turn_medians(turns), turn_medians(baseline)
-    shared = sorted(mine.keys() & theirs.keys())
-    if not shared:
+    logs = log_ratios(turns, baseline)
+    if not logs.size:
         return None
-    ratios = np.array([mine[number] / theirs[number] for number in shared])
-    low, high = _interval(ratios, seed)
-    return Ratio(float(np.median(ratios)), low, high)
+    low, high = interval(logs, seed)
+    return Ratio(math.exp(np.median(logs)), math.exp(low), math.exp(high))
 
 
-def relative_spread(samples: list[int]) -> float:
+def log_ratios(turns: Turns, baseline: Turns) -> NDArray[np.float64]:
+    """The logarithm of the ratio of medians in every round that both have: ratios multiply, so their logarithms add."""
+    mine, theirs = turn_medians(turns), turn_medians(baseline)
+    return np.array([math.log(mine[number] / theirs[number]) for number in sorted(mine.keys() & theirs.keys())])
+
+
+def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
+    """A 95 % interval of the median of independent values, one a round.
+
+    The bootstrap's percentile interval is too narrow where rounds are few, by as much as the normal distribution is
+    narrower than Student's t; so it is taken at the percentiles that make up for that (the expanded percentile interval
+    of Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3). Below six rounds, where no
+    resampled median reaches far enough, it is Student's interval around the mean; of one value nothing is known.
+
+    >>> interval(np.array([0.1]), seed=0)
+    (-inf, inf)
+    """
+    size = values.size
+    if size == 1:
+        return -math.inf, math.inf
+    if size < _FEWEST_FOR_BOOTSTRAP:
+        reach = student(size - 1) * float(values.std(ddof=1)) / math.sqrt(size)
+        return float(values.mean()) - reach, float(values.mean()) + reach
+    picks = np.random.default_rng(seed).integers(0, size, size=(RESAMPLES, size))
+    tail = _NORMAL.cdf(-math.sqrt(size / (size - 1)) * student(size - 1))
+    low, high = np.quantile(np.median(values[picks], axis=1), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def student(degrees: int) -> float:
+    """The quantile of Student's t that a 95 % interval reaches to, for degrees of freedom from 1 on.
+
+    Exact for one and two, else Abramowitz and Stegun (1964), 26.7.5, which is within 0.004 of the truth.
+
+    >>> [round(student(degrees), 2) for degrees in (1, 2, 3, 10, 1000)]
+    [12.71, 4.3, 3.18, 2.23, 1.96]
+    """
+    share = (1 + CONFIDENCE) / 2
+    if degrees == 1:
+        return math.tan(math.pi * (share - 0.5))
+    if degrees == 2:
+        return (2 * share - 1) / math.sqrt(2 * share * (1 - share))
+    z = _NORMAL.inv_cdf(share)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / degrees**power for power, term in enumerate(terms, start=1))
+
+
+def relative_spread(samples: Sequence[int]) -> float:
     """Interquartile range over the median, 0 being perfectly steady."""
     low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75])
     return float((high - low) / middle)
 
 
-def _interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    generator = np.random.default_rng(seed)
-    picks = generator.integers(0, values.size, size=(RESAMPLES, values.size))
-    medians = np.median(values[picks], axis=1)
-    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+def percentile(samples: Sequence[int], share: float) -> float | None:
+    """The value below which a share of all samples is to lie; None where there are too few to say.
+
+    Enough are as many as have two samples beyond it in 99 of 100 cases: 64 for nine tenths, 662 for 99 hundredths.
+
+    >>> percentile(range(64), 0.9), percentile(range(63), 0.9)
+    (56.7, None)
+    """
+    size, beyond = len(samples), 1 - share
+    fewer_than_two = share**size + size * beyond * share ** (size - 1)
+    return None if fewer_than_two > 0.01 else float(np.quantile(samples, share))
+
+
+def outliers(samples: Sequence[int]) -> int:
+    """How many samples lie more than three interquartile ranges above the third quartile (Tukey 1977: far out).
+
+    >>> outliers([10, 11, 12, 11, 10, 90])
+    1
+    """
+    low, high = np.quantile(samples, [0.25, 0.75])
+    return int(np.count_nonzero(np.asarray(samples) > high + 3 * (high - low)))
+
+
+def drift(turns: Turns) -> float | None:
+    """By what share a worker became slower from its first round to its last; None where there is no telling trend.
+
+    The trend is the median of all slopes between two rounds (Theil 1950, Sen 1968), and it counts where Kendall's test
+    finds it in 99 of 100 cases (Mann 1945). From five rounds on.
+
+    >>> round(drift({i: [100 + i] for i in range(21)}), 2), drift({i: [100 + i % 2] for i in range(21)})
+    (0.2, None)
+    """
+    numbers = sorted(turns)
+    size = len(numbers)
+    if size < 5:
+        return None
+    medians = turn_medians(turns)
+    logs = np.log([medians[number] for number in numbers])
+    first, second = np.triu_indices(size, k=1)
+    rises = logs[second] - logs[first]
+    variance = size * (size - 1) * (2 * size + 5) / 18
+    surprise = (abs(float(np.sign(rises).sum())) - 1) / math.sqrt(variance)
+    if surprise < _NORMAL.inv_cdf(0.995):
+        return None
+    return math.expm1(float(np.median(rises / (second - first))) * (size - 1))

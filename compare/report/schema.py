@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 5
+SCHEMA = 6
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -251,9 +251,18 @@ class RatioPart(_Part):
     low: float
     high: float
 
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width, as a share of the ratio."""
+        return (self.high - self.low) / 2 / self.median
+
 
 class LatencyPart(_Part):
-    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order."""
+    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order.
+
+    load_s, first_call_s: one sample each. p90_ms, p99_ms: None where samples are too few to say. outliers, drift: see
+    `compare.latency.statistics`.
+    """
 
     runtime: str
     again: bool
@@ -262,7 +271,11 @@ class LatencyPart(_Part):
     first_call_s: float | None = None
     peak_bytes: int | None = None
     median_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
     spread: float | None = None
+    outliers: int | None = None
+    drift: float | None = None
     ratio: RatioPart | None = None
     turns: dict[int, list[int]] = Field(default_factory=dict)
 
@@ -327,6 +340,7 @@ class Report(_Part):
     quick: bool
     seed: int
     time_s: float
+    precision: float
     model: ModelPart | None
     input: InputPart
     environment: EnvironmentPart

@@ -6,8 +6,20 @@ from dataclasses import dataclass
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.places import place_words
-from compare.report.schema import GapPart, Report, RuntimePart
-from compare.report.wording import KINDS, NOTHING, in_rounding, interval, number, ratio, reading, runtime_of, spread
+from compare.report.schema import GapPart, LatencyPart, Report, RuntimePart
+from compare.report.wording import (
+    KINDS,
+    NOTHING,
+    in_rounding,
+    interval,
+    number,
+    percent,
+    ratio,
+    reading,
+    rounds_words,
+    runtime_of,
+    spread,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,13 @@ def _beside_the_bound(gap: GapPart) -> list[str]:
 
 def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
-    tables = [decisions_table(report), self_gap_table(report), observer_table(report), exporters_table(report)]
+    tables = [
+        sample_table(report),
+        decisions_table(report),
+        self_gap_table(report),
+        observer_table(report),
+        exporters_table(report),
+    ]
     return [table for table in tables if table is not None]
 
 
@@ -226,13 +244,12 @@ def latency_table(report: Report) -> Table:
     """Latency, a row a worker; the ratio to the baseline is paired by round."""
     rows = []
     for row in report.latency:
-        name = f"{row.runtime} (again: A/A)" if row.again else row.runtime
         if row.error:
-            rows.append([name, NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
+            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
             continue
         rows.append(
             [
-                name,
+                _worker(row),
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
@@ -244,7 +261,23 @@ def latency_table(report: Report) -> Table:
         )
     rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
     columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB"]
-    return Table(f"Latency of one forward pass, {report.rounds} rounds in turns, all others suspended", columns, rows)
+    return Table(f"Latency of one forward pass in turns, all others suspended: {rounds_words(report)}", columns, rows)
+
+
+def sample_table(report: Report) -> Table:
+    """What the samples of each worker look like: how many, percentiles where they say something, and what is odd."""
+    rows = []
+    for row in report.latency:
+        if row.turns and not row.error:
+            samples = sum(map(len, row.turns.values()))
+            values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row)]
+            rows.append([_worker(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
+    columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
+    return Table("Samples of that latency; percentiles where there are enough of them", columns, rows)
+
+
+def _worker(row: LatencyPart) -> str:
+    return f"{row.runtime} (again: A/A)" if row.again else row.runtime
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

@@ -1,6 +1,7 @@
 """How a report is said in words; every renderer and the tables take them from here, so that all say the same."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 from compare.report.schema import GraphPart, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
 from export.errors import BadInput, near
@@ -171,11 +172,32 @@ def reading(row: LatencyPart) -> str:
     if row.again:
         return "the truth is 1"
     if row.ratio.low <= 1 <= row.ratio.high:
-        half = 50 * (row.ratio.high - row.ratio.low)
-        return f"not told apart (+-{half:.0f} %)" if half >= 1 else f"not told apart (+-{half:.1g} %)"
+        return f"not told apart ({give_or_take(row.ratio)})"
     if row.ratio.median > 1:
         return f"{row.ratio.median:.3g} x as long"
     return f"{1 / row.ratio.median:.3g} x as fast"
+
+
+def give_or_take(ratio: RatioPart) -> str:
+    """How closely a ratio is known, as half the width of its interval.
+
+    >>> give_or_take(RatioPart(median=1.0, low=0.97, high=1.02)), give_or_take(RatioPart(median=0.5, low=0, high="inf"))
+    ('+-2.5 %', 'one round alone')
+    """
+    return f"+-{100 * ratio.half_width:.2g} %" if isfinite(ratio.half_width) else "one round alone"
+
+
+def rounds_words(report: Report) -> str:
+    """How many rounds there were, and why no more: every ratio is known as closely as asked, or the time was spent."""
+    ratios = [row.ratio for row in report.latency if row.ratio]
+    rounds = f"{report.rounds} rounds"
+    if not ratios:
+        return rounds
+    widest = max(ratios, key=lambda ratio: ratio.half_width)
+    if widest.half_width <= report.precision:
+        return f"{rounds}, every ratio within {give_or_take(widest)}"
+    asked = f"asked for was +-{100 * report.precision:g} %"
+    return f"{rounds}, {report.time_s:g} s spent: the widest interval is {give_or_take(widest)}, {asked}"
 
 
 def ratio(row: LatencyPart) -> str:
@@ -194,6 +216,15 @@ def spread(row: LatencyPart) -> str:
         return NOTHING
     flag = " !!" if row.spread > 0.25 else " !" if row.spread > 0.10 else ""
     return f"{100 * row.spread:.1f} %{flag}"
+
+
+def percent(share: float | None) -> str:
+    """A change in percent with its sign.
+
+    >>> percent(0.0613), percent(None)
+    ('+6.1 %', '–')
+    """
+    return NOTHING if share is None else f"{100 * share:+.2g} %"
 
 
 def number(value: float | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compare.report.schema import Report
+from compare.report.schema import SCHEMA, Report
 
 COMPARE = [sys.executable, "-m", "compare"]
 
@@ -55,7 +55,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
     assert "Largest gap to golden" in terminal.stdout
-    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 5
+    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == SCHEMA
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
 
 
@@ -103,6 +103,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--batch", "0"], 2, "--batch is 0; it takes 1 or more"),
         (["--sequence", "-3"], 2, "--sequence is -3; it takes 1 or more"),
         (["--time", "-1"], 2, "--time is -1; it takes a number of seconds above 0"),
+        (["--precision", "0"], 2, "--precision is 0; it takes a number of percent above 0"),
         (["--threads", "0"], 2, "--threads is 0; it takes 1 or more"),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file go one at a time"),

@@ -278,6 +278,7 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
         ({"batch": -1}, "--batch is -1; it takes 1 or more"),
         ({"sequence": 0}, "--sequence is 0; it takes 1 or more"),
         ({"seconds": 0.0}, "--time is 0; it takes a number of seconds above 0"),
+        ({"precision": -0.01}, "--precision is -1; it takes a number of percent above 0"),
         ({"seconds": float("nan")}, "--time is nan; it takes a number of seconds above 0"),
         ({"seed": -1}, "--seed is -1; it takes 0 or more"),
         ({"text": " "}, "the text is empty"),

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.latency.statistics import paired_ratio, relative_spread, turn_medians
+from compare.latency.rounds import LEAST_ROUNDS
+from compare.latency.statistics import (
+    Ratio,
+    drift,
+    interval,
+    outliers,
+    paired_ratio,
+    percentile,
+    relative_spread,
+    student,
+    turn_medians,
+)
 
 SAMPLES = st.lists(st.integers(1, 10**9), min_size=1, max_size=6)
 
@@ -27,11 +38,53 @@ def test_rounds_that_one_side_missed_do_not_count() -> None:
     assert paired_ratio({0: [1]}, {1: [1]}, seed=0) is None
 
 
-@given(st.dictionaries(st.integers(0, 9), SAMPLES, min_size=1))
+@given(st.dictionaries(st.integers(0, 9), SAMPLES, min_size=2))
 def test_a_runtime_against_itself_reads_one(turns) -> None:
     ratio = paired_ratio(turns, turns, seed=1)
     assert (ratio.low, ratio.median, ratio.high) == (1, 1, 1)
     assert not ratio.told_apart
+
+
+def test_one_round_tells_nothing() -> None:
+    ratio = paired_ratio({0: [1]}, {0: [2]}, seed=0)
+    assert (ratio.low, ratio.median, ratio.high) == (0, 0.5, np.inf)
+    assert not ratio.told_apart
+    assert ratio.half_width == np.inf
+
+
+@pytest.mark.parametrize(
+    ("degrees", "truth"),
+    [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (5, 2.5706), (11, 2.2010), (30, 2.0423), (120, 1.9799)],
+)
+def test_student_is_the_tables_student(degrees: int, truth: float) -> None:
+    assert student(degrees) == pytest.approx(truth, abs=0.004)
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 6, 8, 12, 30])
+def test_intervals_of_few_rounds_cover_the_truth_too(rounds: int) -> None:
+    """Of 400 intervals of 95 % at least 368 hold the truth (92 %; fewer would be 1 in 100 by chance alone)."""
+    random = np.random.default_rng(rounds)
+    covered = 0
+    for trial in range(400):
+        low, high = interval(0.04 * random.standard_t(5, rounds), seed=trial)
+        covered += low <= 0 <= high
+    assert covered >= 368
+
+
+def test_intervals_cover_the_truth_where_rounds_stop_once_they_are_narrow() -> None:
+    """The stopping rule as the rounds have it, 2 % asked for: at least 276 of 300 hold the truth."""
+    random = np.random.default_rng(0)
+    covered, rounds = 0, []
+    for trial in range(300):
+        logs = 0.03 * random.standard_t(5, 40)
+        for count in range(LEAST_ROUNDS, 41):
+            low, high = interval(logs[:count], seed=trial)
+            if Ratio(1.0, np.exp(low), np.exp(high)).half_width <= 0.02:
+                break
+        rounds.append(count)
+        covered += low <= 0 <= high
+    assert covered >= 276
+    assert min(rounds) < 20 < max(rounds) <= 40
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -66,6 +119,32 @@ def test_the_interval_narrows_with_more_rounds() -> None:
 def test_the_same_samples_always_give_the_same_interval() -> None:
     mine, theirs = ({i: [7 + i * k] for i in range(9)} for k in (1, 2))
     assert paired_ratio(mine, theirs, seed=4) == paired_ratio(mine, theirs, seed=4)
+
+
+def test_percentiles_are_given_where_there_are_samples_enough() -> None:
+    assert percentile([5] * 63, 0.9) is None
+    assert percentile([5] * 64, 0.9) == 5
+    assert percentile(range(661), 0.99) is None
+    assert percentile(range(662), 0.99) == pytest.approx(654.39)
+    assert percentile(range(5), 0.5) is None
+    assert percentile(range(11), 0.5) == 5
+
+
+def test_outliers_are_far_out_on_the_slow_side_alone() -> None:
+    steady = [100, 101, 102, 103, 104]
+    assert outliers(steady) == 0
+    assert outliers([*steady, 110, 113, 1, 1000]) == 1
+
+
+def test_drift_is_told_where_there_is_a_trend() -> None:
+    random = np.random.default_rng(3)
+    noise = 1e6 * np.exp(0.02 * random.standard_normal(30))
+    assert drift({i: [int(x)] for i, x in enumerate(noise)}) is None
+    rising = {i: [int(x * 1.01**i)] for i, x in enumerate(noise)}
+    assert drift(rising) == pytest.approx(1.01**29 - 1, rel=0.15)
+    falling = {i: [int(x / 1.01**i)] for i, x in enumerate(noise)}
+    assert drift(falling) == pytest.approx(1.01**-29 - 1, rel=0.15)
+    assert drift({i: [i + 1] for i in range(4)}) is None
 
 
 def test_spread() -> None:

@@ -11,6 +11,7 @@ from compare.numerics.verdicts import Kind
 from compare.report import tables, wording
 from compare.report.markdown import to_markdown
 from compare.report.schema import (
+    SCHEMA,
     VERDICTS,
     DecisionsPart,
     LatencyPart,
@@ -49,7 +50,7 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
     assert read.folder == report.folder
     assert Report.read(report.folder / "report.json") == read
     plain = json.loads((report.folder / "report.json").read_text())
-    assert plain["schema_version"] == 5
+    assert plain["schema_version"] == SCHEMA
     assert plain["latency"][0]["turns"]["0"]
 
 
@@ -67,8 +68,8 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no report at .*report.json; python -m compare writes one"),
-        ("{", "is no report of schema 5: file: Invalid JSON"),
-        ('{"schema_version": 5}', "is no report of schema 5: created: Field required"),
+        ("{", f"is no report of schema {SCHEMA}: file: Invalid JSON"),
+        (f'{{"schema_version": {SCHEMA}}}', f"is no report of schema {SCHEMA}: created: Field required"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
@@ -112,8 +113,30 @@ def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
     for row in altered.latency[1:]:
         row.ratio = RatioPart(median=0.97, low=0.92, high=1.02)
     assert wording.reading(altered.latency[1]) == "the truth is 1"
-    assert wording.reading(altered.latency[2]) == "not told apart (+-5 %)"
+    assert wording.reading(altered.latency[2]) == "not told apart (+-5.2 %)"
     assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in wording.answer(altered))
+
+
+def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
+    altered.rounds, altered.precision, altered.time_s = 14, 0.02, 30
+    for row in altered.latency[1:]:
+        row.ratio = RatioPart(median=0.5, low=0.495, high=0.505)
+    assert wording.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
+    altered.latency[2].ratio = RatioPart(median=1.0, low=0.9, high=1.2)
+    assert wording.rounds_words(altered) == (
+        "14 rounds, 30 s spent: the widest interval is +-15 %, asked for was +-2 %"
+    )
+    for row in altered.latency[1:]:
+        row.ratio = None
+    assert wording.rounds_words(altered) == "14 rounds"
+
+
+def test_samples_are_shown_with_what_is_odd_about_them(altered: Report) -> None:
+    row = altered.latency[0]
+    row.median_ms, row.p90_ms, row.p99_ms, row.spread, row.outliers, row.drift = 10.0, None, None, 0.3, 2, 0.07
+    shown = next(cells for cells in tables.sample_table(altered).rows if cells[0] == "torch-eager")
+    assert shown[2:] == ["10", wording.NOTHING, wording.NOTHING, "30.0 % !!", "2", "+7 %"]
+    assert int(shown[1]) == sum(len(turn) for turn in row.turns.values())
 
 
 def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -> None:

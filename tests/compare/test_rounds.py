@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.traces import Trace, write_trace
 from export.cache import Entry
 
@@ -132,6 +132,16 @@ def test_the_order_is_the_seeds_and_everyone_has_one_turn_a_round() -> None:
     rounds = ["".join(name for n, name in calls if n == number) for number in range(3)]
     generator = random.Random(7)
     assert rounds == ["".join(generator.sample("abcd", 4)) for _ in range(3)]
+
+
+@pytest.mark.parametrize(("asked", "rounds"), [(1, LEAST_ROUNDS), (5, LEAST_ROUNDS + 4)])
+def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted(asked: int, rounds: int) -> None:
+    calls: list[tuple[int, str]] = []
+    answers = iter([False] * (asked - 1) + [True])
+    workers = [_Recorded(name, calls) for name in "ab"]
+    found = run_rounds(workers, seconds=600, seed=0, first=7, done=lambda: next(answers))  # type: ignore[arg-type]
+    assert found == rounds
+    assert {number for number, _ in calls} == set(range(7, 7 + rounds))
 
 
 def test_one_that_died_has_no_more_turns_and_the_others_go_on() -> None:
