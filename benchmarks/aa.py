@@ -1,0 +1,282 @@
+"""Two identical ONNX Runtime workers: the truth is 1, and what each way of timing reads is its own error.
+
+64 tokens on the distilgpt2 architecture, as many threads as there are cores. Ours, at most 20 s of rounds a trial, with
+the stopping rule in force; the same with a brake in one of the two that costs a twentieth of a call; and two ways in
+one process: one session after the other, and both in turns. Then all of it again with a busy loop beside it, which
+takes a core. The ways take turns, trial by trial.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks import slowed
+from benchmarks.record import RESULTS, Aim, arguments, finish
+from compare import environment
+from compare.inputs import tokenize
+from compare.latency.rounds import Worker, run_rounds
+from compare.latency.statistics import Ratio, paired_ratio
+from compare.timing import precise
+from compare.traces import write_trace
+from export.cache import Entry
+from export.exporting import exported
+
+TOKENS, SECONDS, PRECISION, SLOWDOWN = 64, 20.0, 0.02, 0.05
+
+OURS, BRAKED, SEQUENTIAL, INTERLEAVED = "ours", "ours, a twentieth slower", "sequential", "interleaved"
+
+#: Trials of each way on the machine as it is, and with a load on one core.
+TRIALS = {OURS: 40, BRAKED: 40, SEQUENTIAL: 20, INTERLEAVED: 20}
+LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
+
+BUSY = "while True: pass"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One reading of a ratio whose truth is known, and what it took. rounds: 0 where a way has none."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+    seconds: float
+
+    @property
+    def distance(self) -> float:
+        return abs(self.median - 1)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What every trial runs on."""
+
+    entry: Entry
+    inputs: Path
+    scratch: Path
+    threads: int
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    with tempfile.TemporaryDirectory() as scratch:
+        stand = make_stand(Path(scratch))
+        brake = make_brake(stand)
+        print(f"the brake: {brake['rows']} rows, measured apart as {brake['ratio']}", flush=True)
+        quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
+        load = subprocess.Popen([sys.executable, "-c", BUSY])
+        try:
+            loaded = take_trials(stand, shortened(LOADED) if options.quick else LOADED)
+        finally:
+            load.kill()
+            load.wait()
+    show("the machine as it is", quiet)
+    show("a load on one core", loaded)
+    plot(quiet, loaded, quick=options.quick)
+    figures = {
+        "brake": brake,
+        "quiet": {way: [asdict(trial) for trial in trials] for way, trials in quiet.items()},
+        "loaded": {way: [asdict(trial) for trial in trials] for way, trials in loaded.items()},
+    }
+    finish("aa", figures, aims(quiet, loaded), quick=options.quick)
+
+
+def shortened(trials: dict[str, int]) -> dict[str, int]:
+    return {way: max(2, count // 10) for way, count in trials.items()}
+
+
+def make_stand(scratch: Path) -> Stand:
+    """The model, and its input as every way gets it; the runtime with the brake is listed from here on."""
+    entry = exported("distilgpt2-seeded")
+    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
+    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
+    slowed.install(scratch / "site")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(scratch / "site"), os.environ.get("PYTHONPATH", "")])
+    os.environ[slowed.BRAKE] = str(scratch / "brake.onnx")
+    return Stand(entry, scratch / "inputs", scratch, environment.cores())
+
+
+def make_brake(stand: Stand) -> dict[str, Any]:
+    """Choose the brake's rows so that it costs a twentieth of a call, then measure apart what it really costs.
+
+    Both in a process of their own, nothing else running, plain and braked calls in turns.
+    """
+    rows = 32
+    for _ in range(2):
+        taken = measure_brake(stand, rows)
+        call, extra = (statistics.median(taken["plain"]), braked_more(taken))
+        rows = max(1, round(rows * SLOWDOWN * call / extra))
+    taken = measure_brake(stand, rows)
+    turns = {side: {i: [int(1e9 * s)] for i, s in enumerate(seconds)} for side, seconds in taken.items()}
+    found = paired_ratio(turns["slowed"], turns["plain"], seed=0)
+    assert found is not None
+    return {"rows": rows, "ratio": asdict(found), "call_ms": 1000 * statistics.median(taken["plain"])}
+
+
+def measure_brake(stand: Stand, rows: int) -> dict[str, list[float]]:
+    slowed.write_brake(Path(os.environ[slowed.BRAKE]), rows)
+    found: dict[str, list[float]] = ask("benchmarks.slowed", stand, os.environ[slowed.BRAKE])
+    return found
+
+
+def braked_more(taken: dict[str, list[float]]) -> float:
+    """Seconds that the brake adds to a call: the median of the differences of neighbours."""
+    return statistics.median(braked - plain for braked, plain in zip(taken["slowed"], taken["plain"], strict=True))
+
+
+def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) -> Any:
+    """What a process of its own prints, as JSON."""
+    arguments = [*before, str(stand.entry.folder), str(stand.inputs), *between, str(stand.threads)]
+    return json.loads(
+        subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True).stdout
+    )
+
+
+def take_trials(stand: Stand, counts: dict[str, int]) -> dict[str, list[Trial]]:
+    """All trials, the ways in turns as long as each has some left."""
+    trials: dict[str, list[Trial]] = {way: [] for way in counts}
+    for number in range(max(counts.values())):
+        for way, count in counts.items():
+            if number < count:
+                trials[way].append(trial(stand, way, seed=number))
+                last = trials[way][-1]
+                reading = f"{last.median:.4f} [{last.low:.4f}, {last.high:.4f}]"
+                print(f"{number:>3} {way:<26} {reading}, {last.rounds} rounds, {last.seconds:.0f} s", flush=True)
+    return trials
+
+
+def trial(stand: Stand, way: str, seed: int) -> Trial:
+    """One trial: the second side's time over the first one's."""
+    start = time.monotonic()
+    if way in (OURS, BRAKED):
+        found, rounds = our_trial(stand, ["onnxruntime", "slowed" if way == BRAKED else "onnxruntime"], seed)
+    else:
+        first, second = (np.array(taken) for taken in ask("benchmarks.naive_ways", stand, before=(way,)))
+        found, rounds = unpaired(second, first, seed), 0
+    return Trial(found.median, found.low, found.high, rounds, time.monotonic() - start)
+
+
+def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, int]:
+    workers = [
+        Worker(
+            runtime,
+            {
+                "runtime": runtime,
+                "model": stand.entry.folder,
+                "graph": "deploy",
+                "inputs": stand.inputs,
+                "rungs": stand.scratch / "rungs",
+                "out": stand.scratch / "out",
+            },
+            threads=stand.threads,
+            log=stand.scratch / f"{place}.log",
+            timeout=120,
+        )
+        for place, runtime in enumerate(runtimes)
+    ]
+    try:
+        for step in (Worker.import_libraries, Worker.load):
+            for worker in workers:
+                step(worker)
+        rounds = run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+    finally:
+        for worker in workers:
+            worker.end()
+    baseline, other = (worker.timing for worker in workers)
+    found = paired_ratio(other.turns, baseline.turns, seed)
+    assert found is not None, [timing.error for timing in (baseline, other)]
+    return found, rounds
+
+
+def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:
+    """The ratio of two medians with the percentile bootstrap's interval, as if all samples were independent."""
+    generator = np.random.default_rng(seed)
+    picks = [np.median(generator.choice(side, (2000, side.size)), axis=1) for side in (samples, baseline)]
+    low, high = np.quantile(picks[0] / picks[1], [0.025, 0.975])
+    return Ratio(float(np.median(samples) / np.median(baseline)), float(low), float(high))
+
+
+def covered(trials: list[Trial]) -> int:
+    return sum(trial.low <= 1 <= trial.high for trial in trials)
+
+
+def called(trials: list[Trial]) -> int:
+    """How many say that the second side is slower."""
+    return sum(trial.low > 1 for trial in trials)
+
+
+def half_width(trials: list[Trial]) -> float:
+    return statistics.median((trial.high - trial.low) / 2 / trial.median for trial in trials)
+
+
+def show(title: str, trials: dict[str, list[Trial]]) -> None:
+    print(f"\n{title}")
+    print(f"{'way':<26} trials  median off  most off  lowest  highest  +- %  holds 1  slower  s a trial")
+    for way, found in trials.items():
+        distances = [100 * trial.distance for trial in found]
+        medians = [trial.median for trial in found]
+        print(
+            f"{way:<26} {len(found):>6}  {statistics.median(distances):>8.2f} %  {max(distances):>6.1f} %  "
+            f"{min(medians):>6.3f}  {max(medians):>7.3f}  {100 * half_width(found):>4.1f}  {covered(found):>7}  "
+            f"{called(found):>6}  {statistics.median(trial.seconds for trial in found):>9.0f}"
+        )
+
+
+def aims(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]]) -> list[Aim]:
+    ours, braked, under_load = quiet[OURS], quiet[BRAKED], loaded[OURS]
+    typical, worst = (100 * f([trial.distance for trial in ours]) for f in (statistics.median, max))
+    least = round(0.9 * len(ours))
+    slower = round(0.95 * len(braked))
+    widened = half_width(under_load) / half_width(ours)
+    return [
+        Aim("ours off by, median", "<= 1 %", f"{typical:.2f} %", typical <= 1),
+        Aim("most", "<= 4 %", f"{worst:.1f} %", worst <= 4),
+        Aim("intervals that hold 1", f">= {least}", f"{covered(ours)} of {len(ours)}", covered(ours) >= least),
+        Aim("slowdown called", f">= {slower}", f"{called(braked)} of {len(braked)}", called(braked) >= slower),
+        Aim(
+            "under load, intervals that hold 1",
+            f">= {round(0.9 * len(under_load))}",
+            f"{covered(under_load)} of {len(under_load)}",
+            covered(under_load) >= round(0.9 * len(under_load)),
+        ),
+        Aim("and are wider by", "> 1", f"{widened:.2f}", widened > 1),
+    ]
+
+
+def plot(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]], *, quick: bool) -> None:
+    """Every trial's ratio with its interval, a column a way: on the machine as it is, and under load."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    for axes, title, trials in zip(
+        figure.subplots(1, 2, sharey=True), ("the machine as it is", "a load on one core"), (quiet, loaded), strict=True
+    ):
+        for column, (way, found) in enumerate(trials.items()):
+            medians = np.array([trial.median for trial in found])
+            reach = [medians - [trial.low for trial in found], [trial.high for trial in found] - medians]
+            places = column + np.linspace(-0.35, 0.35, len(found))
+            colour = "#0072B2" if way in (OURS, BRAKED) else "#D55E00"
+            axes.errorbar(places, medians, yerr=reach, fmt="o", ms=3, lw=0.8, color=colour, label=way)
+        axes.axhline(1, color="black", lw=0.8)
+        axes.axhline(1 + SLOWDOWN, color="black", lw=0.8, ls=":")
+        axes.set_xticks(range(len(trials)), [way.replace(", ", ",\n") for way in trials], fontsize=8)
+        axes.set_yscale("log")
+        axes.set_yticks([0.8, 0.9, 1, 1.05, 1.2, 1.5, 2], ["0.8", "0.9", "1", "1.05", "1.2", "1.5", "2"])
+        axes.minorticks_off()
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.grid(alpha=0.25, axis="y")
+    figure.axes[0].set_ylabel("second side's time / first side's, with 95 % interval")
+    figure.suptitle("Two identical ONNX Runtime workers: what each way of timing reads", x=0.01, ha="left", fontsize=12)
+    figure.savefig(RESULTS / f"aa{'.quick' if quick else ''}.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()
