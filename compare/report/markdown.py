@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from compare.report import tables, wording
+from compare.report.answer import answer
 from compare.report.schema import Report
 
 
@@ -16,7 +17,7 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     yield from ("", wording.headline(report), "")
     for note in report.notes:
         yield from (f"> **NOTE:** {note}", "")
-    for sentence in wording.answer(report):
+    for sentence in answer(report):
         yield f"- **{sentence}**"
     yield from ("", wording.ruler_line(report), "")
     yield from _table(tables.gap_table(report) if report.model else tables.pair_table(report))

@@ -1,6 +1,7 @@
 """The figures of a report, drawn with matplotlib's own objects: no window, no state shared with the caller's plots."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from compare.report.answer import choices, front
 from compare.report.schema import MAPS_FILE, Report, RuntimePart
 from compare.report.wording import KINDS
 
@@ -87,28 +89,31 @@ def _logits_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
 
 
 def latency_against_gap(report: Report) -> Figure:
-    """Speed against accuracy, a point a runtime: the lower left corner is where one wants to be."""
-    figure = _page(report, "Latency against gap", (8, 5.5))
+    """What the advice rests on: time against gap, a point a runtime, and the line of those that no other beats in both.
+
+    Time is over the baseline's, with its 95 % interval. A runtime that is not to be trusted is crossed out.
+    """
+    figure = _page(report, "Which runtime to deploy: time against gap", (8, 5.5))
     axes = figure.subplots()
-    gaps = {runtime.name: runtime.largest("logits") for runtime in report.runtimes}
-    shown = [row for row in report.latency if row.median_ms is not None and gaps.get(row.runtime) and not row.again]
-    for row in shown:
-        place, gap = list(gaps).index(row.runtime), gaps[row.runtime] or 0.0
-        samples = [sample / 1e6 for turn in row.turns.values() for sample in turn]
-        middle = row.median_ms or 0.0
-        low, high = np.quantile(samples, [0.25, 0.75])
-        error = [[max(middle - low, 0.0)], [max(high - middle, 0.0)]]
-        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
-        share = "" if row.ratio is None else f": {row.ratio.median:.2f} x the baseline's time"
-        label = row.runtime + (" (baseline)" if row is report.latency[0] else share)
-        axes.errorbar(middle, gap, xerr=error, color=colour, marker=mark, ms=8, capsize=3, ls="none", label=label)
+    found = [choice for choice in choices(report) if choice.gap]
+    places = [runtime.name for runtime in report.runtimes]
+    for choice in found:
+        place, time = places.index(choice.name), choice.time
+        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)] if choice.trusted else "x"
+        label = choice.name if choice.trusted else f"{choice.name}: not to be trusted"
+        reach = [[time.median - time.low], [time.high - time.median]] if isfinite(time.high) else None
+        style: dict[str, Any] = {"color": colour, "marker": mark, "ms": 8, "capsize": 3, "ls": "none", "label": label}
+        axes.errorbar(time.median, choice.gap or 0.0, xerr=reach, **style)
+    best = front([choice for choice in found if choice.trusted])
+    steps = [(choice.time.median, choice.gap or 0.0) for choice in best]
+    axes.step(*zip(*steps, strict=True), where="post", color="#555555", lw=1, ls="--", zorder=0) if steps else None
     axes.set_yscale("log")
-    if shown:
-        axes.set_xlim(0, 1.15 * max(row.median_ms or 0.0 for row in shown))
+    if found:
+        axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.median) for c in found))
         axes.legend(fontsize=8, loc="upper center", ncols=2, frameon=False)
-        heights = [gaps[row.runtime] or 0.0 for row in shown]
+        heights = [choice.gap or 0.0 for choice in found]
         axes.set_ylim(min(heights) / 4, max(heights) * 8)  # a decade and more: gaps of one size are to look like that
-    axes.set_xlabel("median of one forward pass, ms (bar: the middle half of all samples)")
+    axes.set_xlabel("time of one pass over the baseline's (bar: 95 % interval; dashed: no other beats these in both)")
     axes.set_ylabel("largest |logit - golden|")
     axes.grid(alpha=0.25, which="both")
     return figure

@@ -5,6 +5,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from compare.report import tables, wording
+from compare.report.answer import answer
 from compare.report.schema import Report
 
 #: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
@@ -30,7 +31,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
         console.print(_table(table))
     for sentence in wording.further_sentences(report):
         console.print(Text(sentence))
-    for sentence in wording.answer(report):
+    for sentence in answer(report):
         console.print(Text(sentence, style="bold"))
     if report.phases:
         console.print(

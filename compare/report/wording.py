@@ -28,47 +28,6 @@ def ruler_line(report: Report) -> str:
     return f"golden agrees with transformers eager in float64: {report.ruler.worst:.1g}"
 
 
-def answer(report: Report) -> list[str]:
-    """Is it still the same model, and which runtime is fastest: a sentence each, and one a runtime that failed."""
-    measured = [runtime for runtime in report.runtimes if runtime.gaps]
-    beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
-    sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
-    within = [runtime for runtime in measured if runtime.name not in beyond]
-    if within and report.model is None:
-        sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
-    elif within:
-        worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
-        multiple = in_rounding(worst)
-        shown = sum(runtime.above_diagonal() is not None for runtime in within)
-        diagonal = (
-            f"; nothing stands above the causal diagonal in the {shown} that expose probabilities" if shown else ""
-        )
-        sentences.append(
-            f"{len(within)} of {len(measured)} runtimes compute the same model: the largest logit gap is "
-            f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
-        )
-    sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
-    return [*sentences, *fastest(report, {runtime.name for runtime in within})]
-
-
-def fastest(report: Report, trusted: set[str]) -> list[str]:
-    """The fastest among the runtimes that may be trusted, and whether it can be told apart from the baseline."""
-    rows = [row for row in report.latency if row.ratio and not row.again and row.runtime in trusted]
-    if not rows:
-        return []
-    best = min(rows, key=lambda row: row.ratio.median if row.ratio else 1.0)
-    assert best.ratio is not None
-    baseline = report.latency[0].runtime
-    if best.ratio.high >= 1:
-        return [
-            f"No runtime is told apart from {baseline} as faster; the closest, {best.runtime}, reads {ratio(best)}."
-        ]
-    return [
-        f"Deploy {best.runtime}: {1 / best.ratio.median:.3g} times as fast as {baseline} "
-        f"(time ratio {ratio(best)}, 95 % interval), {number(best.median_ms)} ms for this input here."
-    ]
-
-
 def in_rounding(runtime: RuntimePart) -> float | None:
     """The largest logit gap over what the controls' largest is."""
     evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from compare.numerics.verdicts import Kind
 from compare.report import tables, wording
+from compare.report.answer import answer, choices, front
 from compare.report.markdown import to_markdown
 from compare.report.schema import (
     SCHEMA,
@@ -81,7 +82,7 @@ def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) ->
 
 def test_terminal_and_markdown_say_the_same(report: Report) -> None:
     terminal, markdown = " ".join(shown(report).split()), to_markdown(report, ("gap_by_layer.png",))
-    for sentence in [wording.headline(report), wording.ruler_line(report), *wording.answer(report)]:
+    for sentence in [wording.headline(report), wording.ruler_line(report), *answer(report)]:
         assert " ".join(sentence.split()) in terminal
         assert sentence in markdown
     for table in (tables.gap_table(report), tables.latency_table(report), tables.layer_table(report, "attention")):
@@ -106,7 +107,7 @@ def test_the_answer_names_the_fastest(altered: Report) -> None:
         row.ratio = RatioPart(median=1.1, low=0.9, high=1.2)
     altered.latency[-1].ratio = RatioPart(median=0.25, low=0.24, high=0.26)
     name = altered.latency[-1].runtime
-    assert any(s.startswith(f"Deploy {name}: 4 times as fast as torch-eager") for s in wording.answer(altered))
+    assert any(s.startswith(f"Deploy {name}: 4 times as fast as torch-eager") for s in answer(altered))
 
 
 def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
@@ -114,7 +115,7 @@ def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
         row.ratio = RatioPart(median=0.97, low=0.92, high=1.02)
     assert wording.reading(altered.latency[1]) == "the truth is 1"
     assert wording.reading(altered.latency[2]) == "not told apart (+-5.2 %)"
-    assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in wording.answer(altered))
+    assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in answer(altered))
 
 
 def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
@@ -145,7 +146,7 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
         row.ratio = None
     rows = tables.latency_table(altered).rows
     assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [wording.NOTHING] * 2
-    assert not any(s.startswith("Deploy") for s in wording.answer(altered))
+    assert not any(s.startswith("Deploy") for s in answer(altered))
 
 
 @pytest.mark.parametrize(("ratio", "words"), [((0.5, 0.4, 0.6), "2 x as fast"), ((1.25, 1.2, 1.3), "1.25 x as long")])
@@ -160,10 +161,10 @@ def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Repor
     fast.ratio = RatioPart(median=0.1, low=0.1, high=0.1)
     row = next(runtime for runtime in altered.runtimes if runtime.name == fast.runtime)
     row.verdict = verdict("different", place="layer 1, attention", tensor="context.1", statistic="max", multiple=57.3)
-    answer = wording.answer(altered)
+    said = answer(altered)
     why = "different from layer 1, attention on: context.1 is 57 x rounding (max)"
-    assert answer[0] == f"{fast.runtime} is NOT to be trusted: {why}."
-    assert not any(s.startswith(f"Deploy {fast.runtime}") for s in answer)
+    assert said[0] == f"{fast.runtime} is NOT to be trusted: {why}."
+    assert not any(s.startswith(f"Deploy {fast.runtime}") for s in said)
     assert altered.exit_code() == 1
 
 
@@ -202,9 +203,49 @@ def test_verdicts_as_sentences(facts: dict, sentence: str) -> None:
     assert verdict(**facts).sentence == sentence
 
 
+def test_the_advice_says_what_is_given_up_and_what_is_as_fast(altered: Report) -> None:
+    rows = {row.runtime: row for row in altered.latency if not row.again}
+    for row in altered.latency[1:]:
+        row.ratio = RatioPart(median=1.0, low=0.95, high=1.05)
+    rows["onnxruntime"].ratio = RatioPart(median=0.5, low=0.49, high=0.51)
+    rows["torch-sdpa"].ratio = RatioPart(median=0.52, low=0.505, high=0.53)
+    rows["onnxruntime"].peak_bytes, rows["torch-eager"].peak_bytes = 900_000_000, 600_000_000
+    rows["onnxruntime"].load_s, rows["torch-eager"].load_s = 9.0, 1.0
+    rows["onnxruntime"].first_call_s = rows["torch-eager"].first_call_s = 0.0
+    for name, multiple in (("onnxruntime", 1.4), ("torch-eager", 0.9)):
+        gap = next(r for r in altered.runtimes if r.name == name).gaps[-1]
+        assert gap.tensor == "logits"
+        gap.evidence.accumulated.max = multiple
+    said = answer(altered)
+    assert said[-3].startswith("Deploy onnxruntime: 2 times as fast as torch-eager (time ratio 0.500 [0.490, 0.510]")
+    assert said[-2] == "Not told apart from it in time: torch-sdpa (0.520 [0.505, 0.530])."
+    assert said[-1] == (
+        "Against torch-eager that gives up: logits within 1.4 x rounding instead of 0.9 x; "
+        "900 MB of memory at most instead of 600; 9 s until the first answer instead of 1 (one sample each)."
+    )
+
+
+def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> None:
+    facts = {
+        "torch-sdpa": (0.8, 3e-6),
+        "torch-reference": (0.9, 4e-6),
+        "onnxruntime": (0.5, 5e-6),
+        "torch-eager": (1.0, 1e-6),
+    }
+    for row in altered.latency[1:]:
+        time = facts[row.runtime][0]
+        row.ratio = RatioPart(median=time, low=time, high=time)
+    for runtime in altered.runtimes:
+        if runtime.name in facts:
+            next(gap for gap in runtime.gaps if gap.tensor == "logits").max = facts[runtime.name][1]
+    found = choices(altered)
+    assert {choice.name for choice in found} == set(facts)
+    assert [choice.name for choice in front(found)] == ["onnxruntime", "torch-sdpa", "torch-eager"]
+
+
 def test_the_again_row_is_never_advised(altered: Report) -> None:
     altered.latency[1].ratio = RatioPart(median=0.1, low=0.1, high=0.1)
-    assert not any("Deploy torch-eager" in sentence for sentence in wording.answer(altered))
+    assert not any("Deploy torch-eager" in sentence for sentence in answer(altered))
 
 
 def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
@@ -287,7 +328,7 @@ def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
     assert tables.gap_table(altered).rows[-1][-1] == "failed: killed"
     assert any(row[0] == "broken" and row[3] == "failed: killed" for row in tables.latency_table(altered).rows)
-    assert "broken did not run: killed." in wording.answer(altered)
+    assert "broken did not run: killed." in answer(altered)
     assert altered.exit_code() == 0  # nobody asked for it by name
     altered.runtimes[-1].named = True
     assert altered.exit_code() == 3

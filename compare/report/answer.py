@@ -1,0 +1,113 @@
+"""The answer to the question: is it still the same model, and which runtime is to be deployed.
+
+Read from a report, like everything the renderers say; nothing is measured here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compare.report.schema import LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.wording import in_rounding, interval, number
+
+
+def answer(report: Report) -> list[str]:
+    """Is it still the same model, and which runtime to deploy: a sentence each, and one a runtime that failed."""
+    measured = [runtime for runtime in report.runtimes if runtime.gaps]
+    beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
+    sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
+    within = [runtime for runtime in measured if runtime.name not in beyond]
+    if within and report.model is None:
+        sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
+    elif within:
+        worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
+        multiple = in_rounding(worst)
+        shown = sum(runtime.above_diagonal() is not None for runtime in within)
+        diagonal = (
+            f"; nothing stands above the causal diagonal in the {shown} that expose probabilities" if shown else ""
+        )
+        sentences.append(
+            f"{len(within)} of {len(measured)} runtimes compute the same model: the largest logit gap is "
+            f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
+        )
+    sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
+    return [*sentences, *advice(report)]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runtime that was timed. trusted: its verdict is below `--fail-on`. gap: its largest logit gap to golden.
+
+    time: over the baseline's, with its interval; of the baseline itself exactly 1.
+    """
+
+    row: LatencyPart
+    runtime: RuntimePart
+    time: RatioPart
+    trusted: bool
+    gap: float | None
+
+    @property
+    def name(self) -> str:
+        return self.row.runtime
+
+
+def choices(report: Report) -> list[Choice]:
+    """The runtimes that were timed and have numbers, the baseline first."""
+    parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
+    timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
+    baseline = RatioPart(median=1.0, low=1.0, high=1.0)
+    found = []
+    for row in timed:
+        runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
+        if time is not None:
+            trusted = not runtime.error and report.beyond(runtime) is None
+            found.append(Choice(row, runtime, time, trusted, runtime.largest("logits")))
+    return found
+
+
+def front(found: list[Choice]) -> list[Choice]:
+    """Those that no other beats in both time and gap (the Pareto front), the fastest first."""
+    best: list[Choice] = []
+    for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.median, c.gap)):
+        if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
+            best.append(choice)
+    return best
+
+
+def advice(report: Report) -> list[str]:
+    """One recommendation in a sentence, and in further ones what is not told apart from it and what it costs."""
+    trusted = [choice for choice in choices(report) if choice.trusted]
+    others = [choice for choice in trusted if choice.row is not report.latency[0]]
+    if not others:
+        return []
+    best, baseline = min(others, key=lambda choice: choice.time.median), report.latency[0].runtime
+    if best.time.high >= 1:
+        closest = f"the closest, {best.name}, reads {interval(best.time)}"
+        return [f"No runtime is told apart from {baseline} as faster; {closest}."]
+    rivals = [choice for choice in others if choice is not best and choice.time.low <= best.time.high]
+    sentences = [
+        f"Deploy {best.name}: {1 / best.time.median:.3g} times as fast as {baseline} "
+        f"(time ratio {interval(best.time)}, 95 % interval), {number(best.row.median_ms)} ms for this input here."
+    ]
+    if rivals:
+        shown = ", ".join(f"{rival.name} ({interval(rival.time)})" for rival in rivals)
+        sentences.append(f"Not told apart from it in time: {shown}.")
+    beside = next((choice for choice in trusted if choice.name == baseline), None)
+    if beside is not None and (given := list(given_up(best, beside))):
+        sentences.append(f"Against {baseline} that gives up: {'; '.join(given)}.")
+    return sentences
+
+
+def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
+    """What the recommended runtime does worse than the baseline: precision, memory, the time to be ready."""
+    mine, theirs = in_rounding(best.runtime), in_rounding(baseline.runtime)
+    if mine is not None and theirs is not None and mine > theirs:
+        yield f"logits within {number(mine)} x rounding instead of {number(theirs)} x"
+    if best.runtime.verdict is not None and best.runtime.verdict.kind == "reduced precision":
+        yield f"precision ({best.runtime.verdict.precision})"
+    memory = best.row.peak_bytes, baseline.row.peak_bytes
+    if memory[0] and memory[1] and memory[0] > 1.05 * memory[1]:
+        yield f"{memory[0] / 1e6:,.0f} MB of memory at most instead of {memory[1] / 1e6:,.0f}"
+    ready = [(row.load_s or 0.0) + (row.first_call_s or 0.0) for row in (best.row, baseline.row)]
+    if ready[0] > 1.5 * ready[1] > 0:
+        yield f"{number(ready[0])} s until the first answer instead of {number(ready[1])} (one sample each)"
