@@ -51,4 +51,5 @@ class OptimumOnnxRuntime:
         return {}
 
     def close(self) -> None:
+        self.past = None
         del self.model

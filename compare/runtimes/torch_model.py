@@ -71,4 +71,5 @@ class TorchModel:
         return {}
 
     def close(self) -> None:
+        self.past = None
         del self.model
