@@ -1,4 +1,4 @@
-"""What an export costs: inspect, deploy and deploy-last together, against optimum-cli's one graph.
+"""What an export costs: inspect, deploy, deploy-last and decode together, against optimum-cli's one graph.
 
 Both start from the same folder of weights, cold, each in processes of its own, in turns. optimum-cli is taken with its
 validation, as users run it, and without. Bytes are those of all ONNX graphs and their weights, over the weights.

@@ -165,7 +165,7 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
         for name, exporter in _EXPORTERS.items():
             entries[name] = scratch / setup.name.replace(" ", "-") / f"seed {setup.seed}" / name
             entries[name].mkdir(parents=True)
-            write_graphs(model, entries[name], setup.name, exporter.export_inspect)
+            write_graphs(model, entries[name], setup.name, exporter)
         for batch, sequence in setup.inputs:
             folder = entries["dynamo"].parent / f"{batch} x {sequence}"
             yield Stand(setup, Bench(entries["dynamo"], setup.ids(batch, sequence), folder), entries)
@@ -173,7 +173,7 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
 
 def clean_runs(stand: Stand) -> Iterator[CleanRun]:
     """Every runtime on one bench, ONNX Runtime on the graph of each exporter, and with one thread."""
-    runs = [(spec.name, "dynamo", stand.bench.threads) for spec in BUILT_IN]
+    runs = [(spec.name, "dynamo", stand.bench.threads) for spec in BUILT_IN if "inspect" in spec.graphs]
     runs += [("onnxruntime", "optimum", stand.bench.threads), ("onnxruntime", "dynamo", 1)]
     for name, exporter, threads in runs:
         runtime = spec_of(name).load_class()(stand.entries[exporter], threads=threads, graph="inspect")

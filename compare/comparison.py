@@ -42,7 +42,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     entry = find_entry(model, settings, settings.exporter, say)
     if file is not None:
         check_model(file, entry.manifest.model)
-    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
+    inspected = [spec for spec in specs if "inspect" in spec.graphs]
+    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in inspected]
     beside = None
     if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, settings, DEFAULT_EXPORTER, say)

@@ -1,4 +1,4 @@
-"""torch's own exporter (`torch.onnx.export(dynamo=True)`), which sees the model with all its taps."""
+"""torch's own exporter (`torch.onnx.export(dynamo=True)`): the model with all its taps, and the model that decodes."""
 
 import logging
 import warnings
@@ -11,8 +11,10 @@ import onnx
 import onnx_ir as ir
 import torch
 from torch import Tensor, nn
+from transformers import DynamicCache
 
-from export.errors import CannotRun
+from export.errors import CannotRun, first_line
+from export.graphs import cache_names, cache_sizes
 from export.taps import complete, graph_attention, tap_names, tapped
 from export.weights_file import WEIGHTS, tensor_offsets
 
@@ -23,28 +25,86 @@ OPSET = 20
 
 
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-    """The graph with all taps, its weights referring to the `model.safetensors` that lies in the folder."""
+    """The graph with all taps, its weights referring to the `model.safetensors` that lies in the folder.
+
+    Raises `CannotRun` where the architecture is not known, or torch cannot trace it.
+    """
     example = torch.zeros((2, 8), dtype=torch.int64)
     free = {0: "batch", 1: "sequence"}
-    with torch.no_grad(), _quiet():
-        program = torch.onnx.export(
-            _Tapped(model).eval(),
-            (example, torch.ones_like(example)),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["input_ids", "attention_mask"],
-            output_names=tap_names(model.config.num_hidden_layers),
-            dynamic_shapes={"input_ids": free, "attention_mask": free},
-            verbose=False,
-        )
+    return _export(
+        _Tapped(model),
+        folder,
+        (example, torch.ones_like(example)),
+        {"input_ids": free, "attention_mask": free},
+        inputs=["input_ids", "attention_mask"],
+        outputs=tap_names(model.config.num_hidden_layers),
+    )
+
+
+def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
+    """The graph that goes on from keys and values of earlier positions, over the same weights.
+
+    Raises `CannotRun` where the architecture is not known, or torch cannot trace it with a past.
+    """
+    layers, heads, head_dim = cache_sizes(model.config)
+    past = [torch.zeros((2, heads, 5, head_dim)) for _ in range(2 * layers)]
+    return _export(
+        _Decoding(model),
+        folder,
+        (torch.zeros((2, 3), dtype=torch.int64), torch.ones((2, 8), dtype=torch.int64), past),
+        {
+            "input_ids": {0: "batch", 1: "sequence"},
+            "attention_mask": {0: "batch", 1: "total"},
+            "past": [{0: "batch", 2: "past"}] * len(past),
+        },
+        inputs=["input_ids", "attention_mask", *cache_names("past_key_values", layers)],
+        outputs=["logits", *cache_names("present", layers)],
+    )
+
+
+def _export(
+    wrapped: "_Tapped | _Decoding",
+    folder: Path,
+    example: tuple[Any, ...],
+    free: dict[str, Any],
+    *,
+    inputs: list[str],
+    outputs: list[str],
+) -> onnx.ModelProto:
+    """The graph of one forward pass over an example. free: the names of those dimensions that may be others."""
+    try:
+        with torch.no_grad(), _quiet():
+            program = torch.onnx.export(
+                wrapped.eval(),
+                example,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_shapes=free,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise _reason(error, wrapped) from error
     assert program is not None
-    _share_weights(program.model, model, folder)
+    _share_weights(program.model, wrapped.model, folder)
     _forget_origin(program.model)
     return ir.to_proto(program.model)
 
 
+def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding") -> CannotRun:
+    """What stopped the exporter, which wraps it in advice on how to mend torch."""
+    cause = error.__cause__ or error
+    if isinstance(cause, CannotRun):
+        return cause
+    what = f"models of type {wrapped.model.config.model_type!r}{wrapped.how}"
+    return CannotRun(f"torch cannot export {what}: {first_line(cause)}")
+
+
 class _Tapped(nn.Module):
     """A model whose forward pass returns all taps: what the exporter sees."""
+
+    how = ""
 
     def __init__(self, model: "PreTrainedModel") -> None:
         super().__init__()
@@ -54,6 +114,26 @@ class _Tapped(nn.Module):
         with tapped(self.model, graph_attention) as taps:
             logits = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
         return complete(taps, logits, self.model.config.num_hidden_layers)
+
+
+class _Decoding(nn.Module):
+    """A model whose forward pass takes and returns keys and values, layer by layer: key, value, key, value, ..."""
+
+    how = " with a past"
+
+    def __init__(self, model: "PreTrainedModel") -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, past: list[Tensor]) -> list[Tensor]:
+        cache = DynamicCache()  # without the configuration: one that slides would forget what its mask hides anyway
+        for i, (key, value) in enumerate(zip(past[::2], past[1::2], strict=True)):
+            cache.update(key, value, i)
+        with tapped(self.model, graph_attention):
+            logits = self.model(
+                input_ids=input_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=True
+            ).logits
+        return [logits, *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values))]
 
 
 def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path) -> None:

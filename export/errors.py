@@ -36,3 +36,14 @@ def near(wrong: str, known: Iterable[str]) -> str:
     known = list(known)
     matches = get_close_matches(wrong, known, n=3)
     return f"did you mean {' or '.join(matches)}?" if matches else f"known: {', '.join(known)}"
+
+
+def first_line(error: BaseException) -> str:
+    """What somebody else's error says, in one line of ours.
+
+    >>> first_line(ValueError("no such axis\\nhere is how to fix your code: ..."))
+    'no such axis'
+    >>> first_line(KeyboardInterrupt())
+    'KeyboardInterrupt'
+    """
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

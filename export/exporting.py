@@ -14,7 +14,7 @@ from export.errors import BadInput, CannotRun, near
 from export.models import MiniTransformer
 from export.sources import Source
 
-#: What makes the graph with taps, by the name of the exporter: the module whose `export_inspect` does.
+#: What makes the graphs, by the name of the exporter: a module that is an `export.graphs.Exporter`.
 EXPORTERS = {"dynamo": "export.dynamo", "optimum": "export.optimum_exporter"}
 DEFAULT_EXPORTER = "dynamo"
 
@@ -25,7 +25,7 @@ _DECISIVE = {
 }
 
 #: Raised when our own part of an export changes, so that older entries are not taken for it.
-_REVISION = 1
+_REVISION = 2
 
 
 def exported(
@@ -111,18 +111,18 @@ def entry_key(source: Source, exporter: str) -> str:
 
 
 def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path) -> Manifest:
-    from export.graphs import write_graphs
+    from export.graphs import cache_sizes, write_graphs
 
-    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]).export_inspect)
+    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]))
     transformer.tokenizer.save_pretrained(folder)
     config = transformer.model.config
-    heads = config.num_attention_heads
+    layers, key_value_heads, head_dim = cache_sizes(config)
     facts = {
         "type": config.model_type,
-        "layers": config.num_hidden_layers,
-        "heads": heads,
-        "key_value_heads": getattr(config, "num_key_value_heads", None) or heads,
-        "head_dim": getattr(config, "head_dim", None) or config.hidden_size // heads,
+        "layers": layers,
+        "heads": config.num_attention_heads,
+        "key_value_heads": key_value_heads,
+        "head_dim": head_dim,
         "hidden": config.hidden_size,
         "vocabulary": config.vocab_size,
         "positions": config.max_position_embeddings,

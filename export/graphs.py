@@ -1,13 +1,14 @@
-"""The graphs of a model: one export, and the cuts made from it, all over one weights file.
+"""The graphs of a model: two exports, and the cuts made from the first, all over one weights file.
 
 `inspect.onnx` comes from an exporter and has every tap as an output that this exporter can expose. `deploy.onnx`
 (logits of all positions) and `deploy-last.onnx` (logits of the last position) are cut from it, so that they differ from
-it in what they expose and in nothing else. The weights are stored once, as `model.safetensors` (`export.weights_file`).
+it in what they expose and in nothing else. `decode.onnx` takes the keys and values of earlier positions and returns
+those of all, which is another computation, so it is an export of its own. The weights are stored once, as
+`model.safetensors` (`export.weights_file`).
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import onnx
 from onnx import helper
@@ -18,24 +19,66 @@ from export.errors import CannotRun
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx")
+GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx", "decode.onnx")
 
-#: (model, folder with its weights) -> the graph with taps, its weights referring to files in the folder.
-Exporter = Callable[["PreTrainedModel", Path], onnx.ModelProto]
+
+class Exporter(Protocol):
+    """What makes graphs of a model whose weights lie in a folder, and refers to them there; `export.dynamo` is one."""
+
+    def export_inspect(self, model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
+        """The graph with taps."""
+
+    def export_decode(self, model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
+        """The graph with a past."""
+
+
+class CacheSizes(NamedTuple):
+    """What decides the shape of a past: 2 x layers tensors (batch, heads, past, head_dim); heads: of key and value."""
+
+    layers: int
+    heads: int
+    head_dim: int
+
+
+def cache_sizes(config: Any) -> CacheSizes:
+    """The sizes that a transformers configuration gives a past.
+
+    >>> from transformers import LlamaConfig
+    >>> cache_sizes(LlamaConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1))
+    CacheSizes(layers=2, heads=1, head_dim=16)
+    """
+    heads = config.num_attention_heads
+    return CacheSizes(
+        config.num_hidden_layers,
+        getattr(config, "num_key_value_heads", None) or heads,
+        getattr(config, "head_dim", None) or config.hidden_size // heads,
+    )
+
+
+def cache_names(stem: str, layers: int) -> list[str]:
+    """The names of keys and values in a decode graph, which are optimum's: its own class loads such a graph too.
+
+    >>> cache_names("present", 2)
+    ['present.0.key', 'present.0.value', 'present.1.key', 'present.1.value']
+    """
+    return [f"{stem}.{i}.{kind}" for i in range(layers) for kind in ("key", "value")]
 
 
 def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter) -> int:
-    """Write the model's weights and its three graphs into a folder; `label` goes into each graph's metadata.
+    """Write the model's weights and its four graphs into a folder; `label` goes into each graph's metadata.
 
     All graphs take `input_ids` and `attention_mask`, int64 of (batch, sequence), both dimensions free. `inspect` gives
     tensors of `export.taps.tap_names`, the others `logits`: (batch, sequence, vocabulary), and of deploy-last
-    (batch, 1, vocabulary). Returns the version of ONNX's operators that the graphs are written in. Raises `CannotRun`
-    where the exporter cannot export the architecture.
+    (batch, 1, vocabulary). `decode` takes `past_key_values.0.key` and so on besides, float32 of (batch, key/value
+    heads, past, head_dim), where past is free and may be 0, and a mask (batch, past + sequence); it gives
+    `present.0.key` and so on, of past + sequence positions: the past of the next step. Returns the version of ONNX's
+    operators that the graphs are written in. Raises `CannotRun` where the exporter cannot export the architecture.
     """
     model.save_pretrained(folder, max_shard_size="1TB")
-    inspect = exporter(model, folder)
+    inspect = exporter.export_inspect(model, folder)
     deploy = cut(inspect, ["logits"])
-    for name, graph in zip(GRAPHS, (inspect, deploy, last_position(deploy)), strict=True):
+    graphs = inspect, deploy, last_position(deploy), exporter.export_decode(model, folder)
+    for name, graph in zip(GRAPHS, graphs, strict=True):
         helper.set_model_props(graph, {"model": label})
         onnx.save(graph, folder / name)
         onnx.checker.check_model(folder / name)

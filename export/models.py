@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from export.errors import BadInput
+from export.errors import BadInput, first_line
 from export.hub import download
 from export.sources import SEEDED, SHIPPED, Source
 from export.tokens import byte_tokenizer, read_tokenizer
@@ -93,8 +93,7 @@ def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel"
             output_loading_info=True,
         )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise BadInput(f"the model in {folder} cannot be loaded: {reason}") from error
+        raise BadInput(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
         raise BadInput(

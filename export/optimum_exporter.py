@@ -1,4 +1,4 @@
-"""optimum's exporter (`optimum.exporters.onnx.main_export`), asked for attention and hidden states too.
+"""optimum's exporter (`optimum.exporters.onnx.main_export`), asked for attention and hidden states, and for a past.
 
 It traces the model with torch's older exporter and names its outputs by their place. What transformers returns is all
 that it exposes: probabilities and the input of each block, but neither query, key, value, context nor the state between
@@ -10,7 +10,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
-from export.errors import CannotRun
+from export.errors import CannotRun, first_line
 from export.weights_file import WEIGHTS, tensor_offsets
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install optimum-onnx"
 
-#: Weights that this exporter stores in another form than the model does: transposed, most of them.
+#: Weights that this exporter stores in another form than the model does: transposed, most of them. The second file is
+#: for those of decode that inspect does not have.
 FOLDED = "folded.safetensors"
+FOLDED_DECODE = "folded-decode.safetensors"
 
 #: Initializers smaller than this stay in the graph. Bytes.
 _SMALL = 1024
@@ -38,46 +40,65 @@ _SMALL = 1024
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
     """The graph with `logits`, `attention.i` and `hidden_state.i`, over the weights that lie in the folder.
 
-    Raises `CannotRun` where optimum-onnx is not installed or does not know the architecture.
+    Raises `CannotRun` where optimum-onnx is not installed or cannot export the architecture.
     """
-    try:
-        from optimum.exporters.onnx import main_export
-    except ImportError as error:
-        raise CannotRun(f"the exporter optimum needs optimum-onnx, not installed here: {INSTALL}") from error
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".optimum-") as scratch, _quiet():
-        main_export(
-            str(folder),
-            scratch,
-            task="text-generation",
-            custom_onnx_configs={"model": _tapped_config(model)},
-            model_kwargs={"output_attentions": True, "output_hidden_states": True},
-            do_validation=False,
-            local_files_only=True,
-        )
-        graph = onnx.load(Path(scratch) / "model.onnx")
+    taps = {"output_attentions": True, "output_hidden_states": True}
+    graph = _export(model, folder, "text-generation", _tapped_config, model_kwargs=taps)
     _rename_outputs(graph, model.config.num_hidden_layers)
-    _share_weights(graph, folder)
+    _share_weights(graph, folder, FOLDED)
     return graph
 
 
-def _tapped_config(model: "PreTrainedModel") -> Any:
-    """optimum's configuration of this architecture, with the outputs we want and without `position_ids` as an input.
+def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
+    """The graph that takes a past, as optimum names and computes it, over the same weights. Raises `CannotRun`."""
+    graph = _export(model, folder, "text-generation-with-past", _decoding_config)
+    _share_weights(graph, folder, FOLDED_DECODE)
+    return graph
+
+
+def _export(
+    model: "PreTrainedModel",
+    folder: Path,
+    task: str,
+    config: Callable[["PreTrainedModel", Any], Any],
+    model_kwargs: dict[str, Any] | None = None,
+) -> onnx.ModelProto:
+    """The graph of a task that optimum makes of a folder. config: model, optimum's class for its kind -> ours."""
+    try:
+        from optimum.exporters.onnx import main_export
+        from optimum.exporters.tasks import TasksManager
+    except ImportError as error:
+        raise CannotRun(f"the exporter optimum needs optimum-onnx, not installed here: {INSTALL}") from error
+    try:
+        known = TasksManager.get_exporter_config_constructor(
+            "onnx", model=model, task=task, library_name="transformers"
+        )
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".optimum-") as scratch, _quiet():
+            main_export(
+                str(folder),
+                scratch,
+                task=task,
+                custom_onnx_configs={"model": config(model, known.func)},
+                model_kwargs=model_kwargs,
+                do_validation=False,
+                local_files_only=True,
+            )
+            return onnx.load(Path(scratch) / "model.onnx")
+    except Exception as error:  # someone else's code: whatever it raises, it could not
+        what = f"models of type {model.config.model_type!r} for {task}"
+        raise CannotRun(f"optimum cannot export {what}: {first_line(error)}") from error
+
+
+def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
+    """optimum's configuration of an architecture, with the outputs we want and without `position_ids` as an input.
 
     transformers then numbers the positions itself, as it does in every other runtime here.
     """
-    from optimum.exporters.tasks import TasksManager
-
-    try:
-        known = TasksManager.get_exporter_config_constructor(
-            "onnx", model=model, task="text-generation", library_name="transformers"
-        )
-    except (KeyError, ValueError) as error:
-        raise CannotRun(f"optimum cannot export models of type {model.config.model_type!r}: {error}") from error
     layers = model.config.num_hidden_layers
     rows = {0: "batch_size", 1: "sequence_length"}
     squares = {0: "batch_size", 2: "sequence_length", 3: "sequence_length"}
 
-    class Tapped(known.func):  # type: ignore[misc, name-defined]
+    class Tapped(known):  # type: ignore[misc]
         @property
         def inputs(self) -> dict[str, dict[int, str]]:
             return dict.fromkeys(("input_ids", "attention_mask"), rows)
@@ -89,6 +110,17 @@ def _tapped_config(model: "PreTrainedModel") -> Any:
             return {"logits": rows} | states | {f"attentions.{i}": squares for i in range(layers)}
 
     return Tapped(model.config, task="text-generation", use_past=False, use_past_in_inputs=False)
+
+
+def _decoding_config(model: "PreTrainedModel", known: Any) -> Any:
+    """optimum's configuration of an architecture with a past, likewise without `position_ids`: the past tells them."""
+
+    class Decoding(known):  # type: ignore[misc]
+        @property
+        def inputs(self) -> dict[str, dict[int, str]]:
+            return {name: free for name, free in super().inputs.items() if name != "position_ids"}
+
+    return Decoding(model.config, task="text-generation", use_past=True, use_past_in_inputs=True)
 
 
 def _rename_outputs(graph: onnx.ModelProto, layers: int) -> None:
@@ -105,27 +137,27 @@ def _rename_outputs(graph: onnx.ModelProto, layers: int) -> None:
     graph.graph.output.extend(kept)
 
 
-def _share_weights(graph: onnx.ModelProto, folder: Path) -> None:
-    """Let every weight refer to `model.safetensors`, found there by its bytes; what is not there goes beside it."""
-    path = folder / WEIGHTS
-    stored = np.memmap(path, mode="r")
+def _share_weights(graph: onnx.ModelProto, folder: Path, rest: str) -> None:
+    """Let every weight refer to a safetensors file, found there by its bytes; what is in none goes into another."""
+    stored = {name: np.memmap(folder / name, mode="r") for name in (WEIGHTS, FOLDED) if (folder / name).is_file()}
     by_content = {}
-    for offset, length in tensor_offsets(path).values():
-        by_content[hash(stored[offset : offset + length].tobytes())] = (offset, length)
+    for name, content in stored.items():
+        for offset, length in tensor_offsets(folder / name).values():
+            by_content[hash(content[offset : offset + length].tobytes())] = (name, offset, length)
     folded: dict[str, TensorProto] = {}
     for tensor in graph.graph.initializer:
-        content = numpy_helper.to_array(tensor).tobytes()
-        if len(content) < _SMALL:
+        wanted = numpy_helper.to_array(tensor).tobytes()
+        if len(wanted) < _SMALL:
             continue
-        offset, length = by_content.get(hash(content), (0, 0))
-        if length == len(content) and stored[offset : offset + length].tobytes() == content:
-            _refer(tensor, WEIGHTS, offset, length)
+        name, offset, length = by_content.get(hash(wanted), (WEIGHTS, 0, 0))
+        if length == len(wanted) and stored[name][offset : offset + length].tobytes() == wanted:
+            _refer(tensor, name, offset, length)
         else:
             folded[tensor.name] = tensor
     if folded:
-        save_file({name: numpy_helper.to_array(tensor) for name, tensor in folded.items()}, folder / FOLDED)
-        for name, (offset, length) in tensor_offsets(folder / FOLDED).items():
-            _refer(folded[name], FOLDED, offset, length)
+        save_file({name: numpy_helper.to_array(tensor) for name, tensor in folded.items()}, folder / rest)
+        for name, (offset, length) in tensor_offsets(folder / rest).items():
+            _refer(folded[name], rest, offset, length)
 
 
 def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:

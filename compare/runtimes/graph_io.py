@@ -14,7 +14,7 @@ from export.errors import BadInput, CannotRun
 TAP = "tap "
 
 #: An input with keys or values of earlier positions, as optimum and transformers name it.
-_PAST = re.compile(r"past(_key_values)?[._].*")
+_PAST = re.compile(r"past(_key_values)?(?P<rest>[._].*)")
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,12 @@ class GraphInput:
 def feed(
     inputs: Iterable[GraphInput], input_ids: NDArray[Any], attention_mask: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
-    """The arrays that a graph is to be fed, in the types that it declares; ids and mask: int64 (batch, sequence).
+    """The arrays that a graph is to be fed, in the types that it declares; ids: int64 (batch, sequence), and the mask
+    (batch, past + sequence).
 
-    Positions are numbered from 0, as transformers does where none are given; of what came before there is nothing, so a
-    past has no positions, and the branch that reads it (`use_cache_branch`) is not taken.
+    Positions are numbered from 0, as transformers does where none are given, and go on after the past. The keys and
+    values that are made here are of no positions: leave out the inputs of a past that is there. The branch that reads
+    it (`use_cache_branch`) is taken where there is one.
 
     Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for one of a fixed shape that is
     not that of the ids.
@@ -44,18 +46,33 @@ def feed(
     return {wanted.name: _array(wanted, input_ids, attention_mask) for wanted in inputs}
 
 
+def present_of(name: str) -> str:
+    """The output that holds what this input is to be at the next step: the keys or values of one position more.
+
+    >>> present_of("past_key_values.0.key")
+    'present.0.key'
+    """
+    return _PAST.sub(r"present\g<rest>", name)
+
+
+def is_past(name: str) -> bool:
+    """Whether an input holds keys or values of earlier positions."""
+    return _PAST.fullmatch(name) is not None
+
+
 def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> NDArray[Any]:
     array: NDArray[Any]
+    past = attention_mask.shape[1] - input_ids.shape[1]
     match wanted.name:
         case "input_ids":
             array = input_ids
         case "attention_mask":
             array = attention_mask
         case "position_ids":
-            array = np.broadcast_to(np.arange(input_ids.shape[1]), input_ids.shape)
+            array = np.broadcast_to(np.arange(past, attention_mask.shape[1]), input_ids.shape)
         case "use_cache_branch":
-            array = np.zeros(1)
-        case name if _PAST.fullmatch(name) and wanted.shape is not None:
+            array = np.full(1, past > 0)
+        case name if is_past(name) and wanted.shape is not None:
             array = np.zeros(_empty(wanted.name, wanted.shape, len(input_ids)))
         case _:
             raise CannotRun(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from compare.listed import Listed
 from export.errors import BadInput, CannotRun, near
@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
-#: What of a model is loaded, by the names of the files in a cache entry (`export.graphs`).
-Graph = Literal["inspect", "deploy"]
+#: What of a model is loaded, by the names of the files in a cache entry (`export.graphs`): all taps, the logits of all
+#: positions, those of the last one, or what goes on from keys and values that were kept.
+Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
 
 #: Runs the graphs of two exporters side by side, where two are compared.
 GRAPH_RUNTIME = "onnxruntime"
@@ -32,14 +33,16 @@ class Runtime(Protocol):
     """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
 
     Of the graph "inspect" a run returns every tensor of `export.taps.tap_names` that the runtime exposes, of every
-    other `logits` alone; `threads` is the number of threads it may compute with. Libraries are imported at the top of
-    its file, so that importing and loading can be told apart.
+    other `logits` alone; `threads` is the number of threads it may compute with. It is asked for none but the graphs of
+    its `Spec`, and one that can be asked for "decode" is a `Decoder`. Libraries are imported at the top of its file, so
+    that importing and loading can be told apart.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
 
     def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary)."""
+        """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary), and
+        of deploy-last (batch, 1, vocabulary)."""
 
     def facts(self) -> dict[str, str]:
         """Versions and settings worth keeping beside the result."""
@@ -51,32 +54,75 @@ class Runtime(Protocol):
         """Let go of the model."""
 
 
+class Decoder(Runtime, Protocol):
+    """A runtime that keeps keys and values of what it has seen, where it was loaded with the graph "decode".
+
+    Its `run` is then the prefill: whatever was kept before is forgotten.
+    """
+
+    def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
+        """One position more: ids (batch, 1), mask (batch, past + 1), int64 both; its logits (batch, 1, vocabulary).
+
+        Positions are counted over everything so far, padding among it, as `run` counts them.
+        """
+
+
 @dataclass(frozen=True)
 class Spec(Listed):
-    """A runtime as it is listed. hybrid: only the attention runs elsewhere; such a runtime is never timed."""
+    """A runtime as it is listed.
+
+    hybrid: only the attention runs elsewhere; such a runtime is never timed. graphs: what it can be loaded with.
+    """
 
     noun = "runtime"
     precision: str = "float32"
     hybrid: bool = False
+    graphs: tuple[Graph, ...] = ("inspect", "deploy")
 
     def load_class(self) -> type[Runtime]:
         """Import the runtime's class. Raises `CannotRun` where it is not installed."""
         loaded: type[Runtime] = self.load()
         return loaded
 
+    def load_decoder(self) -> type[Decoder]:
+        """The same of a runtime that can decode. Raises `CannotRun` for one that cannot, too."""
+        if "decode" not in self.graphs:
+            raise CannotRun(f"runtime {self.name} cannot decode; it holds {', '.join(self.graphs)}")
+        loaded: type[Decoder] = self.load()
+        return loaded
 
-def _torch(name: str, target: str, summary: str, *, hybrid: bool = False) -> Spec:
-    return Spec(name, target, summary, ("torch", "transformers"), "pip install torch transformers", hybrid=hybrid)
 
+ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
+
+_TORCH = ("torch", "transformers"), "pip install torch transformers"
 
 BUILT_IN = (
-    _torch(BASELINE, "compare.runtimes.torch_eager:TorchEager", "transformers' own attention in torch; the baseline"),
-    _torch("torch-sdpa", "compare.runtimes.torch_sdpa:TorchSdpa", "torch's fused attention"),
-    _torch("torch-reference", "compare.runtimes.torch_reference:TorchReference", "the reference attention in torch"),
-    _torch(
+    Spec(
+        BASELINE,
+        "compare.runtimes.torch_eager:TorchEager",
+        "transformers' own attention in torch; the baseline",
+        *_TORCH,
+        graphs=ALL_GRAPHS,
+    ),
+    Spec(
+        "torch-sdpa",
+        "compare.runtimes.torch_sdpa:TorchSdpa",
+        "torch's fused attention",
+        *_TORCH,
+        graphs=ALL_GRAPHS,
+    ),
+    Spec(
+        "torch-reference",
+        "compare.runtimes.torch_reference:TorchReference",
+        "the reference attention in torch",
+        *_TORCH,
+        graphs=("inspect", "deploy", "decode"),
+    ),
+    Spec(
         "numpy-reference",
         "compare.runtimes.numpy_reference:NumpyReference",
         "the reference attention in NumPy, the rest in torch",
+        *_TORCH,
         hybrid=True,
     ),
     Spec(
@@ -85,6 +131,15 @@ BUILT_IN = (
         "the exported graph in ONNX Runtime, on the CPU",
         ("onnxruntime",),
         "pip install onnxruntime",
+        graphs=ALL_GRAPHS,
+    ),
+    Spec(
+        "optimum",
+        "compare.runtimes.optimum_onnxruntime:OptimumOnnxRuntime",
+        "the exported graph in optimum's ORTModelForCausalLM; decodes, and nothing else",
+        ("onnxruntime", "optimum.onnxruntime"),
+        "pip install optimum-onnx",
+        graphs=("decode",),
     ),
 )
 

@@ -1,5 +1,6 @@
 """What the torch runtimes share: a transformers model whose attention is chosen by name or brought along."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from compare.runtimes.registry import Graph
 from export.models import read_weights
-from export.taps import AttentionFunction, run_tapped
+from export.taps import AttentionFunction, run_tapped, tapped
 
 
 class TorchModel:
@@ -21,19 +22,42 @@ class TorchModel:
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         torch.set_num_threads(threads)
         own = type(self).attention
-        self.taps = graph == "inspect"
+        self.graph = graph
+        self.past: Any = None
         self.model = read_weights(folder, attention=own if isinstance(own, str) else "eager")
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        match self.graph:
+            case "inspect":
+                return self._taps(input_ids, attention_mask)
+            case "deploy":
+                return self._forward(input_ids, attention_mask, use_cache=False)
+            case "deploy-last":
+                return self._forward(input_ids, attention_mask, use_cache=False, logits_to_keep=1)
+            case "decode":
+                self.past = None  # transformers then makes a cache of the kind it has for the model
+                return self.step(input_ids, attention_mask)
+
+    def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return self._forward(input_ids, attention_mask, use_cache=True, past_key_values=self.past)
+
+    def _taps(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+        with torch.inference_mode():
+            tensors = run_tapped(self.model, ids, mask, type(self).attention, probabilities=self.probabilities)
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+    def _forward(
+        self, input_ids: NDArray[Any], attention_mask: NDArray[Any], **options: Any
+    ) -> dict[str, NDArray[Any]]:
+        """A pass for the logits alone; an attention that was brought along comes in by the door of the taps."""
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         attention = type(self).attention
-        with torch.inference_mode():
-            if self.taps or not isinstance(attention, str):
-                tensors = run_tapped(self.model, ids, mask, attention, probabilities=self.probabilities)
-            else:
-                tensors = {"logits": self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits}
-        kept = tensors if self.taps else {"logits": tensors["logits"]}
-        return {name: tensor.numpy() for name, tensor in kept.items()}
+        door = nullcontext() if isinstance(attention, str) else tapped(self.model, attention)
+        with torch.inference_mode(), door:
+            output = self.model(input_ids=ids, attention_mask=mask, **options)
+        self.past = output.past_key_values
+        return {"logits": output.logits.numpy()}
 
     def facts(self) -> dict[str, str]:
         return {
@@ -47,4 +71,5 @@ class TorchModel:
         return {}
 
     def close(self) -> None:
+        self.past = None
         del self.model

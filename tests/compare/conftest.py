@@ -23,6 +23,17 @@ def fake_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     listing.cache_clear()
 
 
+@pytest.fixture
+def spec(name: str):
+    """The runtime of that name, where it is installed."""
+    from compare.runtimes.registry import spec_of
+
+    spec = spec_of(name)
+    if missing := spec.missing():
+        pytest.skip(f"{', '.join(missing)} not installed")
+    return spec
+
+
 @pytest.fixture(scope="session")
 def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept."""

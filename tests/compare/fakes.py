@@ -70,7 +70,7 @@ class Discreet(TorchEager):
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         with torch.inference_mode():
             found = run_tapped(self.model, ids, mask, "eager")
-        kept = found if self.taps else {"logits": found["logits"]}
+        kept = found if self.graph == "inspect" else {"logits": found["logits"]}
         return {name: tensor.float().numpy() for name, tensor in kept.items()}
 
 class Reticent(Discreet):
@@ -81,18 +81,41 @@ class Slow(TorchEager):
         time.sleep(0.05)
         return super().run(input_ids, attention_mask)
 
-def spec(kind):
-    return Spec(kind.__name__.lower(), f"fake_runtimes:{kind.__name__}", "a fake", ("torch",), "pip install fakes")
+class Ahead(TorchEager):
+    """Decodes every step at the position after its own; the prefill is right."""
+    def step(self, input_ids, attention_mask):
+        if self.past is None:
+            return super().step(input_ids, attention_mask)
+        own = attention_mask.shape[1] - 1
+        positions = torch.full(input_ids.shape, own + 1)
+        return self._forward(input_ids, attention_mask, past_key_values=self.past, position_ids=positions)
+
+class Stale(TorchEager):
+    """Keeps the past one step too late: a step does not see the one before it. Prefill and first step are right."""
+    def run(self, input_ids, attention_mask):
+        self.steps = -1  # the prefill is one itself
+        return super().run(input_ids, attention_mask)
+    def step(self, input_ids, attention_mask):
+        seen = attention_mask.copy()
+        if self.steps > 0:
+            seen[:, -2] = 0
+        self.steps += 1
+        return super().step(input_ids, seen)
+
+def spec(kind, **more):
+    name = kind.__name__
+    return Spec(name.lower(), f"fake_runtimes:{name}", "a fake", ("torch",), "pip install fakes", **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
 discreet, reticent = map(spec, (Discreet, Reticent))
+ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
-    "absent",
+    *("ahead", "stale", "absent"),
 )
 
 

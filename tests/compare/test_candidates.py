@@ -55,7 +55,7 @@ def test_what_is_found_is_what_the_model_has(
     from export.exporting import EXPORTERS as MODULES
 
     model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", import_module(MODULES[exporter]).export_inspect)
+    write_graphs(model, tmp_path, "a label", import_module(MODULES[exporter]))
     ids, mask = (array[:1].copy() for array in ids_and_mask)
     found = run(nameless(onnx.load(tmp_path / "deploy.onnx")), 2, tmp_path / "found", ids, mask)
     kinds = {"attention": 2, "hidden_state": 3, "mid_state": 2}

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from compare.report.schema import SCHEMA, Report
+from compare.runtimes.registry import BUILT_IN
 
 COMPARE = [sys.executable, "-m", "compare"]
 
@@ -88,7 +89,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     run = command("runtimes", PYTHONPATH=str(tmp_path))
     assert run.returncode == 0
     lines = {line.split()[0]: line for line in run.stdout.splitlines()}
-    assert {"torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime", "absent"} <= set(lines)
+    assert {spec.name for spec in BUILT_IN} | {"absent"} <= set(lines)
     assert "missing no_such_package_9: pip install absent" in lines["absent"]
     assert " here " in lines["onnxruntime"]
     assert " hybrid " in lines["numpy-reference"]

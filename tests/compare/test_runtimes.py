@@ -2,13 +2,14 @@
 
 import re
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from compare.runtimes import registry
-from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
+from compare.runtimes.registry import BASELINE, Graph, Spec, listing, spec_of
 from compare.testing import assert_attention_close
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
@@ -16,14 +17,18 @@ from export.models import read_weights
 from export.taps import run_tapped, tap_names
 
 
-@pytest.fixture(params=[spec.name for spec in registry.BUILT_IN])
-def spec(request: pytest.FixtureRequest) -> Spec:
-    spec = spec_of(request.param)
-    if missing := spec.missing():
-        pytest.skip(f"{', '.join(missing)} not installed")
-    return spec
+def marked(spec: Spec) -> Any:
+    """A runtime's name, marked where optimum-onnx is what it runs on."""
+    marks = [pytest.mark.optimum] if "optimum.onnxruntime" in spec.requires else []
+    return pytest.param(spec.name, marks=marks)
 
 
+def every_runtime(graph: Graph | None = None) -> Any:
+    """A test of every built-in runtime that can hold that graph; without one, of every runtime."""
+    return pytest.mark.parametrize("name", [marked(s) for s in registry.BUILT_IN if graph is None or graph in s.graphs])
+
+
+@every_runtime("inspect")
 def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """Every runtime gives the same named tensors, in the same shapes, close together, and no look ahead.
 
@@ -54,6 +59,7 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
     runtime.close()
 
 
+@every_runtime("deploy")
 def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """Without taps: the logits and nothing else, the same at every call, for any batch and length."""
     ids, mask = ids_and_mask
@@ -66,26 +72,47 @@ def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
     runtime.close()
 
 
+@every_runtime("deploy-last")
+def test_contract_of_the_last_position(spec: Spec, entry: Entry, ids_and_mask) -> None:
+    """The logits of the last position alone are those that it has among all."""
+    ids, mask = ids_and_mask
+    deploy, last = (
+        spec.load_class()(entry.folder, threads=1, graph=graph).run(ids, mask) for graph in ("deploy", "deploy-last")
+    )
+    assert list(last) == ["logits"]
+    np.testing.assert_allclose(last["logits"], deploy["logits"][:, -1:], atol=1e-5, rtol=0)
+
+
+@every_runtime()
 def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
-    facts = spec.load_class()(entry.folder, threads=1, graph="deploy").facts()
+    facts = spec.load_class()(entry.folder, threads=1, graph=spec.graphs[-1]).facts()
     assert facts["threads"] == "1"
     assert any(re.fullmatch(r"\d+\.\d+.*", value) for value in facts.values())  # some version
 
 
+@every_runtime()
 def test_contract_of_operators(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """A graph counts its operators, and what exposing its taps keeps from being fused; without a graph, none."""
-    inspect, deploy = (
-        spec.load_class()(entry.folder, threads=1, graph=graph).operators(*ids_and_mask)
-        for graph in ("inspect", "deploy")
-    )
+    counts = {
+        graph: spec.load_class()(entry.folder, threads=1, graph=graph).operators(*ids_and_mask) for graph in spec.graphs
+    }
     if spec.name != registry.GRAPH_RUNTIME:
-        assert inspect == deploy == {}
+        assert not any(counts.values())
         return
-    assert inspect["Softmax"] == deploy["Softmax"] == 2
-    assert sum(inspect.values()) > sum(deploy.values()) > 20
+    assert {found["Softmax"] for found in counts.values()} == {2}
+    assert sum(counts["inspect"].values()) > sum(counts["deploy"].values()) > 20
 
 
-def test_contract_of_the_listing(spec: Spec) -> None:
+def test_no_runtime_is_left_out_of_its_contract() -> None:
+    for spec in registry.BUILT_IN:
+        assert set(spec.graphs) <= set(registry.ALL_GRAPHS)
+        assert "inspect" in spec.graphs or "decode" in spec.graphs
+    assert spec_of(BASELINE).graphs == spec_of(registry.GRAPH_RUNTIME).graphs == registry.ALL_GRAPHS
+
+
+@every_runtime()
+def test_contract_of_the_listing(name: str) -> None:
+    spec = spec_of(name)
     assert spec.summary
     assert spec.install.startswith("pip install ")
     assert spec.target.startswith("compare.runtimes.")

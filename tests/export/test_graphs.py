@@ -1,13 +1,15 @@
 """The graphs: they compute the model, they share its weights, and they differ in what they expose alone."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
 
+from export import dynamo
 from export.cache import Entry
-from export.dynamo import export_inspect
 from export.errors import CannotRun
 from export.graphs import GRAPHS, cut, last_position, write_graphs
 from export.models import read_weights
@@ -16,21 +18,101 @@ from export.weights_file import WEIGHTS, tensor_offsets
 
 
 def run_graph(folder, graph: str, ids, mask) -> dict[str, np.ndarray]:
-    session = onnxruntime.InferenceSession(folder / graph, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"input_ids": ids, "attention_mask": mask}), strict=True))
+    """Every output of one run; where the graph takes a past, there was nothing before."""
+    return Graph(folder / graph)(ids, mask)
+
+
+class Graph:
+    """A graph that is run by ids, a mask and the keys and values of earlier positions."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self.names = [output.name for output in self.session.get_outputs()]
+
+    def __call__(self, ids, mask, past: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        feeds = {"input_ids": ids, "attention_mask": mask} | (self.nothing(len(ids)) if past is None else past)
+        return dict(zip(self.names, self.session.run(self.names, feeds), strict=True))
+
+    def nothing(self, batch: int) -> dict[str, np.ndarray]:
+        shapes = {value.name: value.shape for value in self.session.get_inputs() if "past" in value.name}
+        return {name: np.zeros((batch, shape[1], 0, shape[3]), np.float32) for name, shape in shapes.items()}
+
+    def decode(self, ids, mask, prefill: int) -> np.ndarray:
+        """The logits of all positions: so many at once, then one after another."""
+        found, past = [], None
+        for start, end in [(0, prefill), *((i, i + 1) for i in range(prefill, ids.shape[1]))]:
+            outputs = self(ids[:, start:end], mask[:, :end], past)
+            found.append(outputs.pop("logits"))
+            past = {name.replace("present", "past_key_values"): tensor for name, tensor in outputs.items()}
+            assert {tensor.shape[2] for tensor in past.values()} == {end}
+        return np.concatenate(found, axis=1)
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
 def test_the_graph_computes_the_model(tiny, tmp_path, ids_and_mask, model_type: str) -> None:
     model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", export_inspect)
+    write_graphs(model, tmp_path, "a label", dynamo)
     ids, mask = ids_and_mask
     expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
     found = run_graph(tmp_path, "inspect.onnx", ids, mask)
     assert list(found) == tap_names(2)
     for name, tensor in expected.items():
         np.testing.assert_allclose(found[name], tensor.numpy(), atol=2e-4, rtol=0, err_msg=name)
+    decode = Graph(tmp_path / "decode.onnx")
+    for prefill in (1, 5, 6):
+        logits = decode.decode(ids, mask, prefill)
+        np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)
+
+
+def test_the_past_has_the_names_and_the_free_dimensions_that_optimum_knows(entry: Entry) -> None:
+    graph = onnx.load(entry.folder / "decode.onnx", load_external_data=False).graph
+    shapes = {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in [*graph.input, *graph.output]
+    }
+    assert shapes.pop("input_ids") == ["batch", "sequence"]
+    assert shapes.pop("attention_mask") == ["batch", "total"]
+    assert shapes.pop("logits") == ["batch", "sequence", 300]
+    kinds = [f"{i}.{kind}" for i in range(2) for kind in ("key", "value")]
+    past = {f"past_key_values.{kind}": ["batch", 4, "past", 16] for kind in kinds}
+    assert shapes == past | {f"present.{kind}": ["batch", 4, "past + sequence", 16] for kind in kinds}
+
+
+def test_a_window_that_slides_keeps_its_past(tiny, tmp_path, ids_and_mask) -> None:
+    """transformers' own cache would drop what lies outside of the window; the mask hides it anyway."""
+    model = tiny("mistral")
+    model.config.sliding_window = 4
+    ids, mask = ids_and_mask
+    write_graphs(model, tmp_path, "a label", dynamo)
+    deploy = run_graph(tmp_path, "deploy.onnx", ids, mask)["logits"]
+    logits = Graph(tmp_path / "decode.onnx").decode(ids, mask, 6)
+    np.testing.assert_allclose(logits[mask == 1], deploy[mask == 1], atol=1e-5, rtol=0)
+    model.config.sliding_window = None
+    whole = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")["logits"].numpy()
+    assert np.abs(whole - deploy)[mask == 1].max() > 1e-2  # so the window was there
+
+
+def test_an_architecture_that_torch_cannot_export_with_a_past(tiny, tmp_path) -> None:
+    model = tiny()
+    model.save_pretrained(tmp_path)
+
+    def refuse(module, arguments, options):
+        if options.get("past_key_values") is not None:
+            raise ValueError("no past in this model\nbut a long story")
+
+    model.register_forward_pre_hook(refuse, with_kwargs=True)
+    message = r"torch cannot export models of type 'gpt2' with a past: no past in this model$"
+    with pytest.raises(CannotRun, match=message):
+        dynamo.export_decode(model, tmp_path)
+
+
+def test_an_architecture_without_taps_cannot_be_exported(tiny, tmp_path) -> None:
+    model = tiny()
+    model.save_pretrained(tmp_path)
+    model.config.model_type = "mamba"
+    for export in (dynamo.export_inspect, dynamo.export_decode):
+        with pytest.raises(CannotRun, match="models of type 'mamba' cannot be tapped; known types: gpt2, llama"):
+            export(model, tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 64), (3, 5)])
@@ -40,7 +122,7 @@ def test_batch_and_sequence_are_free(entry: Entry, shape: tuple[int, int]) -> No
 
 
 def test_the_cuts_differ_in_what_they_expose_alone(entry: Entry, ids_and_mask) -> None:
-    inspect, deploy, last = (run_graph(entry.folder, graph, *ids_and_mask) for graph in GRAPHS)
+    inspect, deploy, last, _ = (run_graph(entry.folder, graph, *ids_and_mask) for graph in GRAPHS)
     assert list(deploy) == list(last) == ["logits"]
     np.testing.assert_allclose(deploy["logits"], inspect["logits"], atol=1e-5)
     np.testing.assert_allclose(last["logits"], deploy["logits"][:, -1:], atol=1e-5)

@@ -14,10 +14,10 @@ from export.cache import Entry
 from export.errors import CannotRun
 from export.exporting import entry_key, exported
 from export.graphs import GRAPHS, write_graphs
-from export.optimum_exporter import FOLDED, export_inspect
+from export.optimum_exporter import FOLDED, export_decode, export_inspect
 from export.taps import run_tapped
 from export.weights_file import WEIGHTS
-from tests.export.test_graphs import run_graph
+from tests.export.test_graphs import Graph, run_graph
 
 pytestmark = pytest.mark.optimum
 
@@ -32,7 +32,7 @@ def optimum_entry(tiny_folder: Path, cache_dir: Path) -> Entry:
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "mistral", "qwen2", "qwen3"])
 def test_the_graph_computes_the_model(tiny, tmp_path: Path, ids_and_mask, model_type: str) -> None:
     model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", export_inspect)
+    write_graphs(model, tmp_path, "a label", optimum_exporter)
     ids, mask = ids_and_mask
     expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
     found = run_graph(tmp_path, "inspect.onnx", ids, mask)
@@ -40,10 +40,14 @@ def test_the_graph_computes_the_model(tiny, tmp_path: Path, ids_and_mask, model_
     for name, tensor in found.items():
         real = mask.astype(bool) if name != f"attention.{name[-1]}" else np.s_[:1]
         np.testing.assert_allclose(tensor[real], expected[name].numpy()[real], atol=2e-4, rtol=0, err_msg=name)
+    decode = Graph(tmp_path / "decode.onnx")
+    for prefill in (1, 5, 6):
+        logits = decode.decode(ids, mask, prefill)
+        np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)
 
 
 def test_the_cuts_differ_in_what_they_expose_alone(optimum_entry: Entry, ids_and_mask) -> None:
-    inspect, deploy, last = (run_graph(optimum_entry.folder, graph, *ids_and_mask) for graph in GRAPHS)
+    inspect, deploy, last, _ = (run_graph(optimum_entry.folder, graph, *ids_and_mask) for graph in GRAPHS)
     assert list(deploy) == list(last) == ["logits"]
     np.testing.assert_allclose(deploy["logits"], inspect["logits"], atol=1e-5)
     np.testing.assert_allclose(last["logits"], deploy["logits"][:, -1:], atol=1e-5)
@@ -84,8 +88,9 @@ def test_an_architecture_that_optimum_does_not_know(tiny, tmp_path: Path) -> Non
     model = tiny()
     model.save_pretrained(tmp_path)
     model.config.model_type = "unheard-of"
-    with pytest.raises(CannotRun, match="optimum cannot export models of type 'unheard-of': "):
-        export_inspect(model, tmp_path)
+    for export, task in ((export_inspect, "text-generation"), (export_decode, "text-generation-with-past")):
+        with pytest.raises(CannotRun, match=f"optimum cannot export models of type 'unheard-of' for {task}: "):
+            export(model, tmp_path)
 
 
 def test_optimum_is_not_there(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

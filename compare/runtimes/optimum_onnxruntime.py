@@ -1,0 +1,55 @@
+"""optimum: the decode graph as optimum's own class for causal language models runs it in ONNX Runtime.
+
+It is the file that the runtime onnxruntime decodes with, in the same provider with the same options, so what the two
+differ by in time is the code around each step.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import optimum.onnxruntime
+import optimum.version
+import torch
+from numpy.typing import NDArray
+
+from compare.runtimes.onnx_runtime import session_options
+from compare.runtimes.registry import Graph
+
+
+class OptimumOnnxRuntime:
+    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+        self.threads = threads
+        self.past: Any = None
+        self.model = optimum.onnxruntime.ORTModelForCausalLM.from_pretrained(
+            folder,
+            file_name=f"{graph}.onnx",
+            provider="CPUExecutionProvider",
+            session_options=session_options(threads),
+            use_io_binding=False,  # its default on the CPU
+            local_files_only=True,
+        )
+
+    def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        self.past = None
+        return self.step(input_ids, attention_mask)
+
+    def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+        output = self.model(input_ids=ids, attention_mask=mask, past_key_values=self.past)
+        self.past = output.past_key_values
+        return {"logits": output.logits.numpy()}
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "optimum": optimum.version.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "threads": str(self.threads),
+        }
+
+    def operators(self, *_: NDArray[Any]) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        self.past = None
+        del self.model

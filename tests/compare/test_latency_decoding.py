@@ -1,0 +1,68 @@
+"""The mechanics of decoding, on a decoder whose every answer is known."""
+
+import numpy as np
+import pytest
+
+from compare.latency import decoding
+
+
+class Counter:
+    """After the tokens seen so far, the most likely next one is their sum; it writes down what it was given."""
+
+    vocabulary = 50
+
+    def __init__(self) -> None:
+        self.seen: list[list[int]] = []
+        self.calls: list[tuple[str, int, int]] = []
+
+    def run(self, ids, mask):
+        assert ids.shape == mask.shape
+        self.seen = [[] for _ in ids]
+        self.calls.append(("run", ids.shape[1], mask.shape[1]))
+        return {"logits": np.concatenate([self._one(ids[:, i : i + 1]) for i in range(ids.shape[1])], axis=1)}
+
+    def step(self, ids, mask):
+        self.calls.append(("step", ids.shape[1], mask.shape[1]))
+        return {"logits": self._one(ids)}
+
+    def _one(self, ids):
+        logits = np.zeros((len(ids), 1, self.vocabulary), np.float32)
+        for row, token in enumerate(ids[:, 0]):
+            self.seen[row].append(int(token))
+            logits[row, 0, sum(self.seen[row]) % self.vocabulary] = 1.0
+        return logits
+
+
+def test_a_generation_feeds_each_token_back() -> None:
+    counter = Counter()
+    found = decoding.generate(counter, np.array([[1, 2], [3, 4]]))
+    doubling = [[3, 6, 12, 24, 48, 46, 42, 34, 18, 36, 22, 44, 38, 26, 2, 4]]
+    assert found["tokens"][:1] == doubling
+    assert found["tokens"][1][:3] == [7, 14, 28]
+    assert len(found["ns"]) == decoding.TOKENS - 1
+    assert found["prefill_ns"] > 0
+    steps = [("step", 1, length) for length in range(3, 18)]
+    assert counter.calls == [("run", 1, 1), ("run", 2, 2), *steps]
+
+
+@pytest.mark.parametrize("prefill", [1, 3, 5])
+def test_following_a_text_gives_the_logits_of_every_position_once(prefill: int) -> None:
+    ids = np.array([[1, 2, 3, 4, 5, 6]])
+    counter = Counter()
+    logits = decoding.follow(counter, ids, np.ones_like(ids), prefill)
+    assert logits.argmax(-1).tolist() == [[1, 3, 6, 10, 15, 21]]
+    assert counter.calls == [("run", prefill, prefill), *[("step", 1, length) for length in range(prefill + 1, 7)]]
+
+
+def test_a_prompt_leaves_room_for_what_is_generated() -> None:
+    mask = np.ones((2, 40), np.int64)
+    assert decoding.prompt_length(mask, positions=None) == 40
+    assert decoding.prompt_length(mask, positions=48) == 32
+    assert decoding.prompt_length(mask, positions=8) == 1
+    mask[1, 30:] = 0
+    assert decoding.prompt_length(mask, positions=1024) == 30
+
+
+@pytest.mark.parametrize(("positions", "lengths"), [(128, [1, 16, 64]), (32, [1, 16]), (3, [1]), (1, [])])
+def test_a_text_is_prefilled_by_one_position_sixteen_and_half(positions: int, lengths: list[int]) -> None:
+    assert decoding.prefills(positions) == lengths
