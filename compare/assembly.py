@@ -74,7 +74,7 @@ def input_part(inputs: Inputs) -> InputPart:
     return InputPart(batch=batch, sequence=sequence, padding=inputs.padding, tokens=inputs.tokens, sha256=inputs.sha256)
 
 
-def environment_part(threads: int) -> EnvironmentPart:
+def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
     return EnvironmentPart(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
@@ -82,6 +82,7 @@ def environment_part(threads: int) -> EnvironmentPart:
         cores=environment.cores(),
         memory_bytes=environment.memory_bytes(),
         threads=threads,
+        cpus=cpus,
         packages=environment.package_versions(),
         commit=environment.commit(),
     )
@@ -212,7 +213,8 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     if timing.error is not None or not timing.turns:
         return part
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    part.load_s, part.first_call_s, part.peak_bytes = timing.load_s, timing.first_call_s, timing.peak_bytes
+    part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
+    part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.spread = relative_spread(samples)
     part.ratio = _ratio_part(timing.turns, baseline.turns, seed) if timing is not baseline else None

@@ -67,12 +67,14 @@ class ProcessTree:
     def settled_bytes(self) -> int:
         """The memory of the tree as it is now, in bytes: the resident memory of one process alone.
 
-        Of several, on Linux, the sum of their proportional set sizes (smaps_rollup in proc(5)), in which a page that
-        they share counts once; elsewhere, and of those whose pages may not be looked at, their resident memory.
+        Of several, what each has for itself, and the most that any of them shares: what they share with one another
+        counts once. The proportional set size (proc(5)) would share out a library among all that have it open, other
+        runtimes too. Where pages may not be looked at, it is the resident memory.
         """
         if len(self._members) == 1:
             return _resident(self._members[0])
-        return sum(map(_proportional, self._members))
+        parts = [_own_and_shared(process) for process in self._members]
+        return sum(own for own, _ in parts) + max((shared for _, shared in parts), default=0)
 
     def _living(self) -> list[psutil.Process]:
         """The root, all below it, and those of before whose parent has ended since; a parent before its children."""
@@ -134,9 +136,9 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def _proportional(process: psutil.Process) -> int:
+def _own_and_shared(process: psutil.Process) -> tuple[int, int]:
     try:
         memory = process.memory_full_info()
-        return int(getattr(memory, "pss", memory.rss))
-    except psutil.Error:
-        return _resident(process)
+        return int(memory.uss), int(memory.rss - memory.uss)
+    except (psutil.Error, AttributeError):  # some systems tell of no unique set size
+        return _resident(process), 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compare import environment
 from compare.inputs import check_text
 from compare.numerics.verdicts import Kind
 from export.errors import BadInput, near
@@ -16,6 +17,8 @@ from export.exporting import DEFAULT_EXPORTER, check_exporter
 class Settings:
     """What is asked for beside the model. seconds: how long the rounds last. timeout: seconds for one child process.
 
+    pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
+    together, in GB; None is what the machine has.
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
@@ -27,6 +30,8 @@ class Settings:
     sequence: int | None = None
     batch: int = 1
     threads: int | None = None
+    pin: bool = False
+    memory: float | None = None
     seconds: float = 30.0
     seed: int = 0
     quick: bool = False
@@ -52,6 +57,10 @@ def check_settings(settings: Settings) -> None:
         check_at_least(1, option, value)
     if not settings.seconds > 0:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
+    if settings.memory is not None and not settings.memory > 0:
+        raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
+    if settings.pin:
+        cpus_for(settings.threads or environment.cores())
     check_at_least(0, "--seed", settings.seed)
     check_fail_on(settings.fail_on)
     check_exporter(settings.exporter)
@@ -64,6 +73,19 @@ def check_at_least(least: int, option: str, value: int | None) -> None:
     """Raises `BadInput` for a number below the least that an option takes; None is an option left out."""
     if value is not None and value < least:
         raise BadInput(f"{option} is {value}; it takes {least} or more")
+
+
+def cpus_for(threads: int) -> list[int]:
+    """The CPUs that workers with so many threads are bound to. Raises `BadInput` where there are too few, or none."""
+    cpus = environment.usable_cpus()
+    if cpus is None:
+        raise BadInput("--pin: this system binds no process to CPUs; leave it out")
+    if threads > len(cpus):
+        raise BadInput(
+            f"--pin takes a CPU for each of {threads} threads and this process may use {len(cpus)}; "
+            f"ask for fewer: --threads {len(cpus)}"
+        )
+    return cpus[:threads]
 
 
 def check_fail_on(fail_on: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 5
+SCHEMA = 6
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -59,7 +59,10 @@ class InputPart(_Part):
 
 
 class EnvironmentPart(_Part):
-    """The machine and the packages, without names or paths of the machine."""
+    """The machine and the packages, without names or paths of the machine.
+
+    cpus: those that whatever was timed was bound to; None where it was not.
+    """
 
     python: str
     platform: str
@@ -67,6 +70,7 @@ class EnvironmentPart(_Part):
     cores: int
     memory_bytes: int
     threads: int
+    cpus: list[int] | None = None
     packages: dict[str, str]
     commit: str | None
 
@@ -253,7 +257,10 @@ class RatioPart(_Part):
 
 
 class LatencyPart(_Part):
-    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order."""
+    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order.
+
+    peak_bytes, settled_bytes: the memory of its process tree, the largest and that after its last turn.
+    """
 
     runtime: str
     again: bool
@@ -261,6 +268,7 @@ class LatencyPart(_Part):
     load_s: float | None = None
     first_call_s: float | None = None
     peak_bytes: int | None = None
+    settled_bytes: int | None = None
     median_ms: float | None = None
     spread: float | None = None
     ratio: RatioPart | None = None
@@ -320,7 +328,10 @@ class HeadPart(_Part):
 
 
 class Report(_Part):
-    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other."""
+    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other.
+
+    shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
+    """
 
     schema_version: int = SCHEMA
     created: str
@@ -336,6 +347,7 @@ class Report(_Part):
     runtimes: list[RuntimePart]
     latency: list[LatencyPart]
     rounds: int
+    shifts: int = 1
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None

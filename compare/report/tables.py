@@ -228,7 +228,7 @@ def latency_table(report: Report) -> Table:
     for row in report.latency:
         name = f"{row.runtime} (again: A/A)" if row.again else row.runtime
         if row.error:
-            rows.append([name, NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
+            rows.append([name, NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
             continue
         rows.append(
             [
@@ -239,12 +239,17 @@ def latency_table(report: Report) -> Table:
                 spread(row),
                 number(row.load_s),
                 number(row.first_call_s),
-                NOTHING if row.peak_bytes is None else f"{row.peak_bytes / 1e6:,.0f}",
+                megabytes(row.peak_bytes),
+                megabytes(row.settled_bytes),
             ]
         )
-    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
-    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB"]
+    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 5] for r in report.runtimes if r.hybrid]
+    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB", "settled MB"]
     return Table(f"Latency of one forward pass, {report.rounds} rounds in turns, all others suspended", columns, rows)
+
+
+def megabytes(size: int | None) -> str:
+    return NOTHING if size is None else f"{size / 1e6:,.0f}"
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

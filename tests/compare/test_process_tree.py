@@ -103,7 +103,7 @@ def test_one_that_has_ended_already_is_no_trouble(start) -> None:
     root.wait()
     tree.suspend()
     tree.resume()
-    assert tree.peak_bytes() == 0
+    assert tree.peak_bytes() == tree.settled_bytes() == 0
     tree.kill()
     assert comes_true(lambda: gone(members))
 

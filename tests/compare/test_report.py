@@ -49,7 +49,7 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
     assert read.folder == report.folder
     assert Report.read(report.folder / "report.json") == read
     plain = json.loads((report.folder / "report.json").read_text())
-    assert plain["schema_version"] == 5
+    assert plain["schema_version"] == 6
     assert plain["latency"][0]["turns"]["0"]
 
 
@@ -67,8 +67,8 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no report at .*report.json; python -m compare writes one"),
-        ("{", "is no report of schema 5: file: Invalid JSON"),
-        ('{"schema_version": 5}', "is no report of schema 5: created: Field required"),
+        ("{", "is no report of schema 6: file: Invalid JSON"),
+        ('{"schema_version": 6}', "is no report of schema 6: created: Field required"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
@@ -257,6 +257,29 @@ def test_padding_is_counted_where_there_is_some(altered: Report) -> None:
     assert "padding" not in wording.headline(altered)
     altered.input.padding = 7
     assert " · 1 x 20 bytes, 7 of them padding · " in wording.headline(altered)
+
+
+def test_the_cpus_that_were_bound_are_in_the_headline(altered: Report) -> None:
+    assert "pinned" not in wording.headline(altered)
+    altered.environment.cpus = [3]
+    assert " · 1 threads pinned to CPU 3 · " in wording.headline(altered)
+    altered.environment.cpus = [0, 1]
+    assert " pinned to CPUs 0, 1 · " in wording.headline(altered)
+
+
+def test_shifts_are_told_where_there_were_several(altered: Report) -> None:
+    assert wording.in_shifts(altered) == []
+    altered.shifts = 3
+    told = "Latency was taken in 3 shifts, the baseline in each: memory did not hold all at once."
+    assert told in shown(altered).replace("\n", " ")
+    assert told in to_markdown(altered)
+
+
+def test_memory_is_the_largest_and_what_it_settled_at(altered: Report) -> None:
+    altered.latency[0].peak_bytes, altered.latency[0].settled_bytes = 1_234_000_000, 567_000_000
+    table = tables.latency_table(altered)
+    assert table.columns[-2:] == ["peak MB", "settled MB"]
+    assert table.rows[0][-2:] == ["1,234", "567"]
 
 
 def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
