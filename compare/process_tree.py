@@ -31,14 +31,17 @@ class ProcessTree:
         self._peak = 0
 
     def suspend(self) -> None:
-        """Stop all of it, the root first, so that it starts no more; then again, until there is none that is new."""
+        """Stop all of it: the root at once, and whom we know; then those below, until there is nobody new."""
         stopped: list[psutil.Process] = []
-        while new := [process for process in self._living() if process not in stopped]:
+        new = list(dict.fromkeys([self._root, *self._members]))
+        while new:
             for process in new:
                 with suppress(psutil.Error):  # it has ended meanwhile
                     process.suspend()
             stopped += new
-        self._members = stopped
+            found = self._living()
+            new = [process for process in found if process not in stopped]
+        self._members = found
 
     def resume(self) -> None:
         """Let go on what was stopped."""

@@ -1,14 +1,16 @@
 """Shifts: as many workers at a time as memory holds, the baseline in each, and none parted that are held together."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from compare import timing
+from compare import environment, timing
 from compare.comparison import compare
-from compare.latency.rounds import Timing
+from compare.latency.rounds import Timing, Worker
 from compare.report import wording
 from compare.run import BESIDE
 from compare.settings import Settings
@@ -100,10 +102,23 @@ def test_one_that_failed_takes_no_place() -> None:
     assert shifts_of("a", "b", "c", memory=0.001, sizes={"a": 0}) == [["a", "b"], ["c"]]
 
 
-def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(entry, tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
+    entry, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each worker is bound to one CPU, as many as it has threads."""
+    cpus, bound, load = environment.usable_cpus(), [], Worker.load
+    assert cpus is not None
+
+    def watched(worker: Worker) -> None:
+        bound.append(psutil.Process(worker._child.process.pid).cpu_affinity())
+        load(worker)
+
+    monkeypatch.setattr(Worker, "load", watched)
     names = ["torch-sdpa", "onnxruntime"]
-    settings = Settings(text="To be", runtimes=names, seconds=0.2, threads=1, memory=0.001, out=tmp_path / "out")
-    report = compare(str(tiny_folder), settings)
+    limits = Settings(text="To be", runtimes=names, seconds=0.2, threads=1, memory=0.001, pin=True)
+    report = compare(str(tiny_folder), replace(limits, out=tmp_path / "out"))
+    assert bound == [cpus[:1]] * 5
+    assert report.environment.cpus == cpus[:1]
     assert report.shifts == 2
     baseline, again, sdpa, graph = report.latency
     assert list(baseline.turns) == list(again.turns) == list(range(report.rounds))
