@@ -75,7 +75,7 @@ def input_part(inputs: Inputs) -> InputPart:
     return InputPart(batch=batch, sequence=sequence, padding=inputs.padding, tokens=inputs.tokens, sha256=inputs.sha256)
 
 
-def environment_part(threads: int) -> EnvironmentPart:
+def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
     return EnvironmentPart(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
@@ -83,6 +83,7 @@ def environment_part(threads: int) -> EnvironmentPart:
         cores=environment.cores(),
         memory_bytes=environment.memory_bytes(),
         threads=threads,
+        cpus=cpus,
         packages=environment.package_versions(),
         commit=environment.commit(),
     )
@@ -213,7 +214,8 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     if timing.error is not None or not timing.turns:
         return part
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    part.load_s, part.first_call_s, part.peak_bytes = timing.load_s, timing.first_call_s, timing.peak_bytes
+    part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
+    part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)

@@ -11,71 +11,128 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from compare.guardian import mark_of_child
+from compare.memory import out_of_memory_kills
+from compare.process_tree import MARK, ProcessTree
 
 
 class ChildFailed(Exception):
     """What became of a child that did not do its job: the signal, the timeout or its own last words."""
 
 
+class OutOfMemory(ChildFailed):
+    """The kernel killed it because there was no memory left."""
+
+
+class _Started:
+    """A child that was started, and its tree. cpus: those that it may use, None for all that this process may.
+
+    Make it in the main thread where it is to live on: Linux ends a child with the thread that made it.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        job: Mapping[str, Any],
+        *,
+        threads: int,
+        log: Path,
+        cpus: Collection[int] | None = None,
+        **pipes: Any,
+    ) -> None:
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        mark = mark_of_child()
+        self._killed_before = out_of_memory_kills()
+        with log.open("wb") as errors, pinned(cpus):
+            self.process = subprocess.Popen(
+                command(module, job), stderr=errors, env=environment(threads, mark), **{"stdout": errors, **pipes}
+            )
+        self.tree = ProcessTree(self.process.pid, mark)
+
+    def kill(self) -> None:
+        """Kill all of it: a suspended process cannot be asked to leave."""
+        self.tree.kill()
+        self.process.wait()
+
+    def failure(self) -> ChildFailed:
+        """Why it ended: for want of memory, by another signal, else the last line it wrote."""
+        code = self.process.poll()
+        if code == -signal.SIGKILL and out_of_memory_kills() > self._killed_before:
+            return OutOfMemory("killed by SIGKILL: out of memory")
+        return ChildFailed(last_words(code, self.log))
+
+
 #: The children of `run_child` that are at work, in whichever thread.
-_at_work: set[subprocess.Popen[bytes]] = set()
+_at_work: set[_Started] = set()
 
 
 def end_children() -> None:
     """Kill what `run_child` is waiting for: when the work has no use any more, nobody waits for its end."""
-    for process in list(_at_work):
-        process.kill()
+    for child in list(_at_work):
+        child.tree.kill()
 
 
 def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
     """Run `python -m module JOB` to its end; `timeout` in seconds. Raises `ChildFailed`.
 
-    What it prints goes to `log`, which is removed if all is well.
+    What it prints goes to `log`, which is removed if all is well. What it started ends with it.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command(module, job), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(threads)
-        )
-        _at_work.add(process)
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise ChildFailed(f"no answer within {timeout:.0f} s") from None
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            _at_work.discard(process)
+    child = _Started(module, job, threads=threads, log=log, stdin=subprocess.DEVNULL)
+    _at_work.add(child)
+    try:
+        code = child.process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        raise ChildFailed(f"no answer within {timeout:.0f} s") from None
+    finally:
+        child.kill()
+        _at_work.discard(child)
     if code != 0:
-        raise ChildFailed(last_words(code, log))
+        raise child.failure()
     log.unlink()
 
 
 class Dialogue:
     """A child that answers lines with lines of JSON until it is ended; what it prints goes to `log`.
 
-    Make it in the main thread: Linux ends a child with the thread that made it.
+    Make it in the main thread: Linux ends a child with the thread that made it. cpus: those that it and all that it
+    starts may use, None for all that this process may.
     """
 
-    def __init__(self, module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
-        self._log, self._timeout = log, timeout
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command(module, job),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment(threads),
-            )
+    def __init__(
+        self,
+        module: str,
+        job: Mapping[str, Any],
+        *,
+        threads: int,
+        log: Path,
+        timeout: float,
+        cpus: Collection[int] | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._failed: ChildFailed | None = None
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._child = _Started(module, job, threads=threads, log=log, cpus=cpus, **pipes)
+        self.process, self.tree = self._child.process, self._child.tree
 
     def ask(self, line: str) -> dict[str, Any]:
-        """The answer to a line. Raises `ChildFailed` where the child is gone, or gives none within its time."""
+        """The answer to a line. Raises `ChildFailed` where the child is gone, or gives none within its time.
+
+        One that failed is not asked again: what it says next may be the answer to what it was asked before.
+        """
+        if self._failed is None:
+            try:
+                return self._answer_to(line)
+            except ChildFailed as failed:
+                self._failed = failed
+        raise self._failed
+
+    def _answer_to(self, line: str) -> dict[str, Any]:
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
             self.process.stdin.write(f"{line}\n".encode())
@@ -86,20 +143,21 @@ class Dialogue:
             if answer := self.process.stdout.readline():
                 found: dict[str, Any] = json.loads(answer)
                 return found
-            raise ChildFailed(last_words(self.process.wait(timeout=10), self._log))
-        except (BrokenPipeError, subprocess.TimeoutExpired):
-            raise ChildFailed(last_words(self.process.poll(), self._log)) from None
+        except BrokenPipeError:
+            pass
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=10)
+        raise self._child.failure()
 
     def end(self, *, keep_log: bool = False) -> None:
-        """Kill the process: a suspended one cannot be asked to leave."""
-        self.process.kill()
-        self.process.wait()
+        """Kill the process and all that it started."""
+        self._child.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
         if not keep_log:
-            self._log.unlink(missing_ok=True)
+            self._child.log.unlink(missing_ok=True)
 
 
 def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
@@ -115,15 +173,34 @@ def command(module: str, job: Mapping[str, Any]) -> list[str]:
     return [sys.executable, "-m", module, json.dumps(job, default=str)]
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The environment of every child: the same number of threads for all libraries, and never the hub."""
+def environment(threads: int, mark: str) -> dict[str, str]:
+    """The environment of every child: its mark, the same number of threads for all libraries, and never the hub."""
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    return {**os.environ, **pools, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
+    quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **pools, **quiet, MARK: mark}
+
+
+@contextmanager
+def pinned(cpus: Collection[int] | None) -> Iterator[None]:
+    """What this thread starts meanwhile may use these CPUs alone, and so may all that it starts in turn.
+
+    So it is bound before a library of it counts the CPUs or makes a thread. None changes nothing.
+    """
+    if cpus is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
     """The child's side: does the job that stands on the command line; an exception becomes its last words, exit 1."""
     die_with_parent()
+    adopt_orphans()
     try:
         work(json.loads(sys.argv[1]))
     except Exception as error:
@@ -139,6 +216,13 @@ def die_with_parent() -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Ask Linux to put what this process started below it again when whoever is between them ends: in its tree."""
+    if sys.platform == "linux":
+        set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1)
 
 
 def last_words(code: int | None, log: Path) -> str:

@@ -40,6 +40,11 @@ def compare(
     threads: Annotated[
         int | None, typer.Option(help="For every runtime; default all cores.", show_default=False)
     ] = None,
+    pin: Annotated[bool, typer.Option("--pin", help="Bind each timed process to a CPU a thread.")] = False,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="GB that the timed processes may hold together; default what is free.", show_default=False),
+    ] = None,
     time: Annotated[
         float | None, typer.Option(help="Seconds of latency rounds at most; default 30.", show_default=False)
     ] = None,
@@ -88,6 +93,8 @@ def compare(
         sequence=sequence,
         batch=batch,
         threads=threads,
+        pin=pin,
+        memory=memory,
         seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
         precision=precision / 100,
         seed=seed,

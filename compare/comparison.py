@@ -17,11 +17,10 @@ from compare.onnx_files.matching import check_inputs, check_model, exposed
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report.schema import REPORT_FILE, Report
-from compare.rerunning import observer, self_gaps
 from compare.run import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.settings import Settings, check_settings, make_folder
-from compare.timing import take_rounds, workers_of
+from compare.timing import take_latency, workers_of
 from compare.traces import write_trace
 from export.cache import Entry, cache_root
 from export.errors import BadInput
@@ -82,9 +81,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     with workers_of(run) as workers:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers)
-        rounds = take_rounds(run, workers, failed={row.name for row in found.runtimes if row.error})
-        with run.phase("runs again"):
-            again, observed = self_gaps(run, workers), observer(run, workers)
+        latency = take_latency(run, workers, failed={row.name for row in found.runtimes if row.error})
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
@@ -92,15 +89,16 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         **assembly.circumstances(settings),
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
         input=assembly.input_part(inputs),
-        environment=assembly.environment_part(run.threads),
+        environment=assembly.environment_part(run.threads, run.cpus),
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,
         runtimes=found.runtimes,
         latency=assembly.latency_parts(timings, settings.seed),
-        rounds=rounds,
+        rounds=latency.rounds,
+        shifts=latency.shifts,
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
-        self_gaps=again,
-        observer=observed,
+        self_gaps=latency.self_gaps,
+        observer=latency.observer,
         heads=assembly.head_parts(found.heads),
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=notes,

@@ -11,9 +11,15 @@ import psutil
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "onnxscript", "optimum", "optimum-onnx", "numpy")
 
 
+def usable_cpus() -> list[int] | None:
+    """The CPUs that this process may use, by their numbers; None where the system binds no process to CPUs."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
 def cores() -> int:
     """How many cores this process may use: the default number of threads for every runtime."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = usable_cpus()
+    return len(cpus) if cpus is not None else os.cpu_count() or 1
 
 
 def package_versions() -> dict[str, str]:

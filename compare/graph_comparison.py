@@ -17,10 +17,9 @@ from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
 from compare.report.schema import Report, RuntimePart
-from compare.rerunning import self_gaps
 from compare.run import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.settings import Settings, check_settings
-from compare.timing import take_rounds, workers_of
+from compare.timing import take_latency, workers_of
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
@@ -62,21 +61,20 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
             for worker in workers:
                 worker.import_libraries()
             runtimes = hold_against(run)
-        rounds = take_rounds(run, workers, failed={part.name for part in runtimes if part.error})
-        with run.phase("runs again"):
-            again = self_gaps(run, workers)
+        latency = take_latency(run, workers, failed={part.name for part in runtimes if part.error})
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
     report = Report(
         **assembly.circumstances(settings),
         model=None,
         input=assembly.input_part(inputs),
-        environment=assembly.environment_part(run.threads),
+        environment=assembly.environment_part(run.threads, run.cpus),
         ruler=None,
         runtimes=runtimes,
         latency=assembly.latency_parts(timings, settings.seed),
-        rounds=rounds,
-        self_gaps=again,
+        rounds=latency.rounds,
+        shifts=latency.shifts,
+        self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
     )

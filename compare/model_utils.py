@@ -47,6 +47,8 @@ def compare_attention_implementations(
     sequence: int | None = None,
     batch: int = 1,
     threads: int | None = None,
+    pin: bool = False,
+    memory: float | None = None,
     time: float = 30.0,
     precision: float = 0.02,
     seed: int = 0,
@@ -63,9 +65,10 @@ def compare_attention_implementations(
 
     model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
     and the changed model is compared. text: what runs through it, by default a text that ships with the project.
-    runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. time: how long the
-    rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is known to
-    this share of it. exporter: whose graphs run; "optimum" gets a row that compares its graph with
+    runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. pin: bind each
+    process that is timed to a CPU a thread. memory: how much they may hold together, in GB. time: how long the rounds
+    of latency last at most, in seconds. precision: they end before that once every ratio of times is known to this
+    share of it. exporter: whose graphs run; "optimum" gets a row that compares its graph with
     ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the report, by default
     a new one under `cache/reports/`.
 
@@ -86,6 +89,8 @@ def compare_attention_implementations(
         sequence=sequence,
         batch=batch,
         threads=threads,
+        pin=pin,
+        memory=memory,
         seconds=time,
         precision=precision,
         seed=seed,

@@ -1,10 +1,10 @@
 """After the rounds: each runtime's logits beside its own under other circumstances, and what exposing taps changes.
 
-The workers that were timed hold the models already; nothing is timed any more.
+The workers that were timed hold the models already, and are not timed any more: a rung may change their threads. So the
+baseline, which is timed in every shift, has its turn when all are over.
 """
 
 import shutil
-from collections.abc import Iterable
 
 from compare import assembly
 from compare.latency.rounds import Worker
@@ -14,21 +14,31 @@ from compare.run import Run
 from compare.traces import Trace, write_trace
 
 
-def self_gaps(run: Run, workers: Iterable[Worker]) -> list[SelfGapsPart]:
-    """A row for each runtime that was timed: its own gaps, rung by rung, then the gap to the baseline's plain run."""
+def make_ladder(run: Run) -> list[Rung]:
+    """The rungs of the run's input, their inputs written where workers find them."""
     ladder = list(rungs(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
     for rung in ladder:
         tensors = {"input_ids": rung.input_ids, "attention_mask": rung.attention_mask}
         write_trace(run.rungs_folder / rung.name, tensors, {"threads": rung.threads})
+    return ladder
+
+
+def self_gaps(run: Run, workers: list[Worker], ladder: list[Rung]) -> list[SelfGapsPart]:
+    """A row for each of the runtimes that was timed: its own gaps, rung by rung."""
     timed = [
         worker for worker in workers if worker.alive and not worker.timing.again and worker.timing.graph == "deploy"
     ]
-    rows = [climb(run, worker, ladder) for worker in timed]
+    return [climb(run, worker, ladder) for worker in timed]
+
+
+def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
+    """The rows with anything in them, each with the gap of its plain run to the baseline's where both are there."""
     baseline = run.rows[0].name
-    for row in rows[1:]:
-        plain = _plain(run, row.runtime), _plain(run, baseline)
-        if plain[0] is not None and plain[1] is not None:
-            row.gaps[baseline] = logit_gap(plain[0]["logits"], plain[1]["logits"], run.inputs.attention_mask)
+    theirs = _plain(run, baseline)
+    for row in rows:
+        mine = _plain(run, row.runtime)
+        if row.runtime != baseline and mine is not None and theirs is not None:
+            row.gaps[baseline] = logit_gap(mine["logits"], theirs["logits"], run.inputs.attention_mask)
     return [row for row in rows if row.gaps or row.missing]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from compare.inputs import Inputs
 from compare.onnx_files.reading import OnnxFile
 from compare.runtimes.registry import GRAPH_RUNTIME, Spec
-from compare.settings import Settings
+from compare.settings import Settings, cpus_for
 from export.cache import Entry
 from export.exporting import DEFAULT_EXPORTER
 
@@ -73,6 +73,11 @@ class Run:
         return self.scratch / "self" / row
 
     @property
+    def cpus(self) -> list[int] | None:
+        """The CPUs that the latency workers are bound to; None where they are not."""
+        return cpus_for(self.threads) if self.settings.pin else None
+
+    @property
     def positions(self) -> int | None:
         """How many positions the model has, where there is a model that says so."""
         return None
@@ -82,10 +87,10 @@ class Run:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Notes how long a step took, in seconds."""
+        """Notes how long a step took, in seconds; one that is taken several times, in all."""
         start = time.monotonic()
         yield
-        self.phases[name] = time.monotonic() - start
+        self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
 
 
 @dataclass(kw_only=True)

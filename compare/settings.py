@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compare import environment
 from compare.inputs import check_text
 from compare.numerics.verdicts import Kind
 from export.errors import BadInput, near
@@ -18,6 +19,8 @@ class Settings:
 
     precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
 
+    pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
+    together, in GB; None is what the machine has.
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
@@ -29,6 +32,8 @@ class Settings:
     sequence: int | None = None
     batch: int = 1
     threads: int | None = None
+    pin: bool = False
+    memory: float | None = None
     seconds: float = 30.0
     precision: float = 0.02
     seed: int = 0
@@ -57,6 +62,10 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
     if not settings.precision > 0:
         raise BadInput(f"--precision is {100 * settings.precision:g}; it takes a number of percent above 0")
+    if settings.memory is not None and not settings.memory > 0:
+        raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
+    if settings.pin:
+        cpus_for(settings.threads or environment.cores())
     check_at_least(0, "--seed", settings.seed)
     check_fail_on(settings.fail_on)
     check_exporter(settings.exporter)
@@ -69,6 +78,19 @@ def check_at_least(least: int, option: str, value: int | None) -> None:
     """Raises `BadInput` for a number below the least that an option takes; None is an option left out."""
     if value is not None and value < least:
         raise BadInput(f"{option} is {value}; it takes {least} or more")
+
+
+def cpus_for(threads: int) -> list[int]:
+    """The CPUs that workers with so many threads are bound to. Raises `BadInput` where there are too few, or none."""
+    cpus = environment.usable_cpus()
+    if cpus is None:
+        raise BadInput("--pin: this system binds no process to CPUs; leave it out")
+    if threads > len(cpus):
+        raise BadInput(
+            f"--pin takes a CPU for each of {threads} threads and this process may use {len(cpus)}; "
+            f"ask for fewer: --threads {len(cpus)}"
+        )
+    return cpus[:threads]
 
 
 def check_fail_on(fail_on: str) -> None:

@@ -1,14 +1,37 @@
-"""The latency of a comparison: a worker for every row that can be timed, loaded one by one, then rounds in turns."""
+"""The latency of a comparison: a worker for every row that can be timed, loaded one by one, then rounds in turns.
+
+Where memory does not hold all of them, they come in shifts, the baseline in each: ratios are paired round by round.
+"""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import paired_ratio
-from compare.run import Run
+from compare.memory import available_bytes
+from compare.report.schema import ObserverPart, SelfGapsPart
+from compare.rerunning import beside_baseline, make_ladder, observer, self_gaps
+from compare.run import BESIDE, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
+
+#: The baseline and its second process, the A/A row: in every shift.
+PAIR = 2
+
+#: A worker is taken to need so many times the largest memory that any before it reached.
+ROOM = 1.2
+
+
+@dataclass
+class Latency:
+    """What the workers showed. rounds: how many there were, over all shifts."""
+
+    rounds: int = 0
+    shifts: int = 0
+    self_gaps: list[SelfGapsPart] = field(default_factory=list)
+    observer: ObserverPart | None = None
 
 
 @contextmanager
@@ -49,30 +72,89 @@ def start_workers(run: Run) -> list[Worker]:
             log=run.log(f"latency-{place}-{row.name}"),
             timeout=run.settings.timeout,
             again=place == 1,
+            cpus=run.cpus,
         )
         for place, row in enumerate(rows)
     ]
 
 
-def load_workers(workers: list[Worker], failed: set[str]) -> None:
-    """Load the models, one process after another; a runtime that failed to trace has no place in the rounds."""
+def take_latency(run: Run, workers: list[Worker], failed: set[str]) -> Latency:
+    """Rounds in turns, shift by shift, and what else the workers of each are asked before they go.
+
+    failed: the rows whose trace failed; they have no place in the rounds.
+    """
+    found, ladder = Latency(), make_ladder(run)
+    late = [worker for worker in workers[PAIR:] if worker.timing.runtime not in failed]
+    for shift in shifts(run, workers, failed):
+        mine = shift[PAIR:]
+        share = len(mine) / len(late) if late else 1.0
+        found.rounds = take_rounds(run, shift, share * run.settings.seconds, first=found.rounds)
+        found.shifts += 1
+        with run.phase("runs again"):
+            found.self_gaps += self_gaps(run, mine, ladder)
+            found.observer = found.observer or observer(run, mine)
+    with run.phase("runs again"):
+        found.self_gaps = beside_baseline(run, self_gaps(run, workers[:PAIR], ladder) + found.self_gaps)
+    return found
+
+
+def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[Worker]]:
+    """Workers that are loaded, one after another, and resident together: the baseline's pair and as many as fit.
+
+    The pair is loaded however little memory there is, and then one in every shift at least. When a shift is over, all
+    but the pair are ended.
+    """
     for worker in workers:
         if worker.timing.runtime in failed:
             worker.give_up("not timed, because its trace failed")
-        worker.load()
+    pair, waiting = workers[:PAIR], companies([worker for worker in workers[PAIR:] if worker.alive])
+    load(run, pair)
+    alone = not waiting
+    while waiting or alone:
+        shift = list(pair)
+        while waiting and (not any(worker.alive for worker in shift[PAIR:]) or fits(run, shift, waiting[0])):
+            company = waiting.pop(0)
+            load(run, company)
+            shift += company
+        yield shift
+        alone = False
+        for worker in shift[PAIR:]:
+            worker.end()
 
 
-def take_rounds(run: Run, workers: list[Worker], failed: set[str]) -> int:
-    """Load the models, then the rounds of latency; what failed to trace takes no part. Returns how many there were."""
+def companies(workers: list[Worker]) -> list[list[Worker]]:
+    """The workers in groups that are not to be parted: the graphs in one runtime that are held against each other."""
+    groups: dict[str, list[Worker]] = {}
+    for worker in workers:
+        name = worker.timing.runtime
+        groups.setdefault(GRAPH_RUNTIME if name == BESIDE else name, []).append(worker)
+    return list(groups.values())
+
+
+def fits(run: Run, loaded: list[Worker], company: list[Worker]) -> bool:
+    """Whether memory holds a company too, each of it as large as the largest so far and a bit."""
+    held = sum(worker.timing.settled_bytes for worker in loaded if worker.alive)
+    limit = run.settings.memory
+    room = available_bytes() if limit is None else min(available_bytes(), limit * 1e9 - held)
+    return room >= ROOM * len(company) * max(worker.timing.peak_bytes for worker in loaded)
+
+
+def load(run: Run, workers: list[Worker]) -> None:
+    """Load models, one process after another."""
     with run.phase("load for latency"):
-        load_workers(workers, failed)
-    seconds, seed, precision = run.settings.seconds, run.settings.seed, run.settings.precision
+        for worker in workers:
+            worker.load()
+
+
+def take_rounds(run: Run, shift: list[Worker], seconds: float, *, first: int) -> int:
+    """The rounds of a shift, numbered from `first` on; returns the number that the next one has."""
+    precision, seed = run.settings.precision, run.settings.seed
     run.say(
-        f"timing {sum(worker.alive for worker in workers)} processes in turns, "
-        f"until every ratio is known to {100 * precision:g} % or {seconds:g} s are spent"
+        f"timing {sum(worker.alive for worker in shift)} processes in turns, "
+        f"until every ratio is known to {100 * precision:g} % or {seconds:.3g} s are spent"
     )
     with run.phase("rounds"):
-        return run_rounds(workers, seconds=seconds, seed=seed, done=lambda: precise(workers, precision, seed))
+        return run_rounds(shift, seconds=seconds, seed=seed, first=first, done=lambda: precise(shift, precision, seed))
 
 
 def precise(workers: list[Worker], precision: float, seed: int) -> bool:

@@ -1,20 +1,17 @@
 """Rounds: every runtime is timed once in each, in random order, all others suspended (docs/method.md, Latency).
 
-A thread pool that waits for work spins, and steals the core from whoever is being timed; so all processes but one are
-stopped by a signal, and this one sleeps on a read until the answer comes.
+A thread pool that waits for work spins, and steals the core from whoever is being timed; so the process trees of all
+runtimes but one are stopped by a signal, and this process sleeps on a read until the answer comes.
 """
 
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from compare.child import ChildFailed, Dialogue
+from compare.child import ChildFailed, Dialogue, OutOfMemory
 from compare.runtimes.registry import Graph
 
 #: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
@@ -31,7 +28,8 @@ LEAST_ROUNDS = 12
 class Timing:
     """What a worker was seen to do. turns: round -> nanoseconds of each call, in order.
 
-    again: the baseline, loaded a second time. graph: what of the model it holds.
+    again: the baseline, loaded a second time. graph: what of the model it holds. peak_bytes, settled_bytes: the memory
+    of its process tree, the largest and that of the last turn's end (`compare.process_tree.ProcessTree`).
     """
 
     runtime: str
@@ -40,6 +38,7 @@ class Timing:
     load_s: float = 0.0
     first_call_s: float = 0.0
     peak_bytes: int = 0
+    settled_bytes: int = 0
     turns: dict[int, list[int]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     error: str | None = None
@@ -53,13 +52,24 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, job: dict[str, Any], *, threads: int, log: Path, timeout: float, again: bool = False
+        self,
+        name: str,
+        job: dict[str, Any],
+        *,
+        threads: int,
+        log: Path,
+        timeout: float,
+        again: bool = False,
+        cpus: Collection[int] | None = None,
     ) -> None:
-        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, graph, inputs, rungs, out."""
+        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, graph, inputs, rungs, out.
+
+        cpus: those that it is bound to, None for all that this process may use.
+        """
         self.timing = Timing(name, again, job["graph"])
         job = {**job, "threads": threads}
-        self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout)
-        self._tree = psutil.Process(self._child.process.pid)
+        self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
+        self._tree = self._child.tree
         self._calls = 1
 
     @property
@@ -76,6 +86,7 @@ class Worker:
             return
         self.timing.load_s, self.timing.first_call_s = answer["load_s"], answer["first_call_s"]
         self.timing.facts = answer["facts"]
+        self._read_memory()
         if (answer := self._ask("turn 1")) is not None:
             self._calls = max(1, min(MOST_CALLS, round(TURN / (answer["ns"][0] / 1e9))))
 
@@ -83,7 +94,7 @@ class Worker:
         """Take part in a round."""
         if (answer := self._ask(f"turn {self._calls}")) is not None:
             self.timing.turns[number] = answer["ns"]
-            self.timing.peak_bytes = answer["peak_bytes"]
+            self._read_memory()
 
     def operators(self) -> dict[str, int]:
         """How often each operator runs in one pass, after the rounds; nothing where that cannot be told."""
@@ -101,34 +112,41 @@ class Worker:
         return error
 
     def end(self) -> None:
-        """Kill the process; the log of one that failed is kept."""
+        """Kill the process and all that it started; the log of one that failed is kept."""
         self._child.end(keep_log=not self.alive)
 
     def give_up(self, why: str) -> None:
         """Take no part any more."""
         if self.alive:
             self.timing.error = why
-            self._child.process.kill()
+            self._tree.kill()
 
     def _ask(self, what: str) -> dict[str, Any] | None:
         if not self.alive:
             return None
         try:
             return self._tell(what)
+        except OutOfMemory as error:
+            seen = self.timing.peak_bytes
+            self.give_up(f"{error}, {seen / 1e6:,.0f} MB when last seen" if seen else str(error))
         except ChildFailed as error:
             self.give_up(str(error))
-            return None
+        return None
 
     def _tell(self, what: str) -> dict[str, Any]:
-        """The answer of a process that is awake for no longer than it takes. Raises `ChildFailed`."""
+        """The answer of a process tree that is awake for no longer than it takes. Raises `ChildFailed`."""
+        self._tree.resume()
         try:
-            with suppress(psutil.NoSuchProcess):  # then the question finds out why
-                self._tree.resume()
             answer = self._child.ask(what)
-            self._tree.suspend()
-        except psutil.NoSuchProcess as error:
-            raise ChildFailed(str(error)) from error
+        except ChildFailed:
+            self._tree.kill()  # one that hangs would run on beside the others
+            raise
+        self._tree.suspend()
         return answer
+
+    def _read_memory(self) -> None:
+        """While the tree is stopped: beside an answer, never within a call that is timed."""
+        self.timing.peak_bytes, self.timing.settled_bytes = self._tree.peak_bytes(), self._tree.settled_bytes()
 
 
 def run_rounds(
@@ -140,23 +158,23 @@ def run_rounds(
     done: Callable[[], bool] = lambda: False,
     after_round: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Let loaded workers take turns until they are `done` or the time is spent; returns how many rounds there were.
+    """Let loaded workers take turns until they are `done` or the time is spent; returns the next round's number.
 
     At least three rounds whatever the time, and at least `LEAST_ROUNDS` before `done` is asked. Each round is in an
-    order of its own, drawn with the seed; the first has the number `first`. `done` and `after_round` are called between
-    rounds, never during one.
+    order of its own, drawn with the seed; they are numbered from `first` on. `done` and `after_round` are called
+    between rounds, never during one.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
-    rounds = 0
-    while rounds < FEWEST_ROUNDS or time.monotonic() < until:
+    number = first
+    while number < first + FEWEST_ROUNDS or time.monotonic() < until:
         present = [worker for worker in workers if worker.alive]
         if not present:
             break
         for worker in order.sample(present, len(present)):
-            worker.turn(first + rounds)
-        rounds += 1
-        after_round(rounds)
-        if rounds >= LEAST_ROUNDS and done():
+            worker.turn(number)
+        number += 1
+        after_round(number)
+        if number >= first + LEAST_ROUNDS and done():
             break
-    return rounds
+    return number

@@ -4,7 +4,7 @@ It answers lines on stdin with lines of JSON on stdout:
 
     import        import the runtime's libraries                    {}
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
-    turn N        one call that does not count, then N that do      {"ns": [...], "peak_bytes": ...}
+    turn N        one call that does not count, then N that do      {"ns": [...]}
     operators     run once more, counting operators                 {operator: how often}
     rung NAME     run other inputs, write the logits                {"error": ..., or null}
 
@@ -13,8 +13,6 @@ run, are the trace folder RUNGS/NAME, its logits go into OUT/NAME. The job names
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -44,7 +42,7 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()})
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
-                answer({"ns": turn(runtime, ids, mask, int(calls)), "peak_bytes": peak_bytes()})
+                answer({"ns": turn(runtime, ids, mask, int(calls))})
             case ["operators"]:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
@@ -78,19 +76,6 @@ def logits_of(runtime: Runtime, inputs: Trace, out: Path) -> str | None:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
     write_trace(out, {"logits": found["logits"][:1]})
     return None
-
-
-def peak_bytes() -> int:
-    """The largest resident memory of this process, in bytes.
-
-    Linux: VmHWM of proc(5), in KiB, and not getrusage, whose maximum a child inherits from the parent that started it.
-    Elsewhere getrusage(2), which macOS counts in bytes.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,10 @@ class InputPart(_Part):
 
 
 class EnvironmentPart(_Part):
-    """The machine and the packages, without names or paths of the machine."""
+    """The machine and the packages, without names or paths of the machine.
+
+    cpus: those that whatever was timed was bound to; None where it was not.
+    """
 
     python: str
     platform: str
@@ -67,6 +70,7 @@ class EnvironmentPart(_Part):
     cores: int
     memory_bytes: int
     threads: int
+    cpus: list[int] | None = None
     packages: dict[str, str]
     commit: str | None
 
@@ -261,7 +265,8 @@ class LatencyPart(_Part):
     """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order.
 
     load_s, first_call_s: one sample each. p90_ms, p99_ms: None where samples are too few to say. outliers, drift: see
-    `compare.latency.statistics`.
+    `compare.latency.statistics`. peak_bytes, settled_bytes: the memory of its process tree, the largest and that after
+    its last turn.
     """
 
     runtime: str
@@ -270,6 +275,7 @@ class LatencyPart(_Part):
     load_s: float | None = None
     first_call_s: float | None = None
     peak_bytes: int | None = None
+    settled_bytes: int | None = None
     median_ms: float | None = None
     p90_ms: float | None = None
     p99_ms: float | None = None
@@ -333,7 +339,10 @@ class HeadPart(_Part):
 
 
 class Report(_Part):
-    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other."""
+    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other.
+
+    shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
+    """
 
     schema_version: int = SCHEMA
     created: str
@@ -350,6 +359,7 @@ class Report(_Part):
     runtimes: list[RuntimePart]
     latency: list[LatencyPart]
     rounds: int
+    shifts: int = 1
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None

@@ -245,7 +245,7 @@ def latency_table(report: Report) -> Table:
     rows = []
     for row in report.latency:
         if row.error:
-            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
+            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
             continue
         rows.append(
             [
@@ -256,11 +256,12 @@ def latency_table(report: Report) -> Table:
                 spread(row),
                 number(row.load_s),
                 number(row.first_call_s),
-                NOTHING if row.peak_bytes is None else f"{row.peak_bytes / 1e6:,.0f}",
+                megabytes(row.peak_bytes),
+                megabytes(row.settled_bytes),
             ]
         )
-    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
-    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB"]
+    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 5] for r in report.runtimes if r.hybrid]
+    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB", "settled MB"]
     return Table(f"Latency of one forward pass in turns, all others suspended: {rounds_words(report)}", columns, rows)
 
 
@@ -278,6 +279,10 @@ def sample_table(report: Report) -> Table:
 
 def _worker(row: LatencyPart) -> str:
     return f"{row.runtime} (again: A/A)" if row.again else row.runtime
+
+
+def megabytes(size: int | None) -> str:
+    return NOTHING if size is None else f"{size / 1e6:,.0f}"
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

@@ -18,8 +18,14 @@ def headline(report: Report) -> str:
     padding = f", {report.input.padding} of them padding" if report.input.padding else ""
     return (
         f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word}{padding} · "
-        f"{report.environment.threads} threads · {report.environment.processor}{quick}"
+        f"{report.environment.threads} threads{pinned(report)} · {report.environment.processor}{quick}"
     )
+
+
+def pinned(report: Report) -> str:
+    """Which CPUs whatever was timed was bound to, to follow the threads; nothing where it was not."""
+    cpus = report.environment.cpus
+    return f" pinned to CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}" if cpus else ""
 
 
 def ruler_line(report: Report) -> str:
@@ -71,7 +77,20 @@ def runtime_of(report: Report, name: str) -> RuntimePart:
 
 def further_sentences(report: Report) -> list[str]:
     """What else is to be known of the tables, a sentence each."""
-    return [*undone_fusions(report), *graph_lines(report), *unexposed(report), *not_run_again(report)]
+    return [
+        *in_shifts(report),
+        *undone_fusions(report),
+        *graph_lines(report),
+        *unexposed(report),
+        *not_run_again(report),
+    ]
+
+
+def in_shifts(report: Report) -> list[str]:
+    """That the runtimes were not timed all together, where they were not."""
+    if report.shifts == 1:
+        return []
+    return [f"Latency was taken in {report.shifts} shifts, the baseline in each: memory did not hold all at once."]
 
 
 def not_run_again(report: Report) -> list[str]:

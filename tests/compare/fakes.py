@@ -6,7 +6,7 @@
 from pathlib import Path
 
 MODULE = '''
-import os, signal, time
+import os, signal, subprocess, sys, time
 import numpy as np
 import torch
 from compare.runtimes.registry import Spec
@@ -102,20 +102,34 @@ class Stale(TorchEager):
         self.steps += 1
         return super().step(input_ids, seen)
 
+class Helped(TorchEager):
+    """Has two helpers in sessions of their own; the parent of the second ends at once."""
+    def __init__(self, folder, *, threads, graph):
+        super().__init__(folder, threads=threads, graph=graph)
+        helper = [sys.executable, "-c", "import time; own = b'x' * 2**26; time.sleep(600)", "a helper"]
+        self.helper = subprocess.Popen(helper, start_new_session=True)
+        starts = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+        subprocess.run([sys.executable, "-c", starts, *helper])
+
+class Greedy(TorchEager):
+    """Asks for petabytes."""
+    def run(self, input_ids, attention_mask):
+        return {"logits": np.ones(2**50)}
+
 def spec(kind, **more):
     name = kind.__name__
     return Spec(name.lower(), f"fake_runtimes:{name}", "a fake", ("torch",), "pip install fakes", **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
-discreet, reticent = map(spec, (Discreet, Reticent))
+discreet, reticent, helped, greedy = map(spec, (Discreet, Reticent, Helped, Greedy))
 ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
-    *("ahead", "stale", "absent"),
+    *("helped", "greedy", "ahead", "stale", "absent"),
 )
 
 

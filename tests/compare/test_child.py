@@ -12,16 +12,20 @@ import psutil
 import pytest
 
 from compare.child import ChildFailed, end_children, environment, run_child
+from compare.memory import counters, out_of_memory_kills
+from compare.process_tree import MARK
 
 SOURCE = """
 from compare.child import main_of_child
-import os, signal, sys, time
+import os, signal, subprocess, sys, time
 def work(job):
     if job["do"] == "write": open(job["path"], "w").write("done")
     if job["do"] == "raise": raise ValueError("two\\nlines")
     if job["do"] == "crash": os.kill(os.getpid(), signal.SIGSEGV)
     if job["do"] == "hang": time.sleep(600)
     if job["do"] == "silent": os._exit(7)
+    if job["do"] == "starve": open(job["path"], "w").write("oom_kill 1"); os.kill(os.getpid(), signal.SIGKILL)
+    if job["do"] == "helped": subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", job["path"]])
 main_of_child(work)
 """
 
@@ -70,6 +74,23 @@ def test_children_are_ended_from_another_thread(child) -> None:
         child("hang")
 
 
+def test_a_child_that_was_killed_for_want_of_memory(child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compare.memory.counters", lambda: [tmp_path / "out"])
+    with pytest.raises(ChildFailed, match=r"^killed by SIGKILL: out of memory$"):
+        child("starve")
+
+
+def test_the_kernels_own_counter_is_read_where_there_is_one() -> None:
+    for path in counters():
+        assert not path.is_file() or "oom_kill " in path.read_text()
+    assert out_of_memory_kills() >= 0
+
+
+def test_what_a_child_leaves_behind_ends_with_it(child, tmp_path: Path) -> None:
+    child("helped")
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path / "out") in (p.info["cmdline"] or ())]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux alone")
 def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "some_child.py").write_text(SOURCE)
@@ -92,6 +113,7 @@ def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -
 
 
 def test_every_child_has_the_same_threads_and_no_hub() -> None:
-    given = environment(3)
+    given = environment(3, "run/1")
     assert {given[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")} == {"3"}
     assert given["HF_HUB_OFFLINE"] == "1"
+    assert given[MARK] == "run/1"

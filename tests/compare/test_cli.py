@@ -106,6 +106,8 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--time", "-1"], 2, "--time is -1; it takes a number of seconds above 0"),
         (["--precision", "0"], 2, "--precision is 0; it takes a number of percent above 0"),
         (["--threads", "0"], 2, "--threads is 0; it takes 1 or more"),
+        (["--pin", "--threads", "5000"], 2, "--pin takes a CPU for each of 5000 threads and this process may use "),
+        (["--memory", "0"], 2, "--memory is 0; it takes a number of GB above 0"),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file go one at a time"),
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
@@ -166,6 +168,30 @@ def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_p
     assert run.stderr.startswith(f"error: the cache entry {entry.folder.name} has changed since it was exported: ")
     assert run.stderr.count("\n") == 1
     assert weights.read_bytes() == bytes(content)
+
+
+def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    """In the rounds, with a runtime that has helpers in sessions of their own, one of them nobody's child."""
+    from tests.compare import fakes
+    from tests.compare.test_process_tree import comes_true, gone
+
+    fakes.install(tmp_path)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    arguments = ["--model", str(tiny_folder), "--runtimes", "helped", "--time", "600", "--text", "Hello"]
+    with subprocess.Popen(
+        [*COMPARE, *arguments, "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as run:
+        assert run.stderr is not None
+        try:
+            next(line for line in run.stderr if line.startswith("timing"))
+            family = psutil.Process(run.pid).children(recursive=True)
+            assert sum("a helper" in member.cmdline() for member in family) == 2
+        finally:
+            run.kill()
+    assert comes_true(lambda: gone(family))
 
 
 @pytest.mark.parametrize(("reached", "processes"), [("golden agrees", 5), ("timing", 5)])

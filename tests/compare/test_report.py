@@ -323,6 +323,29 @@ def test_padding_is_counted_where_there_is_some(altered: Report) -> None:
     assert " · 1 x 20 bytes, 7 of them padding · " in wording.headline(altered)
 
 
+def test_the_cpus_that_were_bound_are_in_the_headline(altered: Report) -> None:
+    assert "pinned" not in wording.headline(altered)
+    altered.environment.cpus = [3]
+    assert " · 1 threads pinned to CPU 3 · " in wording.headline(altered)
+    altered.environment.cpus = [0, 1]
+    assert " pinned to CPUs 0, 1 · " in wording.headline(altered)
+
+
+def test_shifts_are_told_where_there_were_several(altered: Report) -> None:
+    assert wording.in_shifts(altered) == []
+    altered.shifts = 3
+    told = "Latency was taken in 3 shifts, the baseline in each: memory did not hold all at once."
+    assert told in shown(altered).replace("\n", " ")
+    assert told in to_markdown(altered)
+
+
+def test_memory_is_the_largest_and_what_it_settled_at(altered: Report) -> None:
+    altered.latency[0].peak_bytes, altered.latency[0].settled_bytes = 1_234_000_000, 567_000_000
+    table = tables.latency_table(altered)
+    assert table.columns[-2:] == ["peak MB", "settled MB"]
+    assert table.rows[0][-2:] == ["1,234", "567"]
+
+
 def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))

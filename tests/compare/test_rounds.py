@@ -1,5 +1,6 @@
 """The mechanics of the rounds: who runs, who is stopped, in which order, and what becomes of those that fail."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.traces import Trace, write_trace
 from export.cache import Entry
+from tests.compare.test_process_tree import comes_true, gone
 
 
 @pytest.fixture
@@ -25,9 +27,9 @@ def make(job, tmp_path: Path):
     """A function that makes a worker; all of them are ended after the test."""
     made: list[Worker] = []
 
-    def worker(runtime: str, timeout: float = 120.0) -> Worker:
-        full = {**job, "runtime": runtime}
-        made.append(Worker(runtime, full, threads=1, log=tmp_path / "logs" / f"{len(made)}.log", timeout=timeout))
+    def worker(runtime: str, timeout: float = 120.0, **more) -> Worker:
+        full, log = {**job, "runtime": runtime}, tmp_path / "logs" / f"{len(made)}.log"
+        made.append(Worker(runtime, full, threads=1, log=log, timeout=timeout, **more))
         return made[-1]
 
     yield worker
@@ -116,10 +118,13 @@ class _Recorded:
         self.alive = number < self.dies_after
 
 
-def order_of(seed: int, names: str = "abcd", dies_after: dict[str, int] | None = None) -> list[tuple[int, str]]:
+def order_of(
+    seed: int, names: str = "abcd", dies_after: dict[str, int] | None = None, first: int = 0
+) -> list[tuple[int, str]]:
     calls: list[tuple[int, str]] = []
     workers = [_Recorded(name, calls, (dies_after or {}).get(name, 99)) for name in names]
-    run_rounds(workers, seconds=1e-6, seed=seed)  # type: ignore[arg-type]
+    next_one = run_rounds(workers, seconds=1e-6, seed=seed, first=first)  # type: ignore[arg-type]
+    assert next_one == calls[-1][0] + 1
     return calls
 
 
@@ -140,8 +145,12 @@ def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted
     answers = iter([False] * (asked - 1) + [True])
     workers = [_Recorded(name, calls) for name in "ab"]
     found = run_rounds(workers, seconds=600, seed=0, first=7, done=lambda: next(answers))  # type: ignore[arg-type]
-    assert found == rounds
+    assert found == 7 + rounds
     assert {number for number, _ in calls} == set(range(7, 7 + rounds))
+
+
+def test_rounds_are_numbered_from_the_first_on() -> None:
+    assert order_of(seed=7, first=5) == [(number + 5, name) for number, name in order_of(seed=7)]
 
 
 def test_one_that_died_has_no_more_turns_and_the_others_go_on() -> None:
@@ -156,6 +165,11 @@ def test_one_that_died_has_no_more_turns_and_the_others_go_on() -> None:
     [
         ("crashes", "killed by SIGSEGV"),
         ("raises", "RuntimeError: no kernel for this"),
+        (
+            "greedy",
+            "MemoryError: Unable to allocate 8.00 PiB for an array with shape (1125899906842624,) and "
+            "data type float64",
+        ),
         ("absent", "CannotRun: runtime absent needs no_such_package_9, not installed here: pip install absent"),
     ],
 )
@@ -188,6 +202,67 @@ def test_a_worker_that_was_killed_between_turns(make) -> None:
     worker._child.process.wait()
     worker.turn(0)
     assert worker.timing.error == "killed by SIGKILL"
+
+
+def test_one_that_the_kernel_killed_for_want_of_memory_says_so(make, tmp_path: Path, monkeypatch) -> None:
+    counter = tmp_path / "memory.events"
+    counter.write_text("low 0\noom 0\noom_kill 4\noom_group_kill 0\n")
+    monkeypatch.setattr("compare.memory.counters", lambda: [counter])
+    early, late = make("torch-eager"), make("torch-eager")
+    late.import_libraries()
+    late.load()
+    counter.write_text("low 0\noom 1\noom_kill 5\noom_group_kill 0\n")
+    for worker in (early, late):
+        worker._child.process.kill()
+    early.import_libraries()
+    late.turn(0)
+    assert early.timing.error == "killed by SIGKILL: out of memory"
+    seen = f"{late.timing.peak_bytes / 1e6:,.0f}"
+    assert late.timing.error == f"killed by SIGKILL: out of memory, {seen} MB when last seen"
+
+
+def helpers(worker: Worker) -> list[psutil.Process]:
+    below = psutil.Process(worker._child.process.pid).children(recursive=True)
+    return [process for process in below if "a helper" in process.cmdline()]
+
+
+def test_what_a_runtime_started_is_stopped_weighed_and_ended_with_it(fake_runtimes, make) -> None:
+    plain, worker = make("torch-eager"), make("helped")
+    for one in (plain, worker):
+        one.import_libraries()
+        one.load()
+    assert len(found := helpers(worker)) == 2
+    worker.turn(0)
+    assert comes_true(lambda: stopped(worker) and all(p.status() == psutil.STATUS_STOPPED for p in found))
+    for size in ("peak_bytes", "settled_bytes"):
+        assert getattr(worker.timing, size) > getattr(plain.timing, size) + 2 * 2**26
+    worker.end()
+    assert comes_true(lambda: gone(found))
+
+
+def test_what_a_runtime_started_ends_with_one_that_was_killed(fake_runtimes, make) -> None:
+    worker = make("helped")
+    worker.import_libraries()
+    worker.load()
+    found = helpers(worker)
+    worker._child.process.kill()
+    worker.turn(0)
+    assert worker.timing.error == "killed by SIGKILL"
+    assert comes_true(lambda: gone(found))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to CPUs")
+def test_a_worker_is_bound_to_its_cpus_and_so_is_what_it_starts(fake_runtimes, make) -> None:
+    before = os.sched_getaffinity(0)
+    worker = make("helped", cpus=[max(before)])
+    assert os.sched_getaffinity(0) == before
+    worker.import_libraries()
+    worker.load()
+    for process in [psutil.Process(worker._child.process.pid), *helpers(worker)]:
+        for thread in process.threads():
+            assert os.sched_getaffinity(thread.id) == {max(before)}
+    other = make("onnxruntime")
+    assert set(psutil.Process(other._child.process.pid).cpu_affinity()) == before
 
 
 def test_an_ended_worker_leaves_its_log_only_where_it_failed(fake_runtimes, make, tmp_path: Path) -> None:
