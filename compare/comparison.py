@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from compare import assembly, environment
+from compare import assembly, environment, roofline
 from compare.inputs import tokenize
 from compare.measuring import measure
 from compare.onnx_files.candidates import candidates
@@ -87,6 +87,9 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
+    latency = assembly.latency_parts(timings, settings.seed)
+    limits = roofline.limits_part(timings, found.work)
+    roofline.hold_against_peak(latency, found.runtimes, limits, settings.seed)
     report = Report(
         **assembly.circumstances(settings),
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
@@ -95,8 +98,9 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,
         runtimes=found.runtimes,
-        latency=assembly.latency_parts(timings, settings.seed),
+        latency=latency,
         rounds=rounds,
+        limits=limits,
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         self_gaps=again,
         observer=observed,

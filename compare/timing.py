@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import Worker, run_rounds
 from compare.run import Run
-from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 
 
 @contextmanager
 def workers_of(run: Run) -> Iterator[list[Worker]]:
     """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
-    workers = start_workers(run)
+    workers = [*start_workers(run), *limit_workers(run)]
     try:
         yield workers
     finally:
@@ -50,6 +51,23 @@ def start_workers(run: Run) -> list[Worker]:
             again=place == 1,
         )
         for place, row in enumerate(rows)
+    ]
+
+
+def limit_workers(run: Run) -> list[Worker]:
+    """A worker for each of the machine's limits; none where two ONNX files are compared: their work is not counted."""
+    if run.rows[0].spec.name != BASELINE:
+        return []
+    job = {"model": run.rows[0].folder, "graph": "limit", "inputs": run.input_folder}
+    return [
+        Worker(
+            limit.name,
+            {**job, "runtime": limit.name},
+            threads=run.threads,
+            log=run.log(f"latency-{limit.name}"),
+            timeout=run.settings.timeout,
+        )
+        for limit in (COMPUTE, BANDWIDTH)
     ]
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 5
+SCHEMA = 6
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -253,7 +253,10 @@ class RatioPart(_Part):
 
 
 class LatencyPart(_Part):
-    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order."""
+    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order.
+
+    of_peak: the FLOP/s of the pass over those of the machine's matrix products; None where it is not all float32.
+    """
 
     runtime: str
     again: bool
@@ -264,7 +267,42 @@ class LatencyPart(_Part):
     median_ms: float | None = None
     spread: float | None = None
     ratio: RatioPart | None = None
+    of_peak: RatioPart | None = None
     turns: dict[int, list[int]] = Field(default_factory=dict)
+
+
+class WorkPart(_Part):
+    """How much work the model is on the input; see `compare.latency.work.Work`."""
+
+    prefill_flops: int
+    prefill_last_flops: int
+    decode_flops: int
+    decode_bytes: int
+    past: int
+
+
+class LimitPart(_Part):
+    """A limit of the machine, measured in the same rounds as the runtimes: FLOP/s, or bytes/s.
+
+    per_call: FLOPs or bytes of a call. error: why nothing is known of it.
+    """
+
+    name: str
+    error: str | None = None
+    per_call: int | None = None
+    per_second: float | None = None
+    median_ms: float | None = None
+    spread: float | None = None
+    turns: dict[int, list[int]] = Field(default_factory=dict)
+
+
+class LimitsPart(_Part):
+    """What the machine can do, and what the model asks of it. uncounted: why its work is not known."""
+
+    compute: LimitPart
+    bandwidth: LimitPart
+    work: WorkPart | None
+    uncounted: str | None = None
 
 
 class SelfGapsPart(_Part):
@@ -320,7 +358,8 @@ class HeadPart(_Part):
 
 
 class Report(_Part):
-    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other."""
+    """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held
+    against each other."""
 
     schema_version: int = SCHEMA
     created: str
@@ -336,6 +375,7 @@ class Report(_Part):
     runtimes: list[RuntimePart]
     latency: list[LatencyPart]
     rounds: int
+    limits: LimitsPart | None = None
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None

@@ -7,7 +7,19 @@ from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.places import place_words
 from compare.report.schema import GapPart, Report, RuntimePart
-from compare.report.wording import KINDS, NOTHING, in_rounding, interval, number, ratio, reading, runtime_of, spread
+from compare.report.wording import (
+    KINDS,
+    NOTHING,
+    in_rounding,
+    interval,
+    number,
+    rate,
+    ratio,
+    reading,
+    runtime_of,
+    share,
+    spread,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,8 @@ def _beside_the_bound(gap: GapPart) -> list[str]:
 
 def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
-    tables = [decisions_table(report), self_gap_table(report), observer_table(report), exporters_table(report)]
+    tables = [limits_table(report), decisions_table(report), self_gap_table(report)]
+    tables += [observer_table(report), exporters_table(report)]
     return [table for table in tables if table is not None]
 
 
@@ -236,7 +249,7 @@ def latency_table(report: Report) -> Table:
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
-                spread(row),
+                spread(row.spread),
                 number(row.load_s),
                 number(row.first_call_s),
                 NOTHING if row.peak_bytes is None else f"{row.peak_bytes / 1e6:,.0f}",
@@ -245,6 +258,27 @@ def latency_table(report: Report) -> Table:
     rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
     columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB"]
     return Table(f"Latency of one forward pass, {report.rounds} rounds in turns, all others suspended", columns, rows)
+
+
+def limits_table(report: Report) -> Table | None:
+    """How close the float32 runtimes came to what the machine can do, and what that is; None where nothing says.
+
+    Paired by round, as ratios are. The baseline's second process is left out: it is there to be held against the first.
+    """
+    limits = report.limits
+    if limits is None:
+        return None
+    rows = [
+        [row.runtime, number(row.median_ms), rate(limits.work.prefill_flops / row.median_ms * 1e3), share(row.of_peak)]
+        for row in report.latency
+        if limits.work and row.median_ms and row.of_peak and not row.again
+    ]
+    for part, unit in ((limits.compute, "FLOP/s"), (limits.bandwidth, "B/s")):
+        said = f"failed: {part.error}" if part.per_second is None else rate(part.per_second, unit)
+        flag = NOTHING if part.spread is None else f"a limit, IQR {spread(part.spread)}"
+        rows.append([part.name, number(part.median_ms), said, flag])
+    columns = ["runtime", "ms", "reached", "of the matrix product [95 %]"]
+    return Table("Beside what this machine can do, in the same rounds", columns, rows)
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

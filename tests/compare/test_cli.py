@@ -55,7 +55,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
     assert "Largest gap to golden" in terminal.stdout
-    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 5
+    assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == 6
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
 
 
