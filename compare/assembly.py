@@ -11,8 +11,8 @@ import numpy as np
 
 from compare import environment
 from compare.inputs import Inputs
-from compare.latency.rounds import Timing
-from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, turn_medians
+from compare.latency.rounds import Held, Timing
+from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, turn_medians
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
@@ -35,7 +35,7 @@ from compare.report.schema import (
     VerdictPart,
 )
 from compare.run import BESIDE
-from compare.runtimes.registry import GRAPH_RUNTIME, Graph
+from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.settings import Settings
 from export.cache import Entry
 
@@ -161,13 +161,13 @@ def exporters_part(
         chosen=chosen.manifest.exporter,
         default=default.manifest.exporter,
         gaps=largest,
-        ratio=_ratio_part(first, second, seed) if first and second else None,
+        ratio=ratio_part(paired_ratio(first, second, seed)) if first and second else None,
         graph_bytes=(chosen.bytes, default.bytes),
     )
 
 
 def observer_part(
-    timings: list[Timing], operators: dict[Graph, dict[str, int]], gap: float | None, seed: int
+    timings: list[Timing], operators: dict[Held, dict[str, int]], gap: float | None, seed: int
 ) -> ObserverPart | None:
     """What the inspect graph takes beside the deploy graph, or None where no graph ran.
 
@@ -184,7 +184,7 @@ def observer_part(
     return ObserverPart(
         runtime=inspect.runtime,
         error=inspect.error or deploy.error,
-        ratio=_ratio_part(inspect.turns, deploy.turns, seed),
+        ratio=ratio_part(paired_ratio(inspect.turns, deploy.turns, seed)),
         nodes=(sum(operators["inspect"].values()), sum(operators["deploy"].values()))
         if all(operators.values())
         else None,
@@ -194,12 +194,11 @@ def observer_part(
     )
 
 
-def _names(operators: dict[Graph, dict[str, int]]) -> set[str]:
+def _names(operators: dict[Held, dict[str, int]]) -> set[str]:
     return {name for counts in operators.values() for name in counts} if all(operators.values()) else set()
 
 
-def _ratio_part(turns: dict[int, list[int]], over: dict[int, list[int]], seed: int) -> RatioPart | None:
-    ratio = paired_ratio(turns, over, seed)
+def ratio_part(ratio: Ratio | None) -> RatioPart | None:
     return RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
 
 
@@ -219,7 +218,8 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)
-    part.ratio = _ratio_part(timing.turns, baseline.turns, seed) if timing is not baseline else None
+    if timing is not baseline:
+        part.ratio = ratio_part(paired_ratio(timing.turns, baseline.turns, seed))
     return part
 
 

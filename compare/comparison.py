@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from compare import assembly, environment
+from compare import assembly, environment, roofline
 from compare.inputs import tokenize
 from compare.measuring import measure
 from compare.onnx_files.candidates import candidates
@@ -85,6 +85,9 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
+    timed = assembly.latency_parts(timings, settings.seed)
+    limits = roofline.limits_part(timings, found.work)
+    roofline.hold_against_peak(timed, found.runtimes, limits, settings.seed)
     report = Report(
         **assembly.circumstances(settings),
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
@@ -93,9 +96,10 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,
         runtimes=found.runtimes,
-        latency=assembly.latency_parts(timings, settings.seed),
+        latency=timed,
         rounds=latency.rounds,
         shifts=latency.shifts,
+        limits=limits,
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         self_gaps=latency.self_gaps,
         observer=latency.observer,

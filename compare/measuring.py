@@ -14,6 +14,7 @@ import numpy as np
 from compare import assembly
 from compare.child import ChildFailed, end_children
 from compare.latency.rounds import Worker
+from compare.latency.work import Work
 from compare.numerics.decisions import decisions
 from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
@@ -22,6 +23,7 @@ from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.onnx_files.candidates import misplaced
 from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
+from compare.roofline import count_work
 from compare.run import BESIDE, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
@@ -35,17 +37,21 @@ FEWEST_CONTROLS = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's."""
+    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's.
+
+    work: how much the model is on the input; why that is not known, where it is not.
+    """
 
     ruler: Ruler
     controls: ControlsPart
     runtimes: list[RuntimePart]
     heads: list[Head]
     between: dict[str, Gap]
+    work: Work | str
 
 
 def measure(run: ModelRun, workers: list[Worker]) -> Measured:
-    """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
+    """Golden, its floors, and a row for each runtime; the entries' files are hashed, and work is counted, meanwhile.
 
     Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
     has changed.
@@ -63,6 +69,7 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
     try:
         traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
         imports = [pool.submit(worker.import_libraries) for worker in workers]
+        work = pool.submit(count_work, workers)
         digests = [pool.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
@@ -83,7 +90,7 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
         pool.shutdown()
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
-    return Measured(ruler, controls, runtimes, heads, between)
+    return Measured(ruler, controls, runtimes, heads, between, work.result())
 
 
 def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:

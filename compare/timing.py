@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import paired_ratio
 from compare.memory import available_bytes
 from compare.report.schema import ObserverPart, SelfGapsPart
 from compare.rerunning import beside_baseline, make_ladder, observer, self_gaps
 from compare.run import BESIDE, Run
-from compare.runtimes.registry import GRAPH_RUNTIME
-
-#: The baseline and its second process, the A/A row: in every shift.
-PAIR = 2
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 
 #: A worker is taken to need so many times the largest memory that any before it reached.
 ROOM = 1.2
@@ -37,7 +35,7 @@ class Latency:
 @contextmanager
 def workers_of(run: Run) -> Iterator[list[Worker]]:
     """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
-    workers = start_workers(run)
+    workers = [*start_workers(run), *limit_workers(run)]
     try:
         yield workers
     finally:
@@ -78,15 +76,34 @@ def start_workers(run: Run) -> list[Worker]:
     ]
 
 
+def limit_workers(run: Run) -> list[Worker]:
+    """A worker for each of the machine's limits; none where two ONNX files are compared: their work is not counted."""
+    if run.rows[0].spec.name != BASELINE:
+        return []
+    job = {"model": run.rows[0].folder, "graph": "limit", "inputs": run.input_folder}
+    return [
+        Worker(
+            limit.name,
+            {**job, "runtime": limit.name},
+            threads=run.threads,
+            log=run.log(f"latency-{limit.name}"),
+            timeout=run.settings.timeout,
+            cpus=run.cpus,
+        )
+        for limit in (COMPUTE, BANDWIDTH)
+    ]
+
+
 def take_latency(run: Run, workers: list[Worker], failed: set[str]) -> Latency:
     """Rounds in turns, shift by shift, and what else the workers of each are asked before they go.
 
     failed: the rows whose trace failed; they have no place in the rounds.
     """
     found, ladder = Latency(), make_ladder(run)
-    late = [worker for worker in workers[PAIR:] if worker.timing.runtime not in failed]
+    always = residents(workers)
+    late = [worker for worker in workers if worker not in always and worker.timing.runtime not in failed]
     for shift in shifts(run, workers, failed):
-        mine = shift[PAIR:]
+        mine = [worker for worker in shift if worker not in always]
         share = len(mine) / len(late) if late else 1.0
         found.rounds = take_rounds(run, shift, share * run.settings.seconds, first=found.rounds)
         found.shifts += 1
@@ -94,31 +111,38 @@ def take_latency(run: Run, workers: list[Worker], failed: set[str]) -> Latency:
             found.self_gaps += self_gaps(run, mine, ladder)
             found.observer = found.observer or observer(run, mine)
     with run.phase("runs again"):
-        found.self_gaps = beside_baseline(run, self_gaps(run, workers[:PAIR], ladder) + found.self_gaps)
+        found.self_gaps = beside_baseline(run, self_gaps(run, always, ladder) + found.self_gaps)
     return found
 
 
-def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[Worker]]:
-    """Workers that are loaded, one after another, and resident together: the baseline's pair and as many as fit.
+def residents(workers: list[Worker]) -> list[Worker]:
+    """Those that every other one's time is held against, so that they are in every shift: the baseline, its second
+    process, and the machine's limits."""
+    return workers[:2] + [worker for worker in workers[2:] if worker.timing.graph == "limit"]
 
-    The pair is loaded however little memory there is, and then one in every shift at least. When a shift is over, all
-    but the pair are ended.
+
+def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[Worker]]:
+    """Workers that are loaded, one after another, and resident together: the residents and as many as fit.
+
+    The residents are loaded however little memory there is, and then one in every shift at least. When a shift is over,
+    all but they are ended.
     """
     for worker in workers:
         if worker.timing.runtime in failed:
             worker.give_up("not timed, because its trace failed")
-    pair, waiting = workers[:PAIR], companies([worker for worker in workers[PAIR:] if worker.alive])
-    load(run, pair)
+    always = residents(workers)
+    waiting = companies([worker for worker in workers if worker.alive and worker not in always])
+    load(run, always)
     alone = not waiting
     while waiting or alone:
-        shift = list(pair)
-        while waiting and (not any(worker.alive for worker in shift[PAIR:]) or fits(run, shift, waiting[0])):
+        mine: list[Worker] = []
+        while waiting and (not any(worker.alive for worker in mine) or fits(run, always + mine, waiting[0])):
             company = waiting.pop(0)
             load(run, company)
-            shift += company
-        yield shift
+            mine += company
+        yield always + mine
         alone = False
-        for worker in shift[PAIR:]:
+        for worker in mine:
             worker.end()
 
 
@@ -158,9 +182,13 @@ def take_rounds(run: Run, shift: list[Worker], seconds: float, *, first: int) ->
 
 
 def precise(workers: list[Worker], precision: float, seed: int) -> bool:
-    """Whether the time of every worker that lives is known, as a ratio to the first one's, as closely as asked for."""
+    """Whether the time of every worker that lives is known, as a ratio to the first one's, as closely as asked for.
+
+    Those that hold the same graph as the first count: neither the machine's limits nor what taps cost keep the others.
+    """
     baseline, *others = (worker.timing for worker in workers if worker.alive)
-    ratios = (paired_ratio(timing.turns, baseline.turns, seed) for timing in others)
+    same = (timing for timing in others if timing.graph == baseline.graph)
+    ratios = (paired_ratio(timing.turns, baseline.turns, seed) for timing in same)
     return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)
 
 

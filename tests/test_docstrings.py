@@ -14,7 +14,7 @@ def _modules() -> list[str]:
     found = [
         m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
-    beside = ["benchmarks.faults", "benchmarks.trials", "tests.faults.kinds"]
+    beside = ["benchmarks.faults", "benchmarks.scaling", "benchmarks.trials", "tests.faults.kinds"]
     return [name for name in found if not name.endswith("__main__")] + beside
 
 

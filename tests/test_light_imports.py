@@ -45,6 +45,10 @@ def test_showing_a_report_loads_its_schema_alone() -> None:
     assert loaded_by("import compare.report.terminal, compare.report.markdown") == ["pydantic"]
 
 
+def test_a_comparison_leaves_frameworks_to_its_children() -> None:
+    assert not {"torch", "transformers", "onnxruntime"} & set(loaded_by("import compare.comparison"))
+
+
 @pytest.mark.parametrize("name", ["torch", "pydantic"])
 def test_the_check_can_fail(name: str) -> None:
     assert name in loaded_by(f"import compare, {name}; {name}.__version__")

@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from compare.child import ChildFailed, Dialogue, OutOfMemory
+from compare.latency.work import Work
 from compare.runtimes.registry import Graph
+
+#: What a worker holds: one of a model's graphs, or a limit of the machine.
+Held = Literal[Graph, "limit"]
 
 #: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
 TURN = 0.25
@@ -28,13 +32,14 @@ LEAST_ROUNDS = 12
 class Timing:
     """What a worker was seen to do. turns: round -> nanoseconds of each call, in order.
 
-    again: the baseline, loaded a second time. graph: what of the model it holds. peak_bytes, settled_bytes: the memory
-    of its process tree, the largest and that of the last turn's end (`compare.process_tree.ProcessTree`).
+    again: the baseline, loaded a second time. graph: what of the model it holds, "limit" where it holds none of it.
+    peak_bytes, settled_bytes: the memory of its process tree, the largest and that of the last turn's end
+    (`compare.process_tree.ProcessTree`).
     """
 
     runtime: str
     again: bool = False
-    graph: Graph = "deploy"
+    graph: Held = "deploy"
     load_s: float = 0.0
     first_call_s: float = 0.0
     peak_bytes: int = 0
@@ -79,6 +84,11 @@ class Worker:
     def import_libraries(self) -> None:
         """Import what the runtime needs, which is not timed, and go to sleep."""
         self._ask("import")
+
+    def work(self) -> Work | str:
+        """How much work its model is on its inputs; why that cannot be told, where it cannot."""
+        answer = self._ask("work") or {"error": self.timing.error}
+        return str(answer["error"]) if "error" in answer else Work(**answer)
 
     def load(self) -> None:
         """Load the model and make the first call: one sample of each."""

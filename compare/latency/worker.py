@@ -1,8 +1,9 @@
-"""A latency worker: a process that holds one runtime with one graph alone, and runs it when it is told to.
+"""A latency worker: a process that holds one runtime with one graph alone, or one of the machine's limits, and runs it.
 
 It answers lines on stdin with lines of JSON on stdout:
 
     import        import the runtime's libraries                    {}
+    work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...]}
     operators     run once more, counting operators                 {operator: how often}
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from compare.child import main_of_child, questions
-from compare.runtimes.registry import Runtime, spec_of
+from compare.latency.limits import spec_of
+from compare.latency.work import work_of
+from compare.runtimes.registry import Runtime
 from compare.traces import Trace, write_trace
 
 
@@ -32,6 +35,8 @@ def _work(job: dict[str, Any]) -> None:
             case ["import"]:
                 kind = spec_of(job["runtime"]).load_class()
                 answer({})
+            case ["work"]:
+                answer(work(Path(job["model"]), *ids.shape))
             case ["load"]:
                 assert kind is not None, "load before import"
                 started = time.perf_counter()
@@ -53,7 +58,7 @@ def _work(job: dict[str, Any]) -> None:
                     runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph=job["graph"])
                 answer({"error": logits_of(runtime, rung, Path(job["out"]) / name)})
             case _:
-                raise ValueError(f"the worker knows import, load, turn N, operators and rung NAME, not {line!r}")
+                raise ValueError(f"the worker knows import, work, load, turn N, operators and rung NAME, not {line!r}")
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
@@ -68,14 +73,26 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
     return samples
 
 
+def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
+    """The work of the model in a folder; where it cannot be counted, why not."""
+    try:
+        return work_of(folder, batch, sequence)._asdict()
+    except Exception as error:  # whatever a model of any architecture raises is its answer
+        return {"error": in_a_line(error).replace(str(folder), folder.name)}  # a report holds no paths
+
+
 def logits_of(runtime: Runtime, inputs: Trace, out: Path) -> str | None:
     """Write the first sequence's logits of a run on other inputs; where there are none (fixed shapes, say), why not."""
     try:
         found = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
     except Exception as error:  # whatever a runtime raises is its answer
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        return in_a_line(error)
     write_trace(out, {"logits": found["logits"][:1]})
     return None
+
+
+def in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
 
 
 if __name__ == "__main__":

@@ -266,7 +266,8 @@ class LatencyPart(_Part):
 
     load_s, first_call_s: one sample each. p90_ms, p99_ms: None where samples are too few to say. outliers, drift: see
     `compare.latency.statistics`. peak_bytes, settled_bytes: the memory of its process tree, the largest and that after
-    its last turn.
+    its last turn. of_peak: the FLOP/s of the pass over those of the machine's matrix products; None where it is not all
+    float32.
     """
 
     runtime: str
@@ -283,7 +284,42 @@ class LatencyPart(_Part):
     outliers: int | None = None
     drift: float | None = None
     ratio: RatioPart | None = None
+    of_peak: RatioPart | None = None
     turns: dict[int, list[int]] = Field(default_factory=dict)
+
+
+class WorkPart(_Part):
+    """How much work the model is on the input; see `compare.latency.work.Work`."""
+
+    prefill_flops: int
+    prefill_last_flops: int
+    decode_flops: int
+    decode_bytes: int
+    past: int
+
+
+class LimitPart(_Part):
+    """A limit of the machine, measured in the same rounds as the runtimes: FLOP/s, or bytes/s.
+
+    per_call: FLOPs or bytes of a call. error: why nothing is known of it.
+    """
+
+    name: str
+    error: str | None = None
+    per_call: int | None = None
+    per_second: float | None = None
+    median_ms: float | None = None
+    spread: float | None = None
+    turns: dict[int, list[int]] = Field(default_factory=dict)
+
+
+class LimitsPart(_Part):
+    """What the machine can do, and what the model asks of it. uncounted: why its work is not known."""
+
+    compute: LimitPart
+    bandwidth: LimitPart
+    work: WorkPart | None
+    uncounted: str | None = None
 
 
 class SelfGapsPart(_Part):
@@ -339,7 +375,8 @@ class HeadPart(_Part):
 
 
 class Report(_Part):
-    """Everything that one comparison measured. model, ruler: None where two ONNX files were held against each other.
+    """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
+    other.
 
     shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
     """
@@ -360,6 +397,7 @@ class Report(_Part):
     latency: list[LatencyPart]
     rounds: int
     shifts: int = 1
+    limits: LimitsPart | None = None
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None

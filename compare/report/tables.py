@@ -14,10 +14,12 @@ from compare.report.wording import (
     interval,
     number,
     percent,
+    rate,
     ratio,
     reading,
     rounds_words,
     runtime_of,
+    share,
     spread,
 )
 
@@ -143,6 +145,7 @@ def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
     tables = [
         sample_table(report),
+        limits_table(report),
         decisions_table(report),
         self_gap_table(report),
         observer_table(report),
@@ -253,7 +256,7 @@ def latency_table(report: Report) -> Table:
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
-                spread(row),
+                spread(row.spread),
                 number(row.load_s),
                 number(row.first_call_s),
                 megabytes(row.peak_bytes),
@@ -271,7 +274,7 @@ def sample_table(report: Report) -> Table:
     for row in report.latency:
         if row.turns and not row.error:
             samples = sum(map(len, row.turns.values()))
-            values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row)]
+            values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row.spread)]
             rows.append([_worker(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
     columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
     return Table("Samples of that latency; percentiles where there are enough of them", columns, rows)
@@ -283,6 +286,27 @@ def _worker(row: LatencyPart) -> str:
 
 def megabytes(size: int | None) -> str:
     return NOTHING if size is None else f"{size / 1e6:,.0f}"
+
+
+def limits_table(report: Report) -> Table | None:
+    """How close the float32 runtimes came to what the machine can do, and what that is; None where nothing says.
+
+    Paired by round, as ratios are. The baseline's second process is left out: it is there to be held against the first.
+    """
+    limits = report.limits
+    if limits is None:
+        return None
+    rows = [
+        [row.runtime, number(row.median_ms), rate(limits.work.prefill_flops / row.median_ms * 1e3), share(row.of_peak)]
+        for row in report.latency
+        if limits.work and row.median_ms and row.of_peak and not row.again
+    ]
+    for part, unit in ((limits.compute, "FLOP/s"), (limits.bandwidth, "B/s")):
+        said = f"failed: {part.error}" if part.per_second is None else rate(part.per_second, unit)
+        flag = NOTHING if part.spread is None else f"a limit, IQR {spread(part.spread)}"
+        rows.append([part.name, number(part.median_ms), said, flag])
+    columns = ["runtime", "ms", "reached", "of the matrix product [95 %]"]
+    return Table("Beside what this machine can do, in the same rounds", columns, rows)
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

@@ -79,6 +79,7 @@ def further_sentences(report: Report) -> list[str]:
     """What else is to be known of the tables, a sentence each."""
     return [
         *in_shifts(report),
+        *limit_lines(report),
         *undone_fusions(report),
         *graph_lines(report),
         *unexposed(report),
@@ -91,6 +92,27 @@ def in_shifts(report: Report) -> list[str]:
     if report.shifts == 1:
         return []
     return [f"Latency was taken in {report.shifts} shifts, the baseline in each: memory did not hold all at once."]
+
+
+def limit_lines(report: Report) -> list[str]:
+    """How long the model's work takes at what the machine can do, a sentence each."""
+    if report.limits is None:
+        return []
+    peak, reads, work = report.limits.compute.per_second, report.limits.bandwidth.per_second, report.limits.work
+    if work is None:
+        return [f"How much work the model is could not be counted: {report.limits.uncounted}."]
+    lines = []
+    if peak is not None:
+        lines.append(
+            f"At this machine's peak, {rate(peak)} in float32 matrix products, the {number(work.prefill_flops / 1e9)} "
+            f"GFLOP of this input take {number(1e3 * work.prefill_flops / peak)} ms."
+        )
+    if reads is not None:
+        lines.append(
+            f"At {rate(reads, 'B/s')} from memory the {number(work.decode_bytes / 1e6)} MB of one token more after "
+            f"{work.past:,} take {number(1e3 * work.decode_bytes / reads)} ms."
+        )
+    return lines
 
 
 def not_run_again(report: Report) -> list[str]:
@@ -188,12 +210,30 @@ def interval(ratio: RatioPart) -> str:
     return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
-def spread(row: LatencyPart) -> str:
+def share(part: RatioPart | None) -> str:
+    """A part of a whole with its interval, in per cent.
+
+    >>> share(RatioPart(median=0.623, low=0.58, high=0.65))
+    '62 % [58, 65]'
+    """
+    return NOTHING if part is None else f"{100 * part.median:.0f} % [{100 * part.low:.0f}, {100 * part.high:.0f}]"
+
+
+def rate(per_second: float, unit: str = "FLOP/s") -> str:
+    """FLOP/s or B/s in thousands of millions.
+
+    >>> rate(187.3e9), rate(33e9, "B/s")
+    ('187 GFLOP/s', '33 GB/s')
+    """
+    return f"{number(per_second / 1e9)} G{unit}"
+
+
+def spread(value: float | None) -> str:
     """The interquartile range over the median, flagged from 10 % and from 25 % on."""
-    if row.spread is None:
+    if value is None:
         return NOTHING
-    flag = " !!" if row.spread > 0.25 else " !" if row.spread > 0.10 else ""
-    return f"{100 * row.spread:.1f} %{flag}"
+    flag = " !!" if value > 0.25 else " !" if value > 0.10 else ""
+    return f"{100 * value:.1f} %{flag}"
 
 
 def percent(share: float | None) -> str:

@@ -84,6 +84,7 @@ def test_every_format_says_so_and_no_figure_says_golden(different: Report) -> No
     assert "onnx-file is not judged: the first to differ is hidden_state.2" in text
     assert "golden" not in text
     assert draw_figures(read) == {}
+    assert read.limits is None
     assert [row.runtime for row in read.latency] == ["onnx-baseline", "onnx-baseline", "onnx-file"]
     with pytest.raises(BadInput, match=r"scaled\.onnx against deploy\.onnx was compared without a model"):
         rejudge(read, 2.0)

@@ -9,7 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
+from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
+from compare.latency.work import work_of
 from compare.traces import Trace, write_trace
 from export.cache import Entry
 from tests.compare.test_process_tree import comes_true, gone
@@ -71,6 +73,35 @@ def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.Mon
         assert worker.timing.load_s > 0
         assert worker.timing.first_call_s > 0
         assert worker.timing.facts["threads"] == "1"
+
+
+def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
+    workers = [make("onnxruntime"), make(COMPUTE.name), make(BANDWIDTH.name)]
+    for worker in workers:
+        worker.import_libraries()
+        worker.load()
+        assert stopped(worker)
+    assert run_rounds(workers, seconds=0.01, seed=0) == 3
+    for worker, unit in zip(workers[1:], (COMPUTE.unit, BANDWIDTH.unit), strict=True):
+        assert stopped(worker)
+        assert list(worker.timing.turns) == [0, 1, 2]
+        assert int(worker.timing.facts[unit]) > 10**8
+        assert worker.timing.facts["threads"] == "1"
+    assert workers[2].timing.peak_bytes > int(workers[2].timing.facts["bytes"])
+
+
+def test_a_worker_counts_the_work_of_its_model(make, job, entry: Entry, ids_and_mask, tmp_path: Path) -> None:
+    worker = make(COMPUTE.name)
+    worker.import_libraries()
+    assert worker.work() == work_of(entry.folder, *ids_and_mask[0].shape)
+    assert stopped(worker)
+    job["model"] = tmp_path
+    lost = make(COMPUTE.name)
+    assert lost.work().startswith(f"ValueError: Unrecognized model in {tmp_path.name}. ")
+    lost.import_libraries()
+    assert lost.alive
+    lost.give_up("killed by SIGKILL")
+    assert lost.work() == "killed by SIGKILL"
 
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:

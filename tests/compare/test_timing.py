@@ -97,6 +97,17 @@ def test_graphs_that_are_held_against_each_other_share_a_shift() -> None:
     assert found == [["a"], ["onnxruntime", BESIDE, "onnxruntime"], ["b"]]
 
 
+def test_the_limits_are_in_every_shift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "available_bytes", lambda: 0)
+    names = ["eager", "eager", "a", "b"]
+    workers = [Fake(name, [], again=place == 1) for place, name in enumerate(names)]
+    workers.append(Fake("matrix-product", [], graph="limit"))
+    settings = Settings(memory=None)
+    run = SimpleNamespace(settings=settings, phase=lambda _: nullcontext())
+    found = [[worker.timing.runtime for worker in shift] for shift in shifts(run, workers, set())]  # type: ignore[arg-type]
+    assert found == [["eager", "eager", "matrix-product", name] for name in "ab"]
+
+
 def test_one_that_failed_takes_no_place() -> None:
     assert shifts_of("a", "b", "c", memory=0.001, failed="b") == [["a"], ["c"]]
     assert shifts_of("a", "b", "c", memory=0.001, sizes={"a": 0}) == [["a", "b"], ["c"]]
@@ -117,7 +128,7 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     names = ["torch-sdpa", "onnxruntime"]
     limits = Settings(text="To be", runtimes=names, seconds=0.2, threads=1, memory=0.001, pin=True)
     report = compare(str(tiny_folder), replace(limits, out=tmp_path / "out"))
-    assert bound == [cpus[:1]] * 5
+    assert bound == [cpus[:1]] * 7  # the limits are workers too
     assert report.environment.cpus == cpus[:1]
     assert report.shifts == 2
     baseline, again, sdpa, graph = report.latency

@@ -1,0 +1,219 @@
+"""How latency and memory of a forward pass grow with the sequence, the batch and the threads.
+
+The distilgpt2 architecture in torch-eager, torch-sdpa and onnxruntime. At each point three fresh workers take turns,
+all but one suspended, as in a comparison. Longer sequences are one alone and batches are of short ones, because logits
+alone take 50,257 floats a position. Memory is the worker's peak less that of a worker that ran one token.
+
+The exponent of a growth is the slope of the logarithms over the upper half of the range, where what is constant weighs
+least; its interval is the percentile bootstrap's over the rounds of each point, which are drawn apart. That of FLOPs
+over the same points, which a machine of constant speed would show, stands beside it.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from benchmarks.record import RESULTS, Aim, arguments, finish
+from compare import environment
+from compare.latency.rounds import Timing, Worker, run_rounds
+from compare.latency.statistics import turn_medians
+from compare.latency.work import work_of
+from compare.runtimes.registry import BASELINE
+from compare.traces import write_trace
+from export.exporting import exported
+
+EAGER, SDPA, ONNX = BASELINE, "torch-sdpa", "onnxruntime"
+RUNTIMES = (EAGER, SDPA, ONNX)
+
+#: Positions of a sequence in the batches, whose logits fit for 16, and where threads differ.
+SHORT, LONG = 64, 128
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One input and number of threads."""
+
+    batch: int
+    sequence: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Slope:
+    """An exponent with its 95 % interval; draws: what the bootstrap found, in its order."""
+
+    median: float
+    low: float
+    high: float
+    draws: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, value: float, draws: NDArray[np.float64]) -> "Slope":
+        low, high = np.quantile(draws, [0.025, 0.975])
+        return cls(value, float(low), float(high), draws)
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    axes = ranges(quick=options.quick)
+    seconds = 2.0 if options.quick else 40.0
+    folder = exported("distilgpt2-seeded").folder
+    one_token = Point(1, 1, environment.cores())
+    points = dict.fromkeys([one_token, *(point for found in axes.values() for point in found.values())])
+    timed = {point: time_point(folder, point, 0.01 if point == one_token else seconds) for point in points}
+    flops = {point: work_of(folder, point.batch, point.sequence).prefill_flops for point in points}
+    base = {name: timing.peak_bytes for name, timing in timed[one_token].items()}
+
+    figures: dict[str, object] = {}
+    slopes: dict[tuple[str, str], Slope] = {}
+    memory_slopes: dict[tuple[str, str], float] = {}
+    for axis, found in axes.items():
+        x = list(found)
+        rows: dict[str, object] = {}
+        for name in RUNTIMES:
+            rounds = [list(turn_medians(timed[point][name].turns).values()) for point in found.values()]
+            extra = [max(0, timed[point][name].peak_bytes - base[name]) for point in found.values()]
+            slopes[axis, name], memory_slopes[axis, name] = latency_slope(x, rounds), slope(x, extra)
+            rows[name] = {
+                "ms": {n: float(np.median(values)) / 1e6 for n, values in zip(x, rounds, strict=True)},
+                "rounds": [len(values) for values in rounds],
+                "bytes": dict(zip(x, extra, strict=True)),
+                "exponent": str(slopes[axis, name]),
+                "memory_exponent": memory_slopes[axis, name],
+            }
+            print(f"{axis:<8} {name:<12} time exponent {slopes[axis, name]}, memory {memory_slopes[axis, name]:.2f}")
+        expected = slope(x, [flops[point] for point in found.values()])
+        print(f"{axis:<8} FLOPs        exponent {expected:.2f}", flush=True)
+        figures[axis] = {"runtimes": rows, "flops_exponent": expected}
+    plot(axes, timed, base, quick=options.quick)
+
+    apart = Slope.of(
+        slopes["sequence", EAGER].median - slopes["sequence", SDPA].median,
+        slopes["sequence", EAGER].draws - slopes["sequence", SDPA].draws,
+    )
+    worst = max((slopes["batch", name] for name in RUNTIMES), key=lambda found: found.low)
+    more = memory_slopes["sequence", EAGER] - memory_slopes["sequence", SDPA]
+    aims = [
+        Aim("sequence: torch-eager's exponent less torch-sdpa's", "above 0, interval too", f"{apart}", apart.low > 0),
+        Aim("sequence: the same of their memory", "above 0", f"{more:.2f}", more > 0),
+        Aim("batch: largest exponent of time", "<= 1.1, low end of its interval", f"{worst}", worst.low <= 1.1),
+    ]
+    finish("scaling", {"base_bytes": base, "seconds_a_point": seconds, **figures}, aims, quick=options.quick)
+
+
+def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
+    """Axis -> place on it -> point; points that axes share are measured once."""
+    cores = environment.cores()
+    sequences = (32, 64, 128, 256) if quick else (32, 64, 128, 256, 512, 1024)
+    threads = sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})
+    return {
+        "sequence": {n: Point(1, n, cores) for n in sequences},
+        "batch": {n: Point(n, SHORT, cores) for n in ((1, 2, 4) if quick else (1, 2, 4, 8, 16))},
+        "threads": {n: Point(1, LONG, n) for n in threads},
+    }
+
+
+def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Timing]:
+    """What a fresh worker of each runtime did in turns on one input, three rounds or more."""
+    with tempfile.TemporaryDirectory() as scratch:
+        ids = np.random.default_rng(0).integers(0, 256, (point.batch, point.sequence))
+        write_trace(Path(scratch) / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        job = {"model": folder, "graph": "deploy", "inputs": Path(scratch) / "inputs"}
+        workers = [
+            Worker(
+                name,
+                {**job, "runtime": name},
+                threads=point.threads,
+                log=Path(scratch) / f"{name}.log",
+                timeout=600,
+            )
+            for name in RUNTIMES
+        ]
+        try:
+            for worker in workers:
+                worker.import_libraries()
+                worker.load()
+            rounds = run_rounds(workers, seconds=seconds, seed=0)
+        finally:
+            for worker in workers:
+                worker.end()
+    if failed := [f"{worker.timing.runtime}: {worker.timing.error}" for worker in workers if not worker.alive]:
+        raise SystemExit(f"{point} was not timed: {'; '.join(failed)}")
+    print(f"{point}: {rounds} rounds", flush=True)
+    return {worker.timing.runtime: worker.timing for worker in workers}
+
+
+def upper_half(x: Sequence[int]) -> slice:
+    """The places from the middle of the range on, on a logarithmic scale; two at least.
+
+    >>> [1, 2, 4, 8, 16][upper_half([1, 2, 4, 8, 16])], [1, 2][upper_half([1, 2])]
+    ([4, 8, 16], [1, 2])
+    """
+    return slice(min(sum(n**2 < x[0] * x[-1] for n in x), len(x) - 2), None)
+
+
+def slope(x: Sequence[int], y: Sequence[float]) -> float:
+    """The exponent p of y = a x**p over the upper half; NaN where y is not above 0 there, or x is one place.
+
+    >>> round(slope([1, 2, 4, 8, 16], [9, 9, 16, 64, 256]), 3)
+    2.0
+    """
+    if len(x) < 2 or min(y[upper_half(x)]) <= 0:
+        return float("nan")
+    return float(np.polyfit(np.log(x[upper_half(x)]), np.log(y[upper_half(x)]), 1)[0])
+
+
+def latency_slope(x: Sequence[int], rounds: Sequence[Sequence[float]]) -> Slope:
+    """The exponent of the medians over rounds; rounds: of each point, the median of each of its turns."""
+    generator = np.random.default_rng(0)
+    drawn = [np.median(generator.choice(values, (RESAMPLES, len(values))), axis=1) for values in rounds]
+    draws = np.array([slope(x, list(medians)) for medians in np.transpose(drawn)])
+    return Slope.of(slope(x, [float(np.median(values)) for values in rounds]), draws)
+
+
+def plot(
+    axes: Mapping[str, Mapping[int, Point]],
+    timed: Mapping[Point, Mapping[str, Timing]],
+    base: Mapping[str, int],
+    *,
+    quick: bool,
+) -> None:
+    """Time above, memory below, a column an axis, all logarithmic."""
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    panels = figure.subplots(2, len(axes))
+    for column, (axis, found) in enumerate(axes.items()):
+        for name in RUNTIMES:
+            ms = [np.median(list(turn_medians(timed[point][name].turns).values())) / 1e6 for point in found.values()]
+            extra = [max(0, timed[point][name].peak_bytes - base[name]) / 1e6 for point in found.values()]
+            for panel, y in zip(panels[:, column], (ms, extra), strict=True):
+                panel.plot(list(found), y, marker="o", ms=4, label=name)
+        for panel, what in zip(panels[:, column], ("ms, median", "MB beyond one token's"), strict=True):
+            logarithmic(panel, list(found), axis, what)
+    panels[0, 0].legend(fontsize=8, frameon=False)
+    sides = f"distilgpt2's architecture; batches of {SHORT} positions, threads at {LONG}"
+    figure.suptitle(f"A forward pass of {sides}", x=0.01, ha="left", fontsize=11)
+    figure.savefig(RESULTS / f"scaling{'.quick' if quick else ''}.png", dpi=100)
+
+
+def logarithmic(panel: Axes, ticks: Sequence[int], along: str, up: str) -> None:
+    panel.set_xscale("log", base=2)
+    panel.set_yscale("log")
+    panel.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    panel.set_xlabel(along, fontsize=9)
+    panel.set_ylabel(up, fontsize=9)
+    panel.grid(alpha=0.25, which="both")
+
+
+if __name__ == "__main__":
+    main()
