@@ -2,7 +2,8 @@
 
 The distilgpt2 architecture in torch-eager, torch-sdpa and onnxruntime. At each point three fresh workers take turns,
 all but one suspended, as in a comparison. Longer sequences are one alone and batches are of short ones, because logits
-alone take 50,257 floats a position. Memory is the worker's peak less that of a worker that ran one token.
+alone take 50,257 floats a position. Memory is the worker's peak less that of a worker that ran one token, where it is
+more than loading took: what a pass needs below that peak is not seen.
 
 The exponent of a growth is the slope of the logarithms over the upper half of the range, where what is constant weighs
 least; its interval is the percentile bootstrap's over the rounds of each point, which are drawn apart. That of FLOPs
@@ -12,6 +13,7 @@ over the same points, which a machine of constant speed would show, stands besid
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,9 @@ RUNTIMES = (EAGER, SDPA, ONNX)
 SHORT, LONG = 64, 128
 
 RESAMPLES = 2000
+
+#: Bytes. Peaks differ by some megabytes from one process to the next; growth of less is not told from that.
+TOLD_APART = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -83,19 +88,19 @@ def main() -> None:
         rows: dict[str, object] = {}
         for name in RUNTIMES:
             rounds = [list(turn_medians(timed[point][name].turns).values()) for point in found.values()]
-            extra = [max(0, timed[point][name].peak_bytes - base[name]) for point in found.values()]
+            extra = [growth(timed[point][name], base[name]) for point in found.values()]
             slopes[axis, name], memory_slopes[axis, name] = latency_slope(x, rounds), slope(x, extra)
             rows[name] = {
                 "ms": {n: float(np.median(values)) / 1e6 for n, values in zip(x, rounds, strict=True)},
                 "rounds": [len(values) for values in rounds],
-                "bytes": dict(zip(x, extra, strict=True)),
+                "bytes": dict(zip(x, map(known, extra), strict=True)),
                 "exponent": str(slopes[axis, name]),
-                "memory_exponent": memory_slopes[axis, name],
+                "memory_exponent": known(memory_slopes[axis, name]),
             }
             print(f"{axis:<8} {name:<12} time exponent {slopes[axis, name]}, memory {memory_slopes[axis, name]:.2f}")
         expected = slope(x, [flops[point] for point in found.values()])
         print(f"{axis:<8} FLOPs        exponent {expected:.2f}", flush=True)
-        figures[axis] = {"runtimes": rows, "flops_exponent": expected}
+        figures[axis] = {"runtimes": rows, "flops_exponent": known(expected)}
     plot(axes, timed, base, quick=options.quick)
 
     apart = Slope.of(
@@ -154,6 +159,17 @@ def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Timing]:
     return {worker.timing.runtime: worker.timing for worker in workers}
 
 
+def growth(timing: Timing, base: int) -> float:
+    """How much more memory a worker took than one that ran a single token, in bytes; NaN where loading hides it."""
+    more = timing.peak_bytes - base
+    return float(more) if more > TOLD_APART else nan
+
+
+def known(value: float) -> float | None:
+    """A number as JSON has it, which has no NaN."""
+    return None if isnan(value) else value
+
+
 def upper_half(x: Sequence[int]) -> slice:
     """The places from the middle of the range on, on a logarithmic scale; two at least.
 
@@ -169,8 +185,8 @@ def slope(x: Sequence[int], y: Sequence[float]) -> float:
     >>> round(slope([1, 2, 4, 8, 16], [9, 9, 16, 64, 256]), 3)
     2.0
     """
-    if len(x) < 2 or min(y[upper_half(x)]) <= 0:
-        return float("nan")
+    if len(x) < 2 or not all(value > 0 for value in y[upper_half(x)]):
+        return nan
     return float(np.polyfit(np.log(x[upper_half(x)]), np.log(y[upper_half(x)]), 1)[0])
 
 
@@ -195,7 +211,7 @@ def plot(
     for column, (axis, found) in enumerate(axes.items()):
         for name in RUNTIMES:
             ms = [np.median(list(turn_medians(timed[point][name].turns).values())) / 1e6 for point in found.values()]
-            extra = [max(0, timed[point][name].peak_bytes - base[name]) / 1e6 for point in found.values()]
+            extra = [growth(timed[point][name], base[name]) / 1e6 for point in found.values()]
             for panel, y in zip(panels[:, column], (ms, extra), strict=True):
                 panel.plot(list(found), y, marker="o", ms=4, label=name)
         for panel, what in zip(panels[:, column], ("ms, median", "MB beyond one token's"), strict=True):

@@ -1,6 +1,6 @@
 """The exponents of `benchmarks.scaling` on samples whose growth is known."""
 
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 import pytest
@@ -35,6 +35,6 @@ def test_two_exponents_are_told_apart_by_their_difference() -> None:
     assert 0 < apart.low < 0.4 < apart.high
 
 
-@pytest.mark.parametrize(("x", "y"), [([1], [3.0]), ([1, 2, 4], [1.0, 0.0, 5.0])])
+@pytest.mark.parametrize(("x", "y"), [([1], [3.0]), ([1, 2, 4], [1.0, 0.0, 5.0]), ([1, 2, 4], [1.0, nan, 5.0])])
 def test_there_is_no_exponent_of_one_place_or_of_nothing(x: list[int], y: list[float]) -> None:
     assert isnan(slope(x, y))
