@@ -71,7 +71,7 @@ def test_the_same_samples_always_give_the_same_interval() -> None:
 @pytest.mark.parametrize(("older", "newer"), [(3, 3), (3, 15), (5, 5), (12, 12), (40, 40)])
 @pytest.mark.parametrize("noise", ["normal", "one round in ten is disturbed"])
 def test_the_change_between_two_runs_is_covered_with_few_rounds_too(older: int, newer: int, noise: str) -> None:
-    """A true change of 1.1: of 300 intervals of 95 %, at least 274 hold it (binomial: fewer is 1 in 200)."""
+    """A true change of 1.1: of 300 intervals of 95 %, at least 274 hold it (binomial: fewer is 1 in 390)."""
     random = np.random.default_rng(0)
 
     def rounds(number: int, truth: float):
