@@ -134,6 +134,7 @@ def runtimes() -> None:
 
 app.command()(saved_reports.show)
 app.command()(saved_reports.rejudge)
+app.command()(saved_reports.diff)
 
 
 @app.command()
