@@ -30,8 +30,8 @@ def tables(difference: Difference) -> list[Table]:
         [_numbers(row) for row in difference.runtimes],
     )
     latency = Table(
-        f"Time beside {difference.baseline} of the same report, and how that changed",
-        ["runtime", "ratio in A", "ratio in B", "B / A [95 %]", "reading", "peak memory"],
+        f"Time beside {difference.baseline} of the same report, and how it and the peak of memory changed",
+        ["runtime", "ratio in A", "ratio in B", "B / A [95 %]", "reading", "peak"],
         [_latency(row) for row in difference.latency],
     )
     return [numbers, latency]
@@ -51,7 +51,7 @@ def _standing(standing: StandingPart | None) -> str:
 def _latency(row: LatencyChange) -> list[str]:
     name = f"{row.runtime} (again: A/A)" if row.again else row.runtime
     ratios = [interval(part) if part else NOTHING for part in (row.older, row.newer, row.change)]
-    memory = NOTHING if row.memory_percent is None else f"{row.memory_percent:+.1f} %"
+    memory = NOTHING if row.memory_percent is None else f"{row.memory_percent:+.0f} %"
     return [name, *ratios, reading(row), memory]
 
 
@@ -97,14 +97,18 @@ def _again(difference: Difference) -> Iterator[str]:
 
 
 def _unsure(difference: Difference) -> Iterator[str]:
-    """Changes beyond the limit that the rounds neither show nor rule out."""
+    """Changes beyond the limit that the rounds neither show nor rule out, in one sentence."""
     limit = 1 + difference.fail_over / 100
-    for row in difference.latency:
-        if row.change and not row.again and row.change.low <= limit < row.change.high:
-            yield (
-                f"{row.runtime} may take up to {100 * (row.change.high - 1):.0f} % longer: these rounds neither show "
-                f"more than {difference.fail_over:g} % nor rule it out; a longer --time narrows the interval."
-            )
+    unsure = [
+        f"{row.runtime} may take up to {100 * (row.change.high - 1):.0f} % longer"
+        for row in difference.latency
+        if row.change and not row.again and row.change.low <= limit < row.change.high
+    ]
+    if unsure:
+        yield (
+            f"More than {difference.fail_over:g} % is neither shown nor ruled out by these rounds: "
+            f"{', '.join(unsure)}; a longer --time narrows the intervals."
+        )
 
 
 def answer(difference: Difference) -> str:
