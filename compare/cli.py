@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compare import saved_reports
+from compare.report.formats import Format, chosen_format, print_as
 from export.command import finish
 from export.errors import BadInput
 
@@ -55,7 +57,10 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="The report's folder; default a new one.", show_default=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, nothing else.")] = False,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Of what is on stdout; default terminal.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="32 tokens, 5 seconds, torch-eager and onnxruntime.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.")] = False,
     exporter: Annotated[
@@ -82,6 +87,7 @@ def compare(
     """
     if context.invoked_subcommand is not None:
         return
+    shape = chosen_format(format_, json=json)
     _check_graphs(onnx, baseline, model, runtimes)
     from compare.comparison import compare as run_comparison
     from compare.graph_comparison import compare_graphs
@@ -113,9 +119,11 @@ def compare(
         report = run_comparison(DEFAULT_MODEL if model is None else model, settings, _say)
     else:
         report = compare_graphs(settings, _say)
-    _render(report, as_json=json)
+    _render(report, shape)
     if explain is not None:
-        _explain(report, explain)
+        from compare.report.terminal import print_explanation
+
+        print_explanation(report, explain)
     raise typer.Exit(report.exit_code())
 
 
@@ -135,49 +143,9 @@ def runtimes() -> None:
         typer.echo(f"{name:<{width}}  broken    {error}")
 
 
-@app.command()
-def show(
-    report: Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")],
-    json: Annotated[bool, typer.Option("--json", help="As JSON on stdout.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown on stdout, with every tensor.")] = False,
-    explain: Annotated[
-        str | None, typer.Option(help="How this runtime's verdict was reached.", show_default=False)
-    ] = None,
-) -> None:
-    """Show a saved report again; nothing is measured, no framework is needed."""
-    from compare.report.schema import Report
-
-    loaded = Report.read(report)
-    if explain is not None:
-        _explain(loaded, explain)
-    elif json:
-        print(loaded.model_dump_json(indent=1))
-    elif markdown:
-        from compare.report.markdown import to_markdown
-
-        print(to_markdown(loaded), end="")
-    else:
-        from compare.report.terminal import print_report
-
-        print_report(loaded)
-
-
-@app.command()
-def rejudge(
-    report: Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")],
-    rounding: Annotated[float, typer.Option(help="How many floors are still rounding; 2 by default.")] = 2.0,
-) -> None:
-    """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
-    from compare.rejudging import rejudge as judge_again
-    from compare.report import tables, wording
-    from compare.report.schema import Report
-    from compare.report.terminal import print_table
-
-    judged = judge_again(Report.read(report), rounding)
-    print_table(tables.gap_table(judged))
-    for line in wording.verdict_lines(judged):
-        print(line)
-    raise typer.Exit(judged.exit_code())
+app.command()(saved_reports.show)
+app.command()(saved_reports.rejudge)
+app.command()(saved_reports.diff)
 
 
 @app.command()
@@ -298,27 +266,14 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _explain(report: "Report", runtime: str) -> None:
-    from compare.report import tables
-    from compare.report.terminal import print_table
-
-    print_table(tables.explanation(report, runtime))
-    if (others := tables.other_metrics(report, runtime)) is not None:
-        print_table(others)
-
-
-def _render(report: "Report", *, as_json: bool) -> None:
-    """Figures and Markdown into the report's folder; tables, or JSON and nothing else, on stdout."""
+def _render(report: "Report", shape: Format) -> None:
+    """Figures and Markdown into the report's folder; tables, or another format and nothing else, on stdout."""
     from compare.report.markdown import to_markdown
     from compare.report.plots import draw_figures, save_figures
 
     assert report.folder is not None
     figures = save_figures(draw_figures(report), report.folder)
     (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures)))
-    if as_json:
-        print(report.model_dump_json(indent=1))
-        return
-    from compare.report.terminal import print_report
-
-    print_report(report)
-    print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")
+    print_as(report, shape)
+    if shape is Format.TERMINAL:
+        print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")

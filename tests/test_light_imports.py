@@ -42,7 +42,8 @@ def test_help_of_a_command_loads_what_typer_loads_alone() -> None:
 
 
 def test_showing_a_report_loads_its_schema_alone() -> None:
-    assert loaded_by("import compare.report.terminal, compare.report.markdown") == ["pydantic"]
+    renderers = "compare.report.terminal, compare.report.markdown, compare.report.pytest_benchmark"
+    assert loaded_by(f"import {renderers}") == ["pydantic"]
 
 
 def test_a_comparison_leaves_frameworks_to_its_children() -> None:

@@ -19,6 +19,9 @@ _FEWEST_FOR_BOOTSTRAP = 6
 
 _NORMAL = NormalDist()
 
+#: Fewer rounds than this say nothing of how much two runs vary.
+FEWEST_ROUNDS = 3
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -90,13 +93,36 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
     if size < _FEWEST_FOR_BOOTSTRAP:
         reach = student(size - 1) * float(values.std(ddof=1)) / math.sqrt(size)
         return float(values.mean()) - reach, float(values.mean()) + reach
-    picks = np.random.default_rng(seed).integers(0, size, size=(RESAMPLES, size))
+    medians = _resampled_medians(values, np.random.default_rng(seed))
     tail = _NORMAL.cdf(-math.sqrt(size / (size - 1)) * student(size - 1))
-    low, high = np.quantile(np.median(values[picks], axis=1), [tail, 1 - tail])
+    low, high = np.quantile(medians, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def student(degrees: int) -> float:
+def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed: int) -> Ratio | None:
+    """How many times the older run's ratio to its baseline the newer run's is, from the log ratios of their rounds.
+
+    older, newer: (rounds,), of two runs that share nothing, so that each is resampled by itself. The
+    percentile interval is expanded as in `interval`, here by stretching its distances from the estimate, because there
+    is no one number of rounds, but Welch's degrees of freedom. None where a run has fewer than three rounds.
+
+    >>> older, newer = np.log([0.50, 0.51, 0.49, 0.50, 0.52]), np.log([0.60, 0.61, 0.59, 0.62, 0.60])
+    >>> ratio = ratio_of_ratios(older, newer, seed=0)
+    >>> round(ratio.median, 3), ratio.low > 1.1
+    (1.2, True)
+    """
+    if min(older.size, newer.size) < FEWEST_ROUNDS:
+        return None
+    generator = np.random.default_rng(seed)
+    change = np.median(newer) - np.median(older)
+    changes = _resampled_medians(newer, generator) - _resampled_medians(older, generator)
+    freedom = _degrees_of_freedom(older, newer)
+    stretch = student(freedom) / _NORMAL.inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt((freedom + 1) / freedom)
+    low, high = change + stretch * (np.quantile(changes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]) - change)
+    return Ratio(*(math.exp(value) for value in (change, low, high)))
+
+
+def student(degrees: float) -> float:
     """The quantile of Student's t that a 95 % interval reaches to, for degrees of freedom from 1 on.
 
     Exact for one and two, else Abramowitz and Stegun (1964), 26.7.5, which is within 0.004 of the truth.
@@ -170,3 +196,23 @@ def drift(turns: Turns) -> float | None:
     if surprise < _NORMAL.inv_cdf(0.995):
         return None
     return math.expm1(float(np.median(rises / (second - first))) * (size - 1))
+
+
+def _resampled_medians(values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """The medians of as many values drawn with replacement, `RESAMPLES` times."""
+    picks = generator.integers(0, values.size, size=(RESAMPLES, values.size))
+    medians: NDArray[np.float64] = np.median(values[picks], axis=1)
+    return medians
+
+
+def _degrees_of_freedom(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Of the difference of two means whose variances are not known to be equal (Welch 1947).
+
+    >>> _degrees_of_freedom(np.array([1.0, 2.0, 3.0]), np.array([5.0, 6.0, 7.0]))
+    4.0
+    """
+    parts = [(values.var(ddof=1) / values.size, values.size - 1) for values in (first, second)]
+    spread = sum(part for part, _ in parts)
+    if spread == 0:
+        return float(first.size + second.size - 2)
+    return float(spread**2 / sum(part**2 / freedom for part, freedom in parts))

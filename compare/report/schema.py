@@ -424,16 +424,17 @@ class Report(_Part):
             return self.model.provenance
         return " against ".join(runtime.graph.file for runtime in reversed(self.runtimes) if runtime.graph)
 
-    def beyond(self, runtime: RuntimePart) -> str | None:
-        """Why a runtime is not to be trusted, or None. One that did not run has an error instead.
+    @property
+    def fails_from(self) -> VerdictWord:
+        """The verdict from which on a runtime is not to be trusted; without a model only "broken" is judged."""
+        return "broken" if self.model is None else self.fail_on
 
-        Without a model nothing is judged but that a graph is broken.
-        """
+    def beyond(self, runtime: RuntimePart) -> str | None:
+        """Why a runtime is not to be trusted, or None. One that did not run has an error instead."""
         verdict = runtime.verdict
         if verdict is None or verdict.kind == "not judged":
             return None
-        fail_on = "broken" if self.model is None else self.fail_on
-        return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(fail_on) else None
+        return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fails_from) else None
 
     def exit_code(self) -> int:
         """1 where a float32 runtime is not to be trusted, else 3 where one asked for by name did not run, else 0."""

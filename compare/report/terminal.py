@@ -44,6 +44,13 @@ def print_table(table: tables.Table) -> None:
     Console(width=None if _is_wide() else WIDTH, highlight=False).print(_table(table))
 
 
+def print_explanation(report: Report, runtime: str) -> None:
+    """Print to stdout how a runtime's verdict was reached. Raises `BadInput` for one that the report does not have."""
+    print_table(tables.explanation(report, runtime))
+    if (others := tables.other_metrics(report, runtime)) is not None:
+        print_table(others)
+
+
 def _is_wide() -> bool:
     console = Console()
     return console.is_terminal and console.width >= WIDTH

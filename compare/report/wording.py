@@ -169,13 +169,20 @@ def reading(row: LatencyPart) -> str:
     """What a ratio says: a winner only where its interval leaves 1 out, and none in the A/A row."""
     if row.ratio is None:
         return NOTHING
-    if row.again:
-        return "the truth is 1"
-    if row.ratio.low <= 1 <= row.ratio.high:
-        return f"not told apart ({give_or_take(row.ratio)})"
-    if row.ratio.median > 1:
-        return f"{row.ratio.median:.3g} x as long"
-    return f"{1 / row.ratio.median:.3g} x as fast"
+    return "the truth is 1" if row.again else told(row.ratio)
+
+
+def told(ratio: RatioPart) -> str:
+    """A ratio of times in words, where its interval leaves 1 out.
+
+    >>> told(RatioPart(median=0.5, low=0.48, high=0.53)), told(RatioPart(median=1.01, low=0.98, high=1.04))
+    ('2 x as fast', 'not told apart (+-3 %)')
+    """
+    if ratio.low <= 1 <= ratio.high:
+        return f"not told apart ({give_or_take(ratio)})"
+    if ratio.median > 1:
+        return f"{ratio.median:.3g} x as long"
+    return f"{1 / ratio.median:.3g} x as fast"
 
 
 def give_or_take(ratio: RatioPart) -> str:

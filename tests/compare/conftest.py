@@ -46,6 +46,12 @@ def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     )
 
 
+@pytest.fixture
+def altered(report):
+    """A copy of the report, free to be altered."""
+    return report.model_copy(deep=True)
+
+
 @pytest.fixture(scope="session")
 def scales(tmp_path_factory: pytest.TempPathFactory):
     """Golden and floors of byte-gpt2 on 48 bytes."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from compare.report.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
 
@@ -58,6 +59,20 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     assert "Largest gap to golden" in terminal.stdout
     assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == SCHEMA
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
+    for name in ("json", "markdown"):
+        short, long = (command("show", report.folder, *options) for options in ([f"--{name}"], ["--format", name]))
+        assert (long.returncode, long.stdout) == (0, short.stdout)
+    saved = json.loads(command("show", report.folder, "--format", "pytest-benchmark").stdout)
+    assert [bench["name"].partition("[")[0] for bench in saved["benchmarks"]][:2] == [
+        "torch-eager",
+        "torch-eager-again",
+    ]
+
+
+def test_a_comparison_is_printed_in_the_format_asked_for(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--out", tmp_path, "--format", "pytest-benchmark")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == json.loads(to_pytest_benchmark(Report.read(tmp_path)))
 
 
 def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
@@ -129,6 +144,9 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show"], 2, "Missing argument 'REPORT'"),
+        (["show", "x", "--format", "yaml"], 2, "'yaml' is not one of 'terminal', 'json'"),
+        (["show", "x", "--json", "--markdown"], 2, "--json and --markdown go one at a time"),
+        (["--json", "--format", "json"], 2, "--json and --format json go one at a time"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from compare.latency.statistics import (
     Ratio,
     drift,
     interval,
+    log_ratios,
     outliers,
     paired_ratio,
     percentile,
+    ratio_of_ratios,
     relative_spread,
     student,
     turn_medians,
@@ -145,6 +147,47 @@ def test_drift_is_told_where_there_is_a_trend() -> None:
     falling = {i: [int(x / 1.01**i)] for i, x in enumerate(noise)}
     assert drift(falling) == pytest.approx(1.01**-29 - 1, rel=0.15)
     assert drift({i: [i + 1] for i in range(4)}) is None
+
+
+@pytest.mark.parametrize(("older", "newer"), [(3, 3), (3, 15), (5, 5), (12, 12), (40, 40)])
+@pytest.mark.parametrize("noise", ["normal", "one round in ten is disturbed"])
+def test_the_change_between_two_runs_is_covered_with_few_rounds_too(older: int, newer: int, noise: str) -> None:
+    """A true change of 1.1: of 300 intervals of 95 %, at least 274 hold it (binomial: fewer is 1 in 390)."""
+    random = np.random.default_rng(0)
+
+    def rounds(number: int, truth: float):
+        disturbed = 0.4 * (random.random(number) < 0.1) if noise != "normal" else 0
+        return np.log(truth) + 0.05 * random.standard_normal(number) + disturbed
+
+    covered = 0
+    for trial in range(300):
+        ratio = ratio_of_ratios(rounds(older, 0.5), rounds(newer, 0.55), seed=trial)
+        assert ratio.low <= ratio.median <= ratio.high
+        covered += ratio.low <= 1.1 <= ratio.high
+    assert covered >= 274
+
+
+def test_the_interval_of_a_change_is_not_wide_for_nothing() -> None:
+    """20 rounds that scatter by 2 % tell a change of 5 % in nearly every trial."""
+    random = np.random.default_rng(3)
+    told = 0
+    for trial in range(100):
+        older, newer = (np.log(truth) + 0.02 * random.standard_normal(20) for truth in (1.0, 1.05))
+        told += ratio_of_ratios(older, newer, seed=trial).low > 1
+    assert told >= 98
+
+
+def test_machines_of_two_speeds_cancel() -> None:
+    """The newer run's machine is half as fast for both sides of its ratio."""
+    older = log_ratios({i: [500] for i in range(5)}, {i: [1000] for i in range(5)})
+    newer = log_ratios({i: [1000] for i in range(4)}, {i: [2000] for i in range(4)})
+    ratio = ratio_of_ratios(older, newer, seed=0)
+    assert (ratio.low, ratio.median, ratio.high) == (1, 1, 1)
+
+
+def test_two_rounds_say_nothing_of_a_change() -> None:
+    assert ratio_of_ratios(np.zeros(2), np.zeros(9), seed=0) is None
+    assert ratio_of_ratios(np.zeros(9), log_ratios({}, {0: [1]}), seed=0) is None
 
 
 def test_spread() -> None:

@@ -39,12 +39,6 @@ def verdict(kind: str, **facts) -> VerdictPart:
     return VerdictPart(kind=kind, weak=False, **plain | facts)
 
 
-@pytest.fixture
-def altered(report: Report):
-    """A copy of the report, free to be altered."""
-    return report.model_copy(deep=True)
-
-
 def test_round_trip(report: Report, tmp_path: Path) -> None:
     read = Report.read(report.folder)
     assert read == report

@@ -1,0 +1,67 @@
+"""Whether two reports can be held against each other: what must be alike, and what only has to be said."""
+
+from compare.report.schema import EnvironmentPart, Report
+from export.errors import BadInput
+
+
+def check_comparable(older: Report, newer: Report) -> None:
+    """Raises `BadInput` where the two are not of one model on one input, both values named."""
+    _check("models", _model(older), _model(newer), "give both runs the same --model")
+    if older.model is None:
+        _check("baselines", _graph(older), _graph(newer), "give both runs the same --baseline FILE")
+    if older.quick != newer.quick:
+        _check("extents", _extent(older), _extent(newer), "run both with --quick, or both without")
+    what_mends = "give both runs the same --text or --text-file, --sequence and --batch"
+    _check("inputs", _input(older), _input(newer), what_mends)
+
+
+def _check(what: str, older: str, newer: str, what_mends: str) -> None:
+    if older != newer:
+        raise BadInput(f"the two reports are of different {what}: A of {older}, B of {newer}; {what_mends}")
+
+
+def _model(report: Report) -> str:
+    if report.model is None:
+        return "no model but two ONNX files"
+    return f"{report.model.name} ({report.model.provenance}; vocabulary {report.model.vocabulary:,})"
+
+
+def _graph(report: Report) -> str:
+    """The file that is the ruler where there is no model; the other one is what may have changed."""
+    graph = report.runtimes[0].graph
+    return "none" if graph is None else f"{graph.file} (SHA-256 {graph.sha256[:12]})"
+
+
+def _extent(report: Report) -> str:
+    return "a quick run" if report.quick else "a whole run"
+
+
+def _input(report: Report) -> str:
+    part = report.input
+    return f"{part.batch} x {part.sequence} {report.token_word} (SHA-256 {part.sha256[:12]})"
+
+
+def circumstances(older: Report, newer: Report) -> list[str]:
+    """What else differs between the two runs, a sentence each."""
+    then, now = older.environment, newer.environment
+    sentences = []
+    for what, first, second in (
+        ("the processor", then.processor, now.processor),
+        ("the number of threads", then.threads, now.threads),
+        ("the number of cores", then.cores, now.cores),
+    ):
+        if first != second:
+            sentences.append(f"{what} differs: {first} then, {second} now; ratios may have changed for that alone")
+    if packages := _packages(then, now):
+        sentences.append(f"packages differ: {packages}")
+    if older.model and newer.model and older.model.exporter != newer.model.exporter:
+        sentences.append(f"the exporter differs: {older.model.exporter} then, {newer.model.exporter} now")
+    return sentences
+
+
+def _packages(then: EnvironmentPart, now: EnvironmentPart) -> str:
+    """The packages whose versions changed, each with both; Python is one of them."""
+    first, second = ({"python": part.python, **part.packages} for part in (then, now))
+    names = [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]
+    absent = "not installed"
+    return ", ".join(f"{name} {first.get(name, absent)} then, {second.get(name, absent)} now" for name in names)

@@ -1,0 +1,160 @@
+"""A report's latency in the form that pytest-benchmark saves, which dashboards read already: a benchmark a row.
+
+Seconds; a round is one call, in the order in which it was made. What a report does not hold (the machine's name, the
+branch) is empty, as pytest-benchmark leaves empty what it cannot find. It knows no failed benchmark, so neither is a
+worker that failed one.
+"""
+
+import json
+from statistics import mean, median, stdev
+from typing import Any
+
+from compare.report.schema import LatencyPart, Report
+
+#: The version of pytest-benchmark whose fields and definitions these are.
+FORMAT = "5.3.1"
+
+
+def to_pytest_benchmark(report: Report) -> str:
+    """The JSON of `pytest --benchmark-json`, with every sample."""
+    saved = {
+        "machine_info": _machine(report),
+        "commit_info": _commit(report.environment.commit),
+        "benchmarks": [_benchmark(report, row) for row in report.latency if row.turns and row.error is None],
+        "datetime": report.created,
+        "version": FORMAT,
+    }
+    return json.dumps(saved, indent=1, allow_nan=False)
+
+
+def _machine(report: Report) -> dict[str, Any]:
+    environment = report.environment
+    system, _, machine = environment.platform.partition(" ")
+    return {
+        "node": "",
+        "processor": environment.processor,
+        "machine": machine,
+        "python_compiler": "",
+        "python_implementation": "",
+        "python_implementation_version": environment.python,
+        "python_version": environment.python,
+        "python_build": ["", ""],
+        "release": "",
+        "system": system,
+        "cpu": {"brand_raw": environment.processor, "arch_string_raw": machine, "count": environment.cores},
+        "memory_bytes": environment.memory_bytes,
+        "packages": environment.packages,
+    }
+
+
+def _commit(commit: str | None) -> dict[str, Any]:
+    """The commit of what measured; "+" at its end says that files had changed since.
+
+    >>> commit = _commit("0123456789ab+")
+    >>> commit["id"], commit["dirty"]
+    ('0123456789ab', True)
+    """
+    return {
+        "id": "unversioned" if commit is None else commit.rstrip("+"),
+        "time": None,
+        "author_time": None,
+        "dirty": commit is not None and commit.endswith("+"),
+        "project": "onnx-attention-compare",
+        "branch": "(unknown)",
+    }
+
+
+def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
+    """One row, named by model, runtime and what a time depends on, so that a dashboard joins only what is alike."""
+    params = {
+        "batch": report.input.batch,
+        "sequence": report.input.sequence,
+        "threads": report.environment.threads,
+    }
+    param = "{batch}x{sequence}-{threads}threads".format(**params)
+    name = f"{row.runtime}{'-again' if row.again else ''}[{param}]"
+    return {
+        "group": "latency of one forward pass",
+        "name": name,
+        "fullname": f"{report.model.name if report.model else report.subject}::{name}",
+        "params": params,
+        "param": param,
+        "extra_info": _extra(report, row),
+        "options": {
+            "disable_gc": False,
+            "timer": "perf_counter_ns",
+            "min_rounds": 3,
+            "max_time": report.time_s,
+            "min_time": 0.0,
+            "precision": None,
+            "confidence": None,
+            "warmup": True,
+        },
+        "stats": stats([sample / 1e9 for turn in row.turns.values() for sample in turn]),
+    }
+
+
+def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
+    """What pytest-benchmark has no field for. again: the baseline's second process (A/A), whose true ratio is 1."""
+    verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
+    return {
+        "ratio": row.ratio.median if row.ratio else None,
+        "low": row.ratio.low if row.ratio else None,
+        "high": row.ratio.high if row.ratio else None,
+        "verdict": verdict.kind if verdict else None,
+        "baseline": report.latency[0].runtime,
+        "again": row.again,
+        "model": report.subject,
+        "quick": report.quick,
+        "notes": report.notes,
+    }
+
+
+def stats(samples: list[float]) -> dict[str, Any]:
+    """What pytest-benchmark says of samples, in their unit, by its definitions.
+
+    Outliers are counted beyond a standard deviation of the mean, and beyond 1.5 interquartile ranges of the quartiles
+    (Tukey's fences); ld15iqr and hd15iqr are the outermost samples within those.
+
+    >>> found = stats([4.0, 1.0, 2.0, 3.0])
+    >>> found["median"], found["q1"], found["q3"], found["outliers"], found["ops"]
+    (2.5, 1.5, 3.5, '2;0', 0.4)
+    """
+    ordered = sorted(samples)
+    middle = mean(samples)
+    scatter = stdev(samples) if len(samples) > 1 else 0.0
+    q1, q3 = _quartile(ordered), -_quartile([-sample for sample in reversed(ordered)])
+    fence = 1.5 * (q3 - q1)
+    within = [sample for sample in ordered if q1 - fence <= sample <= q3 + fence]
+    far = sum(not middle - scatter <= sample <= middle + scatter for sample in samples)
+    return {
+        "min": ordered[0],
+        "max": ordered[-1],
+        "mean": middle,
+        "stddev": scatter,
+        "rounds": len(samples),
+        "median": median(samples),
+        "iqr": q3 - q1,
+        "q1": q1,
+        "q3": q3,
+        "iqr_outliers": len(samples) - len(within),
+        "stddev_outliers": far,
+        "outliers": f"{far};{len(samples) - len(within)}",
+        "ld15iqr": within[0],
+        "hd15iqr": within[-1],
+        "ops": 1 / middle,
+        "total": sum(samples),
+        "data": samples,
+        "iterations": 1,
+    }
+
+
+def _quartile(ordered: list[float]) -> float:
+    """The first quartile: the median of the lower half, on average of taking a sample in the middle in and out of it.
+
+    >>> _quartile([1.0, 2.0, 3.0, 4.0]), _quartile([1.0, 2.0, 3.0, 4.0, 5.0]), _quartile([7.0])
+    (1.5, 1.75, 7.0)
+    """
+    without, including = len(ordered) // 2, (len(ordered) + 1) // 2
+    halves = [ordered[: without or including], ordered[:including]]
+    return mean(median(half) for half in halves)
