@@ -20,6 +20,7 @@ from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.report.schema import (
+    DecodePart,
     EnvironmentPart,
     EvidencePart,
     ExportersPart,
@@ -27,6 +28,7 @@ from compare.report.schema import (
     GraphPart,
     HeadPart,
     InputPart,
+    LastPart,
     LatencyPart,
     ModelPart,
     ObserverPart,
@@ -210,8 +212,51 @@ def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     """A worker's samples, and what they say; where it failed, why."""
     part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
-    if timing.error is not None or not timing.turns:
+    _fill(part, timing, baseline, seed)
+    return part
+
+
+def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | None, seed: int) -> LastPart:
+    """The samples of the graph for the last position; gap: largest difference of a logit to the deploy graph there."""
+    part = LastPart(runtime=timing.runtime, again=False, error=timing.error, turns=timing.turns, gap=gap)
+    _fill(part, timing, baseline, seed)
+    part.to_deploy = ratio_part(paired_ratio(timing.turns, deploy.turns, seed))
+    return part
+
+
+def decode_part(timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int) -> DecodePart:
+    """A decoder's samples, and what they say; where it failed, why."""
+    part = DecodePart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns, checks=checks)
+    _fill(part, timing, baseline, seed)
+    if part.median_ms is None:
         return part
+    part.prefills, part.tokens = timing.prefills, timing.tokens
+    part.first_token_ms = float(np.median([sample for (sample,) in timing.prefills.values()])) / 1e6
+    if timing is not baseline:
+        part.first_token = ratio_part(paired_ratio(timing.prefills, baseline.prefills, seed))
+        part.parted = first_difference(timing.tokens, baseline.tokens)
+    rates = [
+        len(timing.tokens) * (1 + len(steps)) / (timing.prefills[number][0] + sum(steps)) * 1e9
+        for number, steps in timing.turns.items()
+    ]
+    part.tokens_per_s = float(np.median(rates))
+    return part
+
+
+def first_difference(tokens: list[list[int]], others: list[list[int]]) -> int | None:
+    """The first place where two generations part, over all their sequences; None where they do not.
+
+    >>> first_difference([[5, 6, 7], [1, 2, 3]], [[5, 6, 7], [1, 9, 3]])
+    1
+    """
+    pairs = zip(zip(*tokens, strict=True), zip(*others, strict=True), strict=True)
+    return next((place for place, (mine, theirs) in enumerate(pairs) if mine != theirs), None)
+
+
+def _fill(part: LatencyPart, timing: Timing, baseline: Timing, seed: int) -> None:
+    """What the samples say, into a part that has them."""
+    if timing.error is not None or not timing.turns:
+        return
     samples = [sample for turn in timing.turns.values() for sample in turn]
     part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
     part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
@@ -220,7 +265,6 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)
     if timing is not baseline:
         part.ratio = ratio_part(paired_ratio(timing.turns, baseline.turns, seed))
-    return part
 
 
 def _milliseconds(nanoseconds: float | None) -> float | None:

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from compare import assembly, environment, roofline
+from compare.decoding import take_decoding
 from compare.inputs import tokenize
-from compare.measuring import measure
+from compare.measuring import measure, numerics_of
 from compare.onnx_files.candidates import candidates
 from compare.onnx_files.matching import check_inputs, check_model, exposed
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
@@ -27,6 +28,9 @@ from export.errors import BadInput
 from export.exporting import DEFAULT_EXPORTER, export_model, exported
 from export.models import MiniTransformer
 
+#: The part of `--time` that forward passes get; decoding gets the rest.
+PASSES = 2 / 3
+
 
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
     """Compare a model across runtimes and write the report into its folder; figures are the renderers' business.
@@ -41,8 +45,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     entry = find_entry(model, settings, settings.exporter, say)
     if file is not None:
         check_model(file, entry.manifest.model)
-    inspected = [spec for spec in specs if "inspect" in spec.graphs]
-    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in inspected]
+    every = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
+    rows = [row for row in every if "inspect" in row.spec.graphs]
     beside = None
     if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
@@ -67,6 +71,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         beside=beside,
         inputs=inputs,
         rows=rows,
+        decoders=[row for row in every if "decode" in row.spec.graphs],
         settings=settings,
         threads=threads,
         out=out,
@@ -78,16 +83,19 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
 
-    with workers_of(run) as workers:
+    with workers_of(run) as workers, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
-            found = measure(run, workers)
-        latency = take_latency(run, workers, failed={row.name for row in found.runtimes if row.error})
+            found = measure(run, workers, numerics)
+        failed = {row.name for row in found.runtimes if row.error}
+        passes, steps = PASSES * settings.seconds, (1 - PASSES) * settings.seconds
+        latency = take_latency(run, workers, seconds=passes, failed=failed)
+        decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
 
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
     timed = assembly.latency_parts(timings, settings.seed)
     limits = roofline.limits_part(timings, found.work)
-    roofline.hold_against_peak(timed, found.runtimes, limits, settings.seed)
+    roofline.hold_against_limits(timed, decoding.rows, found.runtimes, limits, settings.seed)
     report = Report(
         **assembly.circumstances(settings),
         model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
@@ -99,6 +107,9 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         latency=timed,
         rounds=latency.rounds,
         shifts=latency.shifts,
+        last=latency.last,
+        decoding=decoding.rows,
+        decode_rounds=decoding.rounds,
         limits=limits,
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         self_gaps=latency.self_gaps,

@@ -61,7 +61,8 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
             for worker in workers:
                 worker.import_libraries()
             runtimes = hold_against(run)
-        latency = take_latency(run, workers, failed={part.name for part in runtimes if part.error})
+        failed = {part.name for part in runtimes if part.error}
+        latency = take_latency(run, workers, seconds=settings.seconds, failed=failed)
     run.phases["in all"] = time.monotonic() - started
     timings = [worker.timing for worker in workers]
     report = Report(

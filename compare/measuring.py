@@ -4,7 +4,9 @@ Two things run side by side: the numerics process weighs one trace while the nex
 """
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +52,9 @@ class Measured:
     work: Work | str
 
 
-def measure(run: ModelRun, workers: list[Worker]) -> Measured:
-    """Golden, its floors, and a row for each runtime; the entries' files are hashed, and work is counted, meanwhile.
-
-    Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
-    has changed.
-    """
-    pool = ThreadPoolExecutor(max_workers=1)
+@contextmanager
+def numerics_of(run: ModelRun) -> Iterator[Numerics]:
+    """The run's numerics process, while this is open."""
     numerics = Numerics(
         run.entry.folder,
         run.input_folder,
@@ -66,6 +64,19 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
         log=run.log("golden"),
         timeout=run.settings.timeout,
     )
+    try:
+        yield numerics
+    finally:
+        numerics.end()
+
+
+def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measured:
+    """Golden, its floors, and a row for each runtime; the entries' files are hashed, and work is counted, meanwhile.
+
+    Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
+    has changed.
+    """
+    pool = ThreadPoolExecutor(max_workers=1)
     try:
         traces = {row.name: pool.submit(make_trace, run, row) for row in run.rows}
         imports = [pool.submit(worker.import_libraries) for worker in workers]
@@ -86,7 +97,6 @@ def measure(run: ModelRun, workers: list[Worker]) -> Measured:
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         end_children()
-        numerics.end()
         pool.shutdown()
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)

@@ -6,10 +6,12 @@ baseline, which is timed in every shift, has its turn when all are over.
 
 import shutil
 
+import numpy as np
+
 from compare import assembly
 from compare.latency.rounds import Worker
 from compare.numerics.ladder import Rung, logit_gap, rungs
-from compare.report.schema import ObserverPart, SelfGapsPart
+from compare.report.schema import LastPart, ObserverPart, SelfGapsPart
 from compare.run import Run
 from compare.traces import Trace, write_trace
 
@@ -71,6 +73,20 @@ def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
         gap = logit_gap(Trace(trace)["logits"], plain["logits"], run.inputs.attention_mask)
     timings = [worker.timing for worker in workers]
     return assembly.observer_part(timings, operators, gap, run.settings.seed)
+
+
+def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart | None:
+    """The graph that gives the logits of the last position alone, once the plain logits are there; None without one."""
+    last = next((worker for worker in workers if worker.timing.graph == "deploy-last"), None)
+    if last is None:
+        return None
+    name = last.timing.runtime
+    deploy = next(worker for worker in workers if worker.timing.runtime == name and worker.timing.graph == "deploy")
+    gap, plain = None, _plain(run, name)
+    if last.alive and plain is not None and last.rung("plain") is None:
+        found = Trace(run.self_folder(name, "deploy-last") / "plain")["logits"]
+        gap = float(np.abs(np.asarray(found[:, -1], np.float64) - plain["logits"][:, -1]).max())
+    return assembly.last_part(last.timing, deploy.timing, baseline.timing, gap, run.settings.seed)
 
 
 def _observed(workers: list[Worker]) -> str | None:

@@ -9,7 +9,7 @@ from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
 from compare.latency.rounds import Timing, Worker
 from compare.latency.statistics import relative_spread, turn_medians
 from compare.latency.work import Work
-from compare.report.schema import LatencyPart, LimitPart, LimitsPart, RatioPart, RuntimePart, WorkPart
+from compare.report.schema import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, RuntimePart, WorkPart
 
 
 def count_work(workers: Iterable[Worker]) -> Work | str:
@@ -55,12 +55,20 @@ def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int)
     return ratio_part(Limit(part.per_call, part.turns).share(turns, work, seed))
 
 
-def hold_against_peak(
-    latency: Sequence[LatencyPart], runtimes: Sequence[RuntimePart], limits: LimitsPart, seed: int
+def hold_against_limits(
+    latency: Sequence[LatencyPart],
+    decoding: Sequence[DecodePart],
+    runtimes: Sequence[RuntimePart],
+    limits: LimitsPart,
+    seed: int,
 ) -> None:
-    """Fill in what part of the machine's matrix products each float32 row reached."""
+    """Fill in what part of the machine's matrix products each float32 row reached, and decoding of its bandwidth."""
     if limits.work is None:
         return
+    narrow = {runtime.name for runtime in runtimes if not computes_in_float32(runtime)}
+    for step in decoding:
+        if step.runtime not in narrow and step.error is None:
+            step.of_peak = share_of(limits.bandwidth, step.turns, limits.work.decode_bytes, seed)
     full = {runtime.name for runtime in runtimes if computes_in_float32(runtime)}
     for row in latency:
         if row.runtime in full and row.error is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compare.inputs import Inputs
 from compare.onnx_files.reading import OnnxFile
-from compare.runtimes.registry import GRAPH_RUNTIME, Spec
+from compare.runtimes.registry import GRAPH_RUNTIME, Graph, Spec
 from compare.settings import Settings, cpus_for
 from export.cache import Entry
 from export.exporting import DEFAULT_EXPORTER
@@ -68,14 +68,18 @@ class Run:
         """The inputs of the self-gap ladder."""
         return self.scratch / "rungs"
 
-    def self_folder(self, row: str) -> Path:
-        """The logits of a row on those inputs."""
-        return self.scratch / "self" / row
+    def self_folder(self, row: str, graph: Graph = "deploy") -> Path:
+        """The logits of a row's graph on those inputs."""
+        return self.scratch / "self" / graph / row
 
     @property
     def cpus(self) -> list[int] | None:
         """The CPUs that the latency workers are bound to; None where they are not."""
         return cpus_for(self.threads) if self.settings.pin else None
+
+    def decode_folder(self, row: str) -> Path:
+        """The logits of a row, decoded."""
+        return self.scratch / "decoded" / row
 
     @property
     def positions(self) -> int | None:
@@ -95,10 +99,14 @@ class Run:
 
 @dataclass(kw_only=True)
 class ModelRun(Run):
-    """A comparison with a model. beside: the entry of the default exporter, where the model's graphs are another's."""
+    """A comparison with a model. beside: the entry of the default exporter, where the model's graphs are another's.
+
+    decoders: the rows that decode, the baseline's first; one that does nothing else is among no other rows.
+    """
 
     entry: Entry
     beside: Entry | None = None
+    decoders: list[Row] = field(default_factory=list)
 
     @property
     def positions(self) -> int:

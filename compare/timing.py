@@ -13,10 +13,10 @@ from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import paired_ratio
 from compare.memory import available_bytes
-from compare.report.schema import ObserverPart, SelfGapsPart
-from compare.rerunning import beside_baseline, make_ladder, observer, self_gaps
-from compare.run import BESIDE, Run
-from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+from compare.report.schema import LastPart, ObserverPart, SelfGapsPart
+from compare.rerunning import beside_baseline, last_position, make_ladder, observer, self_gaps
+from compare.run import BESIDE, ModelRun, Row, Run
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Graph
 
 #: A worker is taken to need so many times the largest memory that any before it reached.
 ROOM = 1.2
@@ -30,12 +30,13 @@ class Latency:
     shifts: int = 0
     self_gaps: list[SelfGapsPart] = field(default_factory=list)
     observer: ObserverPart | None = None
+    last: LastPart | None = None
 
 
 @contextmanager
 def workers_of(run: Run) -> Iterator[list[Worker]]:
     """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
-    workers = [*start_workers(run), *limit_workers(run)]
+    workers = [*start_workers(run), *limit_workers(run), *start_decoders(run)]
     try:
         yield workers
     finally:
@@ -49,22 +50,22 @@ def workers_of(run: Run) -> Iterator[list[Worker]]:
 def start_workers(run: Run) -> list[Worker]:
     """A latency worker for every runtime that can be timed, and the baseline twice: the second is the A/A row.
 
-    The last is for the graph that exposes every tap, where one is among the rows: what the taps cost. All sleep at
-    once; their libraries are imported while the traces run, because importing is not timed.
+    The last are for other graphs of one row, where it is there: every tap exposed, and the last position's logits
+    alone. All sleep at once; their libraries are imported while the traces run, because importing is not timed.
     """
     timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
-    observed = [row for row in timed if row.name == GRAPH_RUNTIME]
-    rows = [run.rows[0], *timed, *observed]
+    graphs: list[tuple[Row, Graph]] = [(row, "deploy") for row in [run.rows[0], *timed]]
+    graphs += [(row, graph) for row in timed if row.name == GRAPH_RUNTIME for graph in ("inspect", "deploy-last")]
     return [
         Worker(
             row.name,
             {
                 "runtime": row.spec.name,
                 "model": row.folder,
-                "graph": "inspect" if place >= len(rows) - len(observed) else "deploy",
+                "graph": graph,
                 "inputs": run.input_folder,
                 "rungs": run.rungs_folder,
-                "out": run.self_folder(row.name),
+                "out": run.self_folder(row.name, graph),
             },
             threads=run.threads,
             log=run.log(f"latency-{place}-{row.name}"),
@@ -72,7 +73,33 @@ def start_workers(run: Run) -> list[Worker]:
             again=place == 1,
             cpus=run.cpus,
         )
-        for place, row in enumerate(rows)
+        for place, (row, graph) in enumerate(graphs)
+    ]
+
+
+def start_decoders(run: Run) -> list[Worker]:
+    """A worker for every runtime that decodes, and the baseline twice; none where two ONNX files are compared."""
+    if not isinstance(run, ModelRun):
+        return []
+    rows = [row for row in run.decoders if not row.spec.missing()]
+    return [
+        Worker(
+            row.name,
+            {
+                "runtime": row.spec.name,
+                "model": row.folder,
+                "graph": "decode",
+                "inputs": run.input_folder,
+                "positions": run.positions,
+                "out": run.decode_folder(row.name),
+            },
+            threads=run.threads,
+            log=run.log(f"decode-{place}-{row.name}"),
+            timeout=run.settings.timeout,
+            again=place == 1,
+            cpus=run.cpus,
+        )
+        for place, row in enumerate(rows[:1] + rows)
     ]
 
 
@@ -94,22 +121,25 @@ def limit_workers(run: Run) -> list[Worker]:
     ]
 
 
-def take_latency(run: Run, workers: list[Worker], failed: set[str]) -> Latency:
-    """Rounds in turns, shift by shift, and what else the workers of each are asked before they go.
+def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set[str]) -> Latency:
+    """Rounds of forward passes in turns, shift by shift, and what else the workers of each are asked before they go.
 
-    failed: the rows whose trace failed; they have no place in the rounds.
+    seconds: how long the rounds take at most, over all shifts. failed: the rows whose trace failed; they have no place
+    in the rounds.
     """
     found, ladder = Latency(), make_ladder(run)
+    workers = [worker for worker in workers if worker.timing.graph != "decode"]
     always = residents(workers)
     late = [worker for worker in workers if worker not in always and worker.timing.runtime not in failed]
     for shift in shifts(run, workers, failed):
         mine = [worker for worker in shift if worker not in always]
         share = len(mine) / len(late) if late else 1.0
-        found.rounds = take_rounds(run, shift, share * run.settings.seconds, first=found.rounds)
+        found.rounds = take_rounds(run, shift, share * seconds, first=found.rounds)
         found.shifts += 1
         with run.phase("runs again"):
             found.self_gaps += self_gaps(run, mine, ladder)
             found.observer = found.observer or observer(run, mine)
+            found.last = found.last or last_position(run, mine, baseline=workers[0])
     with run.phase("runs again"):
         found.self_gaps = beside_baseline(run, self_gaps(run, always, ladder) + found.self_gaps)
     return found

@@ -34,7 +34,8 @@ class Timing:
 
     again: the baseline, loaded a second time. graph: what of the model it holds, "limit" where it holds none of it.
     peak_bytes, settled_bytes: the memory of its process tree, the largest and that of the last turn's end
-    (`compare.process_tree.ProcessTree`).
+    (`compare.process_tree.ProcessTree`). Of a graph "decode" turns are steps, prefills what came before them, and
+    tokens those of the last generation, a list a sequence.
     """
 
     runtime: str
@@ -45,6 +46,8 @@ class Timing:
     peak_bytes: int = 0
     settled_bytes: int = 0
     turns: dict[int, list[int]] = field(default_factory=dict)
+    prefills: dict[int, list[int]] = field(default_factory=dict)
+    tokens: list[list[int]] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
@@ -75,7 +78,7 @@ class Worker:
         job = {**job, "threads": threads}
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
         self._tree = self._child.tree
-        self._calls = 1
+        self._turn = "generate" if job["graph"] == "decode" else "turn 1"
 
     @property
     def alive(self) -> bool:
@@ -91,19 +94,24 @@ class Worker:
         return str(answer["error"]) if "error" in answer else Work(**answer)
 
     def load(self) -> None:
-        """Load the model and make the first call: one sample of each."""
-        if (answer := self._ask("load")) is None:
+        """Load the model and make the first call, one sample of each; nothing where that is done."""
+        if self.timing.facts or (answer := self._ask("load")) is None:
             return
         self.timing.load_s, self.timing.first_call_s = answer["load_s"], answer["first_call_s"]
         self.timing.facts = answer["facts"]
         self._read_memory()
-        if (answer := self._ask("turn 1")) is not None:
-            self._calls = max(1, min(MOST_CALLS, round(TURN / (answer["ns"][0] / 1e9))))
+        if self.timing.graph == "decode":
+            self._ask(self._turn)  # the first steps warm up, as the first call does
+        elif (answer := self._ask("turn 1")) is not None:
+            self._turn = f"turn {max(1, min(MOST_CALLS, round(TURN / (answer['ns'][0] / 1e9))))}"
 
     def turn(self, number: int) -> None:
         """Take part in a round."""
-        if (answer := self._ask(f"turn {self._calls}")) is not None:
+        if (answer := self._ask(self._turn)) is not None:
             self.timing.turns[number] = answer["ns"]
+            if "tokens" in answer:
+                self.timing.prefills[number] = [answer["prefill_ns"]]
+                self.timing.tokens = answer["tokens"]
             self._read_memory()
 
     def operators(self) -> dict[str, int]:
@@ -115,11 +123,11 @@ class Worker:
 
     def rung(self, name: str) -> str | None:
         """Run the inputs of a rung, after the rounds; why it gave no logits, where it gave none."""
-        try:
-            error: str | None = self._tell(f"rung {name}")["error"]
-        except ChildFailed as failed:
-            error = str(failed)
-        return error
+        return self._written(f"rung {name}")
+
+    def logits(self, prefill: int = 0) -> str | None:
+        """Run its own inputs, after the rounds: at once, or so many positions and then step by step; why it did not."""
+        return self._written(f"logits {prefill}")
 
     def end(self) -> None:
         """Kill the process and all that it started; the log of one that failed is kept."""
@@ -142,6 +150,13 @@ class Worker:
         except ChildFailed as error:
             self.give_up(str(error))
         return None
+
+    def _written(self, what: str) -> str | None:
+        try:
+            error: str | None = self._tell(what)["error"]
+        except ChildFailed as failed:
+            error = str(failed)
+        return error
 
     def _tell(self, what: str) -> dict[str, Any]:
         """The answer of a process tree that is awake for no longer than it takes. Raises `ChildFailed`."""

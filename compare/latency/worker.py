@@ -6,22 +6,28 @@ It answers lines on stdin with lines of JSON on stdout:
     work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...]}
+    generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     operators     run once more, counting operators                 {operator: how often}
     rung NAME     run other inputs, write the logits                {"error": ..., or null}
+    logits N      write the logits, N positions prefilled, or all   {"error": ..., or null}
 
-The last two come after the rounds: nothing is timed any more. The inputs of a rung, and with how many threads it is
-run, are the trace folder RUNGS/NAME, its logits go into OUT/NAME. The job names both.
+The last three come after the rounds: nothing is timed any more. The inputs of a rung, and with how many threads it is
+run, are the trace folder RUNGS/NAME; logits go into OUT/NAME and OUT/logits-N. The job names both. N is 0 where all
+positions are run at once; other numbers, and `generate`, are for a worker with the graph "decode".
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from compare.child import main_of_child, questions
+from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.limits import spec_of
 from compare.latency.work import work_of
-from compare.runtimes.registry import Runtime
+from compare.runtimes.registry import Decoder, Runtime
 from compare.traces import Trace, write_trace
 
 
@@ -48,6 +54,9 @@ def _work(job: dict[str, Any]) -> None:
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls))})
+            case ["generate"]:
+                assert runtime is not None, "generate before load"
+                answer(generate(cast(Decoder, runtime), ids[:, : prompt_length(mask, job["positions"])].copy()))
             case ["operators"]:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
@@ -56,9 +65,16 @@ def _work(job: dict[str, Any]) -> None:
                 rung = Trace(Path(job["rungs"]) / name)
                 if rung.facts["threads"] != job["threads"]:
                     runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph=job["graph"])
-                answer({"error": logits_of(runtime, rung, Path(job["out"]) / name)})
+                answer({"error": written(partial(first_logits, runtime, rung), Path(job["out"]) / name)})
+            case ["logits", prefill]:
+                assert runtime is not None, "logits before load"
+                logits = partial(logits_of, runtime, ids, mask, int(prefill))
+                answer({"error": written(logits, Path(job["out"]) / f"logits-{prefill}")})
             case _:
-                raise ValueError(f"the worker knows import, work, load, turn N, operators and rung NAME, not {line!r}")
+                raise ValueError(
+                    "the worker knows import, work, load, turn N, generate, operators, rung NAME and logits N, "
+                    f"not {line!r}"
+                )
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
@@ -81,13 +97,23 @@ def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
         return {"error": in_a_line(error).replace(str(folder), folder.name)}  # a report holds no paths
 
 
-def logits_of(runtime: Runtime, inputs: Trace, out: Path) -> str | None:
-    """Write the first sequence's logits of a run on other inputs; where there are none (fixed shapes, say), why not."""
+def first_logits(runtime: Runtime, inputs: Trace) -> Any:
+    """The first sequence's logits of a run on other inputs."""
+    return runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"][:1]
+
+
+def logits_of(runtime: Runtime, ids: Any, mask: Any, prefill: int) -> Any:
+    """The logits of all positions, run at once, or some prefilled and the rest step by step."""
+    return follow(cast(Decoder, runtime), ids, mask, prefill) if prefill else runtime.run(ids, mask)["logits"]
+
+
+def written(logits: Callable[[], Any], out: Path) -> str | None:
+    """Write what a run gives; where it gives nothing (it takes fixed shapes, say), why not."""
     try:
-        found = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
+        found = logits()
     except Exception as error:  # whatever a runtime raises is its answer
         return in_a_line(error)
-    write_trace(out, {"logits": found["logits"][:1]})
+    write_trace(out, {"logits": found})
     return None
 
 

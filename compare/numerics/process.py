@@ -60,8 +60,11 @@ class Numerics:
         self._child.end(keep_log=self.failed)
 
     def _ask(self, what: str) -> dict[str, Any]:
+        """It sleeps between answers, so that its threads take nothing from what is timed meanwhile."""
         self.failed = True  # until it has answered
+        self._child.tree.resume()
         answer = self._child.ask(what)
+        self._child.tree.suspend()
         self.failed = False
         return answer
 

@@ -30,7 +30,7 @@ def answer(report: Report) -> list[str]:
             f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
         )
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
-    return [*sentences, *advice(report)]
+    return [*sentences, *advice(report), *decode_advice(report)]
 
 
 @dataclass(frozen=True)
@@ -111,3 +111,27 @@ def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
     ready = [(row.load_s or 0.0) + (row.first_call_s or 0.0) for row in (best.row, baseline.row)]
     if ready[0] > 1.5 * ready[1] > 0:
         yield f"{number(ready[0])} s until the first answer instead of {number(ready[1])} (one sample each)"
+
+
+def decode_advice(report: Report) -> list[str]:
+    """The fastest to generate with among those whose cache is right, in a sentence; nothing where nothing decoded."""
+    untrusted = {runtime.name for runtime in report.runtimes if report.beyond(runtime) is not None}
+    trusted = [
+        row
+        for row in report.decoding
+        if row.ratio is not None
+        and not row.again
+        and row.verdict is not None
+        and report.beyond(row) is None
+        and row.runtime not in untrusted
+    ]
+    if not trusted:
+        return []
+    best, baseline = min(trusted, key=lambda row: row.ratio.median if row.ratio else 1.0), report.decoding[0]
+    assert best.ratio is not None
+    if best.ratio.high >= 1:
+        closest = f"the closest, {best.runtime}, reads {interval(best.ratio)} a step"
+        return [f"To generate, no runtime is told apart from {baseline.runtime} as faster; {closest}."]
+    times = f"{1 / best.ratio.median:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(best.ratio)})"
+    rate = f"{number(best.tokens_per_s)} tokens/s with the prefill"
+    return [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]

@@ -49,7 +49,7 @@ def _standing(standing: StandingPart | None) -> str:
 
 
 def _latency(row: LatencyChange) -> list[str]:
-    name = f"{row.runtime} (again: A/A)" if row.again else row.runtime
+    name = f"{row.runtime} (A/A)" if row.again else row.runtime
     ratios = [interval(part) if part else NOTHING for part in (row.older, row.newer, row.change)]
     memory = NOTHING if row.memory_percent is None else f"{row.memory_percent:+.0f} %"
     return [name, *ratios, reading(row), memory]

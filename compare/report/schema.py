@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from export.errors import BadInput
 
-SCHEMA = 6
+SCHEMA = 7
 REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
@@ -298,6 +298,39 @@ class WorkPart(_Part):
     past: int
 
 
+class LastPart(LatencyPart):
+    """The graph that computes the logits of the last position alone: less work than any other row's.
+
+    to_deploy: its time over the deploy graph's in the same runtime. gap: largest difference of a logit there.
+    """
+
+    to_deploy: RatioPart | None = None
+    gap: float | None = None
+
+
+class DecodePart(LatencyPart):
+    """One runtime's short greedy generations with a cache of keys and values. turns: of the steps after the prefill.
+
+    ratio, median_ms and the rest are of a step (TPOT); first_token: of the prefill (TTFT). tokens_per_s: over whole
+    generations. checks: positions prefilled -> the verdict over the logits of the text, decoded from there on; parted:
+    the first place where the generated tokens differ from the baseline's, None where none does. of_peak: the bytes a
+    step reads over those of the machine's memory.
+    """
+
+    first_token_ms: float | None = None
+    first_token: RatioPart | None = None
+    tokens_per_s: float | None = None
+    checks: dict[str, VerdictPart] = Field(default_factory=dict)
+    tokens: list[list[int]] = Field(default_factory=list)
+    parted: int | None = None
+    prefills: dict[int, list[int]] = Field(default_factory=dict)
+
+    @property
+    def verdict(self) -> VerdictPart | None:
+        """The worst of the checks."""
+        return max(self.checks.values(), key=lambda part: VERDICTS.index(part.kind), default=None)
+
+
 class LimitPart(_Part):
     """A limit of the machine, measured in the same rounds as the runtimes: FLOP/s, or bytes/s.
 
@@ -397,6 +430,9 @@ class Report(_Part):
     latency: list[LatencyPart]
     rounds: int
     shifts: int = 1
+    last: LastPart | None = None
+    decoding: list[DecodePart] = Field(default_factory=list)
+    decode_rounds: int = 0
     limits: LimitsPart | None = None
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
@@ -429,16 +465,23 @@ class Report(_Part):
         """The verdict from which on a runtime is not to be trusted; without a model only "broken" is judged."""
         return "broken" if self.model is None else self.fail_on
 
-    def beyond(self, runtime: RuntimePart) -> str | None:
-        """Why a runtime is not to be trusted, or None. One that did not run has an error instead."""
+    def beyond(self, runtime: RuntimePart | DecodePart) -> str | None:
+        """Why a runtime, or its cache, is not to be trusted, or None. One that did not run has an error instead."""
         verdict = runtime.verdict
         if verdict is None or verdict.kind == "not judged":
             return None
         return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fails_from) else None
 
+    @property
+    def lowered(self) -> set[str]:
+        """The runtimes that lower precision by intent and were not asked for by name: they count for no exit code."""
+        return {runtime.name for runtime in self.runtimes if runtime.precision != "float32" and not runtime.named}
+
     def exit_code(self) -> int:
-        """1 where a float32 runtime is not to be trusted, else 3 where one asked for by name did not run, else 0."""
-        if any(self.beyond(r) for r in self.runtimes if r.precision == "float32" or r.named):
+        """1 where a float32 runtime or its cache is not to be trusted, else 3 where a named one did not run, else 0."""
+        if any(self.beyond(runtime) for runtime in self.runtimes if runtime.name not in self.lowered):
+            return 1
+        if any(self.beyond(row) for row in self.decoding if row.runtime not in self.lowered):
             return 1
         return 3 if any(r.error and r.named for r in self.runtimes) else 0
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.places import place_words
-from compare.report.schema import GapPart, LatencyPart, Report, RuntimePart
+from compare.report.schema import GapPart, RatioPart, Report, RuntimePart
 from compare.report.wording import (
     KINDS,
     NOTHING,
+    cache_words,
     in_rounding,
     interval,
     number,
@@ -21,6 +22,7 @@ from compare.report.wording import (
     runtime_of,
     share,
     spread,
+    worker_name,
 )
 
 
@@ -144,6 +146,8 @@ def _beside_the_bound(gap: GapPart) -> list[str]:
 def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
     tables = [
+        last_table(report),
+        decode_table(report),
         sample_table(report),
         limits_table(report),
         decisions_table(report),
@@ -248,11 +252,11 @@ def latency_table(report: Report) -> Table:
     rows = []
     for row in report.latency:
         if row.error:
-            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
+            rows.append([worker_name(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
             continue
         rows.append(
             [
-                _worker(row),
+                worker_name(row),
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
@@ -268,6 +272,49 @@ def latency_table(report: Report) -> Table:
     return Table(f"Latency of one forward pass in turns, all others suspended: {rounds_words(report)}", columns, rows)
 
 
+def last_table(report: Report) -> Table | None:
+    """Less work than every other row: the logits of the last position alone; None where no graph gives them."""
+    part = report.last
+    if part is None or part.error is not None:
+        return None
+    row = [part.runtime, number(part.median_ms), _interval(part.ratio), _interval(part.to_deploy), number(part.gap)]
+    columns = ["runtime", "ms", "ratio [95 %]", "to all positions [95 %]", "largest logit gap"]
+    return Table("Less work: the logits of the last position alone (deploy-last)", columns, [row])
+
+
+def decode_table(report: Report) -> Table | None:
+    """Decoding with a cache, a row a worker; None where nothing decoded."""
+    if not report.decoding:
+        return None
+    rows = []
+    for row in report.decoding:
+        if row.error:
+            rows.append([worker_name(row), *[NOTHING] * 7, f"failed: {row.error}"])
+            continue
+        baseline = row is report.decoding[0]
+        rows.append(
+            [
+                worker_name(row),
+                number(row.first_token_ms),
+                "baseline" if baseline else _interval(row.first_token),
+                number(row.median_ms),
+                "baseline" if baseline else _interval(row.ratio),
+                reading(row),
+                number(row.tokens_per_s),
+                spread(row.spread),
+                cache_words(row),
+            ]
+        )
+    columns = ["runtime", "TTFT ms", "ratio [95 %]", "TPOT ms", "ratio [95 %]", "reading", "tokens/s", "IQR", "cache"]
+    tokens = len(report.decoding[0].tokens[0]) if report.decoding[0].tokens else 0
+    title = f"Greedy generation of {tokens} tokens with a cache of keys and values, {report.decode_rounds} rounds"
+    return Table(title, columns, rows)
+
+
+def _interval(time: RatioPart | None) -> str:
+    return NOTHING if time is None else interval(time)
+
+
 def sample_table(report: Report) -> Table:
     """What the samples of each worker look like: how many, percentiles where they say something, and what is odd."""
     rows = []
@@ -275,13 +322,9 @@ def sample_table(report: Report) -> Table:
         if row.turns and not row.error:
             samples = sum(map(len, row.turns.values()))
             values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row.spread)]
-            rows.append([_worker(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
+            rows.append([worker_name(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
     columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
     return Table("Samples of that latency; percentiles where there are enough of them", columns, rows)
-
-
-def _worker(row: LatencyPart) -> str:
-    return f"{row.runtime} (again: A/A)" if row.again else row.runtime
 
 
 def megabytes(size: int | None) -> str:

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from math import isfinite
 
-from compare.report.schema import GraphPart, LatencyPart, RatioPart, Report, RuntimePart, VerdictPart
+from compare.report.schema import (
+    VERDICTS,
+    DecodePart,
+    GraphPart,
+    LatencyPart,
+    RatioPart,
+    Report,
+    RuntimePart,
+    VerdictPart,
+)
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
@@ -80,6 +89,7 @@ def further_sentences(report: Report) -> list[str]:
     return [
         *in_shifts(report),
         *limit_lines(report),
+        *decode_lines(report),
         *undone_fusions(report),
         *graph_lines(report),
         *unexposed(report),
@@ -170,6 +180,35 @@ def reading(row: LatencyPart) -> str:
     if row.ratio is None:
         return NOTHING
     return "the truth is 1" if row.again else told(row.ratio)
+
+
+def worker_name(row: LatencyPart) -> str:
+    """A row's runtime; the baseline's second process is told from its first."""
+    return f"{row.runtime} (A/A)" if row.again else row.runtime
+
+
+def cache_words(row: DecodePart) -> str:
+    """Whether what a cache gives step by step is what the model gives, in a cell."""
+    if row.verdict is None:
+        return NOTHING
+    return row.verdict.kind if row.verdict.kind in ("identical", "rounding") else f"{row.verdict.kind}!"
+
+
+def decode_lines(report: Report) -> list[str]:
+    """Which caches are wrong, and where the generations part, a sentence each."""
+    lines = []
+    for row in report.decoding:
+        for prefill, verdict in row.checks.items():
+            if VERDICTS.index(verdict.kind) >= VERDICTS.index(report.fails_from):
+                lines.append(f"{row.runtime} decodes wrongly after a prefill of {prefill}: {verdict.sentence}.")
+    if report.model is None or not report.model.trained:
+        return lines
+    baseline = next((row.runtime for row in report.decoding), "")
+    for row in report.decoding[1:]:
+        if row.tokens and not row.again:
+            parts = "all are" if row.parted is None else f"the first {row.parted} are"
+            lines.append(f"Of the tokens that {row.runtime} and {baseline} generate {parts} the same.")
+    return lines
 
 
 def told(ratio: RatioPart) -> str:

@@ -116,7 +116,7 @@ BUILT_IN = (
         "compare.runtimes.torch_reference:TorchReference",
         "the reference attention in torch",
         *_TORCH,
-        graphs=("inspect", "deploy", "decode"),
+        graphs=("inspect", "deploy"),
     ),
     Spec(
         "numpy-reference",

@@ -128,7 +128,8 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     names = ["torch-sdpa", "onnxruntime"]
     limits = Settings(text="To be", runtimes=names, seconds=0.2, threads=1, memory=0.001, pin=True)
     report = compare(str(tiny_folder), replace(limits, out=tmp_path / "out"))
-    assert bound == [cpus[:1]] * 7  # the limits are workers too
+    assert len(bound) > 10  # the limits are workers too, and those that decode
+    assert all(cpu == cpus[:1] for cpu in bound)
     assert report.environment.cpus == cpus[:1]
     assert report.shifts == 2
     baseline, again, sdpa, graph = report.latency

@@ -1,0 +1,97 @@
+"""Decoding with a cache of keys and values: rounds of short generations, then whether each cache is right.
+
+A stage of its own after the forward passes: the baseline decodes too, every runtime that can takes its turn, and the
+machine's bandwidth is measured in the same rounds. What was timed is then checked, in the process that was timed.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+
+from compare import assembly
+from compare.child import ChildFailed
+from compare.latency.decoding import prefills
+from compare.latency.limits import BANDWIDTH
+from compare.latency.rounds import Worker
+from compare.numerics.process import Numerics
+from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.report.schema import DecodePart, VerdictPart
+from compare.run import ModelRun
+from compare.timing import residents, shifts, take_rounds
+from compare.traces import Trace
+from export.errors import CannotRun
+
+
+@dataclass
+class Decoding:
+    """What the decoders showed. rows: the baseline's first, then its second process. rounds: over all shifts."""
+
+    rows: list[DecodePart] = field(default_factory=list)
+    rounds: int = 0
+
+
+def take_decoding(
+    run: ModelRun, workers: list[Worker], numerics: Numerics, *, first: int, seconds: float, failed: set[str]
+) -> Decoding:
+    """Rounds of short generations, numbered from `first` on, for so many seconds; then each cache is checked.
+
+    failed: the rows whose trace failed; they have no place in the rounds. Raises `CannotRun` where the numerics fail.
+    """
+    decoders = [worker for worker in workers if worker.timing.graph == "decode"]
+    for worker in workers:
+        if worker.timing.graph not in ("decode", "limit"):
+            worker.end()  # their rounds are over, and memory is dear
+    bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
+    late = [worker for worker in decoders[2:] if worker.timing.runtime not in failed]
+    checks: dict[str, dict[str, VerdictPart]] = {}
+    number = first
+    for shift in shifts(run, decoders + bandwidth, failed):
+        mine = [worker for worker in shift if worker not in residents(decoders + bandwidth)]
+        share = len(mine) / len(late) if late else 1.0
+        number = take_rounds(run, shift, share * seconds, first=number)
+        with run.phase("decode checks"):
+            for worker in [*decoders[:1], *mine]:
+                if worker.alive and worker.timing.runtime not in checks:
+                    checks[worker.timing.runtime] = check(run, worker, numerics)
+    timings = [worker.timing for worker in decoders]
+    rows = [
+        assembly.decode_part(timing, timings[0], checks.get(timing.runtime, {}), run.settings.seed)
+        for timing in timings
+    ]
+    return Decoding(rows + not_installed(run), number - first)
+
+
+def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, VerdictPart]:
+    """Positions prefilled -> the verdict over the logits of the whole text, the rest of it decoded step by step.
+
+    The limits are those of a runtime that exposes nothing but logits.
+    """
+    name = worker.timing.runtime
+    found = {}
+    for prefill in prefills(run.inputs.input_ids.shape[1]):
+        error = worker.logits(prefill)
+        if error is not None:
+            found[str(prefill)] = assembly.verdict_part(Verdict(Kind.BROKEN, note=error))
+            continue
+        folder = run.decode_folder(name) / f"logits-{prefill}"
+        found[str(prefill)] = assembly.verdict_part(weigh(Trace(folder), numerics))
+        shutil.rmtree(folder)
+    run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
+    return found
+
+
+def weigh(trace: Trace, numerics: Numerics) -> Verdict:
+    """The verdict over logits alone. Raises `CannotRun` where the numerics fail."""
+    try:
+        weighed = numerics.weigh(trace.folder)
+    except ChildFailed as error:
+        raise CannotRun(f"decoded logits could not be weighed: {error}") from error
+    return judge({name: evidence for name, (_, evidence) in weighed.items()}, bitwise=False)
+
+
+def not_installed(run: ModelRun) -> list[DecodePart]:
+    """A row for each runtime that would decode and is not installed, with the command that installs it."""
+    return [
+        DecodePart(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
+        for row in run.decoders
+        if row.spec.missing()
+    ]

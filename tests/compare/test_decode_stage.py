@@ -1,0 +1,117 @@
+"""Decoding in the main job: who decodes, in which rounds, whether each cache is right, and what the advice is."""
+
+from pathlib import Path
+
+import pytest
+
+from compare.comparison import compare
+from compare.latency.decoding import TOKENS, prefills
+from compare.report import tables, wording
+from compare.report.answer import answer, decode_advice
+from compare.report.schema import RatioPart, Report
+from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.settings import Settings
+
+DECODING = [spec for spec in BUILT_IN if "decode" in spec.graphs]
+
+
+def test_every_runtime_that_decodes_has_a_row_and_the_baseline_two(report: Report) -> None:
+    installed = [spec.name for spec in DECODING if not spec.missing()]
+    missing = [spec.name for spec in DECODING if spec.missing()]
+    assert [row.runtime for row in report.decoding] == [BASELINE, *installed, *missing]
+    assert [row.again for row in report.decoding] == [place == 1 for place in range(len(report.decoding))]
+    for row in report.decoding:
+        if row.runtime in missing:
+            assert "pip install" in row.error
+            continue
+        assert row.error is None
+        assert list(row.turns) == list(range(report.rounds, report.rounds + report.decode_rounds))
+        assert list(row.prefills) == list(row.turns)
+        assert all(len(steps) == TOKENS - 1 for steps in row.turns.values())
+        assert [len(tokens) for tokens in row.tokens] == [TOKENS]
+        assert row.parted is None
+        assert row.tokens_per_s > 0
+        assert row.first_token_ms > 0
+        assert row.of_peak is not None
+
+
+def test_every_cache_gives_what_one_pass_over_the_text_gives(report: Report) -> None:
+    lengths = [str(length) for length in prefills(report.input.sequence)]
+    assert len(lengths) >= 2
+    for row in report.decoding:
+        if row.error is None:
+            assert {name: check.kind for name, check in row.checks.items()} == dict.fromkeys(lengths, "rounding")
+            assert report.beyond(row) is None
+    table = tables.decode_table(report)
+    assert [cells[-1] for cells in table.rows if not cells[-1].startswith("failed")] == ["rounding"] * (
+        len([row for row in report.decoding if row.error is None])
+    )
+
+
+def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> None:
+    part = report.last
+    assert part.runtime == "onnxruntime"
+    assert part.gap < 1e-4
+    assert list(part.turns) == list(report.latency[0].turns)
+    assert part.to_deploy is not None
+    assert part.runtime not in [row.runtime for row in report.latency if row is part]
+    assert "Less work" in tables.last_table(report).title
+
+
+@pytest.fixture(scope="module")
+def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A comparison with two decoders that are wrong from a step on: a position too far, and a past that is stale."""
+    from compare.runtimes.registry import listing
+    from tests.compare import fakes
+
+    site = tmp_path_factory.mktemp("site")
+    fakes.install(site)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        patch.setenv("PYTHONPATH", str(site))
+        listing.cache_clear()
+        names = ["ahead", "stale", "onnxruntime"]
+        out = tmp_path_factory.mktemp("faulty")
+        yield compare(
+            str(tiny_folder), Settings(text="To be, or not to be.", runtimes=names, seconds=0.2, threads=1, out=out)
+        )
+    listing.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["ahead", "stale"])
+def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: Report, name: str) -> None:
+    assert next(runtime for runtime in faulty.runtimes if runtime.name == name).verdict.kind in (
+        "rounding",
+        "identical",
+    )
+    row = next(row for row in faulty.decoding if row.runtime == name)
+    assert {check.kind for check in row.checks.values()} == {"different"}
+    assert faulty.exit_code() == 1
+    said = wording.decode_lines(faulty)
+    assert sum(line.startswith(f"{name} decodes wrongly after a prefill of ") for line in said) == len(row.checks)
+    assert next(cells for cells in tables.decode_table(faulty).rows if cells[0] == name)[-1] == "different!"
+
+
+def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    for row in altered.decoding[1:]:
+        low = 0.1 if row.runtime in ("ahead", "stale") else 0.5
+        row.ratio = RatioPart(median=low, low=low, high=low)
+    (said,) = decode_advice(altered)
+    assert said.startswith("To generate, deploy onnxruntime: a step is 2 times as fast as torch-eager's")
+    assert said in answer(altered)
+    for row in altered.decoding[1:]:
+        row.ratio = RatioPart(median=0.97, low=0.9, high=1.05)
+    (said,) = decode_advice(altered)
+    assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
+
+
+def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    altered.model.trained = True
+    graph = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    graph.parted = 3
+    lines = wording.decode_lines(altered)
+    assert "Of the tokens that onnxruntime and torch-eager generate the first 3 are the same." in lines
+    altered.model.trained = False
+    assert not any("generate" in line for line in wording.decode_lines(altered))
