@@ -5,23 +5,21 @@ a process of its own, they take turns, all with one pass over the same files. Po
 this script makes from `gap_peers.txt`.
 """
 
-import hashlib
 import json
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.peer_environments import peer_python
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare.latency.statistics import paired_ratio
-from export.cache import cache_root
 
 SIDES = Path(__file__).with_name("gap_sides.py")
 PEERS = Path(__file__).with_name("gap_peers.txt")
@@ -47,7 +45,7 @@ PEER_SIDES = ("polygraphy",)
 
 def main() -> None:
     options = arguments(__doc__)
-    python = peer_python()
+    python = peer_python(PEERS)
     seconds: dict[int, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for length in LENGTHS[:2] if options.quick else LENGTHS:
@@ -77,17 +75,6 @@ def main() -> None:
         "peers": PEERS.read_text().split(),
     }
     finish("gap_cost", figures, aims, quick=options.quick)
-
-
-def peer_python() -> Path:
-    """The interpreter of an environment with the peers in it; made where it is not there yet."""
-    folder = cache_root(None) / "peers" / hashlib.sha256(PEERS.read_bytes()).hexdigest()[:12]
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", PEERS], check=True)
-        (folder / "complete").touch()
-    return python
 
 
 def write_arrays(folder: Path, length: int) -> None:

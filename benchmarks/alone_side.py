@@ -1,0 +1,116 @@
+"""One runtime in a plain process, with nobody to take turns with: the third way of `benchmarks.peers`, run by path.
+
+    python alone_side.py our|their torch|onnxruntime FOLDER THREADS IDS
+
+It calls what is timed the other two ways: ours a forward pass, theirs the prefill of a generation, up to the first
+logits that a processor sees. IDS is a .npy file, int64 (1, tokens). Prints a line of JSON: nanoseconds of each call.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+WARM_UPS = 5
+SECONDS = 4.0
+
+
+def main():
+    whose, runtime, folder, threads, ids = sys.argv[1:]
+    call = CALLS[whose, runtime](Path(folder), int(threads), np.load(ids))
+    for _ in range(WARM_UPS):
+        call()
+    samples = []
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        samples.append(call())
+    print(json.dumps(samples))
+
+
+def timed(function):
+    """A call of that function that says how many nanoseconds it took."""
+
+    def call():
+        start = time.perf_counter_ns()
+        function()
+        return time.perf_counter_ns() - start
+
+    return call
+
+
+def our_torch(folder, threads, ids):
+    torch, model = torch_model(folder, threads)
+    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.ones(ids.shape, dtype=torch.int64)}
+    return timed(torch.inference_mode()(lambda: model(**inputs, use_cache=False).logits.numpy()))
+
+
+def our_onnxruntime(folder, threads, ids):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / "deploy.onnx", session_options(threads))
+    return timed(lambda: session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)}))
+
+
+def their_torch(folder, threads, ids):
+    _, model = torch_model(folder, threads)
+    return prefill(model, ids, logits_to_keep=0)  # as optimum_side has it
+
+
+def their_onnxruntime(folder, threads, ids):
+    from optimum.onnxruntime import ORTModelForCausalLM
+
+    options = session_options(threads)
+    return prefill(ORTModelForCausalLM.from_pretrained(folder, session_options=options, use_io_binding=True), ids)
+
+
+def torch_model(folder, threads):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.set_num_threads(threads)
+    return torch, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+
+
+def session_options(threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return options
+
+
+def prefill(model, ids, **options):
+    """A call that generates two tokens and says how many nanoseconds passed until the first one's logits were there."""
+    import torch
+
+    seen = []
+
+    def stamp(_, scores):
+        seen.append(time.perf_counter_ns())
+        return scores
+
+    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.ones(ids.shape, dtype=torch.int64)}
+    counts = {"max_new_tokens": 2, "min_new_tokens": 2, "do_sample": False}
+
+    @torch.inference_mode()
+    def call():
+        seen.clear()
+        start = time.perf_counter_ns()
+        model.generate(**inputs, **counts, **options, logits_processor=[stamp])
+        return seen[0] - start
+
+    return call
+
+
+CALLS = {
+    ("our", "torch"): our_torch,
+    ("our", "onnxruntime"): our_onnxruntime,
+    ("their", "torch"): their_torch,
+    ("their", "onnxruntime"): their_onnxruntime,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Our deploy and deploy-last graphs against optimum-cli's graph in ONNX Runtime, all in the same rounds.
+
+The distilgpt2 architecture, batch 1, float32, the machine's cores. optimum's is that of `--task text-generation`, as
+users export it, and once more with the slice that makes ours deploy-last; loaded a second time it says what this
+machine can tell apart. Afterwards all graphs are held to give the same logits at the last position.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from matplotlib.figure import Figure
+
+from benchmarks.export_cost import save_source
+from benchmarks.record import RESULTS, Aim, arguments, finish
+from compare import environment
+from compare.inputs import tokenize
+from compare.latency.rounds import Worker, run_rounds
+from compare.latency.statistics import Ratio, paired_ratio
+from compare.traces import Trace, write_trace
+from export.exporting import exported
+from export.graphs import last_position
+
+#: Tokens -> seconds of rounds. A longer one has slower calls, and is to have a dozen rounds as well.
+SECONDS = {128: 60.0, 512: 150.0, 1024: 300.0}
+QUICK_SECONDS = 30.0
+
+#: How far the last position's logits may lie apart. They are of size 10 and rounding makes 1e-5 of them.
+SAME = 1e-3
+
+DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "optimum again", "optimum, sliced"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A graph that takes part: the folder it lies in and its name there."""
+
+    folder: Path
+    graph: str
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    found: dict[int, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        entry = exported("distilgpt2-seeded").folder
+        theirs = export_theirs(Path(scratch))
+        sides = {
+            DEPLOY: Side(entry, "deploy"),
+            LAST: Side(entry, "deploy-last"),
+            OPTIMUM: Side(theirs, "deploy"),
+            AGAIN: Side(theirs, "deploy"),
+            SLICED: Side(theirs, "deploy-last"),
+        }
+        for tokens, seconds in SECONDS.items():
+            inputs = tokenize(entry, text=None, sequence=tokens, batch=1, positions=1024)
+            folder = Path(scratch) / str(tokens)
+            tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
+            write_trace(folder / "inputs", tensors)
+            write_trace(folder / "rungs" / "once", tensors, {"threads": environment.cores()})
+            found[tokens] = measure(sides, folder, QUICK_SECONDS if options.quick else seconds)
+            print(
+                f"{tokens:>5} tokens, {found[tokens]['rounds']} rounds: {spoken(found[tokens]['ratios'])}", flush=True
+            )
+    plot({tokens: one["ratios"] for tokens, one in found.items()}, quick=options.quick)
+    aims = [aim for tokens, one in found.items() for aim in aims_at(tokens, one["ratios"])]
+    figures = {
+        str(tokens): {**one, "ratios": {name: asdict(ratio) for name, ratio in one["ratios"].items()}}
+        for tokens, one in found.items()
+    }
+    finish("deploy", {"threads": environment.cores(), "tokens": figures}, aims, quick=options.quick)
+
+
+def export_theirs(scratch: Path) -> Path:
+    """A folder with optimum-cli's graph under the names of ours, sliced as ours is under that of deploy-last."""
+    source, out = scratch / "source", scratch / "optimum"
+    save_source(source)
+    command = [Path(sys.executable).with_name("optimum-cli"), "export", "onnx", "--task", "text-generation"]
+    subprocess.run(
+        [*command, "--model", source, out],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    onnx.save(last_position(onnx.load(out / "model.onnx")), out / "deploy-last.onnx")
+    return (out / "model.onnx").rename(out / "deploy.onnx").parent
+
+
+def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, Any]:
+    """Rounds with all sides in them, their turns in nanoseconds, and the ratios."""
+    threads = environment.cores()
+    workers = [
+        Worker(
+            name,
+            {
+                "runtime": "onnxruntime",
+                "model": side.folder,
+                "graph": side.graph,
+                "inputs": folder / "inputs",
+                "rungs": folder / "rungs",
+                "out": folder / "out" / name,
+            },
+            threads=threads,
+            log=folder / "logs" / f"{name}.log",
+            timeout=300,
+            again=name == AGAIN,
+        )
+        for name, side in sides.items()
+    ]
+    try:
+        for worker in workers:
+            worker.import_libraries()
+            worker.load()
+        rounds = run_rounds(workers, seconds=seconds, seed=0)
+        check_same(workers, folder)
+    finally:
+        for worker in workers:
+            worker.end()
+    turns = {worker.timing.runtime: worker.timing.turns for worker in workers}
+    return {"rounds": rounds, "ratios": ratios_of(turns), "nanoseconds": turns}
+
+
+def check_same(workers: list[Worker], folder: Path) -> None:
+    """Raises RuntimeError where a side failed, or gives other logits at the last position than the first one."""
+    last = {}
+    for worker in workers:
+        name = worker.timing.runtime
+        if why := worker.timing.error or worker.rung("once"):
+            raise RuntimeError(f"{name}: {why}")
+        last[name] = Trace(folder / "out" / name / "once")["logits"][0, -1]
+    for name, logits in last.items():
+        apart = float(np.abs(logits - last[DEPLOY]).max())
+        if not apart <= SAME:
+            raise RuntimeError(f"{name}'s logits lie {apart:.1e} from {DEPLOY}'s at the last position, not {SAME:g}")
+
+
+def ratios_of(turns: dict[str, dict[int, list[int]]]) -> dict[str, Ratio]:
+    """What is said of the sides, each as (time of the first) / (time of the second)."""
+    pairs = [(DEPLOY, OPTIMUM), (AGAIN, OPTIMUM), (OPTIMUM, LAST), (DEPLOY, LAST), (SLICED, LAST)]
+    found = {f"{above} / {below}": paired_ratio(turns[above], turns[below], seed=0) for above, below in pairs}
+    return {name: ratio for name, ratio in found.items() if ratio is not None}
+
+
+def aims_at(tokens: int, ratios: dict[str, Ratio]) -> list[Aim]:
+    deploy = ratios[f"{DEPLOY} / {OPTIMUM}"]
+    not_slower = Aim(f"deploy over optimum at {tokens:,}", "interval not all above 1.00", said(deploy), deploy.low <= 1)
+    faster = [
+        Aim(f"{other} over deploy-last at {tokens:,}", ">= 1.4", f"{ratio.median:.2f}", ratio.median >= 1.4)
+        for other, ratio in ((other, ratios[f"{other} / {LAST}"]) for other in (OPTIMUM, DEPLOY))
+    ]
+    return [not_slower, *faster]
+
+
+def said(ratio: Ratio) -> str:
+    return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def spoken(ratios: dict[str, Ratio]) -> str:
+    return "; ".join(f"{name} {said(ratio)}" for name, ratio in ratios.items())
+
+
+def plot(found: dict[int, dict[str, Ratio]], *, quick: bool) -> None:
+    """A row for each ratio, a mark for each length, with its interval."""
+    figure = Figure(figsize=(7.5, 3.8), layout="constrained")
+    axes = figure.subplots()
+    names = list(next(iter(found.values())))
+    for place, (tokens, ratios) in enumerate(found.items()):
+        medians = np.array([ratio.median for ratio in ratios.values()])
+        bounds = np.array([[ratio.low, ratio.high] for ratio in ratios.values()]).T
+        heights = np.arange(len(names)) + 0.22 * (place - (len(found) - 1) / 2)
+        axes.errorbar(medians, heights, xerr=np.abs(bounds - medians), fmt="o", ms=4, capsize=2, label=f"{tokens:,}")
+    axes.axvline(1.0, color="black", lw=0.8)
+    axes.axvline(1.4, color="black", lw=0.8, ls=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("ratio of times, paired by round, 95 % interval")
+    axes.set_title("distilgpt2's architecture in ONNX Runtime, prefill", loc="left", fontsize=10)
+    axes.grid(axis="x", alpha=0.25)
+    axes.legend(title="tokens", fontsize=8, frameon=False)
+    figure.savefig(RESULTS / f"deploy{'.quick' if quick else ''}.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""One run of a way to time ONNX Runtime against torch: ours, optimum-benchmark's, each alone (`benchmarks.peers`)."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.export_cost import save_source
+from benchmarks.peer_environments import peer_python
+from compare import environment
+from compare.child import environment as child_environment
+from compare.inputs import tokenize
+from compare.latency.rounds import Worker, run_rounds
+from compare.latency.statistics import paired_ratio, turn_medians
+from compare.traces import write_trace
+from export.exporting import exported
+
+PEERS = Path(__file__).with_name("latency_peers.txt")
+OPTIMUM, ALONE = (Path(__file__).with_name(name) for name in ("optimum_side.py", "alone_side.py"))
+
+TOKENS = 64
+#: Of our rounds: about what the launchers' two durations leave when all has been started. Seconds.
+SECONDS = 15.0
+
+OURS, PROCESS, INLINE, OUR_CALLS, THEIR_CALLS = "ours", "process", "inline", "our calls", "their calls"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a way says. ratio: ONNX Runtime over torch. medians: seconds of a call. wall: seconds in all."""
+
+    ratio: float
+    medians: dict[str, float]
+    wall: float
+    also: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every run is given. entry: our graphs and weights; source: weights alone; theirs: optimum's graph."""
+
+    entry: Path
+    source: Path
+    theirs: Path
+    python: Path
+    scratch: Path
+    threads: int
+
+
+def prepare(scratch: Path) -> Setup:
+    """Weights, inputs and the graphs of both sides, all made before anything is timed."""
+    setup = Setup(
+        entry=exported("distilgpt2-seeded").folder,
+        source=scratch / "source",
+        theirs=scratch / "theirs",
+        python=peer_python(PEERS),
+        scratch=scratch,
+        threads=environment.cores(),
+    )
+    inputs = tokenize(setup.entry, text=None, sequence=TOKENS, batch=1, positions=1024)
+    write_trace(scratch / "inputs", {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+    np.save(scratch / "ids.npy", inputs.input_ids)
+    save_source(setup.source)
+    output_of([setup.python, "-P", OPTIMUM, "export", setup.source, setup.theirs], setup)
+    return setup
+
+
+def one_run(way: str, number: int, setup: Setup) -> Run:
+    """The run of that number, which decides what comes first in it."""
+    if way == OURS:
+        return by_us(number, setup)
+    if way in (PROCESS, INLINE):
+        return by_optimum_benchmark(way, number, setup)
+    return alone(way, number, setup)
+
+
+def by_us(number: int, setup: Setup) -> Run:
+    """Workers that take turns, as `python -m compare` has them; eager is not needed for the ratio, and is paid for."""
+    started = time.perf_counter()
+    job = {"model": setup.entry, "graph": "deploy", "inputs": setup.scratch / "inputs", "rungs": "", "out": ""}
+    workers = [
+        Worker(
+            name,
+            {**job, "runtime": name},
+            threads=setup.threads,
+            log=setup.scratch / "logs" / f"{number}-{name}.log",
+            timeout=120,
+        )
+        for name in ("onnxruntime", "torch-sdpa", "torch-eager")
+    ]
+    try:
+        for worker in workers:
+            worker.import_libraries()
+        for worker in workers:
+            worker.load()
+        rounds = run_rounds(workers, seconds=SECONDS, seed=number)
+    finally:
+        for worker in workers:
+            worker.end()
+    wall = time.perf_counter() - started
+    for worker in workers:
+        if worker.timing.error:
+            raise RuntimeError(f"{worker.timing.runtime}: {worker.timing.error}")
+    turns = {worker.timing.runtime: worker.timing.turns for worker in workers}
+    sdpa, eager = (paired_ratio(turns["onnxruntime"], turns[name], seed=0) for name in ("torch-sdpa", "torch-eager"))
+    assert sdpa is not None
+    assert eager is not None
+    medians = {name: 1e-9 * statistics.median(turn_medians(found).values()) for name, found in turns.items()}
+    return Run(sdpa.median, medians, wall, {"interval": asdict(sdpa), "over eager": asdict(eager), "rounds": rounds})
+
+
+def by_optimum_benchmark(launcher: str, number: int, setup: Setup) -> Run:
+    """Each backend launched once, with the defaults for warming up, iterations and duration; the median as it says."""
+    started = time.perf_counter()
+    seconds = {}
+    for backend in in_turn(["pytorch", "onnxruntime"], number):
+        folder = setup.source if backend == "pytorch" else setup.theirs
+        command = [setup.python, "-P", OPTIMUM, backend, launcher, folder, setup.threads, TOKENS]
+        seconds[backend] = json.loads(output_of(command, setup))["seconds"]
+    wall = time.perf_counter() - started
+    medians = {backend: statistics.median(taken) for backend, taken in seconds.items()}
+    return Run(medians["onnxruntime"] / medians["pytorch"], medians, wall, {"calls": counts(seconds)})
+
+
+def alone(way: str, number: int, setup: Setup) -> Run:
+    """Each runtime in a process that has the machine for itself; which comes first alternates."""
+    started = time.perf_counter()
+    ours = way == OUR_CALLS
+    seconds = {}
+    for runtime in in_turn(["torch", "onnxruntime"], number):
+        folder = setup.entry if ours else setup.source if runtime == "torch" else setup.theirs
+        python, whose = (sys.executable, "our") if ours else (setup.python, "their")
+        command = [python, "-P", ALONE, whose, runtime, folder, setup.threads, setup.scratch / "ids.npy"]
+        seconds[runtime] = [1e-9 * nanoseconds for nanoseconds in json.loads(output_of(command, setup))]
+    wall = time.perf_counter() - started
+    medians = {runtime: statistics.median(taken) for runtime, taken in seconds.items()}
+    return Run(medians["onnxruntime"] / medians["torch"], medians, wall, {"calls": counts(seconds)})
+
+
+def in_turn(names: list[str], number: int) -> list[str]:
+    return names[:: -1 if number % 2 else 1]
+
+
+def counts(seconds: dict[str, list[float]]) -> dict[str, int]:
+    return {name: len(taken) for name, taken in seconds.items()}
+
+
+def output_of(command: Sequence[Any], setup: Setup) -> str:
+    """What a command prints; never the hub, all libraries with the same threads. What it logs stays in the scratch."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words, env=child_environment(setup.threads), cwd=setup.scratch, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
