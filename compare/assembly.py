@@ -208,13 +208,20 @@ def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
 
 
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
-    """A worker's samples, and what they say; where it failed, why."""
+    """A worker's samples and what they say, its start and its memory; where it failed, why."""
+    part = samples_part(timing, baseline, seed)
+    if timing.error is None and timing.turns:
+        part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
+        part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
+    return part
+
+
+def samples_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
+    """Samples, and what they say; where there are none because it failed, why."""
     part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
     if timing.error is not None or not timing.turns:
         return part
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
-    part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from compare import assembly, environment, roofline
+from compare.grid import grid_inputs, grid_parts
 from compare.inputs import tokenize
+from compare.interference import interference_parts
 from compare.measuring import measure
 from compare.onnx_files.candidates import candidates
 from compare.onnx_files.matching import check_inputs, check_model, exposed
@@ -57,6 +59,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     )
     if file is not None:
         check_inputs(file, inputs)
+    grid = grid_inputs(entry, settings)
     out = make_report_folder(settings, entry.manifest.source.name)
     notes = stand_in_notes(model, entry)
     for note in notes:
@@ -66,6 +69,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         entry=entry,
         beside=beside,
         inputs=inputs,
+        grid=grid,
         rows=rows,
         settings=settings,
         threads=threads,
@@ -100,6 +104,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         rounds=latency.rounds,
         shifts=latency.shifts,
         limits=limits,
+        interference=interference_parts(latency.interference, settings.seed),
+        grid=grid_parts(latency.cells, settings.seed),
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         self_gaps=latency.self_gaps,
         observer=latency.observer,

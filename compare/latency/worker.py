@@ -6,6 +6,7 @@ It answers lines on stdin with lines of JSON on stdout:
     work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...]}
+    inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
     operators     run once more, counting operators                 {operator: how often}
     rung NAME     run other inputs, write the logits                {"error": ..., or null}
 
@@ -48,6 +49,11 @@ def _work(job: dict[str, Any]) -> None:
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls))})
+            case ["inputs", folder]:
+                assert runtime is not None, "inputs before load"
+                given = Trace(Path(folder))
+                ids, mask = given["input_ids"].copy(), given["attention_mask"].copy()
+                answer({"error": untimed_call(runtime, ids, mask)})
             case ["operators"]:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
@@ -58,7 +64,9 @@ def _work(job: dict[str, Any]) -> None:
                     runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph=job["graph"])
                 answer({"error": logits_of(runtime, rung, Path(job["out"]) / name)})
             case _:
-                raise ValueError(f"the worker knows import, work, load, turn N, operators and rung NAME, not {line!r}")
+                raise ValueError(
+                    f"the worker knows import, work, load, turn N, inputs FOLDER, operators and rung NAME, not {line!r}"
+                )
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
@@ -71,6 +79,15 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
         end = time.perf_counter_ns()
         samples.append(end - start)
     return samples
+
+
+def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
+    """One call; why it failed, where it did."""
+    try:
+        runtime.run(ids, mask)
+    except Exception as error:  # whatever a runtime raises is its answer
+        return in_a_line(error)
+    return None
 
 
 def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:

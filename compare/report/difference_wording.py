@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from compare.report.difference import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
-from compare.report.tables import Table
+from compare.report.table import Table
 from compare.report.wording import NOTHING, interval, number, told
 
 

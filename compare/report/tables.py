@@ -1,12 +1,13 @@
 """The tables of a report as text, for every renderer: what was measured, in rows and columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.report.further_latency import grid_tables, interference_table
 from compare.report.places import place_words
 from compare.report.schema import GapPart, LatencyPart, Report, RuntimePart
+from compare.report.table import Table
 from compare.report.wording import (
     KINDS,
     NOTHING,
@@ -21,16 +22,8 @@ from compare.report.wording import (
     runtime_of,
     share,
     spread,
+    worker_name,
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as text; the first column is left-aligned, the others right."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
 
 
 def gap_table(report: Report) -> Table:
@@ -145,6 +138,8 @@ def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
     tables = [
         sample_table(report),
+        interference_table(report),
+        *grid_tables(report),
         limits_table(report),
         decisions_table(report),
         self_gap_table(report),
@@ -281,7 +276,7 @@ def sample_table(report: Report) -> Table:
 
 
 def _worker(row: LatencyPart) -> str:
-    return f"{row.runtime} (again: A/A)" if row.again else row.runtime
+    return worker_name(row.runtime, again=row.again)
 
 
 def megabytes(size: int | None) -> str:
