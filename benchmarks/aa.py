@@ -24,9 +24,9 @@ from benchmarks import slowed
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import environment
 from compare.inputs import tokenize
+from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, paired_ratio
-from compare.timing import precise
 from compare.traces import write_trace
 from export.cache import Entry
 from export.exporting import exported

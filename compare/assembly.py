@@ -210,16 +210,24 @@ def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
 
 
 def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
-    """A worker's samples, and what they say; where it failed, why."""
+    """A worker's samples and what they say, its start and its memory; where it failed, why."""
+    part = samples_part(timing, baseline, seed)
+    _fill_in_process(part, timing)
+    return part
+
+
+def samples_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
+    """Samples, and what they say; where there are none because it failed, why."""
     part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
-    _fill(part, timing, baseline, seed)
+    _fill_in_samples(part, timing, baseline, seed)
     return part
 
 
 def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | None, seed: int) -> LastPart:
     """The samples of the graph for the last position; gap: largest difference of a logit to the deploy graph there."""
     part = LastPart(runtime=timing.runtime, again=False, error=timing.error, turns=timing.turns, gap=gap)
-    _fill(part, timing, baseline, seed)
+    _fill_in_samples(part, timing, baseline, seed)
+    _fill_in_process(part, timing)
     part.to_deploy = ratio_part(paired_ratio(timing.turns, deploy.turns, seed))
     return part
 
@@ -227,7 +235,8 @@ def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | Non
 def decode_part(timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int) -> DecodePart:
     """A decoder's samples, and what they say; where it failed, why."""
     part = DecodePart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns, checks=checks)
-    _fill(part, timing, baseline, seed)
+    _fill_in_samples(part, timing, baseline, seed)
+    _fill_in_process(part, timing)
     if part.median_ms is None:
         return part
     part.prefills, part.tokens = timing.prefills, timing.tokens
@@ -253,13 +262,18 @@ def first_difference(tokens: list[list[int]], others: list[list[int]]) -> int | 
     return next((place for place, (mine, theirs) in enumerate(pairs) if mine != theirs), None)
 
 
-def _fill(part: LatencyPart, timing: Timing, baseline: Timing, seed: int) -> None:
-    """What the samples say, into a part that has them."""
+def _fill_in_process(part: LatencyPart, timing: Timing) -> None:
+    """How a process that was timed started, and its memory."""
+    if timing.error is None and timing.turns:
+        part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
+        part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
+
+
+def _fill_in_samples(part: LatencyPart, timing: Timing, baseline: Timing, seed: int) -> None:
+    """What the samples of a part say."""
     if timing.error is not None or not timing.turns:
         return
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    part.load_s, part.first_call_s = timing.load_s, timing.first_call_s
-    part.peak_bytes, part.settled_bytes = timing.peak_bytes, timing.settled_bytes
     part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)

@@ -47,6 +47,15 @@ def compare(
         float | None,
         typer.Option(help="GB that the timed processes may hold together; default what is free.", show_default=False),
     ] = None,
+    interference: Annotated[
+        bool, typer.Option("--interference", help="Time each beside the others unsuspended too.")
+    ] = False,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEQUENCESxBATCHES", help="Latency at each of these too, e.g. 32,128x1,4.", show_default=False
+        ),
+    ] = None,
     time: Annotated[
         float | None, typer.Option(help="Seconds of latency rounds at most; default 30.", show_default=False)
     ] = None,
@@ -101,6 +110,8 @@ def compare(
         threads=threads,
         pin=pin,
         memory=memory,
+        interference=interference,
+        grid=grid,
         seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
         precision=precision / 100,
         seed=seed,

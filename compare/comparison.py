@@ -11,7 +11,9 @@ from pathlib import Path
 
 from compare import assembly, environment, roofline
 from compare.decoding import take_decoding
+from compare.grid import grid_inputs, grid_parts
 from compare.inputs import tokenize
+from compare.interference import interference_parts
 from compare.measuring import measure, numerics_of
 from compare.onnx_files.candidates import candidates
 from compare.onnx_files.matching import check_inputs, check_model, exposed
@@ -61,6 +63,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     )
     if file is not None:
         check_inputs(file, inputs)
+    grid = grid_inputs(entry, settings)
     out = make_report_folder(settings, entry.manifest.source.name)
     notes = stand_in_notes(model, entry)
     for note in notes:
@@ -70,6 +73,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         entry=entry,
         beside=beside,
         inputs=inputs,
+        grid=grid,
         rows=rows,
         decoders=[row for row in every if "decode" in row.spec.graphs],
         settings=settings,
@@ -111,6 +115,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         decoding=decoding.rows,
         decode_rounds=decoding.rounds,
         limits=limits,
+        interference=interference_parts(latency.interference, settings.seed),
+        grid=grid_parts(latency.cells, settings.seed),
         exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
         self_gaps=latency.self_gaps,
         observer=latency.observer,

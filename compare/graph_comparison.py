@@ -12,6 +12,7 @@ from compare import assembly, environment
 from compare.child import ChildFailed
 from compare.comparison import make_report_folder, read_file, staged
 from compare.inputs import byte_inputs
+from compare.interference import interference_parts
 from compare.measuring import make_trace
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
@@ -75,6 +76,7 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         latency=assembly.latency_parts(timings, settings.seed),
         rounds=latency.rounds,
         shifts=latency.shifts,
+        interference=interference_parts(latency.interference, settings.seed),
         self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},

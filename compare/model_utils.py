@@ -49,6 +49,8 @@ def compare_attention_implementations(
     threads: int | None = None,
     pin: bool = False,
     memory: float | None = None,
+    interference: bool = False,
+    grid: str | None = None,
     time: float = 30.0,
     precision: float = 0.02,
     seed: int = 0,
@@ -66,11 +68,12 @@ def compare_attention_implementations(
     model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
     and the changed model is compared. text: what runs through it, by default a text that ships with the project.
     runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. pin: bind each
-    process that is timed to a CPU a thread. memory: how much they may hold together, in GB. time: how long the rounds
-    of latency last at most, in seconds. precision: they end before that once every ratio of times is known to this
-    share of it. exporter: whose graphs run; "optimum" gets a row that compares its graph with
-    ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the report, by default
-    a new one under `cache/reports/`.
+    process that is timed to a CPU a thread. memory: how much they may hold together, in GB. interference: time
+    each beside the others unsuspended too. grid: sequences and batches to time too, such as "32,128x1,4". time: how
+    long the rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is
+    known to this share of it. exporter: whose graphs run; "optimum" gets a row that compares its graph with ours. onnx:
+    a file whose graph gets a row too, held against the model. out: the folder for the report, by default a new one
+    under `cache/reports/`.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
@@ -91,6 +94,8 @@ def compare_attention_implementations(
         threads=threads,
         pin=pin,
         memory=memory,
+        interference=interference,
+        grid=grid,
         seconds=time,
         precision=precision,
         seed=seed,

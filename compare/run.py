@@ -10,6 +10,7 @@ from compare.inputs import Inputs
 from compare.onnx_files.reading import OnnxFile
 from compare.runtimes.registry import GRAPH_RUNTIME, Graph, Spec
 from compare.settings import Settings, cpus_for
+from compare.shapes import Shape
 from export.cache import Entry
 from export.exporting import DEFAULT_EXPORTER
 
@@ -44,7 +45,7 @@ class Row:
 
 @dataclass(kw_only=True)
 class Run:
-    """A comparison under way: what every step needs, and what it found so far."""
+    """A comparison under way: what every step needs, and what it found so far. grid: inputs that are timed too."""
 
     inputs: Inputs
     rows: list[Row]
@@ -52,6 +53,7 @@ class Run:
     threads: int
     out: Path
     say: Say
+    grid: Mapping[Shape, Inputs] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
@@ -62,6 +64,10 @@ class Run:
     @property
     def input_folder(self) -> Path:
         return self.scratch / INPUTS
+
+    def grid_folder(self, shape: Shape) -> Path:
+        """The inputs of a shape of the grid."""
+        return self.scratch / "grid" / str(shape)
 
     @property
     def rungs_folder(self) -> Path:

@@ -9,6 +9,7 @@ from typing import Literal
 from compare import environment
 from compare.inputs import check_text
 from compare.numerics.verdicts import Kind
+from compare.shapes import shapes_of
 from export.errors import BadInput, near
 from export.exporting import DEFAULT_EXPORTER, check_exporter
 
@@ -21,6 +22,8 @@ class Settings:
 
     pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
     together, in GB; None is what the machine has.
+    interference: each runtime is timed beside the others too. grid: sequences and batches that are timed too
+    (`compare.shapes`).
     runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
     fail_on: the verdict from which on a run fails.
     exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
@@ -34,6 +37,8 @@ class Settings:
     threads: int | None = None
     pin: bool = False
     memory: float | None = None
+    interference: bool = False
+    grid: str | None = None
     seconds: float = 30.0
     precision: float = 0.02
     seed: int = 0
@@ -64,6 +69,8 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--precision is {100 * settings.precision:g}; it takes a number of percent above 0")
     if settings.memory is not None and not settings.memory > 0:
         raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
+    if settings.grid is not None:
+        check_grid(settings.grid, settings.baseline)
     if settings.pin:
         cpus_for(settings.threads or environment.cores())
     check_at_least(0, "--seed", settings.seed)
@@ -78,6 +85,13 @@ def check_at_least(least: int, option: str, value: int | None) -> None:
     """Raises `BadInput` for a number below the least that an option takes; None is an option left out."""
     if value is not None and value < least:
         raise BadInput(f"{option} is {value}; it takes {least} or more")
+
+
+def check_grid(grid: str, baseline: Path | None) -> None:
+    """Raises `BadInput` for a grid that says no shapes, or of two ONNX files."""
+    shapes_of(grid)
+    if baseline is not None:
+        raise BadInput("--grid goes with a model, whose tokenizer makes its inputs; leave out --grid or --baseline")
 
 
 def cpus_for(threads: int) -> list[int]:

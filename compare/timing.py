@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compare.grid import Cell, make_cells, take_cells
+from compare.interference import Interference, take_pairs
 from compare.latency.limits import BANDWIDTH, COMPUTE
+from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
-from compare.latency.statistics import paired_ratio
 from compare.memory import available_bytes
 from compare.report.schema import LastPart, ObserverPart, SelfGapsPart
 from compare.rerunning import beside_baseline, last_position, make_ladder, observer, self_gaps
@@ -24,13 +26,18 @@ ROOM = 1.2
 
 @dataclass
 class Latency:
-    """What the workers showed. rounds: how many there were, over all shifts."""
+    """What the workers showed. rounds: how many there were, over all shifts. cells: of the grid that was asked for.
+
+    interference: what each read beside the others; with nothing in it where that was not asked for.
+    """
 
     rounds: int = 0
     shifts: int = 0
     self_gaps: list[SelfGapsPart] = field(default_factory=list)
     observer: ObserverPart | None = None
     last: LastPart | None = None
+    interference: Interference = field(default_factory=Interference)
+    cells: list[Cell] = field(default_factory=list)
 
 
 @contextmanager
@@ -127,15 +134,19 @@ def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set
     seconds: how long the rounds take at most, over all shifts. failed: the rows whose trace failed; they have no place
     in the rounds.
     """
-    found, ladder = Latency(), make_ladder(run)
+    found, ladder = Latency(cells=make_cells(run)), make_ladder(run)
     workers = [worker for worker in workers if worker.timing.graph != "decode"]
     always = residents(workers)
     late = [worker for worker in workers if worker not in always and worker.timing.runtime not in failed]
     for shift in shifts(run, workers, failed):
         mine = [worker for worker in shift if worker not in always]
         share = len(mine) / len(late) if late else 1.0
-        found.rounds = take_rounds(run, shift, share * seconds, first=found.rounds)
+        mine_s = share * seconds
+        found.rounds = take_rounds(run, shift, mine_s, first=found.rounds)
         found.shifts += 1
+        if run.settings.interference:
+            take_pairs(run, found.interference, shift, mine_s / 2)
+        take_cells(run, found.cells, shift, share * run.settings.seconds)
         with run.phase("runs again"):
             found.self_gaps += self_gaps(run, mine, ladder)
             found.observer = found.observer or observer(run, mine)
@@ -209,17 +220,6 @@ def take_rounds(run: Run, shift: list[Worker], seconds: float, *, first: int) ->
     )
     with run.phase("rounds"):
         return run_rounds(shift, seconds=seconds, seed=seed, first=first, done=lambda: precise(shift, precision, seed))
-
-
-def precise(workers: list[Worker], precision: float, seed: int) -> bool:
-    """Whether the time of every worker that lives is known, as a ratio to the first one's, as closely as asked for.
-
-    Those that hold the same graph as the first count: neither the machine's limits nor what taps cost keep the others.
-    """
-    baseline, *others = (worker.timing for worker in workers if worker.alive)
-    same = (timing for timing in others if timing.graph == baseline.graph)
-    ratios = (paired_ratio(timing.turns, baseline.turns, seed) for timing in same)
-    return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)
 
 
 def remove_if_empty(folder: Path) -> None:

@@ -6,10 +6,11 @@ runtimes but one are stopped by a signal, and this process sleeps on a read unti
 
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from compare.child import ChildFailed, Dialogue, OutOfMemory
 from compare.latency.work import Work
@@ -52,6 +53,25 @@ class Timing:
     error: str | None = None
 
 
+class Living(Protocol):
+    """What has a place in rounds for as long as it lives."""
+
+    @property
+    def alive(self) -> bool: ...
+
+
+class Timed(Living, Protocol):
+    """What takes turns in rounds: a worker, or turns of one that are kept apart (`compare.latency.asides`)."""
+
+    @property
+    def timing(self) -> Timing: ...
+
+    def turn(self, number: int) -> None: ...
+
+
+AnyLiving = TypeVar("AnyLiving", bound=Living)
+
+
 class Worker:
     """The parent's side of a latency worker; suspended except while it does what it is told, in `timeout` seconds.
 
@@ -79,6 +99,8 @@ class Worker:
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
         self._tree = self._child.tree
         self._turn = "generate" if job["graph"] == "decode" else "turn 1"
+        self._left_awake = False
+        self._own_inputs = True
 
     @property
     def alive(self) -> bool:
@@ -103,7 +125,7 @@ class Worker:
         if self.timing.graph == "decode":
             self._ask(self._turn)  # the first steps warm up, as the first call does
         elif (answer := self._ask("turn 1")) is not None:
-            self._turn = f"turn {max(1, min(MOST_CALLS, round(TURN / (answer['ns'][0] / 1e9))))}"
+            self._turn = turn_line(answer["ns"][0])
 
     def turn(self, number: int) -> None:
         """Take part in a round."""
@@ -113,6 +135,33 @@ class Worker:
                 self.timing.prefills[number] = [answer["prefill_ns"]]
                 self.timing.tokens = answer["tokens"]
             self._read_memory()
+
+    @property
+    def usual_turn(self) -> str:
+        """What it is told in each of its turns."""
+        return self._turn
+
+    def samples(self, turn: str) -> list[int]:
+        """The nanoseconds of a turn that is not its row's, such as "turn 3". Raises `ChildFailed`."""
+        found: list[int] = self._tell(turn)["ns"]
+        return found
+
+    def switch_inputs(self, folder: Path) -> str | None:
+        """Take the inputs of a trace folder from now on, with a call on them that is not timed; why it failed, where
+        it did. Its memory is not read any more: other inputs may need more than its row's."""
+        self._own_inputs = False
+        return self._written(f"inputs {folder}")
+
+    @contextmanager
+    def left_awake(self) -> Iterator[None]:
+        """While this is open it is not suspended between its turns, as where nobody suspends anybody."""
+        self._left_awake = True
+        self._tree.resume()
+        try:
+            yield
+        finally:
+            self._left_awake = False
+            self._tree.suspend()
 
     def operators(self) -> dict[str, int]:
         """How often each operator runs in one pass, after the rounds; nothing where that cannot be told."""
@@ -159,23 +208,44 @@ class Worker:
         return error
 
     def _tell(self, what: str) -> dict[str, Any]:
-        """The answer of a process tree that is awake for no longer than it takes. Raises `ChildFailed`."""
+        """The answer of a process tree that is awake for no longer than it takes, unless it is left awake.
+
+        Raises `ChildFailed`.
+        """
         self._tree.resume()
         try:
             answer = self._child.ask(what)
         except ChildFailed:
             self._tree.kill()  # one that hangs would run on beside the others
             raise
-        self._tree.suspend()
+        if not self._left_awake:
+            self._tree.suspend()
         return answer
 
     def _read_memory(self) -> None:
         """While the tree is stopped: beside an answer, never within a call that is timed."""
+        if not self._own_inputs:
+            return
         self.timing.peak_bytes, self.timing.settled_bytes = self._tree.peak_bytes(), self._tree.settled_bytes()
 
 
+def turn_line(nanoseconds: int) -> str:
+    """What a worker is told whose call takes so long: a turn of as many as fill its time.
+
+    >>> turn_line(10_000_000), turn_line(3_000_000_000), turn_line(1_000)
+    ('turn 25', 'turn 1', 'turn 50')
+    """
+    return f"turn {max(1, min(MOST_CALLS, round(TURN / (nanoseconds / 1e9))))}"
+
+
+def drawn(workers: Sequence[AnyLiving], order: random.Random) -> list[AnyLiving]:
+    """Those that live, in the order of a round."""
+    present = [worker for worker in workers if worker.alive]
+    return order.sample(present, len(present))
+
+
 def run_rounds(
-    workers: list[Worker],
+    workers: Sequence[Timed],
     *,
     seconds: float,
     seed: int,
@@ -193,10 +263,10 @@ def run_rounds(
     until = time.monotonic() + seconds
     number = first
     while number < first + FEWEST_ROUNDS or time.monotonic() < until:
-        present = [worker for worker in workers if worker.alive]
+        present = drawn(workers, order)
         if not present:
             break
-        for worker in order.sample(present, len(present)):
+        for worker in present:
             worker.turn(number)
         number += 1
         after_round(number)

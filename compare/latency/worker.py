@@ -7,6 +7,7 @@ It answers lines on stdin with lines of JSON on stdout:
     load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...]}
     generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
+    inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
     operators     run once more, counting operators                 {operator: how often}
     rung NAME     run other inputs, write the logits                {"error": ..., or null}
     logits N      write the logits, N positions prefilled, or all   {"error": ..., or null}
@@ -57,6 +58,11 @@ def _work(job: dict[str, Any]) -> None:
             case ["generate"]:
                 assert runtime is not None, "generate before load"
                 answer(generate(cast(Decoder, runtime), ids[:, : prompt_length(mask, job["positions"])].copy()))
+            case ["inputs", folder]:
+                assert runtime is not None, "inputs before load"
+                given = Trace(Path(folder))
+                ids, mask = given["input_ids"].copy(), given["attention_mask"].copy()
+                answer({"error": untimed_call(runtime, ids, mask)})
             case ["operators"]:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
@@ -72,8 +78,8 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"logits-{prefill}")})
             case _:
                 raise ValueError(
-                    "the worker knows import, work, load, turn N, generate, operators, rung NAME and logits N, "
-                    f"not {line!r}"
+                    "the worker knows import, work, load, turn N, generate, inputs FOLDER, operators, rung NAME and "
+                    f"logits N, not {line!r}"
                 )
 
 
@@ -87,6 +93,15 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
         end = time.perf_counter_ns()
         samples.append(end - start)
     return samples
+
+
+def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
+    """One call; why it failed, where it did."""
+    try:
+        runtime.run(ids, mask)
+    except Exception as error:  # whatever a runtime raises is its answer
+        return in_a_line(error)
+    return None
 
 
 def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:

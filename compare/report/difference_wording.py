@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from compare.report.difference import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
-from compare.report.tables import Table
-from compare.report.wording import NOTHING, interval, number, told
+from compare.report.table import Table
+from compare.report.wording import NOTHING, interval, number, told, worker_name
 
 
 def opening(difference: Difference) -> list[str]:
@@ -49,7 +49,7 @@ def _standing(standing: StandingPart | None) -> str:
 
 
 def _latency(row: LatencyChange) -> list[str]:
-    name = f"{row.runtime} (A/A)" if row.again else row.runtime
+    name = worker_name(row.runtime, again=row.again)
     ratios = [interval(part) if part else NOTHING for part in (row.older, row.newer, row.change)]
     memory = NOTHING if row.memory_percent is None else f"{row.memory_percent:+.0f} %"
     return [name, *ratios, reading(row), memory]

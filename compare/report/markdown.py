@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from compare.report import tables, wording
 from compare.report.answer import answer
 from compare.report.schema import Report
+from compare.report.table import Table
 
 
 def to_markdown(report: Report, figures: tuple[str, ...] = ()) -> str:
@@ -40,7 +41,7 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
 
 
-def _table(table: tables.Table) -> Iterator[str]:
+def _table(table: Table) -> Iterator[str]:
     yield from (f"## {table.title}", "")
     yield "| " + " | ".join(table.columns) + " |"
     yield "|" + "|".join([":---", *["---:"] * (len(table.columns) - 1)]) + "|"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from compare.report.answer import choices, front
@@ -27,11 +27,13 @@ SHOWN_TOKENS = 32
 def draw_figures(report: Report) -> dict[str, Figure]:
     """All figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
 
-    None of two ONNX files: nothing in them is golden.
+    With a grid of inputs, latency by sequence too. None of two ONNX files: nothing in them is golden.
     """
     if report.model is None:
         return {}
     figures = {"gap_by_layer": gap_by_layer(report), "latency_against_gap": latency_against_gap(report)}
+    if report.grid:
+        figures["latency_by_sequence"] = latency_by_sequence(report)
     figures |= {f"heads_{name}": figure for name, figure in head_pages(report)}
     return figures
 
@@ -116,6 +118,36 @@ def latency_against_gap(report: Report) -> Figure:
     axes.set_xlabel("time of one pass over the baseline's (bar: 95 % interval; dashed: no other beats these in both)")
     axes.set_ylabel("largest |logit - golden|")
     axes.grid(alpha=0.25, which="both")
+    return figure
+
+
+def latency_by_sequence(report: Report) -> Figure:
+    """How time grows with the sequence on the grid of inputs: one panel a batch, one line a runtime, both axes log."""
+    batches = list(dict.fromkeys(cell.batch for cell in report.grid))
+    figure = _page(report, f"Latency by how many {report.token_word} a sequence has", (5 * len(batches) + 1, 5))
+    panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)
+    for axes, batch in zip(panels.flat, batches, strict=True):
+        for place, runtime in enumerate(report.runtimes):
+            points = sorted(
+                (cell.sequence, row.median_ms)
+                for cell in report.grid
+                for row in cell.latency
+                if cell.batch == batch and row.runtime == runtime.name and not row.again and row.median_ms
+            )
+            if points:
+                colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+                axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=5, label=runtime.name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        sequences = sorted({cell.sequence for cell in report.grid})
+        axes.set_xticks(sequences, [str(sequence) for sequence in sequences])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_title(f"{batch} sequence{'s' if batch > 1 else ''} at once", loc="left", fontsize=10)
+        axes.set_xlabel(report.token_word)
+        axes.grid(alpha=0.25, which="both")
+    panels[0, 0].set_ylabel("ms, median over rounds")
+    lines = {str(line.get_label()): line for axes in panels.flat for line in axes.get_lines()}
+    figure.legend(lines.values(), lines.keys(), loc="outside upper right", ncols=4, fontsize=8, frameon=False)
     return figure
 
 

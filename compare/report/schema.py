@@ -384,6 +384,38 @@ class ObserverPart(_Part):
     turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
+class InterferencePart(_Part):
+    """What a runtime takes beside the others unsuspended, and alone, in rounds that come in pairs.
+
+    alone, beside: pair -> nanoseconds, in order. slowdown: beside over alone, paired by pair. ratio_alone,
+    ratio_beside: to the baseline timed likewise; None of the baseline.
+    """
+
+    runtime: str
+    again: bool
+    error: str | None = None
+    alone_ms: float | None = None
+    beside_ms: float | None = None
+    slowdown: RatioPart | None = None
+    ratio_alone: RatioPart | None = None
+    ratio_beside: RatioPart | None = None
+    alone: dict[int, list[int]] = Field(default_factory=dict)
+    beside: dict[int, list[int]] = Field(default_factory=dict)
+
+
+class GridCell(_Part):
+    """Latency on one sequence and batch, in rounds of its own; the rows have neither a start nor memory."""
+
+    sequence: int
+    batch: int
+    rounds: int
+    latency: list[LatencyPart]
+
+    @property
+    def name(self) -> str:
+        return f"{self.sequence} x {self.batch}"
+
+
 class ExportersPart(_Part):
     """The graphs of two exporters in one runtime, the chosen one's against the default one's.
 
@@ -411,6 +443,8 @@ class Report(_Part):
     """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
     other.
 
+    interference, grid: empty where they were not asked for.
+
     shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
     """
 
@@ -434,6 +468,8 @@ class Report(_Part):
     decoding: list[DecodePart] = Field(default_factory=list)
     decode_rounds: int = 0
     limits: LimitsPart | None = None
+    interference: list[InterferencePart] = Field(default_factory=list)
+    grid: list[GridCell] = Field(default_factory=list)
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None

@@ -1,12 +1,13 @@
 """The tables of a report as text, for every renderer: what was measured, in rows and columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.report.further_latency import grid_tables, interference_table
 from compare.report.places import place_words
-from compare.report.schema import GapPart, RatioPart, Report, RuntimePart
+from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
+from compare.report.table import Table
 from compare.report.wording import (
     KINDS,
     NOTHING,
@@ -24,15 +25,6 @@ from compare.report.wording import (
     spread,
     worker_name,
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as text; the first column is left-aligned, the others right."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
 
 
 def gap_table(report: Report) -> Table:
@@ -149,6 +141,8 @@ def further_tables(report: Report) -> list[Table]:
         last_table(report),
         decode_table(report),
         sample_table(report),
+        interference_table(report),
+        *grid_tables(report),
         limits_table(report),
         decisions_table(report),
         self_gap_table(report),
@@ -252,11 +246,11 @@ def latency_table(report: Report) -> Table:
     rows = []
     for row in report.latency:
         if row.error:
-            rows.append([worker_name(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
+            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
             continue
         rows.append(
             [
-                worker_name(row),
+                _worker(row),
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
@@ -289,12 +283,12 @@ def decode_table(report: Report) -> Table | None:
     rows = []
     for row in report.decoding:
         if row.error:
-            rows.append([worker_name(row), *[NOTHING] * 7, f"failed: {row.error}"])
+            rows.append([_worker(row), *[NOTHING] * 7, f"failed: {row.error}"])
             continue
         baseline = row is report.decoding[0]
         rows.append(
             [
-                worker_name(row),
+                _worker(row),
                 number(row.first_token_ms),
                 "baseline" if baseline else _interval(row.first_token),
                 number(row.median_ms),
@@ -322,9 +316,13 @@ def sample_table(report: Report) -> Table:
         if row.turns and not row.error:
             samples = sum(map(len, row.turns.values()))
             values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row.spread)]
-            rows.append([worker_name(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
+            rows.append([_worker(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
     columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
     return Table("Samples of that latency; percentiles where there are enough of them", columns, rows)
+
+
+def _worker(row: LatencyPart) -> str:
+    return worker_name(row.runtime, again=row.again)
 
 
 def megabytes(size: int | None) -> str:

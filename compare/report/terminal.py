@@ -7,6 +7,7 @@ from rich.text import Text
 from compare.report import tables, wording
 from compare.report.answer import answer
 from compare.report.schema import Report
+from compare.report.table import Table
 
 #: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
 WIDTH = 124
@@ -39,7 +40,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
         )
 
 
-def print_table(table: tables.Table) -> None:
+def print_table(table: Table) -> None:
     """Print one table to stdout."""
     Console(width=None if _is_wide() else WIDTH, highlight=False).print(_table(table))
 
@@ -56,7 +57,7 @@ def _is_wide() -> bool:
     return console.is_terminal and console.width >= WIDTH
 
 
-def _table(table: tables.Table) -> RichTable:
+def _table(table: Table) -> RichTable:
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")

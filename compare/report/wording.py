@@ -1,12 +1,13 @@
 """How a report is said in words; every renderer and the tables take them from here, so that all say the same."""
 
 from collections.abc import Iterator
-from math import isfinite
+from math import isfinite, log
 
 from compare.report.schema import (
     VERDICTS,
     DecodePart,
     GraphPart,
+    InterferencePart,
     LatencyPart,
     RatioPart,
     Report,
@@ -88,6 +89,8 @@ def further_sentences(report: Report) -> list[str]:
     """What else is to be known of the tables, a sentence each."""
     return [
         *in_shifts(report),
+        *interference_lines(report),
+        *grid_failures(report),
         *limit_lines(report),
         *decode_lines(report),
         *undone_fusions(report),
@@ -102,6 +105,54 @@ def in_shifts(report: Report) -> list[str]:
     if report.shifts == 1:
         return []
     return [f"Latency was taken in {report.shifts} shifts, the baseline in each: memory did not hold all at once."]
+
+
+def interference_lines(report: Report) -> list[str]:
+    """What timing beside the others would have made of the runtime that it changes most, and which failed in it."""
+    if not report.interference:
+        return []
+    baseline = report.interference[0].runtime
+    parts = [part for part in report.interference if not part.again]
+    failed = [
+        f"{part.runtime} failed when it was timed beside the others: {part.error}." for part in parts if part.error
+    ]
+    changed = [part for part in parts if part.slowdown and not part.slowdown.low <= 1 <= part.slowdown.high]
+    if not changed:
+        return [
+            f"Timed beside the others unsuspended, no runtime's time would have been told apart from that alone "
+            f"({_closest(parts)}).",
+            *failed,
+        ]
+    most = max(changed, key=_change)
+    assert most.slowdown is not None
+    said = f"would have read {interval(most.slowdown)} times as long as alone"
+    if most.ratio_alone and most.ratio_beside:
+        said += f": {interval(most.ratio_beside)} of {baseline}'s time instead of {interval(most.ratio_alone)}"
+    return [f"Timed beside the others unsuspended, {most.runtime} {said}.", *failed]
+
+
+def _change(part: InterferencePart) -> float:
+    return abs(log(part.slowdown.median)) if part.slowdown else 0.0
+
+
+def _closest(parts: list[InterferencePart]) -> str:
+    known = [part.slowdown.half_width for part in parts if part.slowdown]
+    return f"known to +-{100 * max(known):.2g} % at worst" if known else "there are no times"
+
+
+def grid_failures(report: Report) -> list[str]:
+    """Which runtimes could not take a shape of the grid, and why, a sentence each."""
+    return [
+        f"{worker_name(row.runtime, again=row.again)} failed at {cell.name}: {row.error}."
+        for cell in report.grid
+        for row in cell.latency
+        if row.error
+    ]
+
+
+def worker_name(runtime: str, *, again: bool) -> str:
+    """What a row of latency is called: its runtime, and whether it is the baseline's second process."""
+    return f"{runtime} (A/A)" if again else runtime
 
 
 def limit_lines(report: Report) -> list[str]:
@@ -180,11 +231,6 @@ def reading(row: LatencyPart) -> str:
     if row.ratio is None:
         return NOTHING
     return "the truth is 1" if row.again else told(row.ratio)
-
-
-def worker_name(row: LatencyPart) -> str:
-    """A row's runtime; the baseline's second process is told from its first."""
-    return f"{row.runtime} (A/A)" if row.again else row.runtime
 
 
 def cache_words(row: DecodePart) -> str:

@@ -34,6 +34,33 @@ def spec(name: str):
     return spec
 
 
+@pytest.fixture
+def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
+    """What a worker of the tiny GPT-2 is told, but for its runtime."""
+    from compare.traces import write_trace
+
+    write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
+    folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
+    return {"model": entry.folder, "graph": "deploy", **folders}
+
+
+@pytest.fixture
+def make(job, tmp_path: Path):
+    """A function that makes a worker; all of them are ended after the test."""
+    from compare.latency.rounds import Worker
+
+    made: list[Worker] = []
+
+    def worker(runtime: str, timeout: float = 120.0, **more) -> Worker:
+        full, log = {**job, "runtime": runtime}, tmp_path / "logs" / f"{len(made)}.log"
+        made.append(Worker(runtime, full, threads=1, log=log, timeout=timeout, **more))
+        return made[-1]
+
+    yield worker
+    for one in made:
+        one.end()
+
+
 @pytest.fixture(scope="session")
 def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept."""

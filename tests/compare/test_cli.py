@@ -123,6 +123,9 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--threads", "0"], 2, "--threads is 0; it takes 1 or more"),
         (["--pin", "--threads", "5000"], 2, "--pin takes a CPU for each of 5000 threads and this process may use "),
         (["--memory", "0"], 2, "--memory is 0; it takes a number of GB above 0"),
+        (["--grid", "32"], 2, "--grid is '32'; it takes SEQUENCESxBATCHES, numbers of 1 or more with commas between"),
+        (["--grid", "8x0"], 2, "--grid is '8x0'; it takes SEQUENCESxBATCHES"),
+        (["--onnx", "a.onnx", "--baseline", "b.onnx", "--grid", "8x1"], 2, "--grid goes with a model"),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file go one at a time"),
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
@@ -163,6 +166,7 @@ def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tm
     ("arguments", "message"),
     [
         (["--sequence", "65"], "--sequence is 65; the model has 64 positions"),
+        (["--grid", "8,65x1"], "--grid asks for 65 tokens: --sequence is 65; the model has 64 positions"),
         (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
     ],
 )

@@ -17,28 +17,6 @@ from export.cache import Entry
 from tests.compare.test_process_tree import comes_true, gone
 
 
-@pytest.fixture
-def job(entry: Entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
-    write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
-    folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
-    return {"model": entry.folder, "graph": "deploy", **folders}
-
-
-@pytest.fixture
-def make(job, tmp_path: Path):
-    """A function that makes a worker; all of them are ended after the test."""
-    made: list[Worker] = []
-
-    def worker(runtime: str, timeout: float = 120.0, **more) -> Worker:
-        full, log = {**job, "runtime": runtime}, tmp_path / "logs" / f"{len(made)}.log"
-        made.append(Worker(runtime, full, threads=1, log=log, timeout=timeout, **more))
-        return made[-1]
-
-    yield worker
-    for one in made:
-        one.end()
-
-
 def stopped(worker: Worker) -> bool:
     for _ in range(100):  # the signal takes a moment to arrive
         if psutil.Process(worker._child.process.pid).status() == psutil.STATUS_STOPPED:

@@ -1,0 +1,17 @@
+"""When rounds may end: the rule on how closely ratios are known."""
+
+from collections.abc import Sequence
+
+from compare.latency.rounds import Timed
+from compare.latency.statistics import paired_ratio
+
+
+def precise(workers: Sequence[Timed], precision: float, seed: int) -> bool:
+    """Whether the time of every worker that lives is known, as a ratio to the first one's, as closely as asked for.
+
+    Those that hold the same graph as the first count: neither the machine's limits nor what taps cost keep the others.
+    """
+    timings = [worker.timing for worker in workers if worker.alive]
+    same = (timing for timing in timings[1:] if timing.graph == timings[0].graph)
+    ratios = (paired_ratio(timing.turns, timings[0].turns, seed) for timing in same)
+    return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)
