@@ -4,6 +4,7 @@ Both run in the latency worker. TTFT is the time to the first token, the prefill
 """
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from compare.runtimes.registry import Decoder
 
 #: Tokens of a generation, and so one step less.
 TOKENS = 16
+
+#: Steps that a text is followed by, one position each; what is left of a longer text is taken at once.
+STEPS = 128
 
 
 def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
@@ -57,12 +61,13 @@ def next_tokens(logits: NDArray[Any]) -> NDArray[Any]:
 def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int) -> NDArray[Any]:
     """The logits at every position of a text, (batch, positions, vocabulary): some prefilled, then one by one.
 
-    ids, mask: int64 of (batch, positions). Were the cache right, they would be those of one pass over the whole text.
+    ids, mask: int64 of (batch, positions). After `STEPS` steps the rest of the text goes on from the cache at once.
+    Were the cache right, they would be those of one pass over the whole text.
     """
     parts = [decoder.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())["logits"]]
-    for place in range(prefill, ids.shape[1]):
-        found = decoder.step(ids[:, place : place + 1].copy(), mask[:, : place + 1].copy())
-        parts.append(found["logits"])
+    ends = [*range(prefill + 1, ids.shape[1] + 1)][:STEPS]
+    for start, end in pairwise([prefill, *ends, *([ids.shape[1]] if ends[-1] < ids.shape[1] else [])]):
+        parts.append(decoder.step(ids[:, start:end].copy(), mask[:, :end].copy())["logits"])
     return np.concatenate(parts, axis=1)
 
 

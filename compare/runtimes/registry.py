@@ -61,7 +61,8 @@ class Decoder(Runtime, Protocol):
     """
 
     def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """One position more: ids (batch, 1), mask (batch, past + 1), int64 both; its logits (batch, 1, vocabulary).
+        """One position more, or some: ids (batch, new), mask (batch, past + new), int64 both; logits (batch, new,
+        vocabulary).
 
         Positions are counted over everything so far, padding among it, as `run` counts them.
         """

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compare.latency import decoding
 from compare.runtimes import registry
 from compare.runtimes.graph_io import GraphInput, feed
 from compare.runtimes.registry import BASELINE, Decoder, Runtime, Spec, spec_of
@@ -41,6 +42,18 @@ def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_a
     found = decoded(runtime, ids[:1], mask[:1], 4)
     np.testing.assert_allclose(found, expected[:1], atol=1e-5, rtol=0)
     runtime.close()
+
+
+@every_runtime("decode")
+def test_contract_of_several_positions_a_step(
+    spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of a text goes on from the cache at once, and sees nothing ahead."""
+    ids, mask = ids_and_mask
+    expected = deployed.run(ids, mask)["logits"]
+    monkeypatch.setattr(decoding, "STEPS", 2)
+    found = decoding.follow(spec.load_decoder()(entry.folder, threads=1, graph="decode"), ids, mask, prefill=3)
+    np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
 
 
 @every_runtime("decode")

@@ -23,7 +23,7 @@ class Counter:
 
     def step(self, ids, mask):
         self.calls.append(("step", ids.shape[1], mask.shape[1]))
-        return {"logits": self._one(ids)}
+        return {"logits": np.concatenate([self._one(ids[:, i : i + 1]) for i in range(ids.shape[1])], axis=1)}
 
     def _one(self, ids):
         logits = np.zeros((len(ids), 1, self.vocabulary), np.float32)
@@ -52,6 +52,15 @@ def test_following_a_text_gives_the_logits_of_every_position_once(prefill: int) 
     logits = decoding.follow(counter, ids, np.ones_like(ids), prefill)
     assert logits.argmax(-1).tolist() == [[1, 3, 6, 10, 15, 21]]
     assert counter.calls == [("run", prefill, prefill), *[("step", 1, length) for length in range(prefill + 1, 7)]]
+
+
+def test_what_is_left_of_a_long_text_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "STEPS", 2)
+    ids = np.array([[1, 2, 3, 4, 5, 6]])
+    counter = Counter()
+    logits = decoding.follow(counter, ids, np.ones_like(ids), prefill=1)
+    assert logits.argmax(-1).tolist() == [[1, 3, 6, 10, 15, 21]]
+    assert counter.calls == [("run", 1, 1), ("step", 1, 2), ("step", 1, 3), ("step", 3, 6)]
 
 
 def test_a_prompt_leaves_room_for_what_is_generated() -> None:
