@@ -44,10 +44,12 @@ def different(entry: Entry, tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_the_same_graph_is_identical(entry: Entry, tmp_path: Path) -> None:
-    report = held(entry.folder / "inspect.onnx", entry.folder / "inspect.onnx", tmp_path)
+    report = held(entry.folder / "inspect.onnx", entry.folder / "inspect.onnx", tmp_path, interference=True)
     row = report.runtimes[-1]
     assert row.verdict is not None
     assert row.verdict.kind == "identical"
+    assert [part.runtime for part in report.interference] == [*["onnx-baseline"] * 2, "onnx-file"]
+    assert all(len(part.beside) >= 3 and part.error is None for part in report.interference)
     assert len(row.gaps) == 16
     assert all(gap.bitwise and gap.max == 0 for gap in row.gaps)
     assert (report.exit_code(), report.model, report.ruler) == (0, None, None)
