@@ -19,23 +19,9 @@ from compare.numerics.heads import Head
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
-from compare.report.schema import (
-    DecodePart,
-    EnvironmentPart,
-    EvidencePart,
-    ExportersPart,
-    GapPart,
-    GraphPart,
-    HeadPart,
-    InputPart,
-    LastPart,
-    LatencyPart,
-    ModelPart,
-    ObserverPart,
-    RatioPart,
-    RulerPart,
-    VerdictPart,
-)
+from compare.report.gap_parts import EvidencePart, GapPart, GraphPart, VerdictPart
+from compare.report.latency_parts import DecodePart, ExportersPart, LastPart, LatencyPart, ObserverPart, RatioPart
+from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
 from compare.run import BESIDE
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.settings import Settings

@@ -14,7 +14,8 @@ from compare.latency.limits import BANDWIDTH
 from compare.latency.rounds import Worker
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
-from compare.report.schema import DecodePart, VerdictPart
+from compare.report.gap_parts import VerdictPart
+from compare.report.latency_parts import DecodePart
 from compare.run import ModelRun
 from compare.timing import residents, shifts, take_rounds
 from compare.traces import Trace

@@ -19,8 +19,11 @@ from compare.report.difference import (
     SidePart,
     StandingPart,
 )
-from compare.report.schema import VERDICTS, LatencyPart, RatioPart, Report, RuntimePart
-from compare.report.wording import in_rounding, interval
+from compare.report.gap_parts import VERDICTS, RuntimePart
+from compare.report.latency_parts import LatencyPart, RatioPart
+from compare.report.numbers import interval
+from compare.report.schema import Report
+from compare.report.wording import in_rounding
 from export.errors import BadInput
 
 

@@ -17,7 +17,8 @@ from compare.measuring import make_trace
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
-from compare.report.schema import Report, RuntimePart
+from compare.report.gap_parts import RuntimePart
+from compare.report.schema import Report
 from compare.run import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.settings import Settings, check_settings
 from compare.timing import take_latency, workers_of

@@ -10,7 +10,7 @@ from compare.inputs import Inputs, tokenize
 from compare.latency.asides import Aside
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
-from compare.report.schema import GridCell
+from compare.report.latency_parts import GridCell
 from compare.run import Run
 from compare.settings import Settings
 from compare.shapes import Shape, shapes_of

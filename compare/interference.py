@@ -12,7 +12,7 @@ from compare.assembly import ratio_part
 from compare.latency.asides import Pair, run_pairs
 from compare.latency.rounds import Worker
 from compare.latency.statistics import Turns, paired_ratio, turn_medians
-from compare.report.schema import InterferencePart
+from compare.report.latency_parts import InterferencePart
 from compare.run import Run
 
 

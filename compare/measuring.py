@@ -24,7 +24,9 @@ from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.onnx_files.candidates import misplaced
-from compare.report.schema import MAPS_FILE, ControlsPart, DecisionsPart, RuntimePart
+from compare.report.gap_parts import DecisionsPart, RuntimePart
+from compare.report.parts import ControlsPart
+from compare.report.schema import MAPS_FILE
 from compare.roofline import count_work
 from compare.run import BESIDE, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME

@@ -3,7 +3,8 @@
 from compare import assembly
 from compare.numerics.errors import Multiples
 from compare.numerics.verdicts import LIMITS, TensorEvidence, judge
-from compare.report.schema import EvidencePart, Report
+from compare.report.gap_parts import EvidencePart
+from compare.report.schema import Report
 from export.errors import BadInput
 
 

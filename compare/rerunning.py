@@ -11,7 +11,7 @@ import numpy as np
 from compare import assembly
 from compare.latency.rounds import Worker
 from compare.numerics.ladder import Rung, logit_gap, rungs
-from compare.report.schema import LastPart, ObserverPart, SelfGapsPart
+from compare.report.latency_parts import LastPart, ObserverPart, SelfGapsPart
 from compare.run import Run
 from compare.traces import Trace, write_trace
 

@@ -9,7 +9,8 @@ from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
 from compare.latency.rounds import Timing, Worker
 from compare.latency.statistics import relative_spread, turn_medians
 from compare.latency.work import Work
-from compare.report.schema import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, RuntimePart, WorkPart
+from compare.report.gap_parts import RuntimePart
+from compare.report.latency_parts import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
 
 
 def count_work(workers: Iterable[Worker]) -> Work | str:

@@ -15,7 +15,7 @@ from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
 from compare.memory import available_bytes
-from compare.report.schema import LastPart, ObserverPart, SelfGapsPart
+from compare.report.latency_parts import LastPart, ObserverPart, SelfGapsPart
 from compare.rerunning import beside_baseline, last_position, make_ladder, observer, self_gaps
 from compare.run import BESIDE, ModelRun, Row, Run
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Graph

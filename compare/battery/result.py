@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.report.schema import VERDICTS, VerdictWord
+from compare.report.gap_parts import VERDICTS, VerdictWord
 
 
 class _Part(BaseModel):

@@ -6,8 +6,11 @@ Read from a report, like everything the renderers say; nothing is measured here.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compare.report.schema import LatencyPart, RatioPart, Report, RuntimePart
-from compare.report.wording import in_rounding, interval, number
+from compare.report.gap_parts import RuntimePart
+from compare.report.latency_parts import LatencyPart, RatioPart
+from compare.report.numbers import interval, number
+from compare.report.schema import Report
+from compare.report.wording import in_rounding
 
 
 def answer(report: Report) -> list[str]:

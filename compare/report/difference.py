@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.report.schema import RatioPart, VerdictWord
+from compare.report.gap_parts import VerdictWord
+from compare.report.latency_parts import RatioPart
 
 JudgedWord = VerdictWord | Literal["not judged"]
 ChangeWord = Literal["better", "same", "worse"]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from compare.report.difference import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
+from compare.report.latency_wording import told, worker_name
+from compare.report.numbers import NOTHING, interval, number
 from compare.report.table import Table
-from compare.report.wording import NOTHING, interval, number, told, worker_name
 
 
 def opening(difference: Difference) -> list[str]:

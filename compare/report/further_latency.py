@@ -1,8 +1,10 @@
 """The tables of latency under other circumstances: beside the others unsuspended, and on a grid of inputs."""
 
-from compare.report.schema import GridCell, LatencyPart, Report
+from compare.report.latency_parts import GridCell, LatencyPart
+from compare.report.latency_wording import worker_name
+from compare.report.numbers import NOTHING, interval, number
+from compare.report.schema import Report
 from compare.report.table import Table
-from compare.report.wording import NOTHING, interval, number, worker_name
 
 
 def interference_table(report: Report) -> Table | None:

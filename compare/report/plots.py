@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from compare.report.answer import choices, front
-from compare.report.schema import MAPS_FILE, Report, RuntimePart
+from compare.report.gap_parts import RuntimePart
+from compare.report.schema import MAPS_FILE, Report
 from compare.report.wording import KINDS
 
 #: Colours that people with any colour vision tell apart (Okabe and Ito 2008), and marks for prints in grey.

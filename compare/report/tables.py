@@ -5,26 +5,20 @@ from collections.abc import Sequence
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.further_latency import grid_tables, interference_table
-from compare.report.places import place_words
-from compare.report.schema import GapPart, LatencyPart, RatioPart, Report, RuntimePart
-from compare.report.table import Table
-from compare.report.wording import (
-    KINDS,
-    NOTHING,
-    cache_words,
-    in_rounding,
-    interval,
-    number,
-    percent,
-    rate,
-    ratio,
-    reading,
-    rounds_words,
-    runtime_of,
-    share,
-    spread,
-    worker_name,
+from compare.report.gap_parts import GapPart, RuntimePart
+from compare.report.latency_tables import (
+    decode_table,
+    exporters_table,
+    last_table,
+    limits_table,
+    observer_table,
+    sample_table,
 )
+from compare.report.numbers import NOTHING, number
+from compare.report.places import place_words
+from compare.report.schema import Report
+from compare.report.table import Table
+from compare.report.wording import KINDS, in_rounding, runtime_of
 
 
 def gap_table(report: Report) -> Table:
@@ -170,19 +164,6 @@ def decisions_table(report: Report) -> Table | None:
     return Table(f"Decisions: the next {report.token_word[:-1]} at each position", columns, rows) if rows else None
 
 
-def exporters_table(report: Report) -> Table | None:
-    """The graphs of two exporters against each other, in one row; None where one alone was compared."""
-    part = report.exporters
-    if part is None:
-        return None
-    kinds = [kind for kind in KINDS if kind in part.gaps]
-    row = [f"{part.chosen} against {part.default}", *(number(part.gaps[kind]) for kind in kinds)]
-    ours, theirs = part.graph_bytes
-    row += [interval(part.ratio) if part.ratio else NOTHING, f"{ours / theirs:.3f}"]
-    columns = ["graphs", *(KINDS[kind] for kind in kinds), "time ratio [95 %]", "bytes ratio"]
-    return Table(f"Two exporters' graphs in {part.runtime}: largest difference, time, bytes", columns, [row])
-
-
 def self_gap_table(report: Report) -> Table | None:
     """How far each runtime lies from itself, beside how far it lies from the baseline and from golden.
 
@@ -204,17 +185,6 @@ def self_gap_table(report: Report) -> Table | None:
 
 def _to_baseline(change: str, report: Report) -> str:
     return f"to {change}" if change == report.latency[0].runtime else change
-
-
-def observer_table(report: Report) -> Table | None:
-    """What exposing every tap changes, in one row; None where no graph ran."""
-    part = report.observer
-    if part is None or part.error is not None:
-        return None
-    nodes = NOTHING if part.nodes is None else f"{part.nodes[0]} / {part.nodes[1]}"
-    row = [part.runtime, interval(part.ratio) if part.ratio else NOTHING, number(part.gap), nodes]
-    columns = ["runtime", "time ratio [95 %]", "largest logit gap", "nodes run"]
-    return Table("Observer effect: every tap exposed / to deploy", columns, [row])
 
 
 def layer_table(report: Report, kind: str) -> Table:
@@ -239,115 +209,6 @@ def tensor_table(report: Report, runtime: RuntimePart) -> Table:
             rows.append([gap.tensor, *(values if gap.exposed else ["not exposed", *[NOTHING] * 6])])
     columns = ["tensor", "max", "at", "RMS", "median", "99 %", "99.9 %", "RMS of golden"]
     return Table(f"{runtime.name}, tensor by tensor", columns, rows)
-
-
-def latency_table(report: Report) -> Table:
-    """Latency, a row a worker; the ratio to the baseline is paired by round."""
-    rows = []
-    for row in report.latency:
-        if row.error:
-            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
-            continue
-        rows.append(
-            [
-                _worker(row),
-                number(row.median_ms),
-                ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
-                reading(row),
-                spread(row.spread),
-                number(row.load_s),
-                number(row.first_call_s),
-                megabytes(row.peak_bytes),
-                megabytes(row.settled_bytes),
-            ]
-        )
-    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 5] for r in report.runtimes if r.hybrid]
-    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB", "settled MB"]
-    return Table(f"Latency of one forward pass in turns, all others suspended: {rounds_words(report)}", columns, rows)
-
-
-def last_table(report: Report) -> Table | None:
-    """Less work than every other row: the logits of the last position alone; None where no graph gives them."""
-    part = report.last
-    if part is None or part.error is not None:
-        return None
-    row = [part.runtime, number(part.median_ms), _interval(part.ratio), _interval(part.to_deploy), number(part.gap)]
-    columns = ["runtime", "ms", "ratio [95 %]", "to all positions [95 %]", "largest logit gap"]
-    return Table("Less work: the logits of the last position alone (deploy-last)", columns, [row])
-
-
-def decode_table(report: Report) -> Table | None:
-    """Decoding with a cache, a row a worker; None where nothing decoded."""
-    if not report.decoding:
-        return None
-    rows = []
-    for row in report.decoding:
-        if row.error:
-            rows.append([_worker(row), *[NOTHING] * 7, f"failed: {row.error}"])
-            continue
-        baseline = row is report.decoding[0]
-        rows.append(
-            [
-                _worker(row),
-                number(row.first_token_ms),
-                "baseline" if baseline else _interval(row.first_token),
-                number(row.median_ms),
-                "baseline" if baseline else _interval(row.ratio),
-                reading(row),
-                number(row.tokens_per_s),
-                spread(row.spread),
-                cache_words(row),
-            ]
-        )
-    columns = ["runtime", "TTFT ms", "ratio [95 %]", "TPOT ms", "ratio [95 %]", "reading", "tokens/s", "IQR", "cache"]
-    tokens = len(report.decoding[0].tokens[0]) if report.decoding[0].tokens else 0
-    title = f"Greedy generation of {tokens} tokens with a cache of keys and values, {report.decode_rounds} rounds"
-    return Table(title, columns, rows)
-
-
-def _interval(time: RatioPart | None) -> str:
-    return NOTHING if time is None else interval(time)
-
-
-def sample_table(report: Report) -> Table:
-    """What the samples of each worker look like: how many, percentiles where they say something, and what is odd."""
-    rows = []
-    for row in report.latency:
-        if row.turns and not row.error:
-            samples = sum(map(len, row.turns.values()))
-            values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row.spread)]
-            rows.append([_worker(row), f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
-    columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
-    return Table("Samples of that latency; percentiles where there are enough of them", columns, rows)
-
-
-def _worker(row: LatencyPart) -> str:
-    return worker_name(row.runtime, again=row.again)
-
-
-def megabytes(size: int | None) -> str:
-    return NOTHING if size is None else f"{size / 1e6:,.0f}"
-
-
-def limits_table(report: Report) -> Table | None:
-    """How close the float32 runtimes came to what the machine can do, and what that is; None where nothing says.
-
-    Paired by round, as ratios are. The baseline's second process is left out: it is there to be held against the first.
-    """
-    limits = report.limits
-    if limits is None:
-        return None
-    rows = [
-        [row.runtime, number(row.median_ms), rate(limits.work.prefill_flops / row.median_ms * 1e3), share(row.of_peak)]
-        for row in report.latency
-        if limits.work and row.median_ms and row.of_peak and not row.again
-    ]
-    for part, unit in ((limits.compute, "FLOP/s"), (limits.bandwidth, "B/s")):
-        said = f"failed: {part.error}" if part.per_second is None else rate(part.per_second, unit)
-        flag = NOTHING if part.spread is None else f"a limit, IQR {spread(part.spread)}"
-        rows.append([part.name, number(part.median_ms), said, flag])
-    columns = ["runtime", "ms", "reached", "of the matrix product [95 %]"]
-    return Table("Beside what this machine can do, in the same rounds", columns, rows)
 
 
 def _place(tensor: str, place: Sequence[int], report: Report) -> str:

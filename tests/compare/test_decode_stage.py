@@ -6,9 +6,10 @@ import pytest
 
 from compare.comparison import compare
 from compare.latency.decoding import TOKENS, prefills
-from compare.report import tables, wording
+from compare.report import latency_tables, latency_wording
 from compare.report.answer import answer, decode_advice
-from compare.report.schema import RatioPart, Report
+from compare.report.latency_parts import RatioPart
+from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from compare.settings import Settings
 
@@ -42,7 +43,7 @@ def test_every_cache_gives_what_one_pass_over_the_text_gives(report: Report) -> 
         if row.error is None:
             assert {name: check.kind for name, check in row.checks.items()} == dict.fromkeys(lengths, "rounding")
             assert report.beyond(row) is None
-    table = tables.decode_table(report)
+    table = latency_tables.decode_table(report)
     assert [cells[-1] for cells in table.rows if not cells[-1].startswith("failed")] == ["rounding"] * (
         len([row for row in report.decoding if row.error is None])
     )
@@ -55,7 +56,7 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
     assert list(part.turns) == list(report.latency[0].turns)
     assert part.to_deploy is not None
     assert part.runtime not in [row.runtime for row in report.latency if row is part]
-    assert "Less work" in tables.last_table(report).title
+    assert "Less work" in latency_tables.last_table(report).title
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +88,9 @@ def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: 
     row = next(row for row in faulty.decoding if row.runtime == name)
     assert {check.kind for check in row.checks.values()} == {"different"}
     assert faulty.exit_code() == 1
-    said = wording.decode_lines(faulty)
+    said = latency_wording.decode_lines(faulty)
     assert sum(line.startswith(f"{name} decodes wrongly after a prefill of ") for line in said) == len(row.checks)
-    assert next(cells for cells in tables.decode_table(faulty).rows if cells[0] == name)[-1] == "different!"
+    assert next(cells for cells in latency_tables.decode_table(faulty).rows if cells[0] == name)[-1] == "different!"
 
 
 def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
@@ -111,7 +112,7 @@ def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) ->
     altered.model.trained = True
     graph = next(row for row in altered.decoding if row.runtime == "onnxruntime")
     graph.parted = 3
-    lines = wording.decode_lines(altered)
+    lines = latency_wording.decode_lines(altered)
     assert "Of the tokens that onnxruntime and torch-eager generate the first 3 are the same." in lines
     altered.model.trained = False
-    assert not any("generate" in line for line in wording.decode_lines(altered))
+    assert not any("generate" in line for line in latency_wording.decode_lines(altered))

@@ -11,7 +11,9 @@ import pytest
 from compare.comparable import circumstances
 from compare.diffing import diff, verdict_change
 from compare.report import difference_wording
-from compare.report.schema import GraphPart, LatencyPart, Report, RuntimePart, VerdictPart
+from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
+from compare.report.latency_parts import LatencyPart
+from compare.report.schema import Report
 from export.errors import BadInput
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compare.comparison import compare
-from compare.report import tables, wording
+from compare.report import latency_tables, wording
 from compare.report.schema import Report
 from compare.settings import Settings
 from export.errors import BadInput
@@ -40,7 +40,7 @@ def test_one_row_compares_the_two_graphs(report: Report) -> None:
     assert set(part.gaps) == {"hidden_state", "attention", "logits"}
     assert all(gap < 1e-5 for gap in part.gaps.values())
     assert part.ratio is not None
-    table = tables.exporters_table(report)
+    table = latency_tables.exporters_table(report)
     assert table is not None
     assert table.rows[0][0] == "optimum against dynamo"
 
@@ -53,7 +53,7 @@ def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
 def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -> None:
     alone = compare(str(tiny_folder), Settings(runtimes=[], sequence=8, seconds=0.1, threads=1, out=tmp_path))
     assert alone.exporters is None
-    assert tables.exporters_table(alone) is None
+    assert latency_tables.exporters_table(alone) is None
 
 
 def test_the_renderers_show_it(report: Report) -> None:

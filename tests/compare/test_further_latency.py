@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from compare import compare_attention_implementations, visualize_model_comparison
-from compare.report import tables, wording
+from compare.report import latency_wording, numbers, tables
 from compare.report.further_latency import grid_tables, interference_table
+from compare.report.latency_parts import InterferencePart, RatioPart
 from compare.report.markdown import to_markdown
 from compare.report.plots import latency_by_sequence
-from compare.report.schema import InterferencePart, RatioPart, Report
+from compare.report.schema import Report
 from tests.compare.test_report import shown
 
 
@@ -55,19 +56,19 @@ def test_a_report_says_what_each_would_have_read_beside_the_others(both: Report)
 def test_its_tables_hold_the_same_numbers(both: Report) -> None:
     beside, (times, one, two) = interference_table(both), grid_tables(both)
     assert [len(row) for row in beside.rows] == [len(beside.columns)] * 3
-    assert beside.rows[2][3] == wording.interval(both.interference[2].slowdown)
-    assert beside.rows[2][5] == wording.interval(both.interference[2].ratio_beside)
+    assert beside.rows[2][3] == numbers.interval(both.interference[2].slowdown)
+    assert beside.rows[2][5] == numbers.interval(both.interference[2].ratio_beside)
     assert times.columns == ["ms", "8 x 1", "16 x 1", "8 x 2", "16 x 2"]
     assert [row[0] for row in times.rows] == ["torch-eager", "torch-eager (A/A)", "onnxruntime", "rounds"]
-    assert times.rows[2][1:] == [wording.number(cell.latency[2].median_ms) for cell in both.grid]
+    assert times.rows[2][1:] == [numbers.number(cell.latency[2].median_ms) for cell in both.grid]
     assert (one.columns[1:], two.columns[1:]) == (["8 x 1", "16 x 1"], ["8 x 2", "16 x 2"])
-    assert two.rows[1][1:] == [wording.interval(cell.latency[2].ratio) for cell in both.grid[2:]]
+    assert two.rows[1][1:] == [numbers.interval(cell.latency[2].ratio) for cell in both.grid[2:]]
     terminal, markdown = shown(both), to_markdown(both)
     for table in (beside, times, one, two):
         assert table in tables.further_tables(both)
         assert table.title.split(":")[0] in " ".join(terminal.split())
         assert f"## {table.title}" in markdown
-    (sentence,) = wording.interference_lines(both)
+    (sentence,) = latency_wording.interference_lines(both)
     assert sentence.startswith("Timed beside the others unsuspended, ")
     assert sentence in markdown
 
@@ -89,14 +90,16 @@ def test_a_failure_in_a_cell_is_said(both: Report) -> None:
     del altered.grid[0].latency[2]
     times, one, two = grid_tables(altered)
     assert (times.rows[2][4], two.rows[1][2], times.rows[2][1], one.rows[1][1]) == ("failed", "–", "–", "–")
-    assert wording.grid_failures(altered) == ["onnxruntime failed at 16 x 2: ValueError: fixed shapes."]
+    assert latency_wording.grid_failures(altered) == ["onnxruntime failed at 16 x 2: ValueError: fixed shapes."]
     assert list(latency_by_sequence(altered).axes[1].get_lines()[1].get_xdata()) == [8]
 
 
 def test_without_the_options_there_is_none_of_it(report: Report) -> None:
     assert (report.interference, report.grid) == ([], [])
     assert interference_table(report) is None
-    assert grid_tables(report) == wording.interference_lines(report) == wording.grid_failures(report) == []
+    assert (
+        grid_tables(report) == latency_wording.interference_lines(report) == latency_wording.grid_failures(report) == []
+    )
 
 
 def ratio(median: float) -> RatioPart:
@@ -111,22 +114,22 @@ def part(runtime: str, slowdown: float, alone: float | None = None, beside: floa
 def test_the_sentence_is_of_the_runtime_that_is_changed_most(altered: Report) -> None:
     rows = [part("torch-eager", 1.3), part("a", 1.05, 0.5, 0.4), part("b", 2.0, 0.5, 0.8)]
     altered.interference = rows
-    assert wording.interference_lines(altered) == [
+    assert latency_wording.interference_lines(altered) == [
         "Timed beside the others unsuspended, b would have read 2.000 [1.900, 2.100] times as long as alone: "
         "0.800 [0.700, 0.900] of torch-eager's time instead of 0.500 [0.400, 0.600]."
     ]
     altered.interference = [rows[0], rows[1]]
-    assert wording.interference_lines(altered) == [
+    assert latency_wording.interference_lines(altered) == [
         "Timed beside the others unsuspended, torch-eager would have read 1.300 [1.200, 1.400] times as long as alone."
     ]
     altered.interference = [part("torch-eager", 1.0), rows[1]]
-    assert wording.interference_lines(altered) == [
+    assert latency_wording.interference_lines(altered) == [
         "Timed beside the others unsuspended, no runtime's time would have been told apart from that alone "
         "(known to +-10 % at worst)."
     ]
     lost = InterferencePart(runtime="a", again=False, error="killed by SIGKILL")
     altered.interference = [rows[0], lost]
-    assert wording.interference_lines(altered)[1:] == [
+    assert latency_wording.interference_lines(altered)[1:] == [
         "a failed when it was timed beside the others: killed by SIGKILL."
     ]
     assert interference_table(altered).rows[1] == ["a", "failed", *["–"] * 4]

@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from compare.cli import app
 from compare.graph_comparison import compare_graphs
 from compare.rejudging import rejudge
-from compare.report import tables, wording
+from compare.report import numbers, tables, wording
 from compare.report.markdown import to_markdown
 from compare.report.plots import draw_figures
 from compare.report.schema import Report
@@ -74,7 +74,7 @@ def test_gaps_are_in_unit_roundoffs_of_the_tensors_size(different: Report) -> No
     )
     gap = np.sqrt(np.mean((mine.astype(float) - theirs) ** 2)) / np.sqrt(np.mean(theirs.astype(float) ** 2))
     cells = next(row for row in tables.pair_table(different).rows if row[0] == "hidden_state.2")
-    assert cells[1:3] == ["no", wording.number(gap * 2**24)]
+    assert cells[1:3] == ["no", numbers.number(gap * 2**24)]
 
 
 def test_every_format_says_so_and_no_figure_says_golden(different: Report) -> None:

@@ -12,9 +12,11 @@ from compare.latency import kernels
 from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, spec_of
 from compare.latency.rounds import Timing
 from compare.latency.work import Work, work_of
-from compare.report import tables, wording
+from compare.report import latency_tables, latency_wording, numbers
+from compare.report.gap_parts import RuntimePart, VerdictPart
+from compare.report.latency_parts import LatencyPart, LimitPart
 from compare.report.markdown import to_markdown
-from compare.report.schema import LatencyPart, LimitPart, Report, RuntimePart, VerdictPart
+from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from export.errors import BadInput
 
@@ -160,31 +162,31 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report) -> None
 
 def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:
     altered = report.model_copy(deep=True)
-    table = tables.limits_table(altered)
+    table = latency_tables.limits_table(altered)
     timed = [spec.name for spec in BUILT_IN if not spec.hybrid]
     assert [row[0] for row in table.rows] == [*timed, "matrix-product", "memory-bandwidth"]
-    assert table.rows[0][3] == wording.share(altered.latency[0].of_peak)
+    assert table.rows[0][3] == numbers.share(altered.latency[0].of_peak)
     altered.limits.compute.per_second, altered.limits.bandwidth.per_second = 200e9, 20e9
     altered.limits.work.prefill_flops, altered.limits.work.decode_bytes = 10**10, 4 * 10**8
     said = [
         "At this machine's peak, 200 GFLOP/s in float32 matrix products, the 10 GFLOP of this input take 50 ms.",
         f"At 20 GB/s from memory the 400 MB of one token more after {altered.limits.work.past} take 20 ms.",
     ]
-    assert wording.limit_lines(altered) == said
+    assert latency_wording.limit_lines(altered) == said
     assert all(sentence in to_markdown(altered) for sentence in said)
 
 
 def test_what_could_not_be_measured_or_counted_is_said(report: Report) -> None:
     altered = report.model_copy(deep=True)
     altered.limits.bandwidth = LimitPart(name=BANDWIDTH.name, error="killed by SIGKILL")
-    last = tables.limits_table(altered).rows[-1]
-    assert last == [BANDWIDTH.name, wording.NOTHING, "failed: killed by SIGKILL", wording.NOTHING]
-    assert len(wording.limit_lines(altered)) == 1
+    last = latency_tables.limits_table(altered).rows[-1]
+    assert last == [BANDWIDTH.name, numbers.NOTHING, "failed: killed by SIGKILL", numbers.NOTHING]
+    assert len(latency_wording.limit_lines(altered)) == 1
     altered.limits.work, altered.limits.uncounted = None, "ValueError: no such architecture"
-    assert wording.limit_lines(altered) == [
+    assert latency_wording.limit_lines(altered) == [
         "How much work the model is could not be counted: ValueError: no such architecture."
     ]
-    assert [row[0] for row in tables.limits_table(altered).rows] == [COMPUTE.name, BANDWIDTH.name]
+    assert [row[0] for row in latency_tables.limits_table(altered).rows] == [COMPUTE.name, BANDWIDTH.name]
     altered.limits = None
-    assert tables.limits_table(altered) is None
-    assert wording.limit_lines(altered) == []
+    assert latency_tables.limits_table(altered) is None
+    assert latency_wording.limit_lines(altered) == []

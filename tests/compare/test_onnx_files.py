@@ -14,7 +14,7 @@ from compare.onnx_files.matching import check_inputs, check_model, exposed, laye
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report import wording
-from compare.report.schema import RuntimePart
+from compare.report.gap_parts import RuntimePart
 from compare.runtimes.graph_io import GraphInput, feed
 from compare.settings import Settings
 from export.cache import Entry

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import pytest
 
+from compare.report.latency_parts import LatencyPart
 from compare.report.pytest_benchmark import stats, to_pytest_benchmark
-from compare.report.schema import LatencyPart, Report
+from compare.report.schema import Report
 
 #: Every field that pytest-benchmark 5.3.1 writes of a benchmark, and of its samples.
 BENCHMARK = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}

@@ -8,21 +8,12 @@ import pytest
 from rich.console import Console
 
 from compare.numerics.verdicts import Kind
-from compare.report import tables, wording
+from compare.report import latency_tables, latency_wording, numbers, tables, wording
 from compare.report.answer import answer, choices, front
+from compare.report.gap_parts import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
+from compare.report.latency_parts import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
 from compare.report.markdown import to_markdown
-from compare.report.schema import (
-    SCHEMA,
-    VERDICTS,
-    DecisionsPart,
-    LatencyPart,
-    ObserverPart,
-    RatioPart,
-    Report,
-    RuntimePart,
-    SelfGapsPart,
-    VerdictPart,
-)
+from compare.report.schema import SCHEMA, Report
 from compare.report.terminal import print_report
 from export.errors import BadInput
 
@@ -79,7 +70,11 @@ def test_terminal_and_markdown_say_the_same(report: Report) -> None:
     for sentence in [wording.headline(report), wording.ruler_line(report), *answer(report)]:
         assert " ".join(sentence.split()) in terminal
         assert sentence in markdown
-    for table in (tables.gap_table(report), tables.latency_table(report), tables.layer_table(report, "attention")):
+    for table in (
+        tables.gap_table(report),
+        latency_tables.latency_table(report),
+        tables.layer_table(report, "attention"),
+    ):
         assert table.title in terminal
         assert f"## {table.title}" in markdown
         for row in table.rows:
@@ -107,8 +102,8 @@ def test_the_answer_names_the_fastest(altered: Report) -> None:
 def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
     for row in altered.latency[1:]:
         row.ratio = RatioPart(median=0.97, low=0.92, high=1.02)
-    assert wording.reading(altered.latency[1]) == "the truth is 1"
-    assert wording.reading(altered.latency[2]) == "not told apart (+-5.2 %)"
+    assert latency_wording.reading(altered.latency[1]) == "the truth is 1"
+    assert latency_wording.reading(altered.latency[2]) == "not told apart (+-5.2 %)"
     assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in answer(altered))
 
 
@@ -116,21 +111,21 @@ def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
     altered.rounds, altered.precision, altered.time_s = 14, 0.02, 30
     for row in altered.latency[1:]:
         row.ratio = RatioPart(median=0.5, low=0.495, high=0.505)
-    assert wording.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
+    assert latency_wording.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
     altered.latency[2].ratio = RatioPart(median=1.0, low=0.9, high=1.2)
-    assert wording.rounds_words(altered) == (
+    assert latency_wording.rounds_words(altered) == (
         "14 rounds, 30 s spent: the widest interval is +-15 %, asked for was +-2 %"
     )
     for row in altered.latency[1:]:
         row.ratio = None
-    assert wording.rounds_words(altered) == "14 rounds"
+    assert latency_wording.rounds_words(altered) == "14 rounds"
 
 
 def test_samples_are_shown_with_what_is_odd_about_them(altered: Report) -> None:
     row = altered.latency[0]
     row.median_ms, row.p90_ms, row.p99_ms, row.spread, row.outliers, row.drift = 10.0, None, None, 0.3, 2, 0.07
-    shown = next(cells for cells in tables.sample_table(altered).rows if cells[0] == "torch-eager")
-    assert shown[2:] == ["10", wording.NOTHING, wording.NOTHING, "30.0 % !!", "2", "+7 %"]
+    shown = next(cells for cells in latency_tables.sample_table(altered).rows if cells[0] == "torch-eager")
+    assert shown[2:] == ["10", numbers.NOTHING, numbers.NOTHING, "30.0 % !!", "2", "+7 %"]
     assert int(shown[1]) == sum(len(turn) for turn in row.turns.values())
 
 
@@ -138,8 +133,8 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
     altered.latency[0] = LatencyPart(runtime="torch-eager", again=False, error="killed")
     for row in altered.latency[1:]:
         row.ratio = None
-    rows = tables.latency_table(altered).rows
-    assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [wording.NOTHING] * 2
+    rows = latency_tables.latency_table(altered).rows
+    assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [numbers.NOTHING] * 2
     assert not any(s.startswith("Deploy") for s in answer(altered))
 
 
@@ -147,7 +142,7 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
 def test_a_ratio_that_is_told_apart(ratio: tuple[float, float, float], words: str) -> None:
     median, low, high = ratio
     row = LatencyPart(runtime="x", again=False, ratio=RatioPart(median=median, low=low, high=high))
-    assert wording.reading(row) == words
+    assert latency_wording.reading(row) == words
 
 
 def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
@@ -249,10 +244,10 @@ def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
     ]
     table = tables.self_gap_table(altered)
     assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden"]
-    golden = [wording.number(r.largest("logits")) for r in altered.runtimes if r.name in ("torch-eager", "onnxruntime")]
+    golden = [numbers.number(r.largest("logits")) for r in altered.runtimes if r.name in ("torch-eager", "onnxruntime")]
     assert table.rows == [
-        ["torch-eager", "0", "2.0e-06", wording.NOTHING, golden[0]],
-        ["onnxruntime", "0", wording.NOTHING, "3.0e-06", golden[1]],
+        ["torch-eager", "0", "2.0e-06", numbers.NOTHING, golden[0]],
+        ["onnxruntime", "0", numbers.NOTHING, "3.0e-06", golden[1]],
     ]
     assert wording.not_run_again(altered) == ["onnxruntime was not run with 1 thread: killed."]
     altered.self_gaps = []
@@ -264,13 +259,13 @@ def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -
     altered.observer = ObserverPart(
         runtime="onnxruntime", ratio=ratio, nodes=(9, 7), operators={"Gelu": (0, 1)}, gap=1e-6
     )
-    assert tables.observer_table(altered).rows == [["onnxruntime", "1.200 [1.100, 1.300]", "1.0e-06", "9 / 7"]]
-    assert wording.undone_fusions(altered) == [
+    assert latency_tables.observer_table(altered).rows == [["onnxruntime", "1.200 [1.100, 1.300]", "1.0e-06", "9 / 7"]]
+    assert latency_wording.undone_fusions(altered) == [
         "onnxruntime with every tap exposed / to deploy runs Gelu 0 / 1; all other operators as often."
     ]
-    assert wording.undone_fusions(altered)[0] in to_markdown(altered)
+    assert latency_wording.undone_fusions(altered)[0] in to_markdown(altered)
     altered.observer.error = "killed"
-    assert tables.observer_table(altered) is None
+    assert latency_tables.observer_table(altered) is None
 
 
 def test_decisions_are_a_table_where_the_weights_mean_something(altered: Report) -> None:
@@ -289,7 +284,7 @@ def test_decisions_are_a_table_where_the_weights_mean_something(altered: Report)
         perplexity=-5e-7,
     )
     (row,) = tables.decisions_table(altered).rows
-    logits = wording.number(altered.runtimes[0].largest("logits"))
+    logits = numbers.number(altered.runtimes[0].largest("logits"))
     assert row == [
         *("torch-eager", "18 of 20", "1", "99.00%", "1.0e-09", "2.0e-09", "3.0e-09"),
         logits,
@@ -326,7 +321,7 @@ def test_the_cpus_that_were_bound_are_in_the_headline(altered: Report) -> None:
 
 
 def test_shifts_are_told_where_there_were_several(altered: Report) -> None:
-    assert wording.in_shifts(altered) == []
+    assert latency_wording.in_shifts(altered) == []
     altered.shifts = 3
     told = "Latency was taken in 3 shifts, the baseline in each: memory did not hold all at once."
     assert told in shown(altered).replace("\n", " ")
@@ -335,7 +330,7 @@ def test_shifts_are_told_where_there_were_several(altered: Report) -> None:
 
 def test_memory_is_the_largest_and_what_it_settled_at(altered: Report) -> None:
     altered.latency[0].peak_bytes, altered.latency[0].settled_bytes = 1_234_000_000, 567_000_000
-    table = tables.latency_table(altered)
+    table = latency_tables.latency_table(altered)
     assert table.columns[-2:] == ["peak MB", "settled MB"]
     assert table.rows[0][-2:] == ["1,234", "567"]
 
@@ -344,7 +339,7 @@ def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
     assert tables.gap_table(altered).rows[-1][-1] == "failed: killed"
-    assert any(row[0] == "broken" and row[3] == "failed: killed" for row in tables.latency_table(altered).rows)
+    assert any(row[0] == "broken" and row[3] == "failed: killed" for row in latency_tables.latency_table(altered).rows)
     assert "broken did not run: killed." in answer(altered)
     assert altered.exit_code() == 0  # nobody asked for it by name
     altered.runtimes[-1].named = True
@@ -352,7 +347,7 @@ def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
 
 
 def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None:
-    rows = {row[0]: row for row in tables.latency_table(report).rows}
+    rows = {row[0]: row for row in latency_tables.latency_table(report).rows}
     assert rows["numpy-reference (hybrid)"][3] == "never timed"
 
 
@@ -366,13 +361,13 @@ def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None
 
 @pytest.mark.parametrize(("spread", "text"), [(0.014, "1.4 %"), (0.12, "12.0 % !"), (0.3, "30.0 % !!"), (None, "–")])
 def test_spread_is_flagged(spread: float | None, text: str) -> None:
-    assert wording.spread(spread) == text
+    assert numbers.spread(spread) == text
 
 
 def test_tables_hold_as_many_cells_as_columns(altered: Report) -> None:
     altered.runtimes.append(RuntimePart(name="broken", precision="float32", hybrid=False, named=False, error="killed"))
     altered.latency.append(LatencyPart(runtime="broken", again=False, error="killed"))
-    shown = [tables.gap_table(altered), tables.latency_table(altered), *tables.further_tables(altered)]
+    shown = [tables.gap_table(altered), latency_tables.latency_table(altered), *tables.further_tables(altered)]
     shown += [tables.layer_table(altered, kind) for kind in wording.KINDS]
     shown += [tables.tensor_table(altered, runtime) for runtime in altered.runtimes]
     for table in shown:
