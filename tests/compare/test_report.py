@@ -9,7 +9,7 @@ from rich.console import Console
 
 from compare.numerics.verdicts import Kind
 from compare.report import latency_tables, latency_wording, numbers, tables, wording
-from compare.report.answer import answer, choices, front
+from compare.report.answer import advice, answer, choices, front
 from compare.report.gap_parts import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
 from compare.report.latency_parts import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
 from compare.report.markdown import to_markdown
@@ -163,6 +163,7 @@ def test_a_run_fails_from_the_verdict_on_that_was_asked_for(altered: Report, kin
     altered.runtimes[0].verdict = verdict(kind)
     for other in altered.runtimes[1:]:
         other.verdict = None
+    altered.decoding = []
     altered.fail_on = fail_on
     assert altered.exit_code() == (VERDICTS.index(kind) >= VERDICTS.index(fail_on))
 
@@ -205,7 +206,7 @@ def test_the_advice_says_what_is_given_up_and_what_is_as_fast(altered: Report) -
         gap = next(r for r in altered.runtimes if r.name == name).gaps[-1]
         assert gap.tensor == "logits"
         gap.evidence.accumulated.max = multiple
-    said = answer(altered)
+    said = advice(altered)
     assert said[-3].startswith("Deploy onnxruntime: 2 times as fast as torch-eager (time ratio 0.500 [0.490, 0.510]")
     assert said[-2] == "Not told apart from it in time: torch-sdpa (0.520 [0.505, 0.530])."
     assert said[-1] == (
