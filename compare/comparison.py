@@ -1,33 +1,21 @@
-"""The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, a report.
+"""The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, decoding, a report.
 
 While one runtime's trace is weighed, the next one is made. Nothing runs beside the rounds, in which latency is taken.
 """
 
-import shutil
 import time
-from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 
-from compare import assembly, environment, roofline
-from compare.decoding import take_decoding
-from compare.grid import grid_inputs, grid_parts
-from compare.inputs import tokenize
+from compare import assembly, roofline
+from compare.decoding import Decoding, take_decoding
+from compare.grid import grid_parts
 from compare.interference import interference_parts
-from compare.measuring import measure, numerics_of
-from compare.onnx_files.candidates import candidates
-from compare.onnx_files.matching import check_inputs, check_model, exposed
-from compare.onnx_files.reading import OnnxFile, read_onnx_file
-from compare.onnx_files.staging import stage
-from compare.report.schema import REPORT_FILE, Report
-from compare.run import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
-from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
-from compare.settings import Settings, check_settings, make_folder
-from compare.timing import take_latency, workers_of
-from compare.traces import write_trace
-from export.cache import Entry, cache_root
-from export.errors import BadInput
-from export.exporting import DEFAULT_EXPORTER, export_model, exported
+from compare.latency.rounds import Timing
+from compare.measuring import Measured, measure, numerics_of
+from compare.preparing import prepared
+from compare.report.schema import Report
+from compare.run import ModelRun, Say
+from compare.settings import Settings
+from compare.timing import Latency, take_latency, workers_of
 from export.models import MiniTransformer
 
 #: The part of `--time` that forward passes get; decoding gets the rest.
@@ -40,53 +28,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     model: a name for `export.sources.find`, or a loaded model, which is compared as it is now. Raises `BadInput` and
     `CannotRun` for what a person can mend; a runtime that fails is a row of the report.
     """
-    started = time.monotonic()
-    specs = chosen_runtimes(settings.runtimes)
-    check_settings(settings)
-    file = read_file(settings.onnx)
-    entry = find_entry(model, settings, settings.exporter, say)
-    if file is not None:
-        check_model(file, entry.manifest.model)
-    every = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
-    rows = [row for row in every if "inspect" in row.spec.graphs]
-    beside = None
-    if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
-        beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
-        rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
-    inputs = tokenize(
-        entry.folder,
-        text=settings.text,
-        sequence=settings.sequence,
-        batch=settings.batch,
-        positions=entry.manifest.model["positions"],
-        quick=settings.quick,
-    )
-    if file is not None:
-        check_inputs(file, inputs)
-    grid = grid_inputs(entry, settings)
-    out = make_report_folder(settings, entry.manifest.source.name)
-    notes = stand_in_notes(model, entry)
-    for note in notes:
-        say(f"NOTE: {note}")
-    threads = settings.threads or environment.cores()
-    run = ModelRun(
-        entry=entry,
-        beside=beside,
-        inputs=inputs,
-        grid=grid,
-        rows=rows,
-        decoders=[row for row in every if "decode" in row.spec.graphs],
-        settings=settings,
-        threads=threads,
-        out=out,
-        say=say,
-        started=started,
-    )
-    run.phases["model and graphs"] = time.monotonic() - started
-    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
-    if file is not None:
-        run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
-
+    run = prepared(model, settings, say)
     with workers_of(run) as workers, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers, numerics)
@@ -94,108 +36,42 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         passes, steps = PASSES * settings.seconds, (1 - PASSES) * settings.seconds
         latency = take_latency(run, workers, seconds=passes, failed=failed)
         decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
+    run.phases["in all"] = time.monotonic() - run.started
+    name = model if isinstance(model, str) else model.provenance.name
+    report = assembled(run, name, found, latency, decoding, [worker.timing for worker in workers])
+    report.write(run.out)
+    return report
 
-    run.phases["in all"] = time.monotonic() - started
-    timings = [worker.timing for worker in workers]
-    timed = assembly.latency_parts(timings, settings.seed)
+
+def assembled(
+    run: ModelRun, asked_for: str, found: Measured, latency: Latency, decoding: Decoding, timings: list[Timing]
+) -> Report:
+    """Everything that was measured, as the report has it. asked_for: the model's name as it was given."""
+    seed = run.settings.seed
+    passes = assembly.latency_parts(timings, seed)
     limits = roofline.limits_part(timings, found.work)
-    roofline.hold_against_limits(timed, decoding.rows, found.runtimes, limits, settings.seed)
-    report = Report(
-        **assembly.circumstances(settings),
-        model=assembly.model_part(entry, asked_for=model if isinstance(model, str) else model.provenance.name),
-        input=assembly.input_part(inputs),
+    roofline.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
+    return Report(
+        **assembly.circumstances(run.settings),
+        model=assembly.model_part(run.entry, asked_for=asked_for),
+        input=assembly.input_part(run.inputs),
         environment=assembly.environment_part(run.threads, run.cpus),
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,
         runtimes=found.runtimes,
-        latency=timed,
+        latency=passes,
         rounds=latency.rounds,
         shifts=latency.shifts,
         last=latency.last,
         decoding=decoding.rows,
         decode_rounds=decoding.rounds,
         limits=limits,
-        interference=interference_parts(latency.interference, settings.seed),
-        grid=grid_parts(latency.cells, settings.seed),
-        exporters=assembly.exporters_part(entry, beside, found.between, timings, settings.seed),
+        interference=interference_parts(latency.interference, seed),
+        grid=grid_parts(latency.cells, seed),
+        exporters=assembly.exporters_part(run.entry, run.beside, found.between, timings, seed),
         self_gaps=latency.self_gaps,
         observer=latency.observer,
         heads=assembly.head_parts(found.heads),
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
-        notes=notes,
+        notes=run.notes,
     )
-    report.write(out)
-    return report
-
-
-def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
-    """The runtimes to run, the baseline first. Raises `BadInput` for an unknown one, `CannotRun` for a named one that
-    is not installed; where none is named, those that are not installed stay in, to be rows that say so."""
-    if names is None or list(names) == ["all"]:
-        chosen = list(listing().specs.values())
-    else:
-        chosen = [spec_of(name) for name in dict.fromkeys(names)]
-        for spec in chosen:
-            spec.check_installed()
-    baseline = spec_of(BASELINE)
-    baseline.check_installed()
-    return [baseline, *(spec for spec in chosen if spec != baseline)]
-
-
-def read_file(path: Path | None) -> OnnxFile | None:
-    """The ONNX file that was named, if one was. Raises `BadInput`, and `CannotRun` where nothing here can run it."""
-    if path is None:
-        return None
-    spec_of(GRAPH_RUNTIME).check_installed()
-    return read_onnx_file(path.expanduser())
-
-
-def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
-    """The row of an ONNX file of so many layers, its graphs laid into the run's scratch folder."""
-    folder = run.scratch / "graphs" / name
-    named = exposed(file, layers)
-    found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
-    taps = found | named
-    stage(file, taps, folder)
-    spec = spec_of(GRAPH_RUNTIME)
-    return Row(name, spec, folder, named=True, file=file, taps=taps, found=tuple(found.values()))
-
-
-def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
-    """The model's entry in the cache, exported now if it is not there yet."""
-    if isinstance(model, MiniTransformer):
-        return export_model(model, cache_dir=settings.cache_dir, exporter=exporter, say=say)
-    return exported(
-        model,
-        offline=settings.offline,
-        fallback=settings.fallback,
-        cache_dir=settings.cache_dir,
-        exporter=exporter,
-        say=say,
-    )
-
-
-def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
-    """What is said, loudly, where another model is compared than the one that was asked for."""
-    source = entry.manifest.source
-    if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
-        return []
-    return [
-        f"no hub answers and {model} is not in the cache, so its architecture is compared with RANDOM WEIGHTS "
-        f"({source.name}). Latency is that of {model}; what the model says means nothing"
-    ]
-
-
-def make_report_folder(settings: Settings, name: str) -> Path:
-    """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{name}"
-    make_folder(out)
-    scratch = out / "scratch"
-    if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
-        shutil.rmtree(scratch)
-    if scratch.exists():
-        raise BadInput(f"{scratch} is there and was not made by a comparison; give another folder: --out FOLDER")
-    (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
-    make_folder(scratch)
-    return out

@@ -10,13 +10,13 @@ import numpy as np
 
 from compare import assembly, environment
 from compare.child import ChildFailed
-from compare.comparison import make_report_folder, read_file, staged
 from compare.inputs import byte_inputs
 from compare.interference import interference_parts
 from compare.measuring import make_trace
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
+from compare.preparing import make_report_folder, read_file, staged
 from compare.report.gap_parts import RuntimePart
 from compare.report.schema import Report
 from compare.run import ONNX_BASELINE, ONNX_FILE, Row, Run, Say

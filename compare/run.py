@@ -107,11 +107,13 @@ class Run:
 class ModelRun(Run):
     """A comparison with a model. beside: the entry of the default exporter, where the model's graphs are another's.
 
-    decoders: the rows that decode, the baseline's first; one that does nothing else is among no other rows.
+    notes: what is to be said loudly of it. decoders: the rows that decode, the baseline's first; one that does nothing
+    else is among no other rows.
     """
 
     entry: Entry
     beside: Entry | None = None
+    notes: list[str] = field(default_factory=list)
     decoders: list[Row] = field(default_factory=list)
 
     @property

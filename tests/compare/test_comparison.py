@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 
-from compare import comparison
+from compare import preparing
 from compare.comparison import compare
 from compare.numerics.golden import Ruler
 from compare.numerics.process import Numerics
@@ -196,7 +196,7 @@ def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: P
         return entry.manifest
 
     planted = cache.publish(tmp_path / "cache", "planted", "1", plant)
-    monkeypatch.setattr(comparison, "find_entry", lambda *_: planted)
+    monkeypatch.setattr(preparing, "find_entry", lambda *_: planted)
     found = compare("planted", small(tmp_path / "out", "onnxruntime"))
     row = next(runtime for runtime in found.runtimes if runtime.name == "onnxruntime")
     gaps = {gap.tensor: gap.max for gap in row.gaps}
@@ -241,7 +241,7 @@ def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, tmp_path: 
     import os
 
     settings = small(tmp_path / "out", BASELINE, cache_dir=tmp_path / "cache")
-    weights = comparison.find_entry(str(tiny_folder), settings, "dynamo", print).folder / "model.safetensors"
+    weights = preparing.find_entry(str(tiny_folder), settings, "dynamo", print).folder / "model.safetensors"
     before = weights.stat().st_mtime_ns
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -261,17 +261,17 @@ def test_a_golden_run_that_fails_is_said_with_its_log(tiny_folder: Path, tmp_pat
 
 
 def test_the_baseline_always_runs_first(tiny_folder: Path) -> None:
-    chosen = [spec.name for spec in comparison.chosen_runtimes(["onnxruntime", "torch-eager", "onnxruntime"])]
+    chosen = [spec.name for spec in preparing.chosen_runtimes(["onnxruntime", "torch-eager", "onnxruntime"])]
     assert chosen == ["torch-eager", "onnxruntime"]
-    assert comparison.chosen_runtimes(["all"]) == comparison.chosen_runtimes(None)
+    assert preparing.chosen_runtimes(["all"]) == preparing.chosen_runtimes(None)
 
 
 def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
     with pytest.raises(
         CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"
     ):
-        comparison.chosen_runtimes(["absent"])
-    assert "absent" in [spec.name for spec in comparison.chosen_runtimes(None)]  # unnamed, it is a row
+        preparing.chosen_runtimes(["absent"])
+    assert "absent" in [spec.name for spec in preparing.chosen_runtimes(None)]  # unnamed, it is a row
 
 
 @pytest.mark.parametrize(
