@@ -17,7 +17,7 @@ from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.report.gap_parts import VerdictPart
 from compare.report.latency_parts import DecodePart
 from compare.run import ModelRun
-from compare.timing import residents, shifts, take_rounds
+from compare.timing import decoder, residents, shifts, take_rounds
 from compare.traces import Trace
 from export.errors import CannotRun
 
@@ -37,10 +37,7 @@ def take_decoding(
 
     failed: the rows whose trace failed; they have no place in the rounds. Raises `CannotRun` where the numerics fail.
     """
-    decoders = [worker for worker in workers if worker.timing.graph == "decode"]
-    for worker in workers:
-        if worker.timing.graph not in ("decode", "limit"):
-            worker.end()  # their rounds are over, and memory is dear
+    decoders = decoders_of(run, workers)
     bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
     late = [worker for worker in decoders[2:] if worker.timing.runtime not in failed]
     checks: dict[str, dict[str, VerdictPart]] = {}
@@ -61,6 +58,36 @@ def take_decoding(
     return Decoding(rows + not_installed(run), number - first)
 
 
+def decoders_of(run: ModelRun, workers: list[Worker]) -> list[Worker]:
+    """A worker for every runtime that decodes, the baseline's pair first; all others but the limits' are ended.
+
+    A process that took turns in the forward passes goes on with the other graph; one that was ended with an earlier
+    shift is started again, and stands among the workers then.
+    """
+    found = []
+    rows = [row for row in run.decoders if not row.spec.missing()]
+    kept = {(worker.timing.runtime, worker.timing.again): worker for worker in workers if _goes_on(worker)}
+    for place, row in enumerate(rows[:1] + rows):
+        again = place == 1
+        worker = kept.pop((row.name, again), None)
+        if worker is None:
+            worker = decoder(run, row, again=again)
+            worker.import_libraries()
+            workers.append(worker)
+        elif worker.timing.graph != "decode":
+            worker = worker.handed_over("decode")
+        found.append(worker)
+    processes = {worker.pid for worker in found}
+    for worker in workers:
+        if worker.timing.graph != "limit" and worker.pid not in processes:
+            worker.end()  # its rounds are over, and memory is dear
+    return found
+
+
+def _goes_on(worker: Worker) -> bool:
+    return worker.timing.graph in ("deploy", "decode") and not worker.ended
+
+
 def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, VerdictPart]:
     """Positions prefilled -> the verdict over the logits of the whole text, the rest of it decoded step by step.
 
@@ -73,7 +100,7 @@ def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdic
         if error is not None:
             found[str(prefill)] = assembly.verdict_part(Verdict(Kind.BROKEN, note=error))
             continue
-        folder = run.decode_folder(name) / f"logits-{prefill}"
+        folder = run.self_folder(name) / f"logits-{prefill}"
         found[str(prefill)] = assembly.verdict_part(weigh(Trace(folder), numerics))
         shutil.rmtree(folder)
     run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")

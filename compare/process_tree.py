@@ -67,6 +67,10 @@ class ProcessTree:
         self._peak = max(self._peak, sum(map(_peak_of, self._members)))
         return self._peak
 
+    def forget_peak(self) -> None:
+        """Let the largest memory begin anew; that of each process is for itself to forget."""
+        self._peak = 0
+
     def settled_bytes(self) -> int:
         """The memory of the tree as it is now, in bytes: the resident memory of one process alone.
 

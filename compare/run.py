@@ -83,10 +83,6 @@ class Run:
         """The CPUs that the latency workers are bound to; None where they are not."""
         return cpus_for(self.threads) if self.settings.pin else None
 
-    def decode_folder(self, row: str) -> Path:
-        """The logits of a row, decoded."""
-        return self.scratch / "decoded" / row
-
     @property
     def positions(self) -> int | None:
         """How many positions the model has, where there is a model that says so."""

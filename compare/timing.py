@@ -71,6 +71,7 @@ def start_workers(run: Run) -> list[Worker]:
                 "model": row.folder,
                 "graph": graph,
                 "inputs": run.input_folder,
+                "positions": run.positions,
                 "rungs": run.rungs_folder,
                 "out": run.self_folder(row.name, graph),
             },
@@ -85,29 +86,31 @@ def start_workers(run: Run) -> list[Worker]:
 
 
 def start_decoders(run: Run) -> list[Worker]:
-    """A worker for every runtime that decodes, and the baseline twice; none where two ONNX files are compared."""
+    """A worker for every runtime that decodes and does nothing else; the others go on from passes to steps."""
     if not isinstance(run, ModelRun):
         return []
-    rows = [row for row in run.decoders if not row.spec.missing()]
-    return [
-        Worker(
-            row.name,
-            {
-                "runtime": row.spec.name,
-                "model": row.folder,
-                "graph": "decode",
-                "inputs": run.input_folder,
-                "positions": run.positions,
-                "out": run.decode_folder(row.name),
-            },
-            threads=run.threads,
-            log=run.log(f"decode-{place}-{row.name}"),
-            timeout=run.settings.timeout,
-            again=place == 1,
-            cpus=run.cpus,
-        )
-        for place, row in enumerate(rows[:1] + rows)
-    ]
+    others = {row.name for row in run.rows}
+    return [decoder(run, row) for row in run.decoders if row.name not in others and not row.spec.missing()]
+
+
+def decoder(run: ModelRun, row: Row, *, again: bool = False) -> Worker:
+    """A worker that decodes from the beginning."""
+    return Worker(
+        row.name,
+        {
+            "runtime": row.spec.name,
+            "model": row.folder,
+            "graph": "decode",
+            "inputs": run.input_folder,
+            "positions": run.positions,
+            "out": run.self_folder(row.name),
+        },
+        threads=run.threads,
+        log=run.log(f"decode-{row.name}{'-again' if again else ''}"),
+        timeout=run.settings.timeout,
+        again=again,
+        cpus=run.cpus,
+    )
 
 
 def limit_workers(run: Run) -> list[Worker]:
@@ -165,8 +168,8 @@ def residents(workers: list[Worker]) -> list[Worker]:
 def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[Worker]]:
     """Workers that are loaded, one after another, and resident together: the residents and as many as fit.
 
-    The residents are loaded however little memory there is, and then one in every shift at least. When a shift is over,
-    all but they are ended.
+    The residents are loaded however little memory there is, and then one in every shift at least. When a shift is over
+    and another follows, all but they are ended.
     """
     for worker in workers:
         if worker.timing.runtime in failed:
@@ -183,7 +186,7 @@ def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[W
             mine += company
         yield always + mine
         alone = False
-        for worker in mine:
+        for worker in mine if waiting else []:
             worker.end()
 
 

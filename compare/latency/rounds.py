@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -98,13 +99,22 @@ class Worker:
         job = {**job, "threads": threads}
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
         self._tree = self._child.tree
-        self._turn = "generate" if job["graph"] == "decode" else "turn 1"
+        self._turn = _first_turn(job["graph"])
         self._left_awake = False
         self._own_inputs = True
 
     @property
     def alive(self) -> bool:
         return self.timing.error is None
+
+    @property
+    def pid(self) -> int:
+        return self._child.process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing runs any more."""
+        return self._child.process.returncode is not None
 
     def import_libraries(self) -> None:
         """Import what the runtime needs, which is not timed, and go to sleep."""
@@ -117,7 +127,7 @@ class Worker:
 
     def load(self) -> None:
         """Load the model and make the first call, one sample of each; nothing where that is done."""
-        if self.timing.facts or (answer := self._ask("load")) is None:
+        if self.timing.facts or (answer := self._ask(f"load {self.timing.graph}")) is None:
             return
         self.timing.load_s, self.timing.first_call_s = answer["load_s"], answer["first_call_s"]
         self.timing.facts = answer["facts"]
@@ -126,6 +136,17 @@ class Worker:
             self._ask(self._turn)  # the first steps warm up, as the first call does
         elif (answer := self._ask("turn 1")) is not None:
             self._turn = turn_line(answer["ns"][0])
+
+    def handed_over(self, graph: Graph) -> "Worker":
+        """The same process, to hold another graph from its next load on: a worker of its own, and this one is over.
+
+        Its libraries are imported already; its memory is weighed anew. One that has failed hands its error over.
+        """
+        other = copy(self)
+        other.timing = Timing(self.timing.runtime, self.timing.again, graph, error=self.timing.error)
+        other._turn = _first_turn(graph)
+        self._tree.forget_peak()
+        return other
 
     def turn(self, number: int) -> None:
         """Take part in a round."""
@@ -236,6 +257,10 @@ def turn_line(nanoseconds: int) -> str:
     ('turn 25', 'turn 1', 'turn 50')
     """
     return f"turn {max(1, min(MOST_CALLS, round(TURN / (nanoseconds / 1e9))))}"
+
+
+def _first_turn(graph: Held) -> str:
+    return "generate" if graph == "decode" else "turn 1"
 
 
 def drawn(workers: Sequence[AnyLiving], order: random.Random) -> list[AnyLiving]:

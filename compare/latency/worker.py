@@ -4,7 +4,7 @@ It answers lines on stdin with lines of JSON on stdout:
 
     import        import the runtime's libraries                    {}
     work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
-    load          load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
+    load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     turn N        one call that does not count, then N that do      {"ns": [...]}
     generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
@@ -18,8 +18,10 @@ positions are run at once; other numbers, and `generate`, are for a worker with 
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
+import gc
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +30,7 @@ from compare.child import main_of_child, questions
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.limits import spec_of
 from compare.latency.work import work_of
-from compare.runtimes.registry import Decoder, Runtime
+from compare.runtimes.registry import Decoder, Graph, Runtime
 from compare.traces import Trace, write_trace
 
 
@@ -44,10 +46,14 @@ def _work(job: dict[str, Any]) -> None:
                 answer({})
             case ["work"]:
                 answer(work(Path(job["model"]), *ids.shape))
-            case ["load"]:
+            case ["load", graph]:
                 assert kind is not None, "load before import"
+                if runtime is not None:
+                    runtime.close()
+                    del runtime
+                    start_afresh()
                 started = time.perf_counter()
-                runtime = kind(Path(job["model"]), threads=job["threads"], graph=job["graph"])
+                runtime = kind(Path(job["model"]), threads=job["threads"], graph=cast(Graph, graph))
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
@@ -70,7 +76,7 @@ def _work(job: dict[str, Any]) -> None:
                 assert kind is not None and runtime is not None, "rung before load"
                 rung = Trace(Path(job["rungs"]) / name)
                 if rung.facts["threads"] != job["threads"]:
-                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph=job["graph"])
+                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph="deploy")
                 answer({"error": written(partial(first_logits, runtime, rung), Path(job["out"]) / name)})
             case ["logits", prefill]:
                 assert runtime is not None, "logits before load"
@@ -78,9 +84,16 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"logits-{prefill}")})
             case _:
                 raise ValueError(
-                    "the worker knows import, work, load, turn N, generate, inputs FOLDER, operators, rung NAME and "
-                    f"logits N, not {line!r}"
+                    "the worker knows import, work, load GRAPH, turn N, generate, inputs FOLDER, operators, rung NAME "
+                    f"and logits N, not {line!r}"
                 )
+
+
+def start_afresh() -> None:
+    """Let go of a model that was closed, and let the peak of memory begin anew where that can be asked (proc(5))."""
+    gc.collect()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:

@@ -133,9 +133,20 @@ def limits_table(report: Report) -> Table | None:
         for row in report.latency
         if limits.work and row.median_ms and row.of_peak and not row.again
     ]
+    rows += [
+        [
+            f"{row.runtime}, a step",
+            number(row.median_ms),
+            rate(limits.work.decode_bytes / row.median_ms * 1e3, "B/s"),
+            share(row.of_peak),
+        ]
+        for row in report.decoding
+        if limits.work and row.median_ms and row.of_peak and not row.again
+    ]
     for part, unit in ((limits.compute, "FLOP/s"), (limits.bandwidth, "B/s")):
         said = f"failed: {part.error}" if part.per_second is None else rate(part.per_second, unit)
         flag = NOTHING if part.spread is None else f"a limit, IQR {spread(part.spread)}"
         rows.append([part.name, number(part.median_ms), said, flag])
-    columns = ["runtime", "ms", "reached", "of the matrix product [95 %]"]
-    return Table("Beside what this machine can do, in the same rounds", columns, rows)
+    columns = ["runtime", "ms", "reached", "of that limit [95 %]"]
+    title = "Beside what this machine can do: passes beside a matrix product, steps beside the memory"
+    return Table(title, columns, rows)

@@ -116,7 +116,7 @@ def test_what_is_narrower_than_the_limits_has_no_share_of_them() -> None:
     runtimes += [runtime("is found out", kind="reduced precision"), runtime("died")]
     rows = [LatencyPart(runtime=part.name, again=False, turns={0: [100], 1: [100]}) for part in runtimes]
     rows[-1].error = "killed by SIGKILL"
-    roofline.hold_against_peak(rows, runtimes, roofline.limits_part(timings(), WORK), seed=0)
+    roofline.hold_against_limits(rows, [], runtimes, roofline.limits_part(timings(), WORK), seed=0)
     assert [row.of_peak is None for row in rows] == [False, True, True, True]
     assert rows[0].of_peak.median == pytest.approx(0.45)  # 600 of 1000 FLOPs in 100 ns, where those take 50 and 100
 
@@ -127,11 +127,11 @@ def test_without_a_limit_or_the_work_there_is_no_share() -> None:
     row = LatencyPart(runtime="full", again=False, turns={0: [100]})
     part = roofline.limits_part([dead, other], WORK)
     assert part.compute == LimitPart(name=COMPUTE.name, error="killed by SIGKILL")
-    roofline.hold_against_peak([row], [runtime("full")], part, seed=0)
+    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
     assert row.of_peak is None
     part = roofline.limits_part(timings(), "ValueError: no such architecture")
     assert (part.work, part.uncounted) == (None, "ValueError: no such architecture")
-    roofline.hold_against_peak([row], [runtime("full")], part, seed=0)
+    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
     assert row.of_peak is None
 
 
@@ -148,7 +148,8 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report) -> None
     limits = report.limits
     for part in (limits.compute, limits.bandwidth):
         assert part.error is None
-        assert list(part.turns) == list(range(report.rounds))
+        rounds = report.rounds + (report.decode_rounds if part is limits.bandwidth else 0)
+        assert list(part.turns) == list(range(rounds))
         assert part.per_second > 0
     assert limits.uncounted is None
     assert limits.work.past == report.input.sequence
@@ -163,8 +164,9 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report) -> None
 def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:
     altered = report.model_copy(deep=True)
     table = latency_tables.limits_table(altered)
-    timed = [spec.name for spec in BUILT_IN if not spec.hybrid]
-    assert [row[0] for row in table.rows] == [*timed, "matrix-product", "memory-bandwidth"]
+    timed = [spec.name for spec in BUILT_IN if "deploy" in spec.graphs and not spec.hybrid]
+    steps = [f"{row.runtime}, a step" for row in altered.decoding if not row.again and row.error is None]
+    assert [row[0] for row in table.rows] == [*timed, *steps, "matrix-product", "memory-bandwidth"]
     assert table.rows[0][3] == numbers.share(altered.latency[0].of_peak)
     altered.limits.compute.per_second, altered.limits.bandwidth.per_second = 200e9, 20e9
     altered.limits.work.prefill_flops, altered.limits.work.decode_bytes = 10**10, 4 * 10**8

@@ -198,7 +198,7 @@ def test_one_that_hangs_is_given_up(fake_runtimes, make) -> None:
     worker = make("hangs", timeout=20)
     worker.import_libraries()
     worker.load()
-    assert worker.timing.error == "no answer to 'load' within 20 s"
+    assert worker.timing.error == "no answer to 'load deploy' within 20 s"
     worker.end()
     assert not psutil.pid_exists(worker._child.process.pid)
 
