@@ -33,7 +33,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers, numerics)
         failed = {row.name for row in found.runtimes if row.error}
-        passes, steps = PASSES * settings.seconds, (1 - PASSES) * settings.seconds
+        passes = settings.seconds * (PASSES if settings.decode else 1)
+        steps = settings.seconds - passes
         latency = take_latency(run, workers, seconds=passes, failed=failed)
         decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started

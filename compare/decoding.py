@@ -37,6 +37,8 @@ def take_decoding(
 
     failed: the rows whose trace failed; they have no place in the rounds. Raises `CannotRun` where the numerics fail.
     """
+    if not run.decoders:
+        return Decoding()
     decoders = decoders_of(run, workers)
     bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
     late = [worker for worker in decoders[2:] if worker.timing.runtime not in failed]

@@ -20,6 +20,7 @@ class Settings:
 
     precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
 
+    decode: whether decoding with a cache is timed and checked too.
     pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
     together, in GB; None is what the machine has.
     interference: each runtime is timed beside the others too. grid: sequences and batches that are timed too
@@ -41,6 +42,7 @@ class Settings:
     grid: str | None = None
     seconds: float = 30.0
     precision: float = 0.02
+    decode: bool = True
     seed: int = 0
     quick: bool = False
     offline: bool = False

@@ -24,7 +24,9 @@ COMPARED = [spec for spec in BUILT_IN if "inspect" in spec.graphs]
 
 
 def small(out: Path, *runtimes: str, **more) -> Settings:
-    return Settings(text="To be, or not", runtimes=runtimes or None, seconds=0.2, threads=1, out=out, **more)
+    """Without decoding, which has tests of its own."""
+    common = {"text": "To be, or not", "seconds": 0.2, "threads": 1, "decode": False}
+    return Settings(runtimes=runtimes or None, out=out, **common | more)
 
 
 def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
