@@ -51,7 +51,9 @@ def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
 
 
 def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -> None:
-    alone = compare(str(tiny_folder), Settings(runtimes=[], sequence=8, seconds=0.1, threads=1, out=tmp_path))
+    alone = compare(
+        str(tiny_folder), Settings(runtimes=[], decode=False, sequence=8, seconds=0.1, threads=1, out=tmp_path)
+    )
     assert alone.exporters is None
     assert latency_tables.exporters_table(alone) is None
 

@@ -54,7 +54,9 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
 
 def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimePart:
     """The row of a file."""
-    settings = Settings(text="To be, or not", runtimes=[], seconds=0.1, threads=1, out=out, onnx=file, **more)
+    settings = Settings(
+        text="To be, or not", runtimes=[], decode=False, seconds=0.1, threads=1, out=out, onnx=file, **more
+    )
     report = compare(str(tiny_folder), settings)
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnx-file"]
     assert [row.runtime for row in report.latency] == ["torch-eager", "torch-eager", "onnx-file"]
@@ -152,7 +154,9 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
 
     file = tmp_path / "int8.onnx"
     quantize_dynamic(entry.folder / "deploy.onnx", file, weight_type=QuantType.QInt8)
-    settings = Settings(text="To be", runtimes=[], seconds=0.1, threads=1, out=tmp_path / "out", onnx=file)
+    settings = Settings(
+        text="To be", runtimes=[], decode=False, seconds=0.1, threads=1, out=tmp_path / "out", onnx=file
+    )
     report = compare(str(tiny_folder), settings)
     graph = report.runtimes[-1].graph
     verdict = report.runtimes[-1].verdict
