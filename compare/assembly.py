@@ -229,7 +229,7 @@ def decode_part(timing: Timing, baseline: Timing, checks: dict[str, VerdictPart]
     part.first_token_ms = float(np.median([sample for (sample,) in timing.prefills.values()])) / 1e6
     if timing is not baseline:
         part.first_token = ratio_part(paired_ratio(timing.prefills, baseline.prefills, seed))
-        part.parted = first_difference(timing.tokens, baseline.tokens)
+        part.parted = first_difference(timing.tokens, baseline.tokens) if baseline.tokens else None
     rates = [
         len(timing.tokens) * (1 + len(steps)) / (timing.prefills[number][0] + sum(steps)) * 1e9
         for number, steps in timing.turns.items()

@@ -98,11 +98,11 @@ def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdic
     name = worker.timing.runtime
     found = {}
     for prefill in prefills(run.inputs.input_ids.shape[1]):
-        error = worker.logits(prefill)
+        error = worker.follow(prefill)
         if error is not None:
             found[str(prefill)] = assembly.verdict_part(Verdict(Kind.BROKEN, note=error))
             continue
-        folder = run.self_folder(name) / f"logits-{prefill}"
+        folder = run.self_folder(name) / f"follow-{prefill}"
         found[str(prefill)] = assembly.verdict_part(weigh(Trace(folder), numerics))
         shutil.rmtree(folder)
     run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")

@@ -70,9 +70,8 @@ def hold_against_limits(
     for step in decoding:
         if step.runtime not in narrow and step.error is None:
             step.of_peak = share_of(limits.bandwidth, step.turns, limits.work.decode_bytes, seed)
-    full = {runtime.name for runtime in runtimes if computes_in_float32(runtime)}
     for row in latency:
-        if row.runtime in full and row.error is None:
+        if row.runtime not in narrow and row.error is None:
             row.of_peak = share_of(limits.compute, row.turns, limits.work.prefill_flops, seed)
 
 

@@ -144,7 +144,7 @@ class Worker:
         """
         other = copy(self)
         other.timing = Timing(self.timing.runtime, self.timing.again, graph, error=self.timing.error)
-        other._turn = _first_turn(graph)
+        other._turn, other._own_inputs = _first_turn(graph), True
         self._tree.forget_peak()
         return other
 
@@ -195,9 +195,9 @@ class Worker:
         """Run the inputs of a rung, after the rounds; why it gave no logits, where it gave none."""
         return self._written(f"rung {name}")
 
-    def logits(self, prefill: int = 0) -> str | None:
-        """Run its own inputs, after the rounds: at once, or so many positions and then step by step; why it did not."""
-        return self._written(f"logits {prefill}")
+    def follow(self, prefill: int) -> str | None:
+        """Decode its own inputs after so many positions, once the rounds are over; why it gave no logits, if it did not."""
+        return self._written(f"follow {prefill}")
 
     def end(self) -> None:
         """Kill the process and all that it started; the log of one that failed is kept."""

@@ -10,11 +10,11 @@ It answers lines on stdin with lines of JSON on stdout:
     inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
     operators     run once more, counting operators                 {operator: how often}
     rung NAME     run other inputs, write the logits                {"error": ..., or null}
-    logits N      write the logits, N positions prefilled, or all   {"error": ..., or null}
+    follow N      prefill N positions, step on, write the logits    {"error": ..., or null}
 
 The last three come after the rounds: nothing is timed any more. The inputs of a rung, and with how many threads it is
-run, are the trace folder RUNGS/NAME; logits go into OUT/NAME and OUT/logits-N. The job names both. N is 0 where all
-positions are run at once; other numbers, and `generate`, are for a worker with the graph "decode".
+run, are the trace folder RUNGS/NAME; logits go into OUT/NAME and OUT/follow-N. The job names both. `follow` and
+`generate` are for a worker with the graph "decode".
 `python -m compare.latency.worker JOB`; it ends when stdin does.
 """
 
@@ -78,14 +78,14 @@ def _work(job: dict[str, Any]) -> None:
                 if rung.facts["threads"] != job["threads"]:
                     runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph="deploy")
                 answer({"error": written(partial(first_logits, runtime, rung), Path(job["out"]) / name)})
-            case ["logits", prefill]:
-                assert runtime is not None, "logits before load"
-                logits = partial(logits_of, runtime, ids, mask, int(prefill))
-                answer({"error": written(logits, Path(job["out"]) / f"logits-{prefill}")})
+            case ["follow", prefill]:
+                assert runtime is not None, "follow before load"
+                logits = partial(follow, cast(Decoder, runtime), ids, mask, int(prefill))
+                answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
                     "the worker knows import, work, load GRAPH, turn N, generate, inputs FOLDER, operators, rung NAME "
-                    f"and logits N, not {line!r}"
+                    f"and follow N, not {line!r}"
                 )
 
 
@@ -128,11 +128,6 @@ def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
 def first_logits(runtime: Runtime, inputs: Trace) -> Any:
     """The first sequence's logits of a run on other inputs."""
     return runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"][:1]
-
-
-def logits_of(runtime: Runtime, ids: Any, mask: Any, prefill: int) -> Any:
-    """The logits of all positions, run at once, or some prefilled and the rest step by step."""
-    return follow(cast(Decoder, runtime), ids, mask, prefill) if prefill else runtime.run(ids, mask)["logits"]
 
 
 def written(logits: Callable[[], Any], out: Path) -> str | None:
