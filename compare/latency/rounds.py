@@ -196,7 +196,7 @@ class Worker:
         return self._written(f"rung {name}")
 
     def follow(self, prefill: int) -> str | None:
-        """Decode its own inputs after so many positions, once the rounds are over; why it gave no logits, if it did not."""
+        """Decode its own inputs after so many positions, after the rounds; why it gave no logits, if it did not."""
         return self._written(f"follow {prefill}")
 
     def end(self) -> None:
