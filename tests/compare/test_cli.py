@@ -44,7 +44,8 @@ def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path:
     assert "Latency of one forward pass" in run.stdout
     assert f"report.json, report.md and 4 figures are in {out}" in run.stdout
     assert "\x1b[" not in run.stdout  # no colours into a pipe
-    assert "timing 6 processes in turns" in run.stderr  # two of them the machine's limits
+    # Two runtimes, the A/A row, all taps exposed, the last position alone, and two limits of the machine.
+    assert "timing 7 processes in turns" in run.stderr
     report = Report.read(out)
     assert report.quick
     assert report.input.sequence == 32
