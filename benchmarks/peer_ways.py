@@ -18,7 +18,7 @@ from compare import environment
 from compare.child import environment as child_environment
 from compare.inputs import tokenize
 from compare.latency.rounds import Worker, run_rounds
-from compare.latency.statistics import paired_ratio, turn_medians
+from compare.latency.statistics import paired_ratio, typical
 from compare.traces import write_trace
 from export.exporting import exported
 
@@ -112,7 +112,7 @@ def by_us(number: int, setup: Setup) -> Run:
     sdpa, eager = (paired_ratio(turns["onnxruntime"], turns[name], seed=0) for name in ("torch-sdpa", "torch-eager"))
     assert sdpa is not None
     assert eager is not None
-    medians = {name: 1e-9 * statistics.median(turn_medians(found).values()) for name, found in turns.items()}
+    medians = {name: 1e-9 * typical(found) for name, found in turns.items()}
     return Run(sdpa.median, medians, wall, {"interval": asdict(sdpa), "over eager": asdict(eager), "rounds": rounds})
 
 

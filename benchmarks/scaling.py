@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import environment
 from compare.latency.rounds import Timing, Worker, run_rounds
-from compare.latency.statistics import turn_medians
+from compare.latency.statistics import turn_medians, typical
 from compare.latency.work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace
@@ -210,7 +210,7 @@ def plot(
     panels = figure.subplots(2, len(axes))
     for column, (axis, found) in enumerate(axes.items()):
         for name in RUNTIMES:
-            ms = [np.median(list(turn_medians(timed[point][name].turns).values())) / 1e6 for point in found.values()]
+            ms = [typical(timed[point][name].turns) / 1e6 for point in found.values()]
             extra = [growth(timed[point][name], base[name]) / 1e6 for point in found.values()]
             for panel, y in zip(panels[:, column], (ms, extra), strict=True):
                 panel.plot(list(found), y, marker="o", ms=4, label=name)

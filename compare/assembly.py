@@ -12,7 +12,7 @@ import numpy as np
 from compare import environment
 from compare.inputs import Inputs
 from compare.latency.rounds import Held, Timing
-from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, turn_medians
+from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, typical
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
@@ -260,7 +260,7 @@ def _fill_in_samples(part: LatencyPart, timing: Timing, baseline: Timing, seed: 
     if timing.error is not None or not timing.turns:
         return
     samples = [sample for turn in timing.turns.values() for sample in turn]
-    part.median_ms = float(np.median(list(turn_medians(timing.turns).values()))) / 1e6
+    part.median_ms = typical(timing.turns) / 1e6
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)
     if timing is not baseline:

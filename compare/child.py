@@ -174,10 +174,31 @@ def command(module: str, job: Mapping[str, Any]) -> list[str]:
 
 
 def environment(threads: int, mark: str) -> dict[str, str]:
-    """The environment of every child: its mark, the same number of threads for all libraries, and never the hub."""
+    """The environment of every child: its mark, the same number of threads for all libraries, and never the hub.
+
+    Memory is asked for in huge pages. In small ones it matters by up to 1.5 % of a pass where they happen to lie, and
+    who is loaded first gets the most scattered of them: `benchmarks.aa` read 0.995 where the truth is 1.
+    """
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **pools, **quiet, MARK: mark}
+    tunables = {"GLIBC_TUNABLES": with_huge_pages(os.environ.get("GLIBC_TUNABLES", ""))}
+    return {**os.environ, **pools, **quiet, **tunables, MARK: mark}
+
+
+def with_huge_pages(tunables: str) -> str:
+    """glibc's tunables, with memory of malloc in transparent huge pages added where they do not speak of that.
+
+    glibc from 2.35 on heeds it where the kernel gives huge pages to who asks (proc(5), transparent_hugepage "madvise");
+    every other C library and kernel passes it over.
+
+    >>> with_huge_pages(""), with_huge_pages("glibc.malloc.hugetlb=0")
+    ('glibc.malloc.hugetlb=1', 'glibc.malloc.hugetlb=0')
+    >>> with_huge_pages("glibc.malloc.perturb=3")
+    'glibc.malloc.perturb=3:glibc.malloc.hugetlb=1'
+    """
+    if "glibc.malloc.hugetlb" in tunables:
+        return tunables
+    return ":".join(filter(None, (tunables, "glibc.malloc.hugetlb=1")))
 
 
 @contextmanager

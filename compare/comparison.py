@@ -13,6 +13,7 @@ from compare.latency.rounds import Timing
 from compare.measuring import Measured, measure, numerics_of
 from compare.preparing import prepared
 from compare.report.schema import Report
+from compare.rerunning import judge_timed
 from compare.run import ModelRun, Say
 from compare.settings import Settings
 from compare.timing import Latency, take_latency, workers_of
@@ -36,6 +37,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
         passes = settings.seconds * (PASSES if settings.decode else 1)
         steps = settings.seconds - passes
         latency = take_latency(run, workers, seconds=passes, failed=failed)
+        judge_timed(run, latency.self_gaps, numerics)
         decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
     name = model if isinstance(model, str) else model.provenance.name

@@ -8,18 +8,17 @@ import shutil
 from dataclasses import dataclass, field
 
 from compare import assembly
-from compare.child import ChildFailed
 from compare.latency.decoding import prefills
 from compare.latency.limits import BANDWIDTH
 from compare.latency.rounds import Worker
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.numerics.verdicts import Kind, Verdict
 from compare.report.gap_parts import VerdictPart
 from compare.report.latency_parts import DecodePart
+from compare.rerunning import logits_verdict
 from compare.run import ModelRun
-from compare.timing import decoder, residents, shifts, take_rounds
+from compare.timing import decoder, shifts, take_rounds
 from compare.traces import Trace
-from export.errors import CannotRun
 
 
 @dataclass
@@ -41,15 +40,12 @@ def take_decoding(
         return Decoding()
     decoders = decoders_of(run, workers)
     bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
-    late = [worker for worker in decoders[2:] if worker.timing.runtime not in failed]
     checks: dict[str, dict[str, VerdictPart]] = {}
     number = first
     for shift in shifts(run, decoders + bandwidth, failed):
-        mine = [worker for worker in shift if worker not in residents(decoders + bandwidth)]
-        share = len(mine) / len(late) if late else 1.0
-        number = take_rounds(run, shift, share * seconds, first=number)
+        number = take_rounds(run, shift, seconds, first=number)
         with run.phase("decode checks"):
-            for worker in [*decoders[:1], *mine]:
+            for worker in [*decoders[:1], *shift.late]:
                 if worker.alive and worker.timing.runtime not in checks:
                     checks[worker.timing.runtime] = check(run, worker, numerics)
     timings = [worker.timing for worker in decoders]
@@ -103,19 +99,10 @@ def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdic
             found[str(prefill)] = assembly.verdict_part(Verdict(Kind.BROKEN, note=error))
             continue
         folder = run.self_folder(name) / f"follow-{prefill}"
-        found[str(prefill)] = assembly.verdict_part(weigh(Trace(folder), numerics))
+        found[str(prefill)] = logits_verdict(run, Trace(folder), numerics)
         shutil.rmtree(folder)
     run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
     return found
-
-
-def weigh(trace: Trace, numerics: Numerics) -> Verdict:
-    """The verdict over logits alone. Raises `CannotRun` where the numerics fail."""
-    try:
-        weighed = numerics.weigh(trace.folder)
-    except ChildFailed as error:
-        raise CannotRun(f"decoded logits could not be weighed: {error}") from error
-    return judge({name: evidence for name, (_, evidence) in weighed.items()}, bitwise=False)
 
 
 def not_installed(run: ModelRun) -> list[DecodePart]:

@@ -140,6 +140,8 @@ def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:
         why = newer.beyond(now)
         if why is not None and not now.error and verdict_change(words[0], words[1]) == "worse":
             yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name} was {words[0]} and is {why}")
+        elif why is None and now.name in newer.untrusted and now.name not in older.untrusted:
+            yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name}: {newer.untrusted[now.name]}")
 
 
 def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:

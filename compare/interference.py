@@ -6,12 +6,10 @@ their turns, spinning as they wait for work, is in every number of it. Here it i
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from compare.assembly import ratio_part
 from compare.latency.asides import Pair, run_pairs
 from compare.latency.rounds import Worker
-from compare.latency.statistics import Turns, paired_ratio, turn_medians
+from compare.latency.statistics import paired_ratio, typical
 from compare.report.latency_parts import InterferencePart
 from compare.run import Run
 
@@ -49,14 +47,9 @@ def _part(pair: Pair, baseline: Pair, seed: int) -> InterferencePart:
     part = InterferencePart(runtime=row.runtime, again=row.again, error=pair.error, alone=alone, beside=beside)
     if pair.error is not None:
         return part
-    part.alone_ms, part.beside_ms = _milliseconds(alone), _milliseconds(beside)
+    part.alone_ms, part.beside_ms = (typical(turns) / 1e6 if turns else None for turns in (alone, beside))
     part.slowdown = ratio_part(paired_ratio(beside, alone, seed))
     if pair is not baseline:
         part.ratio_alone = ratio_part(paired_ratio(alone, baseline.alone.timing.turns, seed))
         part.ratio_beside = ratio_part(paired_ratio(beside, baseline.beside.timing.turns, seed))
     return part
-
-
-def _milliseconds(turns: Turns) -> float | None:
-    """The median over turns, as of the latency in the report's main rows."""
-    return float(np.median(list(turn_medians(turns).values()))) / 1e6 if turns else None

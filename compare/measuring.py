@@ -29,7 +29,7 @@ from compare.report.gap_parts import DecisionsPart, RuntimePart
 from compare.report.parts import ControlsPart
 from compare.report.schema import MAPS_FILE
 from compare.roofline import count_work
-from compare.run import BESIDE, ModelRun, Row, Run
+from compare.run import BESIDE, GOLDEN, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
 from compare.traces import Trace, forget
@@ -61,7 +61,7 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
     numerics = Numerics(
         run.entry.folder,
         run.input_folder,
-        run.scratch / "golden",
+        run.scratch / GOLDEN,
         kept=cache_root(run.settings.cache_dir) / "golden",
         threads=run.threads,
         log=run.log("golden"),

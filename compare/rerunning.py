@@ -9,11 +9,17 @@ import shutil
 import numpy as np
 
 from compare import assembly
+from compare.child import ChildFailed
 from compare.latency.rounds import Worker
+from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.ladder import Rung, logit_gap, rungs
+from compare.numerics.process import Numerics
+from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.report.gap_parts import VerdictPart
 from compare.report.latency_parts import LastPart, ObserverPart, SelfGapsPart
-from compare.run import Run
+from compare.run import GOLDEN, Run
 from compare.traces import Trace, write_trace
+from export.errors import CannotRun
 
 
 def make_ladder(run: Run) -> list[Rung]:
@@ -39,9 +45,35 @@ def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
     theirs = _plain(run, baseline)
     for row in rows:
         mine = _plain(run, row.runtime)
-        if row.runtime != baseline and mine is not None and theirs is not None:
-            row.gaps[baseline] = logit_gap(mine["logits"], theirs["logits"], run.inputs.attention_mask)
+        if row.runtime != baseline and (gap := _gap(run, mine, theirs)) is not None:
+            row.gaps[baseline] = gap
     return [row for row in rows if row.gaps or row.missing]
+
+
+def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> None:
+    """Fill in each row's verdict over the logits of what was timed, which need not be the graph that shows its taps.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    with run.phase("runs again"):
+        for row in rows:
+            if (plain := _plain(run, row.runtime)) is not None:
+                row.verdict = logits_verdict(run, plain, numerics)
+
+
+def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> VerdictPart:
+    """The verdict over a trace that has nothing but logits; of another shape than golden's they are broken.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    try:
+        check_shapes(trace, Trace(run.scratch / GOLDEN))
+        weighed = numerics.weigh(trace.folder)
+    except WrongShape as error:
+        return assembly.verdict_part(Verdict(Kind.BROKEN, note=str(error)))
+    except ChildFailed as error:
+        raise CannotRun(f"the logits in {trace.folder.name} could not be weighed: {error}") from error
+    return assembly.verdict_part(judge({name: evidence for name, (_, evidence) in weighed.items()}, bitwise=False))
 
 
 def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:
@@ -67,10 +99,8 @@ def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
         return None
     operators = {graph: worker.operators() for graph, worker in pair.items()}
     name = pair["inspect"].timing.runtime
-    plain, trace = _plain(run, name), run.scratch / name
-    gap = None
-    if plain is not None and trace.is_dir():
-        gap = logit_gap(Trace(trace)["logits"], plain["logits"], run.inputs.attention_mask)
+    plain, folder = _plain(run, name), run.scratch / name
+    gap = _gap(run, Trace(folder) if folder.is_dir() else None, plain)
     timings = [worker.timing for worker in workers]
     return assembly.observer_part(timings, operators, gap, run.settings.seed)
 
@@ -91,6 +121,13 @@ def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart
 
 def _observed(workers: list[Worker]) -> str | None:
     return next((worker.timing.runtime for worker in workers if worker.timing.graph == "inspect"), None)
+
+
+def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
+    """The largest difference of a logit; None where one is not there, or has another shape and is broken therefore."""
+    if first is None or second is None or first["logits"].shape != second["logits"].shape:
+        return None
+    return logit_gap(first["logits"], second["logits"], run.inputs.attention_mask)
 
 
 def _plain(run: Run, row: str) -> Trace | None:

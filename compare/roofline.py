@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from compare.assembly import ratio_part
 from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
 from compare.latency.rounds import Timing, Worker
-from compare.latency.statistics import relative_spread, turn_medians
+from compare.latency.statistics import relative_spread, typical
 from compare.latency.work import Work
 from compare.report.gap_parts import RuntimePart
 from compare.report.latency_parts import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
@@ -39,7 +37,7 @@ def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:
         name=spec.name,
         per_call=limit.per_call,
         per_second=limit.per_second,
-        median_ms=float(np.median(list(turn_medians(timing.turns).values()))) / 1e6,
+        median_ms=typical(timing.turns) / 1e6,
         spread=relative_spread([sample for turn in timing.turns.values() for sample in turn]),
         turns=timing.turns,
     )

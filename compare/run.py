@@ -25,6 +25,9 @@ BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
 ONNX_FILE = "onnx-file"
 ONNX_BASELINE = "onnx-baseline"
 
+#: The golden trace in the scratch folder; no runtime has that name.
+GOLDEN = "golden"
+
 
 @dataclass(frozen=True)
 class Row:

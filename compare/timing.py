@@ -131,6 +131,18 @@ def limit_workers(run: Run) -> list[Worker]:
     ]
 
 
+@dataclass(frozen=True)
+class Shift:
+    """Workers that are loaded and resident together. workers: all of them, those first that are in every shift.
+
+    late: those that are in no other shift. share: of all that are in one shift alone, so of the time there is.
+    """
+
+    workers: list[Worker]
+    late: list[Worker]
+    share: float
+
+
 def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set[str]) -> Latency:
     """Rounds of forward passes in turns, shift by shift, and what else the workers of each are asked before they go.
 
@@ -139,23 +151,18 @@ def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set
     """
     found, ladder = Latency(cells=make_cells(run)), make_ladder(run)
     workers = [worker for worker in workers if worker.timing.graph != "decode"]
-    always = residents(workers)
-    late = [worker for worker in workers if worker not in always and worker.timing.runtime not in failed]
     for shift in shifts(run, workers, failed):
-        mine = [worker for worker in shift if worker not in always]
-        share = len(mine) / len(late) if late else 1.0
-        mine_s = share * seconds
-        found.rounds = take_rounds(run, shift, mine_s, first=found.rounds)
+        found.rounds = take_rounds(run, shift, seconds, first=found.rounds)
         found.shifts += 1
         if run.settings.interference:
-            take_pairs(run, found.interference, shift, mine_s / 2)
-        take_cells(run, found.cells, shift, share * run.settings.seconds)
+            take_pairs(run, found.interference, shift.workers, shift.share * seconds / 2)
+        take_cells(run, found.cells, shift.workers, shift.share * run.settings.seconds)
         with run.phase("runs again"):
-            found.self_gaps += self_gaps(run, mine, ladder)
-            found.observer = found.observer or observer(run, mine)
-            found.last = found.last or last_position(run, mine, baseline=workers[0])
+            found.self_gaps += self_gaps(run, shift.late, ladder)
+            found.observer = found.observer or observer(run, shift.late)
+            found.last = found.last or last_position(run, shift.late, baseline=workers[0])
     with run.phase("runs again"):
-        found.self_gaps = beside_baseline(run, self_gaps(run, always, ladder) + found.self_gaps)
+        found.self_gaps = beside_baseline(run, self_gaps(run, residents(workers), ladder) + found.self_gaps)
     return found
 
 
@@ -165,7 +172,7 @@ def residents(workers: list[Worker]) -> list[Worker]:
     return workers[:2] + [worker for worker in workers[2:] if worker.timing.graph == "limit"]
 
 
-def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[Worker]]:
+def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[Shift]:
     """Workers that are loaded, one after another, and resident together: the residents and as many as fit.
 
     The residents are loaded however little memory there is, and then one in every shift at least. When a shift is over
@@ -175,7 +182,8 @@ def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[W
         if worker.timing.runtime in failed:
             worker.give_up("not timed, because its trace failed")
     always = residents(workers)
-    waiting = companies([worker for worker in workers if worker.alive and worker not in always])
+    late = [worker for worker in workers if worker not in always and worker.alive]
+    waiting = companies(late)
     load(run, always)
     alone = not waiting
     while waiting or alone:
@@ -184,7 +192,7 @@ def shifts(run: Run, workers: list[Worker], failed: set[str]) -> Iterator[list[W
             company = waiting.pop(0)
             load(run, company)
             mine += company
-        yield always + mine
+        yield Shift(always + mine, mine, len(mine) / len(late) if late else 1.0)
         alone = False
         for worker in mine if waiting else []:
             worker.end()
@@ -214,15 +222,21 @@ def load(run: Run, workers: list[Worker]) -> None:
             worker.load()
 
 
-def take_rounds(run: Run, shift: list[Worker], seconds: float, *, first: int) -> int:
-    """The rounds of a shift, numbered from `first` on; returns the number that the next one has."""
+def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
+    """The rounds of a shift, numbered from `first` on; returns the number that the next one has.
+
+    seconds: over all shifts; this one takes its share of them.
+    """
+    workers, seconds = shift.workers, shift.share * seconds
     precision, seed = run.settings.precision, run.settings.seed
     run.say(
-        f"timing {sum(worker.alive for worker in shift)} processes in turns, "
+        f"timing {sum(worker.alive for worker in workers)} processes in turns, "
         f"until every ratio is known to {100 * precision:g} % or {seconds:.3g} s are spent"
     )
     with run.phase("rounds"):
-        return run_rounds(shift, seconds=seconds, seed=seed, first=first, done=lambda: precise(shift, precision, seed))
+        return run_rounds(
+            workers, seconds=seconds, seed=seed, first=first, done=lambda: precise(workers, precision, seed)
+        )
 
 
 def remove_if_empty(folder: Path) -> None:

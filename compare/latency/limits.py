@@ -9,9 +9,7 @@ every weight for one token and is held against the memory (the roofline model; W
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from compare.latency.statistics import Ratio, paired_ratio, turn_medians
+from compare.latency.statistics import Ratio, paired_ratio, typical
 from compare.runtimes.registry import Spec
 from compare.runtimes.registry import spec_of as runtime_of
 
@@ -57,7 +55,7 @@ class Limit:
         >>> Limit(200, {0: [1000], 1: [2000], 2: [1000]}).per_second == 200e6
         True
         """
-        return self.per_call / float(np.median(list(turn_medians(self.turns).values()))) * 1e9
+        return self.per_call / typical(self.turns) * 1e9
 
     def share(self, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
         """Which part of the limit was reached by something that took these turns for `work` FLOPs or bytes a call.

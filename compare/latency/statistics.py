@@ -55,6 +55,15 @@ def turn_medians(turns: Turns) -> dict[int, float]:
     return {number: float(np.median(samples)) for number, samples in turns.items()}
 
 
+def typical(turns: Turns) -> float:
+    """The median over turns of each one's median: what a table says a call takes, in the samples' unit.
+
+    >>> typical({0: [1, 100, 3], 2: [4, 6], 3: [4]})
+    4.0
+    """
+    return float(np.median(list(turn_medians(turns).values())))
+
+
 def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
     """The ratio of medians, round by round, over the rounds that both have; None where they share none.
 

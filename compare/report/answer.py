@@ -16,7 +16,7 @@ from compare.report.wording import in_rounding
 def answer(report: Report) -> list[str]:
     """Is it still the same model, and which runtime to deploy: a sentence each, and one a runtime that failed."""
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
-    beyond = {runtime.name: why for runtime in measured if (why := report.beyond(runtime)) is not None}
+    beyond = {runtime.name: report.untrusted[runtime.name] for runtime in measured if runtime.name in report.untrusted}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
     within = [runtime for runtime in measured if runtime.name not in beyond]
     if within and report.model is None:
@@ -63,7 +63,7 @@ def choices(report: Report) -> list[Choice]:
     for row in timed:
         runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
         if time is not None:
-            trusted = not runtime.error and report.beyond(runtime) is None
+            trusted = not runtime.error and runtime.name not in report.untrusted
             found.append(Choice(row, runtime, time, trusted, runtime.largest("logits")))
     return found
 
@@ -118,7 +118,6 @@ def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
 
 def decode_advice(report: Report) -> list[str]:
     """The fastest to generate with among those whose cache is right, in a sentence; nothing where nothing decoded."""
-    untrusted = {runtime.name for runtime in report.runtimes if report.beyond(runtime) is not None}
     trusted = [
         row
         for row in report.decoding
@@ -126,7 +125,7 @@ def decode_advice(report: Report) -> list[str]:
         and not row.again
         and row.verdict is not None
         and report.beyond(row) is None
-        and row.runtime not in untrusted
+        and row.runtime not in report.untrusted
     ]
     if not trusted:
         return []

@@ -117,10 +117,12 @@ class SelfGapsPart(Part):
     """How far a runtime's logits lie from its own, on the deploy graph, when only the circumstances change.
 
     gaps: what was changed -> largest difference of a logit (`compare.numerics.ladder`), and the largest difference to
-    the baseline's. missing: what could not be run, and why.
+    the baseline's. missing: what could not be run, and why. verdict: over the logits of what was timed, which may be
+    another graph than the one that shows its taps; None where two ONNX files are compared, without golden.
     """
 
     runtime: str
+    verdict: VerdictPart | None = None
     gaps: dict[str, float] = Field(default_factory=dict)
     missing: dict[str, str] = Field(default_factory=dict)
 

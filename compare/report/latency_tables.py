@@ -1,11 +1,11 @@
 """The tables of latency: passes, decoding, the last position, samples, limits, and graphs beside one another."""
 
 from compare.report.latency_parts import LatencyPart, RatioPart
-from compare.report.latency_wording import cache_words, ratio, reading, rounds_words, worker_name
+from compare.report.latency_wording import ratio, reading, rounds_words, worker_name
 from compare.report.numbers import NOTHING, interval, number, percent, rate, share, spread
 from compare.report.schema import Report
 from compare.report.table import Table
-from compare.report.wording import KINDS
+from compare.report.wording import KINDS, verdict_word
 
 
 def exporters_table(report: Report) -> Table | None:
@@ -87,7 +87,7 @@ def decode_table(report: Report) -> Table | None:
                 reading(row),
                 number(row.tokens_per_s),
                 spread(row.spread),
-                cache_words(row),
+                verdict_word(row.verdict),
             ]
         )
     columns = ["runtime", "TTFT ms", "ratio [95 %]", "TPOT ms", "ratio [95 %]", "reading", "tokens/s", "IQR", "cache"]

@@ -3,7 +3,7 @@
 from math import log
 
 from compare.report.gap_parts import VERDICTS
-from compare.report.latency_parts import DecodePart, InterferencePart, LatencyPart, RatioPart
+from compare.report.latency_parts import InterferencePart, LatencyPart, RatioPart
 from compare.report.numbers import NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
 
@@ -98,13 +98,6 @@ def reading(row: LatencyPart) -> str:
     if row.ratio is None:
         return NOTHING
     return "the truth is 1" if row.again else told(row.ratio)
-
-
-def cache_words(row: DecodePart) -> str:
-    """Whether what a cache gives step by step is what the model gives, in a cell."""
-    if row.verdict is None:
-        return NOTHING
-    return row.verdict.kind if row.verdict.kind in ("identical", "rounding") else f"{row.verdict.kind}!"
 
 
 def decode_lines(report: Report) -> list[str]:

@@ -93,12 +93,24 @@ class Report(Part):
         """The verdict from which on a runtime is not to be trusted; without a model only "broken" is judged."""
         return "broken" if self.model is None else self.fail_on
 
-    def beyond(self, runtime: RuntimePart | DecodePart) -> str | None:
-        """Why a runtime, or its cache, is not to be trusted, or None. One that did not run has an error instead."""
+    def beyond(self, runtime: RuntimePart | SelfGapsPart | DecodePart) -> str | None:
+        """Why a runtime, what was timed of it, or its cache is not to be trusted, or None.
+
+        One that did not run has an error instead.
+        """
         verdict = runtime.verdict
         if verdict is None or verdict.kind == "not judged":
             return None
         return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fails_from) else None
+
+    @property
+    def untrusted(self) -> dict[str, str]:
+        """Runtime -> why its forward pass is not to be trusted: with every tap exposed, or as it was timed."""
+        found = {runtime.name: why for runtime in self.runtimes if (why := self.beyond(runtime)) is not None}
+        for row in self.self_gaps:
+            if (why := self.beyond(row)) is not None:
+                found.setdefault(row.runtime, f"as it was timed, it is {why}")
+        return found
 
     @property
     def lowered(self) -> set[str]:
@@ -107,7 +119,7 @@ class Report(Part):
 
     def exit_code(self) -> int:
         """1 where a float32 runtime or its cache is not to be trusted, else 3 where a named one did not run, else 0."""
-        if any(self.beyond(runtime) for runtime in self.runtimes if runtime.name not in self.lowered):
+        if self.untrusted.keys() - self.lowered:
             return 1
         if any(self.beyond(row) for row in self.decoding if row.runtime not in self.lowered):
             return 1

@@ -18,7 +18,7 @@ from compare.report.numbers import NOTHING, number
 from compare.report.places import place_words
 from compare.report.schema import Report
 from compare.report.table import Table
-from compare.report.wording import KINDS, in_rounding, runtime_of
+from compare.report.wording import KINDS, in_rounding, runtime_of, verdict_word
 
 
 def gap_table(report: Report) -> Table:
@@ -167,6 +167,7 @@ def decisions_table(report: Report) -> Table | None:
 def self_gap_table(report: Report) -> Table | None:
     """How far each runtime lies from itself, beside how far it lies from the baseline and from golden.
 
+    And what the verdict is over the logits of what was timed.
     None where nothing was run again.
     """
     changes = list(dict.fromkeys(change for row in report.self_gaps for change in (*row.gaps, *row.missing)))
@@ -175,10 +176,11 @@ def self_gap_table(report: Report) -> Table | None:
     golden = {runtime.name: runtime.largest("logits") for runtime in report.runtimes} if report.model else {}
     rows = [
         [row.runtime, *(number(row.gaps.get(change)) for change in changes)]
-        + ([number(golden.get(row.runtime))] if golden else [])
+        + ([number(golden.get(row.runtime)), verdict_word(row.verdict)] if golden else [])
         for row in report.self_gaps
     ]
-    columns = ["runtime", *(_to_baseline(change, report) for change in changes), *(["golden"] if golden else [])]
+    columns = ["runtime", *(_to_baseline(change, report) for change in changes)]
+    columns += ["golden", "as timed"] if golden else []
     title = "Each runtime's logits beside its own, run otherwise"
     return Table(title, columns, rows)
 

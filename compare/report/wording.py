@@ -11,7 +11,7 @@ from compare.report.latency_wording import (
     limit_lines,
     undone_fusions,
 )
-from compare.report.numbers import number
+from compare.report.numbers import NOTHING, number
 from compare.report.schema import Report
 from export.errors import BadInput, near
 
@@ -55,6 +55,13 @@ def verdict_lines(report: Report) -> list[str]:
         f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
     ]
     return lines + [f"{r.name}  {verdict_line(r, r.verdict)}{decided(report, r)}" for r in report.runtimes if r.verdict]
+
+
+def verdict_word(verdict: VerdictPart | None) -> str:
+    """A verdict in a cell, with a mark where it is more than rounding."""
+    if verdict is None:
+        return NOTHING
+    return verdict.kind if verdict.kind in ("identical", "rounding") else f"{verdict.kind}!"
 
 
 def verdict_line(runtime: RuntimePart, verdict: VerdictPart) -> str:

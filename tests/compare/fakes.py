@@ -102,6 +102,12 @@ class Stale(TorchEager):
         self.steps += 1
         return super().step(input_ids, seen)
 
+class TwoFaced(TorchEager):
+    """Is right as long as its taps are looked at, and wrong as it is timed."""
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        return found if self.graph == "inspect" else {"logits": found["logits"] * np.float32(1.01)}
+
 class Helped(TorchEager):
     """Has two helpers in sessions of their own; the parent of the second ends at once."""
     def __init__(self, folder, *, threads, graph):
@@ -122,14 +128,14 @@ def spec(kind, **more):
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
-discreet, reticent, helped, greedy = map(spec, (Discreet, Reticent, Helped, Greedy))
+discreet, reticent, helped, greedy, twofaced = map(spec, (Discreet, Reticent, Helped, Greedy, TwoFaced))
 ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
-    *("helped", "greedy", "ahead", "stale", "absent"),
+    *("helped", "greedy", "twofaced", "ahead", "stale", "absent"),
 )
 
 

@@ -17,6 +17,9 @@ from compare.runtimes.registry import BUILT_IN
 
 COMPARE = [sys.executable, "-m", "compare"]
 
+#: Options of a comparison that is not about latency.
+SHORT = ["--time", "0.2", "--no-decode"]
+
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -25,7 +28,7 @@ def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
 
 
 def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    run = command("--model", tiny_folder, "--json", "--time", 0.2, "--text", "Hello", "--out", tmp_path / "out")
+    run = command("--model", tiny_folder, "--json", *SHORT, "--text", "Hello", "--out", tmp_path / "out")
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
@@ -71,7 +74,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 
 def test_a_comparison_is_printed_in_the_format_asked_for(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--out", tmp_path, "--format", "pytest-benchmark")
+    run = command("--model", tiny_folder, "--quick", *SHORT, "--out", tmp_path, "--format", "pytest-benchmark")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == json.loads(to_pytest_benchmark(Report.read(tmp_path)))
 

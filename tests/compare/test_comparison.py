@@ -79,6 +79,7 @@ def test_each_timed_runtime_is_held_against_itself(report) -> None:
         assert max(own.values()) < 1e-4
         assert (BASELINE in row.gaps) == (row.runtime != BASELINE)
         assert row.missing == {}
+        assert row.verdict.kind == "rounding"
 
 
 def test_padding_is_left_out_where_the_model_has_no_room_for_it(tiny_folder: Path, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from compare.assembly import decode_part
 from compare.comparison import compare
 from compare.latency.decoding import TOKENS, prefills
-from compare.report import latency_tables, latency_wording
-from compare.report.answer import answer, decode_advice
+from compare.latency.rounds import Timing
+from compare.report import latency_tables, latency_wording, tables
+from compare.report.answer import answer, choices, decode_advice
 from compare.report.latency_parts import RatioPart
 from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
@@ -61,7 +63,10 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
 
 @pytest.fixture(scope="module")
 def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A comparison with two decoders that are wrong from a step on: a position too far, and a past that is stale."""
+    """A comparison with two decoders that are wrong from a step on: a position too far, and a past that is stale.
+
+    And with a runtime that is right where its taps are looked at, and wrong as it is timed.
+    """
     from compare.runtimes.registry import listing
     from tests.compare import fakes
 
@@ -71,7 +76,7 @@ def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
         patch.syspath_prepend(str(site))
         patch.setenv("PYTHONPATH", str(site))
         listing.cache_clear()
-        names = ["ahead", "stale", "onnxruntime"]
+        names = ["ahead", "stale", "twofaced", "onnxruntime"]
         out = tmp_path_factory.mktemp("faulty")
         yield compare(
             str(tiny_folder), Settings(text="To be, or not to be.", runtimes=names, seconds=0.2, threads=1, out=out)
@@ -105,6 +110,28 @@ def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> Non
         row.ratio = RatioPart(median=0.97, low=0.9, high=1.05)
     (said,) = decode_advice(altered)
     assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
+
+
+def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_right(faulty: Report) -> None:
+    assert next(runtime for runtime in faulty.runtimes if runtime.name == "twofaced").verdict.kind == "identical"
+    kinds = {row.runtime: row.verdict.kind for row in faulty.self_gaps}
+    assert kinds.pop("twofaced") == "different"
+    assert set(kinds.values()) == {"rounding"}
+    assert faulty.untrusted.keys() == {"twofaced"}
+    assert any(
+        line.startswith("twofaced is NOT to be trusted: as it was timed, it is different") for line in answer(faulty)
+    )
+    assert {choice.name for choice in choices(faulty) if not choice.trusted} == {"twofaced"}
+    assert next(cells for cells in tables.self_gap_table(faulty).rows if cells[0] == "twofaced")[-1] == "different!"
+
+
+def test_a_row_stands_alone_where_the_baseline_did_not_decode() -> None:
+    baseline = Timing(BASELINE, False, "decode", error="killed by SIGKILL")
+    other = Timing("other", False, "decode", turns={0: [5, 7]}, prefills={0: [8]}, tokens=[[1, 2, 3]])
+    part = decode_part(other, baseline, {}, seed=0)
+    assert (part.ratio, part.first_token, part.parted) == (None, None, None)
+    assert part.tokens_per_s == pytest.approx(3 / 20e-9)
+    assert decode_part(baseline, baseline, {}, seed=0).error == "killed by SIGKILL"
 
 
 def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) -> None:

@@ -163,7 +163,7 @@ def test_a_run_fails_from_the_verdict_on_that_was_asked_for(altered: Report, kin
     altered.runtimes[0].verdict = verdict(kind)
     for other in altered.runtimes[1:]:
         other.verdict = None
-    altered.decoding = []
+    altered.decoding, altered.self_gaps = [], []
     altered.fail_on = fail_on
     assert altered.exit_code() == (VERDICTS.index(kind) >= VERDICTS.index(fail_on))
 
@@ -244,11 +244,11 @@ def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
         SelfGapsPart(runtime="onnxruntime", gaps={"again": 0.0, "torch-eager": 3e-6}, missing={"1 thread": "killed"}),
     ]
     table = tables.self_gap_table(altered)
-    assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden"]
+    assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden", "as timed"]
     golden = [numbers.number(r.largest("logits")) for r in altered.runtimes if r.name in ("torch-eager", "onnxruntime")]
     assert table.rows == [
-        ["torch-eager", "0", "2.0e-06", numbers.NOTHING, golden[0]],
-        ["onnxruntime", "0", numbers.NOTHING, "3.0e-06", golden[1]],
+        ["torch-eager", "0", "2.0e-06", numbers.NOTHING, golden[0], numbers.NOTHING],
+        ["onnxruntime", "0", numbers.NOTHING, "3.0e-06", golden[1], numbers.NOTHING],
     ]
     assert wording.not_run_again(altered) == ["onnxruntime was not run with 1 thread: killed."]
     altered.self_gaps = []

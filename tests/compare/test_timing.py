@@ -55,12 +55,16 @@ def shifts_of(*names: str, memory: float | None, failed: str = "", sizes: dict[s
         workers.append(Fake("onnxruntime", resident, graph="inspect"))
     settings = Settings(memory=memory)
     run = SimpleNamespace(settings=settings, phase=lambda _: nullcontext())
-    found = []
+    found, shares = [], []
     for shift in shifts(run, workers, {failed}):  # type: ignore[arg-type]
-        assert [worker.name for worker in shift[:2]] == ["eager/deploy/False", "eager/deploy/True"]
-        assert set(resident) == {worker.name for worker in shift if worker.alive}
-        found.append([worker.timing.runtime for worker in shift[2:]])
-    assert set(resident) == {worker.name for worker in shift if worker.alive}  # the last are kept: some go on to decode
+        assert [worker.name for worker in shift.workers[:2]] == ["eager/deploy/False", "eager/deploy/True"]
+        assert shift.workers[2:] == shift.late
+        assert set(resident) == {worker.name for worker in shift.workers if worker.alive}
+        found.append([worker.timing.runtime for worker in shift.late])
+        shares.append(shift.share)
+    # The last are kept: some go on to decode.
+    assert set(resident) == {worker.name for worker in shift.workers if worker.alive}
+    assert sum(shares) == pytest.approx(1)
     return found
 
 
@@ -104,7 +108,7 @@ def test_the_limits_are_in_every_shift(monkeypatch: pytest.MonkeyPatch) -> None:
     workers.append(Fake("matrix-product", [], graph="limit"))
     settings = Settings(memory=None)
     run = SimpleNamespace(settings=settings, phase=lambda _: nullcontext())
-    found = [[worker.timing.runtime for worker in shift] for shift in shifts(run, workers, set())]  # type: ignore[arg-type]
+    found = [[worker.timing.runtime for worker in shift.workers] for shift in shifts(run, workers, set())]  # type: ignore[arg-type]
     assert found == [["eager", "eager", "matrix-product", name] for name in "ab"]
 
 
