@@ -26,7 +26,7 @@ from compare import environment
 from compare.inputs import tokenize
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
-from compare.latency.statistics import Ratio, paired_ratio
+from compare.latency.statistics import Ratio, log_ratios, paired_ratio
 from compare.traces import write_trace
 from export.cache import Entry
 from export.exporting import exported
@@ -44,12 +44,15 @@ BUSY = "while True: pass"
 
 @dataclass(frozen=True)
 class Trial:
-    """One reading of a ratio whose truth is known, and what it took. rounds: 0 where a way has none."""
+    """One reading of a ratio whose truth is known, and what it took.
+
+    rounds: the ratio in each, in order; none where a way has no rounds.
+    """
 
     median: float
     low: float
     high: float
-    rounds: int
+    rounds: list[float]
     seconds: float
 
     @property
@@ -151,7 +154,7 @@ def take_trials(stand: Stand, counts: dict[str, int]) -> dict[str, list[Trial]]:
                 trials[way].append(trial(stand, way, seed=number))
                 last = trials[way][-1]
                 reading = f"{last.median:.4f} [{last.low:.4f}, {last.high:.4f}]"
-                print(f"{number:>3} {way:<26} {reading}, {last.rounds} rounds, {last.seconds:.0f} s", flush=True)
+                print(f"{number:>3} {way:<26} {reading}, {len(last.rounds)} rounds, {last.seconds:.0f} s", flush=True)
     return trials
 
 
@@ -162,11 +165,11 @@ def trial(stand: Stand, way: str, seed: int) -> Trial:
         found, rounds = our_trial(stand, ["onnxruntime", "slowed" if way == BRAKED else "onnxruntime"], seed)
     else:
         first, second = (np.array(taken) for taken in ask("benchmarks.naive_ways", stand, before=(way,)))
-        found, rounds = unpaired(second, first, seed), 0
+        found, rounds = unpaired(second, first, seed), []
     return Trial(found.median, found.low, found.high, rounds, time.monotonic() - start)
 
 
-def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, int]:
+def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list[float]]:
     workers = [
         Worker(
             runtime,
@@ -188,14 +191,14 @@ def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, int]
         for step in (Worker.import_libraries, Worker.load):
             for worker in workers:
                 step(worker)
-        rounds = run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+        run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
     finally:
         for worker in workers:
             worker.end()
     baseline, other = (worker.timing for worker in workers)
     found = paired_ratio(other.turns, baseline.turns, seed)
     assert found is not None, [timing.error for timing in (baseline, other)]
-    return found, rounds
+    return found, [round(float(ratio), 5) for ratio in np.exp(log_ratios(other.turns, baseline.turns))]
 
 
 def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:

@@ -81,9 +81,11 @@ def export_theirs(scratch: Path) -> Path:
     """A folder with optimum-cli's graph under the names of ours, sliced as ours is under that of deploy-last."""
     source, out = scratch / "source", scratch / "optimum"
     save_source(source)
-    command = [Path(sys.executable).with_name("optimum-cli"), "export", "onnx", "--task", "text-generation"]
     subprocess.run(
-        [*command, "--model", source, out],
+        [
+            *(Path(sys.executable).with_name("optimum-cli"), "export", "onnx", "--task", "text-generation"),
+            *("--model", source, out),
+        ],
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         check=True,
         stdout=subprocess.DEVNULL,

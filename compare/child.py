@@ -50,8 +50,9 @@ class _Started:
         mark = mark_of_child()
         self._killed_before = out_of_memory_kills()
         with log.open("wb") as errors, pinned(cpus):
+            marked = {**environment(threads), MARK: mark}
             self.process = subprocess.Popen(
-                command(module, job), stderr=errors, env=environment(threads, mark), **{"stdout": errors, **pipes}
+                command(module, job), stderr=errors, env=marked, **{"stdout": errors, **pipes}
             )
         self.tree = ProcessTree(self.process.pid, mark)
 
@@ -173,8 +174,8 @@ def command(module: str, job: Mapping[str, Any]) -> list[str]:
     return [sys.executable, "-m", module, json.dumps(job, default=str)]
 
 
-def environment(threads: int, mark: str) -> dict[str, str]:
-    """The environment of every child: its mark, the same number of threads for all libraries, and never the hub.
+def environment(threads: int) -> dict[str, str]:
+    """The environment of every child: the same number of threads for all libraries, and never the hub.
 
     Memory is asked for in huge pages. In small ones it matters by up to 1.5 % of a pass where they happen to lie, and
     who is loaded first gets the most scattered of them: `benchmarks.aa` read 0.995 where the truth is 1.
@@ -182,7 +183,7 @@ def environment(threads: int, mark: str) -> dict[str, str]:
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
     tunables = {"GLIBC_TUNABLES": with_huge_pages(os.environ.get("GLIBC_TUNABLES", ""))}
-    return {**os.environ, **pools, **quiet, **tunables, MARK: mark}
+    return {**os.environ, **pools, **quiet, **tunables}
 
 
 def with_huge_pages(tunables: str) -> str:

@@ -35,12 +35,12 @@ class Aside:
 
     def turn(self, number: int) -> None:
         """Take part in a round."""
-        if self.alive and (samples := self._samples(self._turn)):
+        if self.alive and (samples := self._samples(f"stand {number}", self._turn)):
             self.timing.turns[number] = samples
 
-    def _samples(self, turn: str) -> list[int]:
+    def _samples(self, *lines: str) -> list[int]:
         try:
-            return self.worker.samples(turn)
+            return self.worker.samples(*lines)
         except ChildFailed as failed:
             self.timing.error = str(failed)
             return []

@@ -150,7 +150,7 @@ class Worker:
 
     def turn(self, number: int) -> None:
         """Take part in a round."""
-        if (answer := self._ask(self._turn)) is not None:
+        if (answer := self._ask(f"stand {number}", self._turn)) is not None:
             self.timing.turns[number] = answer["ns"]
             if "tokens" in answer:
                 self.timing.prefills[number] = [answer["prefill_ns"]]
@@ -162,9 +162,12 @@ class Worker:
         """What it is told in each of its turns."""
         return self._turn
 
-    def samples(self, turn: str) -> list[int]:
-        """The nanoseconds of a turn that is not its row's, such as "turn 3". Raises `ChildFailed`."""
-        found: list[int] = self._tell(turn)["ns"]
+    def samples(self, *lines: str) -> list[int]:
+        """The nanoseconds of a turn that is not its row's, such as "turn 3", the last of what it is told.
+
+        Raises `ChildFailed`.
+        """
+        found: list[int] = self._tell(*lines)["ns"]
         return found
 
     def switch_inputs(self, folder: Path) -> str | None:
@@ -209,11 +212,11 @@ class Worker:
             self.timing.error = why
             self._tree.kill()
 
-    def _ask(self, what: str) -> dict[str, Any] | None:
+    def _ask(self, *lines: str) -> dict[str, Any] | None:
         if not self.alive:
             return None
         try:
-            return self._tell(what)
+            return self._tell(*lines)
         except OutOfMemory as error:
             seen = self.timing.peak_bytes
             self.give_up(f"{error}, {seen / 1e6:,.0f} MB when last seen" if seen else str(error))
@@ -228,14 +231,14 @@ class Worker:
             error = str(failed)
         return error
 
-    def _tell(self, what: str) -> dict[str, Any]:
-        """The answer of a process tree that is awake for no longer than it takes, unless it is left awake.
+    def _tell(self, *lines: str) -> dict[str, Any]:
+        """The last answer of a process tree that is awake for no longer than it takes, unless it is left awake.
 
         Raises `ChildFailed`.
         """
         self._tree.resume()
         try:
-            answer = self._child.ask(what)
+            answer = [self._child.ask(line) for line in lines][-1]
         except ChildFailed:
             self._tree.kill()  # one that hangs would run on beside the others
             raise

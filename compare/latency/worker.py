@@ -5,6 +5,7 @@ It answers lines on stdin with lines of JSON on stdout:
     import        import the runtime's libraries                    {}
     work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
     load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
+    stand N       go to the CPU that round N begins on              {}
     turn N        one call that does not count, then N that do      {"ns": [...]}
     generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
@@ -19,6 +20,8 @@ run, are the trace folder RUNGS/NAME; logits go into OUT/NAME and OUT/follow-N. 
 """
 
 import gc
+import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,6 +61,9 @@ def _work(job: dict[str, Any]) -> None:
                 runtime.run(ids, mask)
                 called = time.perf_counter()
                 answer({"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()})
+            case ["stand", number]:
+                stand(int(number))
+                answer({})
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls))})
@@ -84,8 +90,8 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
-                    "the worker knows import, work, load GRAPH, turn N, generate, inputs FOLDER, operators, rung NAME "
-                    f"and follow N, not {line!r}"
+                    "the worker knows import, work, load GRAPH, stand N, turn N, generate, inputs FOLDER, operators, "
+                    f"rung NAME and follow N, not {line!r}"
                 )
 
 
@@ -94,6 +100,18 @@ def start_afresh() -> None:
     gc.collect()
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def stand(number: int) -> None:
+    """Go to the CPU that a round begins on, the next one in each round, and be free to leave it (Linux alone).
+
+    CPUs that look alike are not: others use the machine below them. Linux leaves a thread where it was, so without this
+    one process has the better CPU in all of its turns and the next one the worse. In a round all begin on the same.
+    """
+    if sys.platform == "linux":
+        free = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {sorted(free)[number % len(free)]})
+        os.sched_setaffinity(0, free)
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:

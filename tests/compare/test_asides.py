@@ -38,7 +38,8 @@ class Recorded:
         self.timing, self.alive, self.usual_turn = Timing(name), True, "turn 2"
         self.calls, self.awake, self.left = calls, awake, dies_in
 
-    def samples(self, turn: str) -> list[int]:
+    def samples(self, stand: str, turn: str) -> list[int]:
+        assert stand.startswith("stand ")
         assert turn == self.usual_turn
         self.calls.append(f"{self.timing.runtime} with {''.join(sorted(self.awake)) or 'nobody'}")
         self.left -= 1
@@ -113,11 +114,11 @@ def test_beside_each_other_all_are_left_awake_and_the_limits_sleep(make, monkeyp
     seen: list[str] = []
     plain = Worker.samples
 
-    def watched(self: Worker, turn: str) -> list[int]:
+    def watched(self: Worker, *lines: str) -> list[int]:
         (other,) = (worker for worker in workers if worker is not self)
         asleep = not other._left_awake
         assert comes_true(lambda: (status(other) == psutil.STATUS_STOPPED) == asleep)  # a signal takes a moment
-        found = plain(self, turn)
+        found = plain(self, *lines)
         assert (status(other) == psutil.STATUS_STOPPED) == asleep
         assert status(limit) == psutil.STATUS_STOPPED
         seen.append("alone" if asleep else "beside")
@@ -136,10 +137,10 @@ def test_one_that_is_killed_beside_the_others_leaves_them_suspended(make, monkey
         worker.turn(0)
     plain = Worker.samples
 
-    def killed(self: Worker, turn: str) -> list[int]:
+    def killed(self: Worker, *lines: str) -> list[int]:
         if self is workers[1] and self._left_awake:
             self._child.process.kill()
-        return plain(self, turn)
+        return plain(self, *lines)
 
     monkeypatch.setattr(Worker, "samples", killed)
     pairs = [Pair(worker) for worker in workers]

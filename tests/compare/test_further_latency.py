@@ -38,6 +38,7 @@ def test_a_report_has_every_cell_and_its_own_rows_as_ever(both: Report) -> None:
         assert all(row.ratio.low <= row.ratio.median <= row.ratio.high for row in cell.latency[1:])
     assert all(list(row.turns) == list(range(both.rounds)) for row in both.latency)
     assert all(row.error is None for row in both.latency)
+    assert all(row.settled_bytes and row.peak_bytes for row in (*both.latency, *both.decoding) if row.error is None)
     assert both.latency[0].turns[0] not in [cell.latency[0].turns[0] for cell in both.grid]
     assert [row.runtime for row in both.self_gaps] == ["torch-eager", "onnxruntime"]
     assert {"rounds", "interference", "grid", "runs again"} <= both.phases.keys()

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.latency.work import work_of
+from compare.latency.worker import stand
 from compare.traces import Trace, write_trace
 from export.cache import Entry
 from tests.compare.test_process_tree import comes_true, gone
@@ -51,6 +53,30 @@ def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.Mon
         assert worker.timing.load_s > 0
         assert worker.timing.first_call_s > 0
         assert worker.timing.facts["threads"] == "1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a thread choose its CPU")
+def test_a_round_begins_on_a_cpu_of_its_own_that_may_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 2, 9})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cpus: moves.append(cpus))
+    for number in range(4):
+        stand(number)
+    assert moves[::2] == [{2}, {4}, {9}, {2}]
+    assert moves[1::2] == [{2, 4, 9}] * 4
+
+
+def test_every_turn_of_a_round_begins_on_the_same_cpu(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    plain = Worker._tell
+    monkeypatch.setattr(Worker, "_tell", lambda self, *lines: told.append(lines[0]) or plain(self, *lines))
+    workers = [make("onnxruntime"), make("onnxruntime")]
+    for worker in workers:
+        worker.import_libraries()
+        worker.load()
+    told.clear()
+    run_rounds(workers, seconds=0.01, seed=0, first=5)
+    assert told == [f"stand {number}" for number in (5, 5, 6, 6, 7, 7)]
 
 
 def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
