@@ -41,6 +41,9 @@ LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
 
 BUSY = "while True: pass"
 
+#: How often the brake's rows are chosen at most, until its cost is within a twentieth of what it is to be.
+CALIBRATIONS = 5
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -112,18 +115,26 @@ def make_stand(scratch: Path) -> Stand:
 def make_brake(stand: Stand) -> dict[str, Any]:
     """Choose the brake's rows so that it costs a twentieth of a call, then measure apart what it really costs.
 
-    Both in a process of their own, nothing else running, plain and braked calls in turns.
+    All in processes of their own, nothing else running, plain and braked calls in turns. The last measurement chooses
+    nothing, so that its interval is an honest one.
     """
     rows = 32
-    for _ in range(2):
+    for _ in range(CALIBRATIONS):
         taken = measure_brake(stand, rows)
-        call, extra = (statistics.median(taken["plain"]), braked_more(taken))
-        rows = max(1, round(rows * SLOWDOWN * call / extra))
+        if abs(brake_ratio(taken).median - 1 - SLOWDOWN) < SLOWDOWN / 20:
+            break
+        rows = max(1, round(rows * SLOWDOWN * statistics.median(taken["plain"]) / braked_more(taken)))
     taken = measure_brake(stand, rows)
+    call_ms = 1000 * statistics.median(taken["plain"])
+    return {"rows": rows, "ratio": asdict(brake_ratio(taken)), "call_ms": call_ms}
+
+
+def brake_ratio(taken: dict[str, list[float]]) -> Ratio:
+    """Braked over plain, paired call by call."""
     turns = {side: {i: [int(1e9 * s)] for i, s in enumerate(seconds)} for side, seconds in taken.items()}
     found = paired_ratio(turns["slowed"], turns["plain"], seed=0)
     assert found is not None
-    return {"rows": rows, "ratio": asdict(found), "call_ms": 1000 * statistics.median(taken["plain"])}
+    return found
 
 
 def measure_brake(stand: Stand, rows: int) -> dict[str, list[float]]:

@@ -90,4 +90,4 @@ def costs(runtime: Slowed, inputs: Trace, calls: int) -> dict[str, list[float]]:
 if __name__ == "__main__":
     model, inputs, brake, threads = sys.argv[1:]
     os.environ[BRAKE] = brake
-    print(json.dumps(costs(Slowed(Path(model), threads=int(threads), graph="deploy"), Trace(Path(inputs)), calls=60)))
+    print(json.dumps(costs(Slowed(Path(model), threads=int(threads), graph="deploy"), Trace(Path(inputs)), calls=200)))
