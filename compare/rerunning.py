@@ -23,11 +23,15 @@ from export.errors import CannotRun
 
 
 def make_ladder(run: Run) -> list[Rung]:
-    """The rungs of the run's input, their inputs written where workers find them."""
+    """The rungs of the run's input, their inputs written where workers find them.
+
+    Of the plain run, which is judged, all sequences are kept, of the others the first.
+    """
     ladder = list(rungs(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
     for rung in ladder:
         tensors = {"input_ids": rung.input_ids, "attention_mask": rung.attention_mask}
-        write_trace(run.rungs_folder / rung.name, tensors, {"threads": rung.threads})
+        facts = {"threads": rung.threads, "sequences": len(rung.input_ids) if rung is ladder[0] else 1}
+        write_trace(run.rungs_folder / rung.name, tensors, facts)
     return ladder
 
 
@@ -115,7 +119,7 @@ def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart
     gap, plain = None, _plain(run, name)
     if last.alive and plain is not None and last.rung("plain") is None:
         found = Trace(run.self_folder(name, "deploy-last") / "plain")["logits"]
-        gap = float(np.abs(np.asarray(found[:, -1], np.float64) - plain["logits"][:, -1]).max())
+        gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
     return assembly.last_part(last.timing, deploy.timing, baseline.timing, gap, run.settings.seed)
 
 

@@ -144,8 +144,9 @@ def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
 
 
 def first_logits(runtime: Runtime, inputs: Trace) -> Any:
-    """The first sequence's logits of a run on other inputs."""
-    return runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"][:1]
+    """The logits of a run on other inputs, of as many sequences as they say: one where they say nothing."""
+    logits = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"]
+    return logits[: inputs.facts.get("sequences", 1)]
 
 
 def written(logits: Callable[[], Any], out: Path) -> str | None:

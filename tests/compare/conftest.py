@@ -1,9 +1,11 @@
 """Fakes for the registry, and one small comparison that many tests read."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.compare import fakes
 
@@ -63,14 +65,21 @@ def make(job, tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept."""
+    """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept.
+
+    One for all of pytest's processes: whoever asks first makes it, and the others wait and read it.
+    """
     from compare.comparison import compare
+    from compare.report.schema import Report
     from compare.settings import Settings
 
-    out = tmp_path_factory.mktemp("report")
-    return compare(
-        str(tiny_folder), Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=out, keep_traces=True)
-    )
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    settings = Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=shared / "report", keep_traces=True)
+    with FileLock(shared / "report.lock"):
+        if not (settings.out / "report.json").is_file():
+            compare(str(tiny_folder), settings)
+    return Report.read(settings.out)
 
 
 @pytest.fixture
