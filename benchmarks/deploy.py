@@ -81,11 +81,9 @@ def export_theirs(scratch: Path) -> Path:
     """A folder with optimum-cli's graph under the names of ours, sliced as ours is under that of deploy-last."""
     source, out = scratch / "source", scratch / "optimum"
     save_source(source)
+    cli = Path(sys.executable).with_name("optimum-cli")
     subprocess.run(
-        [
-            *(Path(sys.executable).with_name("optimum-cli"), "export", "onnx", "--task", "text-generation"),
-            *("--model", source, out),
-        ],
+        [cli, "export", "onnx", "--task", "text-generation", "--model", source, out],
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         check=True,
         stdout=subprocess.DEVNULL,
