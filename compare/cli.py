@@ -62,6 +62,7 @@ def compare(
     precision: Annotated[
         float, typer.Option(help="The rounds end where every ratio is known to this many percent.")
     ] = 2.0,
+    latency: Annotated[bool, typer.Option(help="Time the runtimes, or give verdicts alone.")] = True,
     decode: Annotated[bool, typer.Option(help="Time and check decoding with a cache, too.")] = True,
     seed: Annotated[int, typer.Option(help="Of the rounds' order and the intervals.")] = 0,
     out: Annotated[
@@ -115,6 +116,7 @@ def compare(
         grid=grid,
         seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
         precision=precision / 100,
+        latency=latency,
         decode=decode,
         seed=seed,
         quick=quick,

@@ -39,7 +39,7 @@ def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
     latency = list(_latency(older, newer))
     return Difference(
         subject=newer.subject,
-        baseline=newer.latency[0].runtime,
+        baseline=newer.runtimes[0].name,
         fail_over=fail_over,
         fail_on=newer.fails_from,
         older=_side(older),
@@ -73,7 +73,7 @@ def _side(report: Report) -> SidePart:
         created=report.created,
         commit=report.environment.commit,
         rounds=report.rounds,
-        baseline_ms=report.latency[0].median_ms,
+        baseline_ms=report.latency[0].median_ms if report.latency else None,
     )
 
 

@@ -53,6 +53,7 @@ def compare_attention_implementations(
     grid: str | None = None,
     time: float = 30.0,
     precision: float = 0.02,
+    latency: bool = True,
     decode: bool = True,
     seed: int = 0,
     quick: bool = False,
@@ -72,9 +73,9 @@ def compare_attention_implementations(
     process that is timed to a CPU a thread. memory: how much they may hold together, in GB. interference: time
     each beside the others unsuspended too. grid: sequences and batches to time too, such as "32,128x1,4". time: how
     long the rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is
-    known to this share of it. decode: whether decoding is timed and checked too. exporter: whose graphs run;
-    "optimum" gets a row that compares its graph with ours. onnx: a file whose graph gets a row too, held against
-    the model. out: the folder for the report, by default a new one under `cache/reports/`.
+    known to this share of it. latency: whether anything is timed. decode: whether decoding is timed and checked too.
+    exporter: whose graphs run; "optimum" gets a row that compares its graph with ours. onnx: a file whose graph gets
+    a row too, held against the model. out: the folder for the report, by default a new one under `cache/reports/`.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
@@ -99,6 +100,7 @@ def compare_attention_implementations(
         grid=grid,
         seconds=time,
         precision=precision,
+        latency=latency,
         decode=decode,
         seed=seed,
         quick=quick,

@@ -56,7 +56,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         inputs=inputs,
         grid=grid_inputs(entry, settings),
         rows=[row for row in rows if "inspect" in row.spec.graphs],
-        decoders=[row for row in rows if settings.decode and "decode" in row.spec.graphs],
+        decoders=[row for row in rows if settings.latency and settings.decode and "decode" in row.spec.graphs],
         settings=settings,
         threads=settings.threads or environment.cores(),
         out=make_report_folder(settings, entry.manifest.source.name),

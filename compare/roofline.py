@@ -16,11 +16,13 @@ def count_work(workers: Iterable[Worker]) -> Work | str:
 
     The worker that multiplies matrices counts it, before the rounds: it has torch imported, which the parent has not.
     """
-    return next(worker.work() for worker in workers if worker.timing.runtime == COMPUTE.name)
+    return next((worker.work() for worker in workers if worker.timing.runtime == COMPUTE.name), "nothing was timed")
 
 
-def limits_part(timings: Sequence[Timing], work: Work | str) -> LimitsPart:
-    """The machine's limits as they were measured in the rounds, and the model's work."""
+def limits_part(timings: Sequence[Timing], work: Work | str) -> LimitsPart | None:
+    """The machine's limits as they were measured in the rounds, and the model's work; None where nothing was timed."""
+    if not timings:
+        return None
     compute, bandwidth = (limit_part(timings, spec) for spec in (COMPUTE, BANDWIDTH))
     if isinstance(work, str):
         return LimitsPart(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
@@ -58,11 +60,11 @@ def hold_against_limits(
     latency: Sequence[LatencyPart],
     decoding: Sequence[DecodePart],
     runtimes: Sequence[RuntimePart],
-    limits: LimitsPart,
+    limits: LimitsPart | None,
     seed: int,
 ) -> None:
     """Fill in what part of the machine's matrix products each float32 row reached, and decoding of its bandwidth."""
-    if limits.work is None:
+    if limits is None or limits.work is None:
         return
     narrow = {runtime.name for runtime in runtimes if not computes_in_float32(runtime)}
     for step in decoding:

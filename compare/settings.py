@@ -20,6 +20,7 @@ class Settings:
 
     precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
 
+    latency: whether anything is timed; without, the verdicts on the graphs that expose every tap are all there is.
     decode: whether decoding with a cache is timed and checked too.
     pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
     together, in GB; None is what the machine has.
@@ -42,6 +43,7 @@ class Settings:
     grid: str | None = None
     seconds: float = 30.0
     precision: float = 0.02
+    latency: bool = True
     decode: bool = True
     seed: int = 0
     quick: bool = False
@@ -73,6 +75,8 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
     if settings.grid is not None:
         check_grid(settings.grid, settings.baseline)
+    if not settings.latency and (settings.grid is not None or settings.interference):
+        raise BadInput("--grid and --interference time the runtimes; leave out --no-latency")
     if settings.pin:
         cpus_for(settings.threads or environment.cores())
     check_at_least(0, "--seed", settings.seed)

@@ -42,8 +42,11 @@ class Latency:
 
 @contextmanager
 def workers_of(run: Run) -> Iterator[list[Worker]]:
-    """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes."""
-    workers = [*start_workers(run), *limit_workers(run), *start_decoders(run)]
+    """The latency workers of a run, while this is open; then they are ended, and the scratch folder goes.
+
+    None where nothing is to be timed.
+    """
+    workers = [*start_workers(run), *limit_workers(run), *start_decoders(run)] if run.settings.latency else []
     try:
         yield workers
     finally:
@@ -149,6 +152,8 @@ def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set
     seconds: how long the rounds take at most, over all shifts. failed: the rows whose trace failed; they have no place
     in the rounds.
     """
+    if not workers:
+        return Latency()
     found, ladder = Latency(cells=make_cells(run)), make_ladder(run)
     workers = [worker for worker in workers if worker.timing.graph != "decode"]
     for shift in shifts(run, workers, failed):

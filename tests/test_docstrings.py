@@ -3,19 +3,24 @@
 import doctest
 import importlib
 import pkgutil
+from typing import Any
 
 import pytest
 
 import compare
 import export
 
+#: Those that cannot be imported without what a marker says.
+MARKED = {"compare.runtimes.optimum_onnxruntime": pytest.mark.optimum}
 
-def _modules() -> list[str]:
+
+def _modules() -> list[Any]:
     found = [
         m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
     beside = ["benchmarks.faults", "benchmarks.scaling", "benchmarks.trials", "tests.faults.kinds"]
-    return [name for name in found if not name.endswith("__main__")] + beside
+    modules = [name for name in found if not name.endswith("__main__")] + beside
+    return [pytest.param(name, marks=MARKED.get(name, ())) for name in modules]
 
 
 @pytest.mark.parametrize("name", _modules())

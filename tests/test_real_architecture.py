@@ -68,18 +68,7 @@ def test_all_graphs_together_are_hardly_more_than_the_weights(default_run) -> No
 
 def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
     run = command(
-        "--json",
-        "--no-decode",
-        "--sequence",
-        512,
-        "--batch",
-        2,
-        "--runtimes",
-        "onnxruntime",
-        "--time",
-        1,
-        "--out",
-        tmp_path,
+        *("--json", "--no-latency", "--sequence", 512, "--batch", 2, "--runtimes", "onnxruntime", "--out", tmp_path)
     )
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
@@ -98,7 +87,7 @@ def test_a_folder_whose_source_is_gone_runs_from_the_cache_alone(tmp_path: Path)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     cache = tmp_path / "cache"
-    quick = ["--quick", "--no-decode", "--time", "0.5", "--cache-dir", str(cache)]
+    quick = ["--quick", "--no-latency", "--cache-dir", str(cache)]
     assert command("--model", folder, *quick).returncode == 0
     shutil.rmtree(folder)
     run = command("--model", folder, "--offline", *quick)

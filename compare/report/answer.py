@@ -33,7 +33,16 @@ def answer(report: Report) -> list[str]:
             f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
         )
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
-    return [*sentences, *advice(report), *decode_advice(report)]
+    return [*sentences, *untimed(report), *advice(report), *decode_advice(report)]
+
+
+def untimed(report: Report) -> list[str]:
+    """What is not known where nothing was timed, in a sentence."""
+    if report.latency:
+        return []
+    return [
+        "Nothing was timed: no runtime is recommended, and of each graph only the one that exposes taps was judged."
+    ]
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,10 @@ def observer_table(report: Report) -> Table | None:
     return Table("Observer effect: every tap exposed / to deploy", columns, [row])
 
 
-def latency_table(report: Report) -> Table:
-    """Latency, a row a worker; the ratio to the baseline is paired by round."""
+def latency_table(report: Report) -> Table | None:
+    """Latency, a row a worker; the ratio to the baseline is paired by round. None where nothing was timed."""
+    if not report.latency:
+        return None
     rows = []
     for row in report.latency:
         if row.error:
@@ -100,8 +102,13 @@ def _interval(time: RatioPart | None) -> str:
     return NOTHING if time is None else interval(time)
 
 
-def sample_table(report: Report) -> Table:
-    """What the samples of each worker look like: how many, percentiles where they say something, and what is odd."""
+def sample_table(report: Report) -> Table | None:
+    """What the samples of each worker look like: how many, percentiles where they say something, and what is odd.
+
+    None where nothing was timed.
+    """
+    if not report.latency:
+        return None
     rows = []
     for row in report.latency:
         if row.turns and not row.error:

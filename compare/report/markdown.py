@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from compare.report import latency_tables, tables, wording
+from compare.report import tables, wording
 from compare.report.answer import answer
 from compare.report.schema import Report
 from compare.report.table import Table
@@ -25,7 +25,6 @@ def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     for line in wording.verdict_lines(report):
         yield f"- {line}"
     yield ""
-    yield from _table(latency_tables.latency_table(report))
     for table in tables.further_tables(report):
         yield from _table(table)
     for sentence in wording.further_sentences(report):

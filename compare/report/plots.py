@@ -28,11 +28,14 @@ SHOWN_TOKENS = 32
 def draw_figures(report: Report) -> dict[str, Figure]:
     """All figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
 
-    With a grid of inputs, latency by sequence too. None of two ONNX files: nothing in them is golden.
+    Those of latency where there is some, and by sequence with a grid of inputs. None of two ONNX files: nothing in them
+    is golden.
     """
     if report.model is None:
         return {}
-    figures = {"gap_by_layer": gap_by_layer(report), "latency_against_gap": latency_against_gap(report)}
+    figures = {"gap_by_layer": gap_by_layer(report)}
+    if report.latency:
+        figures["latency_against_gap"] = latency_against_gap(report)
     if report.grid:
         figures["latency_by_sequence"] = latency_by_sequence(report)
     figures |= {f"heads_{name}": figure for name, figure in head_pages(report)}

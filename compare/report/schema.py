@@ -35,7 +35,7 @@ class Report(Part):
     """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
     other.
 
-    interference, grid: empty where they were not asked for.
+    latency: empty where nothing was timed; interference, grid: where they were not asked for.
 
     shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
     """

@@ -10,6 +10,7 @@ from compare.report.latency_tables import (
     decode_table,
     exporters_table,
     last_table,
+    latency_table,
     limits_table,
     observer_table,
     sample_table,
@@ -132,6 +133,7 @@ def _beside_the_bound(gap: GapPart) -> list[str]:
 def further_tables(report: Report) -> list[Table]:
     """The tables that not every report has, in their order."""
     tables = [
+        latency_table(report),
         last_table(report),
         decode_table(report),
         sample_table(report),

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from compare.report import latency_tables, tables, wording
+from compare.report import tables, wording
 from compare.report.answer import answer
 from compare.report.schema import Report
 from compare.report.table import Table
@@ -27,7 +27,6 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print()
     for kind in ("attention", "hidden_state") if report.model else ():
         console.print(_table(tables.layer_table(report, kind)))
-    console.print(_table(latency_tables.latency_table(report)))
     for table in tables.further_tables(report):
         console.print(_table(table))
     for sentence in wording.further_sentences(report):

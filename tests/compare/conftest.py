@@ -9,20 +9,15 @@ from filelock import FileLock
 
 from tests.compare import fakes
 
+#: What ran through the model of `report`.
+COMPARED_TEXT = "To be, or not to be."
+
 
 @pytest.fixture
-def fake_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fake_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The runtimes of `fakes` are installed, here and in child processes."""
-    from compare.runtimes.registry import listing
-
-    folder = tmp_path / "site"
-    folder.mkdir()
-    fakes.install(folder)
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    listing.cache_clear()
-    yield
-    listing.cache_clear()
+    with fakes.installed(tmp_path_factory.mktemp("site")):
+        yield
 
 
 @pytest.fixture
@@ -75,7 +70,7 @@ def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
 
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    settings = Settings(text="To be, or not to be.", seconds=0.5, threads=1, out=shared / "report", keep_traces=True)
+    settings = Settings(text=COMPARED_TEXT, seconds=0.5, threads=1, out=shared / "report", keep_traces=True)
     with FileLock(shared / "report.lock"):
         if not (settings.out / "report.json").is_file():
             compare(str(tiny_folder), settings)

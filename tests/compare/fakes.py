@@ -3,7 +3,11 @@
 `install` writes a distribution into a folder; with that folder on PYTHONPATH, child processes find it too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 MODULE = '''
 import os, signal, subprocess, sys, time
@@ -147,3 +151,17 @@ def install(folder: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-runtimes\nVersion: 1.0\n")
     points = "\n".join(f"{name} = fake_runtimes:{name}" for name in NAMES)
     (info / "entry_points.txt").write_text(f"[onnx_attention_compare.runtimes]\n{points}\n")
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[None]:
+    """They are installed in a folder, here and in child processes, while this is open."""
+    from compare.runtimes.registry import listing
+
+    install(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", str(folder))
+        listing.cache_clear()
+        yield
+    listing.cache_clear()

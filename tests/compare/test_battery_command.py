@@ -5,7 +5,7 @@ import json
 import pytest
 
 from compare.battery.result import Battery
-from tests.compare.test_cli import command
+from tests.compare.test_cli import command, refused
 
 
 def test_tables_on_stdout_progress_on_stderr() -> None:
@@ -51,12 +51,8 @@ def test_the_list_is_made_without_a_run() -> None:
         (["--fail-on", "diferent"], "--fail-on is 'diferent'; did you mean different?"),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
-    run = command("battery", *arguments)
-    assert run.returncode == 2
-    assert run.stderr.startswith(f"error: {message}")
-    assert run.stderr.count("\n") == 1
-    assert run.stdout == ""
+def test_bad_input_is_one_line(arguments: list[str], message: str, monkeypatch, capfd) -> None:
+    assert refused(["battery", *arguments], 2, monkeypatch, capfd).startswith(f"error: {message}")
 
 
 @pytest.mark.slow

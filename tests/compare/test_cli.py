@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from compare.cli import main
 from compare.report.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
@@ -27,8 +28,20 @@ def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     )
 
 
+def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr of a command that ends with that code; run in this process, which has all imported."""
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    stdout, stderr = capfd.readouterr()
+    assert (ended.value.code, stdout) == (code, ""), stderr
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+    return stderr
+
+
 def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    run = command("--model", tiny_folder, "--json", *SHORT, "--text", "Hello", "--out", tmp_path / "out")
+    run = command("--model", tiny_folder, "--json", "--no-latency", "--text", "Hello", "--out", tmp_path / "out")
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
@@ -140,6 +153,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
+        (["--grid", "8x1", "--no-latency"], 2, "--grid and --interference time the runtimes; leave out --no-latency"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
         (["--onnx", "a.onnx"], 2, "--onnx a.onnx is held against a model or another file: --model NAME or --baseline"),
@@ -156,13 +170,11 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--json", "--format", "json"], 2, "--json and --format json go one at a time"),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
-    run = command(*arguments, ONNX_ATTENTION_COMPARE_CACHE=str(tmp_path / "cache"))
-    assert run.returncode == code, run.stderr
-    assert message.lower() in run.stderr.lower()
-    assert run.stderr.startswith("error: ")
-    assert run.stderr.count("\n") == 1
-    assert run.stdout == ""
+def test_bad_input_is_one_line(
+    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path / "cache"))
+    assert message.lower() in refused(arguments, code, monkeypatch, capfd).lower()
     assert not (tmp_path / "cache" / "models").exists()
 
 
@@ -174,11 +186,10 @@ def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tm
         (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
     ],
 )
-def test_more_tokens_than_positions(entry, tiny_folder: Path, arguments: list[str], message: str) -> None:
-    run = command("--model", tiny_folder, *arguments)
-    assert run.returncode == 2
-    assert run.stderr.startswith(f"error: {message}")
-    assert run.stderr.count("\n") == 1
+def test_more_tokens_than_positions(
+    entry, tiny_folder: Path, arguments: list[str], message: str, monkeypatch, capfd
+) -> None:
+    assert refused(["--model", str(tiny_folder), *arguments], 2, monkeypatch, capfd).startswith(f"error: {message}")
 
 
 def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:
@@ -226,7 +237,7 @@ def test_ctrl_c_ends_everything_with_130(
 ) -> None:
     """Interrupted while the runtimes trace, and in the rounds, when all workers but one are stopped."""
     with subprocess.Popen(
-        [*COMPARE, "--model", str(tiny_folder), "--time", "600", "--text", "Hello", "--out", str(tmp_path / "out")],
+        [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

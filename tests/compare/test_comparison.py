@@ -1,5 +1,6 @@
 """The main job on a tiny model: every step from a name to a report, and everything that can go wrong on the way."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import torch
 
 from compare import preparing
 from compare.comparison import compare
+from compare.diffing import diff
 from compare.numerics.golden import Ruler
 from compare.numerics.process import Numerics
+from compare.report.markdown import to_markdown
+from compare.report.plots import draw_figures
+from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from compare.settings import Settings, check_settings
 from compare.traces import Trace
@@ -18,6 +23,8 @@ from export import models, sources
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.taps import tap_names
+from tests.compare.conftest import COMPARED_TEXT
+from tests.compare.fakes import installed
 
 #: Those that get a row: a runtime that only decodes has no tensors to compare.
 COMPARED = [spec for spec in BUILT_IN if "inspect" in spec.graphs]
@@ -82,12 +89,6 @@ def test_each_timed_runtime_is_held_against_itself(report) -> None:
         assert row.verdict.kind == "rounding"
 
 
-def test_padding_is_left_out_where_the_model_has_no_room_for_it(tiny_folder: Path, tmp_path: Path) -> None:
-    settings = Settings(runtimes=[BASELINE], sequence=60, seconds=0.1, threads=1, out=tmp_path / "out")
-    (row,) = compare(str(tiny_folder), settings).self_gaps
-    assert row.missing == {"8 of padding": "it takes 68 positions and the model has 64"}
-
-
 def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
     observer = report.observer
     assert observer.runtime == "onnxruntime"
@@ -124,18 +125,34 @@ def test_what_else_is_in_the_report(report, entry: Entry) -> None:
     assert {"model and graphs", "golden, controls, traces, gaps", "rounds", "in all"} <= set(report.phases)
 
 
-def test_scratch_is_removed_unless_it_is_to_be_kept(report, tiny_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def untimed(report, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The comparison of `report` once more, but that nothing is timed and that no trace is kept."""
+    settings = Settings(text=COMPARED_TEXT, threads=1, latency=False, out=tmp_path_factory.mktemp("untimed"))
+    return compare(str(tiny_folder), settings)
+
+
+def test_scratch_is_removed_unless_it_is_to_be_kept(report, untimed: Report) -> None:
     assert (report.folder / "scratch" / "golden" / "logits.npy").exists()
-    other = compare(str(tiny_folder), small(tmp_path / "out", BASELINE))
-    assert not (other.folder / "scratch").exists()
-    assert not (other.folder / "logs").exists()
+    assert not (untimed.folder / "scratch").exists()
+    assert not (untimed.folder / "logs").exists()
 
 
-def test_the_same_seed_gives_equal_gap_tables(tiny_folder: Path, tmp_path: Path) -> None:
-    names = [spec.name for spec in COMPARED]
-    first, second = (compare(str(tiny_folder), small(tmp_path / place, *names)) for place in ("a", "b"))
-    assert [r.gaps for r in first.runtimes] == [r.gaps for r in second.runtimes]
-    assert first.input.sha256 == second.input.sha256
+def test_the_same_seed_gives_equal_gap_tables(report, untimed: Report) -> None:
+    assert [r.gaps for r in untimed.runtimes] == [r.gaps for r in report.runtimes]
+    assert untimed.input.sha256 == report.input.sha256
+
+
+def test_verdicts_alone_are_said_to_be_no_more(report, untimed: Report) -> None:
+    assert [r.verdict for r in untimed.runtimes] == [r.verdict for r in report.runtimes]
+    assert (untimed.latency, untimed.decoding, untimed.self_gaps, untimed.limits) == ([], [], [], None)
+    assert untimed.exit_code() == 0
+    text = to_markdown(untimed)
+    assert "- **Nothing was timed: no runtime is recommended, and of each graph only the one that exposes " in text
+    assert "Latency" not in text
+    assert [name for name in draw_figures(untimed) if "latency" in name] == []
+    assert [row.missing for row in diff(report, untimed).latency] == ["not in B"] * (len(report.latency) - 1)
+    assert Report.read(untimed.folder) == untimed
 
 
 def test_runtimes_that_fail_are_rows_and_the_others_go_on(fake_runtimes, tiny_folder: Path, tmp_path: Path) -> None:
@@ -154,6 +171,20 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(fake_runtimes, tiny_fo
     assert {path.name for path in (found.folder / "logs").iterdir()} >= {"crashes.log", "raises.log"}
 
 
+@pytest.fixture(scope="module")
+def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
+    """A comparison with four runtimes that run and are not what they say."""
+    with installed(tmp_path_factory.mktemp("site")):
+        names, out = ("peeks", "notanumber", "discreet", "reticent"), tmp_path_factory.mktemp("misleading")
+        yield compare(str(tiny_folder), small(out, *names, fail_on="reduced precision", latency=False))
+
+
+def alone(report: Report, name: str) -> Report:
+    """The report with one runtime beside the baseline."""
+    rows = [row for row in report.runtimes if row.name in (BASELINE, name)]
+    return report.model_copy(update={"runtimes": rows})
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -162,22 +193,21 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(fake_runtimes, tiny_fo
     ],
 )
 def test_a_runtime_that_is_not_to_be_trusted_is_named_and_fails_the_run(
-    fake_runtimes, tiny_folder: Path, tmp_path: Path, name: str, why: str
+    misleading: Report, name: str, why: str
 ) -> None:
-    found = compare(str(tiny_folder), small(tmp_path / "out", name))
+    found = alone(misleading, name)
     assert {r.name: found.beyond(r) for r in found.runtimes} == {BASELINE: None, name: why}
-    assert found.exit_code() == 1
+    assert (found.exit_code(), alone(misleading, BASELINE).exit_code()) == (1, 0)
 
 
 @pytest.mark.parametrize(("name", "precision"), [("discreet", "bf16"), ("reticent", "fp16")])
-def test_a_lower_precision_is_named_from_the_numbers_alone(
-    fake_runtimes, tiny_folder: Path, tmp_path: Path, name: str, precision: str
-) -> None:
-    found = compare(str(tiny_folder), small(tmp_path / "out", name, fail_on="reduced precision"))
+def test_a_lower_precision_is_named_from_the_numbers_alone(misleading: Report, name: str, precision: str) -> None:
+    found = alone(misleading, name)
     row = found.runtimes[-1]
     assert row.precision == "float32", "which is what it says of itself"
     assert (row.verdict.kind, row.verdict.precision) == ("reduced precision", precision)
     assert found.exit_code() == 1
+    assert found.model_copy(update={"fail_on": "different"}).exit_code() == 0
 
 
 def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: Path, monkeypatch) -> None:
@@ -200,7 +230,7 @@ def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: P
 
     planted = cache.publish(tmp_path / "cache", "planted", "1", plant)
     monkeypatch.setattr(preparing, "find_entry", lambda *_: planted)
-    found = compare("planted", small(tmp_path / "out", "onnxruntime"))
+    found = compare("planted", small(tmp_path / "out", "onnxruntime", latency=False))
     row = next(runtime for runtime in found.runtimes if runtime.name == "onnxruntime")
     gaps = {gap.tensor: gap.max for gap in row.gaps}
     assert gaps["query.1"] < 1e-5 < 1e-4 < gaps["attention.1"]
@@ -214,7 +244,7 @@ def test_a_live_model_is_compared_as_it_is_now(tiny_folder: Path, tmp_path: Path
     loaded = models.load(sources.find(str(tiny_folder)))
     with torch.no_grad():
         loaded.model.transformer.h[0].mlp.c_fc.bias += 0.5
-    found = compare(loaded, small(tmp_path / "out", BASELINE, keep_traces=True))
+    found = compare(loaded, small(tmp_path / "out", BASELINE, latency=False, keep_traces=True))
     assert found.model.provenance.startswith("changed in memory, from folder tiny")
     assert found.exit_code() == 0
     golden = Trace(found.folder / "scratch" / "golden")
@@ -288,6 +318,8 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
         ({"seconds": float("nan")}, "--time is nan; it takes a number of seconds above 0"),
         ({"seed": -1}, "--seed is -1; it takes 0 or more"),
         ({"text": " "}, "the text is empty"),
+        ({"latency": False, "grid": "8x1"}, "--grid and --interference time the runtimes; leave out --no-latency"),
+        ({"latency": False, "interference": True}, "--grid and --interference time the runtimes"),
         ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written: "),
     ],
 )

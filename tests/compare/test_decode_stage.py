@@ -14,6 +14,7 @@ from compare.report.latency_parts import RatioPart
 from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from compare.settings import Settings
+from tests.compare.fakes import installed
 
 DECODING = [spec for spec in BUILT_IN if "decode" in spec.graphs]
 
@@ -67,21 +68,12 @@ def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
 
     And with a runtime that is right where its taps are looked at, and wrong as it is timed.
     """
-    from compare.runtimes.registry import listing
-    from tests.compare import fakes
-
-    site = tmp_path_factory.mktemp("site")
-    fakes.install(site)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(site))
-        patch.setenv("PYTHONPATH", str(site))
-        listing.cache_clear()
+    with installed(tmp_path_factory.mktemp("site")):
         names = ["ahead", "stale", "twofaced", "onnxruntime"]
         out = tmp_path_factory.mktemp("faulty")
         yield compare(
             str(tiny_folder), Settings(text="To be, or not to be.", runtimes=names, seconds=0.2, threads=1, out=out)
         )
-    listing.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["ahead", "stale"])

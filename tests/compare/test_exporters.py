@@ -19,7 +19,7 @@ pytestmark = pytest.mark.optimum
 
 @pytest.fixture(scope="module")
 def report(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    small = Settings(runtimes=["onnxruntime"], decode=False, sequence=16, seconds=0.2, threads=1)
+    small = Settings(runtimes=["onnxruntime"], decode=False, batch=2, sequence=16, seconds=0.2, threads=1)
     return compare(str(tiny_folder), replace(small, exporter="optimum", out=tmp_path_factory.mktemp("report")))
 
 
@@ -29,6 +29,14 @@ def test_both_graphs_have_a_row(report: Report) -> None:
     assert all(report.beyond(runtime) is None for runtime in report.runtimes)
     assert report.exit_code() == 0
     assert report.model.exporter == "optimum"
+
+
+def test_of_a_batch_all_is_judged_and_the_first_is_alone_in_the_last_rungs(report: Report) -> None:
+    assert report.input.batch == 2
+    for row in report.self_gaps:
+        assert row.verdict.kind == "rounding"
+        assert {"again", "batch of 1", "8 of padding", "first half"} <= row.gaps.keys()
+        assert max(row.gaps.values()) < 1e-4
 
 
 def test_one_row_compares_the_two_graphs(report: Report) -> None:
@@ -49,9 +57,7 @@ def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
 
 
 def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -> None:
-    alone = compare(
-        str(tiny_folder), Settings(runtimes=[], decode=False, sequence=8, seconds=0.1, threads=1, out=tmp_path)
-    )
+    alone = compare(str(tiny_folder), Settings(runtimes=[], latency=False, sequence=8, threads=1, out=tmp_path))
     assert alone.exporters is None
     assert latency_tables.exporters_table(alone) is None
 

@@ -1,9 +1,13 @@
 """The self-gap ladder: what is run again, and what of it is compared."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from compare.latency.rounds import Timing
 from compare.numerics.ladder import logit_gap, rungs
+from compare.rerunning import climb
 
 
 @pytest.fixture
@@ -33,6 +37,14 @@ def test_what_was_alone_gets_company_and_what_had_some_is_alone(two) -> None:
 
 def test_the_other_number_of_threads_is_another(two) -> None:
     assert {(t, list(rungs(*two, threads=t))[-1].threads) for t in (1, 2, 8)} == {(1, 2), (2, 1), (8, 1)}
+
+
+def test_a_rung_that_the_model_has_no_room_for_is_not_run() -> None:
+    ids = np.zeros((1, 60), dtype=int)
+    ladder = [rung for rung in rungs(ids, np.ones_like(ids), threads=1) if rung.name == "8 of padding"]
+    worker = SimpleNamespace(timing=Timing("onnxruntime", False, "deploy"))  # it cannot be asked for a rung
+    row = climb(SimpleNamespace(positions=64), worker, ladder)  # type: ignore[arg-type]
+    assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
 
 
 def test_padding_does_not_count_nor_what_one_run_has_alone(two) -> None:

@@ -15,6 +15,7 @@ from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report import wording
 from compare.report.gap_parts import RuntimePart
+from compare.report.schema import Report
 from compare.runtimes.graph_io import GraphInput, feed
 from compare.settings import Settings
 from export.cache import Entry
@@ -54,18 +55,17 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
 
 def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimePart:
     """The row of a file."""
-    settings = Settings(
-        text="To be, or not", runtimes=[], decode=False, seconds=0.1, threads=1, out=out, onnx=file, **more
-    )
-    report = compare(str(tiny_folder), settings)
+    common = {"text": "To be, or not", "runtimes": [], "latency": False, "threads": 1, "out": out, "onnx": file}
+    report = compare(str(tiny_folder), Settings(**common | more))
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnx-file"]
-    assert [row.runtime for row in report.latency] == ["torch-eager", "torch-eager", "onnx-file"]
-    assert report.latency[-1].ratio is not None
     return report.runtimes[-1]
 
 
 def test_a_graph_of_ours_is_compared_whole(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path)
+    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path, latency=True, decode=False, seconds=0.1)
+    latency = Report.read(tmp_path).latency
+    assert [timed.runtime for timed in latency] == ["torch-eager", "torch-eager", "onnx-file"]
+    assert latency[-1].ratio is not None
     assert row.verdict is not None and row.graph is not None
     assert row.verdict.kind == "rounding"
     assert all(gap.exposed for gap in row.gaps)
@@ -154,9 +154,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
 
     file = tmp_path / "int8.onnx"
     quantize_dynamic(entry.folder / "deploy.onnx", file, weight_type=QuantType.QInt8)
-    settings = Settings(
-        text="To be", runtimes=[], decode=False, seconds=0.1, threads=1, out=tmp_path / "out", onnx=file
-    )
+    settings = Settings(text="To be", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
     report = compare(str(tiny_folder), settings)
     graph = report.runtimes[-1].graph
     verdict = report.runtimes[-1].verdict

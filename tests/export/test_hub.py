@@ -73,7 +73,7 @@ def download(run):
 
 
 def compare_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "compare", "--quick", "--time", "0.2", "--threads", "1", "--no-decode", *arguments]
+    return [sys.executable, "-m", "compare", "--quick", "--threads", "1", "--no-latency", *arguments]
 
 
 def test_from_the_hub_into_the_cache_and_then_without_it(hub: LocalHub, run, tmp_path: Path) -> None:
