@@ -25,7 +25,7 @@ from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import environment
 from compare.latency.rounds import Timing, Worker, run_rounds
 from compare.latency.statistics import turn_medians, typical
-from compare.latency.work import work_of
+from compare.numerics.work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace
 from export.exporting import exported

@@ -17,18 +17,17 @@ import numpy as np
 from compare import assembly
 from compare.child import ChildFailed, end_children
 from compare.latency.rounds import Worker
-from compare.latency.work import Work
 from compare.numerics.decisions import decisions
 from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.numerics.work import Work
 from compare.onnx_files.candidates import misplaced
 from compare.report.gap_parts import DecisionsPart, RuntimePart
 from compare.report.parts import ControlsPart
 from compare.report.schema import MAPS_FILE
-from compare.roofline import count_work
 from compare.run import BESIDE, GOLDEN, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.trace import trace
@@ -74,7 +73,7 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
 
 
 def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measured:
-    """Golden, its floors, and a row for each runtime; the entries' files are hashed, and work is counted, meanwhile.
+    """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
 
     Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
     has changed.
@@ -89,7 +88,6 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
     try:
         traces = {row.name: pool.submit(trace_of, row) for row in run.rows}
         imports = [pool.submit(worker.import_libraries) for worker in workers]
-        work = pool.submit(work_after, imports, workers)
         digests = [pool.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
@@ -100,6 +98,7 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
             runtimes.append(part)
             if found is not None:
                 maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        work = count_work(run, numerics) if workers else "nothing was timed"
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
         for future in [*digests, *imports]:
             future.result()
@@ -109,14 +108,15 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
         pool.shutdown()
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
-    return Measured(ruler, controls, runtimes, heads, between, work.result())
+    return Measured(ruler, controls, runtimes, heads, between, work)
 
 
-def work_after(imports: list[Future[None]], workers: list[Worker]) -> Work | str:
-    """The model's work, once the libraries are imported: a worker answers one question at a time."""
-    for future in imports:
-        future.result()
-    return count_work(workers)
+def count_work(run: ModelRun, numerics: Numerics) -> Work | str:
+    """The model's work, which nobody waits for: the workers still import. Raises `CannotRun` where numerics fail."""
+    try:
+        return numerics.work()
+    except ChildFailed as error:
+        raise CannotRun(f"the model's work could not be counted: {error}; see {run.log('golden')}") from error
 
 
 def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:

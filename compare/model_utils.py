@@ -81,7 +81,7 @@ def compare_attention_implementations(
     what a person can mend; a runtime that fails is a row of the report.
 
     >>> report = compare_attention_implementations(
-    ...     "byte-gpt2", "To be or not to be", ["torch-eager", "onnxruntime"], time=0.1, decode=False)
+    ...     "byte-gpt2", "To be or not to be", ["torch-eager", "onnxruntime"], latency=False)
     >>> [runtime.name for runtime in report.runtimes if runtime.name not in report.untrusted]
     ['torch-eager', 'onnxruntime']
     """
@@ -120,9 +120,9 @@ def visualize_model_comparison(report: "Report", out: Path | None = None) -> "di
 
     Returns matplotlib figures by name; with `out`, writes each into that folder as NAME.png.
 
-    >>> report = compare_attention_implementations("byte-gpt2", "Two words", ["torch-eager"], time=0.1, decode=False)
+    >>> report = compare_attention_implementations("byte-gpt2", "Two words", ["torch-eager"], latency=False)
     >>> sorted(visualize_model_comparison(report))
-    ['gap_by_layer', 'heads_torch-eager', 'latency_against_gap']
+    ['gap_by_layer', 'heads_torch-eager']
     """
     from compare.report.plots import draw_figures, save_figures
 

@@ -1,22 +1,14 @@
 """What the machine can do beside what the runtimes did: from a limit's samples to the parts of the report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from compare.assembly import ratio_part
 from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
-from compare.latency.rounds import Timing, Worker
+from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
-from compare.latency.work import Work
+from compare.numerics.work import Work
 from compare.report.gap_parts import RuntimePart
 from compare.report.latency_parts import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
-
-
-def count_work(workers: Iterable[Worker]) -> Work | str:
-    """How much work the run's model is on its input; why that is not known, where it is not.
-
-    The worker that multiplies matrices counts it, before the rounds: it has torch imported, which the parent has not.
-    """
-    return next((worker.work() for worker in workers if worker.timing.runtime == COMPUTE.name), "nothing was timed")
 
 
 def limits_part(timings: Sequence[Timing], work: Work | str) -> LimitsPart | None:

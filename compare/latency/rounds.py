@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from compare.child import ChildFailed, Dialogue, OutOfMemory
-from compare.latency.work import Work
 from compare.runtimes.registry import Graph
 
 #: What a worker holds: one of a model's graphs, or a limit of the machine.
@@ -119,11 +118,6 @@ class Worker:
     def import_libraries(self) -> None:
         """Import what the runtime needs, which is not timed, and go to sleep."""
         self._ask("import")
-
-    def work(self) -> Work | str:
-        """How much work its model is on its inputs; why that cannot be told, where it cannot."""
-        answer = self._ask("work") or {"error": self.timing.error}
-        return str(answer["error"]) if "error" in answer else Work(**answer)
 
     def load(self) -> None:
         """Load the model and make the first call, one sample of each; nothing where that is done."""

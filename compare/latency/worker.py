@@ -3,7 +3,6 @@
 It answers lines on stdin with lines of JSON on stdout:
 
     import        import the runtime's libraries                    {}
-    work          how much work the model on these inputs is        the fields of `Work`, or {"error": ...}
     load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     stand N       go to the CPU that round N begins on              {}
     turn N        one call that does not count, then N that do      {"ns": [...]}
@@ -32,7 +31,6 @@ from typing import Any, cast
 from compare.child import main_of_child, questions
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.limits import spec_of
-from compare.latency.work import work_of
 from compare.runtimes.registry import Decoder, Graph, Runtime
 from compare.traces import Trace, write_trace
 
@@ -47,8 +45,6 @@ def _work(job: dict[str, Any]) -> None:
             case ["import"]:
                 kind = spec_of(job["runtime"]).load_class()
                 answer({})
-            case ["work"]:
-                answer(work(Path(job["model"]), *ids.shape))
             case ["load", graph]:
                 assert kind is not None, "load before import"
                 if runtime is not None:
@@ -90,7 +86,7 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
-                    "the worker knows import, work, load GRAPH, stand N, turn N, generate, inputs FOLDER, operators, "
+                    "the worker knows import, load GRAPH, stand N, turn N, generate, inputs FOLDER, operators, "
                     f"rung NAME and follow N, not {line!r}"
                 )
 
@@ -133,14 +129,6 @@ def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
     except Exception as error:  # whatever a runtime raises is its answer
         return in_a_line(error)
     return None
-
-
-def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
-    """The work of the model in a folder; where it cannot be counted, why not."""
-    try:
-        return work_of(folder, batch, sequence)._asdict()
-    except Exception as error:  # whatever a model of any architecture raises is its answer
-        return {"error": in_a_line(error).replace(str(folder), folder.name)}  # a report holds no paths
 
 
 def first_logits(runtime: Runtime, inputs: Trace) -> Any:

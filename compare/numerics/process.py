@@ -6,6 +6,7 @@ answers lines on stdin with lines of JSON on stdout:
     golden           write the golden trace                {"worst": ..., "tensor": ...}: the ruler
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
     weigh TRACE      weigh a trace folder                  {tensor: [Gap, TensorEvidence], ...}
+    work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
 `python -m compare.numerics.process JOB`.
 """
@@ -20,6 +21,7 @@ from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
 from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.verdicts import TensorEvidence
+from compare.numerics.work import Work, work_of
 from compare.traces import Trace
 
 
@@ -54,6 +56,11 @@ class Numerics:
         """
         answer = self._ask(f"weigh {trace}")
         return {name: (_gap_from(gap), _evidence_from(evidence)) for name, (gap, evidence) in answer.items()}
+
+    def work(self) -> Work | str:
+        """How much work the model is on the input; why that cannot be told, where it cannot."""
+        answer = self._ask("work")
+        return str(answer["error"]) if "error" in answer else Work(**answer)
 
     def end(self) -> None:
         """Kill the process; the log of one that failed is kept."""
@@ -105,8 +112,19 @@ def _work(job: dict[str, Any]) -> None:
             case ["weigh", folder]:
                 found = scales.weigh(Trace(Path(folder)))
                 answer({name: [asdict(gap), asdict(evidence)] for name, (gap, evidence) in found.items()})
+            case ["work"]:
+                answer(work(Path(job["model"]), *scales.tensors[0].shape))
             case _:
-                raise ValueError(f"the numerics process knows golden, controls and weigh TRACE, not {line!r}")
+                raise ValueError(f"the numerics process knows golden, controls, weigh TRACE and work, not {line!r}")
+
+
+def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
+    """The work of the model in a folder; where it cannot be counted, why not."""
+    try:
+        return work_of(folder, batch, sequence)._asdict()
+    except Exception as error:  # whatever a model of any architecture raises is its answer
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        return {"error": said.replace(str(folder), folder.name)}  # a report holds no paths
 
 
 if __name__ == "__main__":

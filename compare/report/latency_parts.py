@@ -47,7 +47,7 @@ class LatencyPart(Part):
 
 
 class WorkPart(Part):
-    """How much work the model is on the input; see `compare.latency.work.Work`."""
+    """How much work the model is on the input; see `compare.numerics.work.Work`."""
 
     prefill_flops: int
     prefill_last_flops: int

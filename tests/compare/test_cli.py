@@ -18,9 +18,6 @@ from compare.runtimes.registry import BUILT_IN
 
 COMPARE = [sys.executable, "-m", "compare"]
 
-#: Options of a comparison that is not about latency.
-SHORT = ["--time", "0.2", "--no-decode"]
-
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -87,7 +84,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 
 def test_a_comparison_is_printed_in_the_format_asked_for(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    run = command("--model", tiny_folder, "--quick", *SHORT, "--out", tmp_path, "--format", "pytest-benchmark")
+    run = command("--model", tiny_folder, "--quick", "--no-latency", "--out", tmp_path, "--format", "pytest-benchmark")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == json.loads(to_pytest_benchmark(Report.read(tmp_path)))
 

@@ -12,7 +12,8 @@ from compare import roofline
 from compare.latency import kernels
 from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, spec_of
 from compare.latency.rounds import Timing
-from compare.latency.work import Work, work_of
+from compare.numerics.process import work
+from compare.numerics.work import Work, work_of
 from compare.report import latency_tables, latency_wording, numbers
 from compare.report.gap_parts import RuntimePart, VerdictPart
 from compare.report.latency_parts import LatencyPart, LimitPart
@@ -65,6 +66,10 @@ def test_where_the_model_has_no_room_the_decode_step_is_its_last(tiny_folder: Pa
     assert work_of(tiny_folder, 1, 64).past == 63
     assert work_of(tiny_folder, 1, 63).past == 63
     assert work_of(tiny_folder, 1, 62).past == 62
+
+
+def test_work_that_cannot_be_counted_says_why_and_names_no_path(tmp_path: Path) -> None:
+    assert work(tmp_path, 1, 8)["error"].startswith(f"ValueError: Unrecognized model in {tmp_path.name}. ")
 
 
 def test_kernels_do_the_work_that_they_say() -> None:

@@ -56,8 +56,8 @@ def test_a_name_never_falls_back_unless_it_is_told_to(tmp_path: Path) -> None:
 
 def test_what_was_loaded_can_be_compared(tiny_folder: Path, tmp_path: Path) -> None:
     loaded = load_mini_transformer(str(tiny_folder))
-    out, quick = tmp_path / "out", {"time": 0.1, "decode": False}
-    report = compare_attention_implementations(loaded, "Hello", ["onnxruntime"], out=out, **quick)
+    out = tmp_path / "out"
+    report = compare_attention_implementations(loaded, "Hello", ["onnxruntime"], latency=False, out=out)
     assert report.folder == out
     assert report.model.provenance == loaded.provenance.label
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnxruntime"]

@@ -12,10 +12,8 @@ import pytest
 
 from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
-from compare.latency.work import work_of
 from compare.latency.worker import stand
 from compare.traces import Trace, write_trace
-from export.cache import Entry
 from tests.compare.test_process_tree import comes_true, gone
 
 
@@ -92,20 +90,6 @@ def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
         assert int(worker.timing.facts[unit]) > 10**8
         assert worker.timing.facts["threads"] == "1"
     assert workers[2].timing.peak_bytes > int(workers[2].timing.facts["bytes"])
-
-
-def test_a_worker_counts_the_work_of_its_model(make, job, entry: Entry, ids_and_mask, tmp_path: Path) -> None:
-    worker = make(COMPUTE.name)
-    worker.import_libraries()
-    assert worker.work() == work_of(entry.folder, *ids_and_mask[0].shape)
-    assert stopped(worker)
-    job["model"] = tmp_path
-    lost = make(COMPUTE.name)
-    assert lost.work().startswith(f"ValueError: Unrecognized model in {tmp_path.name}. ")
-    lost.import_libraries()
-    assert lost.alive
-    lost.give_up("killed by SIGKILL")
-    assert lost.work() == "killed by SIGKILL"
 
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
