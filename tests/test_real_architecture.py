@@ -29,9 +29,9 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="module")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """`python -m compare --json` with no model named and no hub to ask."""
+    """`python -m compare --json` with no model named and no hub to ask. `make compare` decodes, this does not."""
     out = tmp_path_factory.mktemp("default") / "out"
-    run = command("--json", "--time", 3, "--out", out)
+    run = command("--json", "--no-decode", "--time", 3, "--out", out)
     assert run.returncode == 0, run.stderr
     return run
 
