@@ -229,8 +229,17 @@ def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
         import traceback
 
         traceback.print_exc()
-        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(in_a_line(error), file=sys.stderr)
         sys.exit(1)
+
+
+def in_a_line(error: Exception, most: int | None = None) -> str:
+    """What was raised, in one line of at most so many characters.
+
+    >>> in_a_line(ValueError("no such\\n  shape")), in_a_line(ValueError("no such shape"), most=14)
+    ('ValueError: no such shape', 'ValueError: no')
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:most]
 
 
 def die_with_parent() -> None:

@@ -43,7 +43,7 @@ FEWEST_CONTROLS = 5
 class Measured:
     """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's.
 
-    work: how much the model is on the input; why that is not known, where it is not.
+    work: how much the model is on the input; why that is not known, where it is not; None where nothing is timed.
     """
 
     ruler: Ruler
@@ -51,7 +51,7 @@ class Measured:
     runtimes: list[RuntimePart]
     heads: list[Head]
     between: dict[str, Gap]
-    work: Work | str
+    work: Work | str | None
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
             runtimes.append(part)
             if found is not None:
                 maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
-        work = count_work(run, numerics) if workers else "nothing was timed"
+        work = count_work(run, numerics) if workers else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
         for future in [*digests, *imports]:
             future.result()

@@ -116,7 +116,7 @@ def compare_attention_implementations(
 
 
 def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":
-    """The figures of a comparison: gap by layer, latency against gap, and heads of golden beside each runtime's.
+    """The figures of a comparison: gap by layer, latency (if timed) against gap, golden's heads beside each runtime's.
 
     Returns matplotlib figures by name; with `out`, writes each into that folder as NAME.png.
 

@@ -11,9 +11,9 @@ from compare.report.gap_parts import RuntimePart
 from compare.report.latency_parts import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
 
 
-def limits_part(timings: Sequence[Timing], work: Work | str) -> LimitsPart | None:
-    """The machine's limits as they were measured in the rounds, and the model's work; None where nothing was timed."""
-    if not timings:
+def limits_part(timings: Sequence[Timing], work: Work | str | None) -> LimitsPart | None:
+    """The machine's limits as they were measured in the rounds, and the model's work; None without that."""
+    if work is None:
         return None
     compute, bandwidth = (limit_part(timings, spec) for spec in (COMPUTE, BANDWIDTH))
     if isinstance(work, str):

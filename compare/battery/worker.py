@@ -16,7 +16,7 @@ import numpy as np
 from compare.battery.cases import make_inputs
 from compare.battery.kernels.registry import Kernel, KernelSpec, Unsupported
 from compare.battery.node_cases import mismatch, read_node_case
-from compare.child import main_of_child, questions
+from compare.child import in_a_line, main_of_child, questions
 
 
 def _work(job: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ def reply(kernel: Kernel, line: str, job: Mapping[str, Any]) -> dict[str, Any]:
     except Unsupported as reason:
         return {"unsupported": str(reason)}
     except Exception as error:  # a kernel may raise whatever it likes: that is a cell
-        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
+        return {"error": in_a_line(error, most=300)}
 
 
 if __name__ == "__main__":

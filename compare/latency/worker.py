@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from compare.child import main_of_child, questions
+from compare.child import in_a_line, main_of_child, questions
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.limits import spec_of
 from compare.runtimes.registry import Decoder, Graph, Runtime
@@ -127,7 +127,7 @@ def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
     try:
         runtime.run(ids, mask)
     except Exception as error:  # whatever a runtime raises is its answer
-        return in_a_line(error)
+        return in_a_line(error, most=200)
     return None
 
 
@@ -142,13 +142,9 @@ def written(logits: Callable[[], Any], out: Path) -> str | None:
     try:
         found = logits()
     except Exception as error:  # whatever a runtime raises is its answer
-        return in_a_line(error)
+        return in_a_line(error, most=200)
     write_trace(out, {"logits": found})
     return None
-
-
-def in_a_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
 
 
 if __name__ == "__main__":

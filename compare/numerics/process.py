@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from compare.child import Dialogue, main_of_child, questions
+from compare.child import Dialogue, in_a_line, main_of_child, questions
 from compare.numerics.errors import Multiples
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
@@ -123,8 +123,7 @@ def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
     try:
         return work_of(folder, batch, sequence)._asdict()
     except Exception as error:  # whatever a model of any architecture raises is its answer
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-        return {"error": said.replace(str(folder), folder.name)}  # a report holds no paths
+        return {"error": in_a_line(error, most=200).replace(str(folder), folder.name)}  # a report holds no paths
 
 
 if __name__ == "__main__":

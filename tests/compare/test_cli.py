@@ -84,7 +84,8 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 
 def test_a_comparison_is_printed_in_the_format_asked_for(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    run = command("--model", tiny_folder, "--quick", "--no-latency", "--out", tmp_path, "--format", "pytest-benchmark")
+    short = ["--quick", "--time", "0.2", "--no-decode"]
+    run = command("--model", tiny_folder, *short, "--out", tmp_path, "--format", "pytest-benchmark")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == json.loads(to_pytest_benchmark(Report.read(tmp_path)))
 

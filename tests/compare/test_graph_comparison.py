@@ -93,7 +93,9 @@ def test_every_format_says_so_and_no_figure_says_golden(different: Report) -> No
 
 
 def test_what_the_other_exposes_alone_is_listed(entry: Entry, tmp_path: Path) -> None:
-    report = held(entry.folder / "deploy.onnx", entry.folder / "inspect.onnx", tmp_path)
+    report = held(entry.folder / "deploy.onnx", entry.folder / "inspect.onnx", tmp_path, latency=False)
+    assert (report.latency, report.self_gaps) == ([], [])
+    assert "Nothing was timed: no runtime is recommended" in to_markdown(report)
     hidden = [gap.tensor for gap in report.runtimes[-1].gaps if not gap.exposed]
     assert hidden == [f"{kind}.{i}" for i in range(2) for kind in ("query", "key", "value", "context")]
     assert "onnx-file does not expose query, key, value, context: not compared there." in wording.unexposed(report)
