@@ -52,7 +52,7 @@ class Trial:
     rounds: the ratio in each, in order; none where a way has no rounds.
     """
 
-    median: float
+    estimate: float
     low: float
     high: float
     rounds: list[float]
@@ -60,7 +60,7 @@ class Trial:
 
     @property
     def distance(self) -> float:
-        return abs(self.median - 1)
+        return abs(self.estimate - 1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def make_brake(stand: Stand) -> dict[str, Any]:
     rows = 32
     for _ in range(CALIBRATIONS):
         taken = measure_brake(stand, rows)
-        if abs(brake_ratio(taken).median - 1 - SLOWDOWN) < SLOWDOWN / 20:
+        if abs(brake_ratio(taken).estimate - 1 - SLOWDOWN) < SLOWDOWN / 20:
             break
         rows = max(1, round(rows * SLOWDOWN * statistics.median(taken["plain"]) / braked_more(taken)))
     taken = measure_brake(stand, rows)
@@ -164,7 +164,7 @@ def take_trials(stand: Stand, counts: dict[str, int]) -> dict[str, list[Trial]]:
             if number < count:
                 trials[way].append(trial(stand, way, seed=number))
                 last = trials[way][-1]
-                reading = f"{last.median:.4f} [{last.low:.4f}, {last.high:.4f}]"
+                reading = f"{last.estimate:.4f} [{last.low:.4f}, {last.high:.4f}]"
                 print(f"{number:>3} {way:<26} {reading}, {len(last.rounds)} rounds, {last.seconds:.0f} s", flush=True)
     return trials
 
@@ -177,7 +177,7 @@ def trial(stand: Stand, way: str, seed: int) -> Trial:
     else:
         first, second = (np.array(taken) for taken in ask("benchmarks.naive_ways", stand, before=(way,)))
         found, rounds = unpaired(second, first, seed), []
-    return Trial(found.median, found.low, found.high, rounds, time.monotonic() - start)
+    return Trial(found.estimate, found.low, found.high, rounds, time.monotonic() - start)
 
 
 def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list[float]]:
@@ -230,7 +230,7 @@ def called(trials: list[Trial]) -> int:
 
 
 def half_width(trials: list[Trial]) -> float:
-    return statistics.median((trial.high - trial.low) / 2 / trial.median for trial in trials)
+    return statistics.median((trial.high - trial.low) / 2 / trial.estimate for trial in trials)
 
 
 def show(title: str, trials: dict[str, list[Trial]]) -> None:
@@ -238,7 +238,7 @@ def show(title: str, trials: dict[str, list[Trial]]) -> None:
     print(f"{'way':<26} trials  median off  most off  lowest  highest  +- %  holds 1  slower  s a trial")
     for way, found in trials.items():
         distances = [100 * trial.distance for trial in found]
-        medians = [trial.median for trial in found]
+        medians = [trial.estimate for trial in found]
         print(
             f"{way:<26} {len(found):>6}  {statistics.median(distances):>8.2f} %  {max(distances):>6.1f} %  "
             f"{min(medians):>6.3f}  {max(medians):>7.3f}  {100 * half_width(found):>4.1f}  {covered(found):>7}  "
@@ -274,7 +274,7 @@ def plot(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]], *, quick
         figure.subplots(1, 2, sharey=True), ("the machine as it is", "a load on one core"), (quiet, loaded), strict=True
     ):
         for column, (way, found) in enumerate(trials.items()):
-            medians = np.array([trial.median for trial in found])
+            medians = np.array([trial.estimate for trial in found])
             reach = [medians - [trial.low for trial in found], [trial.high for trial in found] - medians]
             places = column + np.linspace(-0.35, 0.35, len(found))
             colour = "#0072B2" if way in (OURS, BRAKED) else "#D55E00"

@@ -152,14 +152,14 @@ def aims_at(tokens: int, ratios: dict[str, Ratio]) -> list[Aim]:
     deploy = ratios[f"{DEPLOY} / {OPTIMUM}"]
     not_slower = Aim(f"deploy over optimum at {tokens:,}", "interval not all above 1.00", said(deploy), deploy.low <= 1)
     faster = [
-        Aim(f"{other} over deploy-last at {tokens:,}", ">= 1.4", f"{ratio.median:.2f}", ratio.median >= 1.4)
+        Aim(f"{other} over deploy-last at {tokens:,}", ">= 1.4", f"{ratio.estimate:.2f}", ratio.estimate >= 1.4)
         for other, ratio in ((other, ratios[f"{other} / {LAST}"]) for other in (OPTIMUM, DEPLOY))
     ]
     return [not_slower, *faster]
 
 
 def said(ratio: Ratio) -> str:
-    return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
 def spoken(ratios: dict[str, Ratio]) -> str:
@@ -172,7 +172,7 @@ def plot(found: dict[int, dict[str, Ratio]], *, quick: bool) -> None:
     axes = figure.subplots()
     names = list(next(iter(found.values())))
     for place, (tokens, ratios) in enumerate(found.items()):
-        medians = np.array([ratio.median for ratio in ratios.values()])
+        medians = np.array([ratio.estimate for ratio in ratios.values()])
         bounds = np.array([[ratio.low, ratio.high] for ratio in ratios.values()]).T
         heights = np.arange(len(names)) + 0.22 * (place - (len(found) - 1) / 2)
         axes.errorbar(medians, heights, xerr=np.abs(bounds - medians), fmt="o", ms=4, capsize=2, label=f"{tokens:,}")

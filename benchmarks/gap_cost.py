@@ -142,7 +142,7 @@ def ratio(seconds: dict[str, list[float]], name: str) -> dict[str, float]:
     nanoseconds = {side: {i: [int(1e9 * t)] for i, t in enumerate(taken)} for side, taken in seconds.items()}
     found = paired_ratio(nanoseconds[name], nanoseconds["ours"], seed=0)
     assert found is not None
-    return {"median": found.median, "low": found.low, "high": found.high}
+    return {"median": found.estimate, "low": found.low, "high": found.high}
 
 
 def plot(seconds: dict[int, dict[str, list[float]]], *, quick: bool) -> None:

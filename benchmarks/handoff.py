@@ -188,7 +188,7 @@ def gaps_of(report: Report) -> dict[str, Gaps]:
         ratio = ratios.get(runtime.name)
         found[runtime.name] = Gaps(
             largest={kind: value for kind in kinds if (value := runtime.largest(kind)) is not None},
-            ratio=(ratio.median, ratio.low, ratio.high) if ratio else None,
+            ratio=(ratio.estimate, ratio.low, ratio.high) if ratio else None,
             error=runtime.error,
         )
     return found

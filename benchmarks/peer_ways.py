@@ -112,7 +112,7 @@ def by_us(number: int, setup: Setup) -> Run:
     found = paired_ratio(turns["onnxruntime"], turns["torch-sdpa"], seed=0)
     assert found is not None
     medians = {name: 1e-9 * typical(samples) for name, samples in turns.items()}
-    return Run(found.median, medians, wall, {"interval": asdict(found), "rounds": rounds})
+    return Run(found.estimate, medians, wall, {"interval": asdict(found), "rounds": rounds})
 
 
 def by_optimum_benchmark(launcher: str, number: int, setup: Setup) -> Run:

@@ -187,7 +187,7 @@ def _names(operators: dict[Held, dict[str, int]]) -> set[str]:
 
 
 def ratio_part(ratio: Ratio | None) -> RatioPart | None:
-    return RatioPart(median=ratio.median, low=ratio.low, high=ratio.high) if ratio else None
+    return RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high) if ratio else None
 
 
 def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:

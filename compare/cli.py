@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compare import saved_reports
-from compare.report.formats import Format, chosen_format, print_as
+from compare.report.formats import Format, check_timed, chosen_format, print_as
 from export.command import finish
 from export.errors import BadInput
 
@@ -99,6 +99,7 @@ def compare(
     if context.invoked_subcommand is not None:
         return
     shape = chosen_format(format_, json=json)
+    check_timed(shape, latency)
     _check_graphs(onnx, baseline, model, runtimes)
     from compare.comparison import compare as run_comparison
     from compare.graph_comparison import compare_graphs

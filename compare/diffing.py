@@ -130,7 +130,7 @@ def _ratio_change(
     ratio = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
     if ratio is None:
         return None, "too few rounds beside the baseline"
-    return RatioPart(median=ratio.median, low=ratio.low, high=ratio.high), ""
+    return RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high), ""
 
 
 def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:

@@ -16,7 +16,6 @@ from compare.settings import Settings
 from compare.shapes import Shape, shapes_of
 from compare.traces import write_trace
 from export.cache import Entry
-from export.errors import BadInput
 
 
 @dataclass
@@ -30,19 +29,17 @@ class Cell:
 
 def grid_inputs(entry: Entry, settings: Settings) -> dict[Shape, Inputs]:
     """The inputs of every shape that was asked for. Raises `BadInput` for one that text or model are too short for."""
-    found = {}
-    for shape in shapes_of(settings.grid) if settings.grid is not None else []:
-        try:
-            found[shape] = tokenize(
-                entry.folder,
-                text=settings.text,
-                sequence=shape.sequence,
-                batch=shape.batch,
-                positions=entry.manifest.model["positions"],
-            )
-        except BadInput as error:
-            raise BadInput(f"--grid asks for {shape.sequence:,} tokens: {error}") from error
-    return found
+    return {
+        shape: tokenize(
+            entry.folder,
+            text=settings.text,
+            sequence=shape.sequence,
+            batch=shape.batch,
+            positions=entry.manifest.model["positions"],
+            option="--grid",
+        )
+        for shape in (shapes_of(settings.grid) if settings.grid is not None else [])
+    }
 
 
 def make_cells(run: Run) -> list[Cell]:

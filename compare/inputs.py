@@ -35,22 +35,32 @@ class Inputs:
 
 
 def tokenize(
-    model_folder: Path, *, text: str | None, sequence: int | None, batch: int, positions: int, quick: bool = False
+    model_folder: Path,
+    *,
+    text: str | None,
+    sequence: int | None,
+    batch: int,
+    positions: int,
+    quick: bool = False,
+    option: str = "--sequence",
 ) -> Inputs:
     """Encode a text with the tokenizer of a cache entry into `batch` sequences.
 
     Without a text, the one that ships with the project. Without a `sequence`, 128 tokens of that one, or all of the
     text given; `quick` means at most 32. The sequences of a batch start at places spread evenly over the text, which
-    is taken as a ring. Raises `BadInput` for an empty text, and for more tokens than there are or than the model has
-    positions.
+    is taken as a ring. option: where a person gave the sequence. Raises `BadInput` for an empty text, and for more
+    tokens than there are or than the model has positions.
     """
     check_text(text)
     if sequence is not None and sequence > positions:
         raise BadInput(
-            f"--sequence is {sequence:,}; the model has {positions:,} positions, so it takes 1 to {positions:,}"
+            f"{option} asks for {sequence:,} tokens and the model has {positions:,} positions; "
+            f"it takes 1 to {positions:,}"
         )
     encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
-    length = _length(len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick)
+    length = _length(
+        len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, option=option
+    )
     return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens[:length]], batch)
 
 
@@ -80,12 +90,20 @@ def check_text(text: str | None) -> None:
         )
 
 
-def _length(available: int, *, given: bool, sequence: int | None, positions: int, quick: bool) -> int:
+def _length(
+    available: int,
+    *,
+    given: bool,
+    sequence: int | None,
+    positions: int,
+    quick: bool,
+    option: str = "--sequence",
+) -> int:
     if sequence is not None:
         if sequence > available:
             raise BadInput(
-                f"--sequence asks for {sequence:,} tokens and the text has {available:,}; "
-                "leave --sequence out to take them all, or give a longer text with --text-file"
+                f"{option} asks for {sequence:,} tokens and the text has {available:,}; "
+                f"ask for 1 to {available:,}, or give a longer text with --text-file"
             )
         return sequence
     if quick:

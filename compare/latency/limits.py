@@ -64,10 +64,10 @@ class Limit:
         twice as slow for both, and both reached as much of the other as in the first:
 
         >>> Limit(200, {0: [10], 1: [20]}).share({0: [40], 1: [80]}, work=400, seed=0)
-        Ratio(median=0.5, low=0.5, high=0.5)
+        Ratio(estimate=0.5, low=0.5, high=0.5)
         """
         ratio = paired_ratio(self.turns, turns, seed)
         if ratio is None:
             return None
         of_work = work / self.per_call
-        return Ratio(ratio.median * of_work, ratio.low * of_work, ratio.high * of_work)
+        return Ratio(ratio.estimate * of_work, ratio.low * of_work, ratio.high * of_work)

@@ -19,8 +19,9 @@ from compare.runtimes.registry import Graph
 #: What a worker holds: one of a model's graphs, or a limit of the machine.
 Held = Literal[Graph, "limit"]
 
-#: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up. Seconds.
-TURN = 0.25
+#: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up, and no longer,
+#: because what disturbs a call disturbs those after it too: many short turns know more than few long ones. Seconds.
+TURN = 0.1
 MOST_CALLS = 50
 
 #: There are this many rounds even where the time is shorter, and no interval is trusted enough to stop on before that
@@ -251,7 +252,7 @@ def turn_line(nanoseconds: int) -> str:
     """What a worker is told whose call takes so long: a turn of as many as fill its time.
 
     >>> turn_line(10_000_000), turn_line(3_000_000_000), turn_line(1_000)
-    ('turn 25', 'turn 1', 'turn 50')
+    ('turn 10', 'turn 1', 'turn 50')
     """
     return f"turn {max(1, min(MOST_CALLS, round(TURN / (nanoseconds / 1e9))))}"
 

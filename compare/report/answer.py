@@ -67,7 +67,7 @@ def choices(report: Report) -> list[Choice]:
     """The runtimes that were timed and have numbers, the baseline first."""
     parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
     timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
-    baseline = RatioPart(median=1.0, low=1.0, high=1.0)
+    baseline = RatioPart(estimate=1.0, low=1.0, high=1.0)
     found = []
     for row in timed:
         runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
@@ -80,7 +80,7 @@ def choices(report: Report) -> list[Choice]:
 def front(found: list[Choice]) -> list[Choice]:
     """Those that no other beats in both time and gap (the Pareto front), the fastest first."""
     best: list[Choice] = []
-    for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.median, c.gap)):
+    for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
         if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
             best.append(choice)
     return best
@@ -92,13 +92,13 @@ def advice(report: Report) -> list[str]:
     others = [choice for choice in trusted if choice.row is not report.latency[0]]
     if not others:
         return []
-    best, baseline = min(others, key=lambda choice: choice.time.median), report.latency[0].runtime
+    best, baseline = min(others, key=lambda choice: choice.time.estimate), report.latency[0].runtime
     if best.time.high >= 1:
         closest = f"the closest, {best.name}, reads {interval(best.time)}"
         return [f"No runtime is told apart from {baseline} as faster; {closest}."]
     rivals = [choice for choice in others if choice is not best and choice.time.low <= best.time.high]
     sentences = [
-        f"Deploy {best.name}: {1 / best.time.median:.3g} times as fast as {baseline} "
+        f"Deploy {best.name}: {1 / best.time.estimate:.3g} times as fast as {baseline} "
         f"(time ratio {interval(best.time)}, 95 % interval), {number(best.row.median_ms)} ms for this input here."
     ]
     if rivals:
@@ -138,11 +138,11 @@ def decode_advice(report: Report) -> list[str]:
     ]
     if not trusted:
         return []
-    best, baseline = min(trusted, key=lambda row: row.ratio.median if row.ratio else 1.0), report.decoding[0]
+    best, baseline = min(trusted, key=lambda row: row.ratio.estimate if row.ratio else 1.0), report.decoding[0]
     assert best.ratio is not None
     if best.ratio.high >= 1:
         closest = f"the closest, {best.runtime}, reads {interval(best.ratio)} a step"
         return [f"To generate, no runtime is told apart from {baseline.runtime} as faster; {closest}."]
-    times = f"{1 / best.ratio.median:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(best.ratio)})"
+    times = f"{1 / best.ratio.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(best.ratio)})"
     rate = f"{number(best.tokens_per_s)} tokens/s with the prefill"
     return [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]

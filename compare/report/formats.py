@@ -33,8 +33,15 @@ def chosen_format(asked_for: Format | None, *, json: bool = False, markdown: boo
     return Format.JSON if json else Format.MARKDOWN if markdown else asked_for or Format.TERMINAL
 
 
+def check_timed(shape: Format, timed: bool) -> None:
+    """Raises `BadInput` where nothing was, or is to be, timed and the format holds nothing but times."""
+    if shape is Format.PYTEST_BENCHMARK and not timed:
+        raise BadInput(f"--format {shape} holds nothing but times, and --no-latency takes none; leave out one of them")
+
+
 def print_as(report: "Report", shape: Format) -> None:
-    """Print a report to stdout in one format, and nothing else."""
+    """Print a report to stdout in one format, and nothing else. Raises `BadInput` as `check_timed` does."""
+    check_timed(shape, bool(report.latency))
     match shape:
         case Format.TERMINAL:
             from compare.report.terminal import print_report

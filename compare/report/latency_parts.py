@@ -7,16 +7,16 @@ from compare.report.parts import Part
 
 
 class RatioPart(Part):
-    """Time over the baseline's, paired by round: median and 95 % bootstrap interval."""
+    """Time over the baseline's, paired by round: the midmean over rounds and its 95 % bootstrap interval."""
 
-    median: float
+    estimate: float
     low: float
     high: float
 
     @property
     def half_width(self) -> float:
         """Half the interval's width, as a share of the ratio."""
-        return (self.high - self.low) / 2 / self.median
+        return (self.high - self.low) / 2 / self.estimate
 
 
 class LatencyPart(Part):

@@ -40,7 +40,7 @@ def interference_lines(report: Report) -> list[str]:
 
 
 def _change(part: InterferencePart) -> float:
-    return abs(log(part.slowdown.median)) if part.slowdown else 0.0
+    return abs(log(part.slowdown.estimate)) if part.slowdown else 0.0
 
 
 def _closest(parts: list[InterferencePart]) -> str:
@@ -120,14 +120,14 @@ def decode_lines(report: Report) -> list[str]:
 def told(ratio: RatioPart) -> str:
     """A ratio of times in words, where its interval leaves 1 out.
 
-    >>> told(RatioPart(median=0.5, low=0.48, high=0.53)), told(RatioPart(median=1.01, low=0.98, high=1.04))
+    >>> told(RatioPart(estimate=0.5, low=0.48, high=0.53)), told(RatioPart(estimate=1.01, low=0.98, high=1.04))
     ('2 x as fast', 'not told apart (+-3 %)')
     """
     if ratio.low <= 1 <= ratio.high:
         return f"not told apart ({give_or_take(ratio)})"
-    if ratio.median > 1:
-        return f"{ratio.median:.3g} x as long"
-    return f"{1 / ratio.median:.3g} x as fast"
+    if ratio.estimate > 1:
+        return f"{ratio.estimate:.3g} x as long"
+    return f"{1 / ratio.estimate:.3g} x as fast"
 
 
 def rounds_words(report: Report) -> str:

@@ -10,8 +10,10 @@ NOTHING = "–"
 def give_or_take(ratio: RatioPart) -> str:
     """How closely a ratio is known, as half the width of its interval.
 
-    >>> give_or_take(RatioPart(median=1.0, low=0.97, high=1.02)), give_or_take(RatioPart(median=0.5, low=0, high="inf"))
-    ('+-2.5 %', 'one round alone')
+    >>> give_or_take(RatioPart(estimate=1.0, low=0.97, high=1.02))
+    '+-2.5 %'
+    >>> give_or_take(RatioPart(estimate=0.5, low=0, high="inf"))
+    'one round alone'
     """
     if not isfinite(ratio.half_width):
         return "one round alone"
@@ -21,16 +23,16 @@ def give_or_take(ratio: RatioPart) -> str:
 
 def interval(ratio: RatioPart) -> str:
     """A ratio with its interval."""
-    return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
 def share(part: RatioPart | None) -> str:
     """A part of a whole with its interval, in per cent.
 
-    >>> share(RatioPart(median=0.623, low=0.58, high=0.65))
+    >>> share(RatioPart(estimate=0.623, low=0.58, high=0.65))
     '62 % [58, 65]'
     """
-    return NOTHING if part is None else f"{100 * part.median:.0f} % [{100 * part.low:.0f}, {100 * part.high:.0f}]"
+    return NOTHING if part is None else f"{100 * part.estimate:.0f} % [{100 * part.low:.0f}, {100 * part.high:.0f}]"
 
 
 def rate(per_second: float, unit: str = "FLOP/s") -> str:

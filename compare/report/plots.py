@@ -107,15 +107,15 @@ def latency_against_gap(report: Report) -> Figure:
         place, time = places.index(choice.name), choice.time
         colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)] if choice.trusted else "x"
         label = choice.name if choice.trusted else f"{choice.name}: not to be trusted"
-        reach = [[time.median - time.low], [time.high - time.median]] if isfinite(time.high) else None
+        reach = [[time.estimate - time.low], [time.high - time.estimate]] if isfinite(time.high) else None
         style: dict[str, Any] = {"color": colour, "marker": mark, "ms": 8, "capsize": 3, "ls": "none", "label": label}
-        axes.errorbar(time.median, choice.gap or 0.0, xerr=reach, **style)
+        axes.errorbar(time.estimate, choice.gap or 0.0, xerr=reach, **style)
     best = front([choice for choice in found if choice.trusted])
-    steps = [(choice.time.median, choice.gap or 0.0) for choice in best]
+    steps = [(choice.time.estimate, choice.gap or 0.0) for choice in best]
     axes.step(*zip(*steps, strict=True), where="post", color="#555555", lw=1, ls="--", zorder=0) if steps else None
     axes.set_yscale("log")
     if found:
-        axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.median) for c in found))
+        axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.estimate) for c in found))
         axes.legend(fontsize=8, loc="upper center", ncols=2, frameon=False)
         heights = [choice.gap or 0.0 for choice in found]
         axes.set_ylim(min(heights) / 4, max(heights) * 8)  # a decade and more: gaps of one size are to look like that

@@ -99,7 +99,7 @@ def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
     """What pytest-benchmark has no field for. again: the baseline's second process (A/A), whose true ratio is 1."""
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
     return {
-        "ratio": row.ratio.median if row.ratio else None,
+        "ratio": row.ratio.estimate if row.ratio else None,
         "low": row.ratio.low if row.ratio else None,
         "high": row.ratio.high if row.ratio else None,
         "verdict": verdict.kind if verdict else None,

@@ -22,7 +22,7 @@ from compare.report.latency_parts import (
 from compare.report.parts import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, Part, RulerPart
 from export.errors import BadInput
 
-SCHEMA = 7
+SCHEMA = 8
 
 
 REPORT_FILE = "report.json"

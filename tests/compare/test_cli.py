@@ -152,6 +152,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
         (["--grid", "8x1", "--no-latency"], 2, "--grid and --interference time the runtimes; leave out --no-latency"),
+        (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark holds nothing but times"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
         (["--onnx", "a.onnx"], 2, "--onnx a.onnx is held against a model or another file: --model NAME or --baseline"),
@@ -179,8 +180,8 @@ def test_bad_input_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sequence", "65"], "--sequence is 65; the model has 64 positions"),
-        (["--grid", "8,65x1"], "--grid asks for 65 tokens: --sequence is 65; the model has 64 positions"),
+        (["--sequence", "65"], "--sequence asks for 65 tokens and the model has 64 positions"),
+        (["--grid", "8,65x1"], "--grid asks for 65 tokens and the model has 64 positions; it takes 1 to 64"),
         (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
     ],
 )

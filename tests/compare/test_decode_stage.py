@@ -94,12 +94,12 @@ def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> Non
     altered = faulty.model_copy(deep=True)
     for row in altered.decoding[1:]:
         low = 0.1 if row.runtime in ("ahead", "stale") else 0.5
-        row.ratio = RatioPart(median=low, low=low, high=low)
+        row.ratio = RatioPart(estimate=low, low=low, high=low)
     (said,) = decode_advice(altered)
     assert said.startswith("To generate, deploy onnxruntime: a step is 2 times as fast as torch-eager's")
     assert said in answer(altered)
     for row in altered.decoding[1:]:
-        row.ratio = RatioPart(median=0.97, low=0.9, high=1.05)
+        row.ratio = RatioPart(estimate=0.97, low=0.9, high=1.05)
     (said,) = decode_advice(altered)
     assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
 

@@ -35,7 +35,7 @@ def test_a_report_has_every_cell_and_its_own_rows_as_ever(both: Report) -> None:
     for cell in both.grid:
         assert [(row.runtime, row.again) for row in cell.latency] == ROWS
         assert all(list(row.turns) == list(range(cell.rounds)) for row in cell.latency)
-        assert all(row.ratio.low <= row.ratio.median <= row.ratio.high for row in cell.latency[1:])
+        assert all(row.ratio.low <= row.ratio.estimate <= row.ratio.high for row in cell.latency[1:])
     assert all(list(row.turns) == list(range(both.rounds)) for row in both.latency)
     assert all(row.error is None for row in both.latency)
     assert all(row.settled_bytes and row.peak_bytes for row in (*both.latency, *both.decoding) if row.error is None)
@@ -50,7 +50,7 @@ def test_a_report_says_what_each_would_have_read_beside_the_others(both: Report)
     for part in both.interference:
         assert list(part.alone) == list(part.beside)
         assert len(part.alone) >= 3
-        assert part.slowdown.low <= part.slowdown.median <= part.slowdown.high
+        assert part.slowdown.low <= part.slowdown.estimate <= part.slowdown.high
         assert (part.ratio_beside is None) == (part is both.interference[0])
 
 
@@ -104,7 +104,7 @@ def test_without_the_options_there_is_none_of_it(report: Report) -> None:
 
 
 def ratio(median: float) -> RatioPart:
-    return RatioPart(median=median, low=median - 0.1, high=median + 0.1)
+    return RatioPart(estimate=median, low=median - 0.1, high=median + 0.1)
 
 
 def part(runtime: str, slowdown: float, alone: float | None = None, beside: float | None = None, **more):

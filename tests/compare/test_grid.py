@@ -54,8 +54,8 @@ def test_inputs_of_every_shape(entry) -> None:
 @pytest.mark.parametrize(
     ("grid", "text", "message"),
     [
-        ("8,65x1", None, "--grid asks for 65 tokens: --sequence is 65; the model has 64 positions"),
-        ("8x1", "four", "--grid asks for 8 tokens: --sequence asks for 8 tokens and the text has 4"),
+        ("8,65x1", None, "--grid asks for 65 tokens and the model has 64 positions; it takes 1 to 64"),
+        ("8x1", "four", "--grid asks for 8 tokens and the text has 4; ask for 1 to 4, or give a longer text"),
     ],
 )
 def test_a_sequence_that_is_too_long(entry, grid: str, text: str | None, message: str) -> None:
@@ -127,10 +127,10 @@ def test_cells_have_rounds_of_their_own_and_then_all_have_their_inputs_again() -
         assert (cell.sequence, cell.batch, cell.rounds) == (*shape, 3)
         assert [(row.runtime, row.again) for row in cell.latency] == [("eager", False), ("eager", True), ("a", False)]
         assert [list(row.turns) for row in cell.latency] == [[0, 1, 2]] * 3
-        assert [len(row.turns[0]) for row in cell.latency] == [25, 25, 8]  # as many calls as fill a turn
+        assert [len(row.turns[0]) for row in cell.latency] == [10, 10, 3]  # as many calls as fill a turn
         assert [row.median_ms for row in cell.latency] == [10, 10, 30]
         assert cell.latency[0].ratio is None
-        assert cell.latency[2].ratio.median == pytest.approx(3)
+        assert cell.latency[2].ratio.estimate == pytest.approx(3)
         assert all(row.load_s is None and row.peak_bytes is None for row in cell.latency)
     assert all(worker.timing.turns == {} for worker in pair + others)
 
@@ -177,6 +177,6 @@ def test_runtimes_alone_take_part_in_pairs_and_go_on_in_the_next_shift() -> None
     ]
     assert [list(part.beside) for part in parts] == [[*range(6)], [*range(6)], [0, 1, 2], [3, 4, 5]]
     assert parts[0].ratio_beside is parts[0].ratio_alone is None
-    assert parts[2].ratio_beside.median == parts[2].ratio_alone.median == pytest.approx(2)
+    assert parts[2].ratio_beside.estimate == parts[2].ratio_alone.estimate == pytest.approx(2)
     assert [part.alone_ms for part in parts] == [10, 10, 20, 10]
     assert all(worker.timing.turns == {} for worker in first)

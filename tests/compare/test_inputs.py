@@ -47,12 +47,15 @@ def test_the_same_input_has_the_same_digest(entry: Entry) -> None:
     ("arguments", "message"),
     [
         ({"text": "  \n"}, "the text is empty; give some with --text or --text-file"),
-        ({"sequence": 65}, "--sequence is 65; the model has 64 positions, so it takes 1 to 64"),
+        ({"sequence": 65}, "--sequence asks for 65 tokens and the model has 64 positions; it takes 1 to 64"),
         (
             {"text": "x" * 65},
             "the text has 65 tokens and the model has 64 positions; --sequence 64 takes its beginning",
         ),
-        ({"text": "abc", "sequence": 9}, "--sequence asks for 9 tokens and the text has 3; leave --sequence out"),
+        (
+            {"text": "abc", "sequence": 9},
+            "--sequence asks for 9 tokens and the text has 3; ask for 1 to 3, or give a longer text",
+        ),
     ],
 )
 def test_what_cannot_be(entry: Entry, arguments, message: str) -> None:

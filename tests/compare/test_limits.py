@@ -92,7 +92,7 @@ def test_a_share_is_paired_by_round() -> None:
     limit = {n: [int(1e6 * mood * noise) for noise in generator.normal(1, 0.02, 5)] for n, mood in enumerate(moods)}
     turns = {n: [int(8e6 * mood * noise) for noise in generator.normal(1, 0.02, 5)] for n, mood in enumerate(moods)}
     share = Limit(100, limit).share(turns, work=200, seed=0)
-    assert share.median == pytest.approx(0.25, rel=0.02)
+    assert share.estimate == pytest.approx(0.25, rel=0.02)
     assert 0.24 < share.low <= 0.25 <= share.high < 0.26
     assert Limit(100, limit).share({99: [5]}, work=200, seed=0) is None
 
@@ -109,7 +109,7 @@ def test_any_turns_are_held_against_either_limit() -> None:
     assert part.compute.per_second == pytest.approx(1000 / 75e-9)
     assert part.work.model_dump() == WORK._asdict()
     decode = roofline.share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
-    assert (decode.median, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert (decode.estimate, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def runtime(name: str, precision: str = "float32", kind: str | None = None) -> RuntimePart:
@@ -125,7 +125,7 @@ def test_what_is_narrower_than_the_limits_has_no_share_of_them() -> None:
     rows[-1].error = "killed by SIGKILL"
     roofline.hold_against_limits(rows, [], runtimes, roofline.limits_part(timings(), WORK), seed=0)
     assert [row.of_peak is None for row in rows] == [False, True, True, True]
-    assert rows[0].of_peak.median == pytest.approx(0.6 * 0.5**0.5)  # 600 of 1000 FLOPs in 100 ns; those take 50, 100
+    assert rows[0].of_peak.estimate == pytest.approx(0.6 * 0.5**0.5)  # 600 of 1000 FLOPs in 100 ns; those take 50, 100
 
 
 def test_without_a_limit_or_the_work_there_is_no_share() -> None:
@@ -164,8 +164,8 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report, tiny_fo
     for row in report.latency:
         turns = [(np.median(limits.compute.turns[n]), np.median(row.turns[n])) for n in range(report.rounds)]
         shares = [limit / mine * limits.work.prefill_flops / limits.compute.per_call for limit, mine in turns]
-        assert row.of_peak.median == pytest.approx(np.exp(np.median(np.log(shares))))
-        assert row.of_peak.low <= row.of_peak.median <= row.of_peak.high
+        assert row.of_peak.estimate == pytest.approx(np.exp(np.median(np.log(shares))))
+        assert row.of_peak.low <= row.of_peak.estimate <= row.of_peak.high
 
 
 def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:

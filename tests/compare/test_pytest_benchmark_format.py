@@ -83,7 +83,7 @@ def test_ratio_and_verdict_come_along_and_the_second_baseline_is_marked(report: 
     assert benchmarks[0]["extra_info"]["ratio"] is None
     for benchmark, row in zip(benchmarks[1:], report.latency[1:], strict=True):
         extra = benchmark["extra_info"]
-        assert (extra["ratio"], extra["low"], extra["high"]) == (row.ratio.median, row.ratio.low, row.ratio.high)
+        assert (extra["ratio"], extra["low"], extra["high"]) == (row.ratio.estimate, row.ratio.low, row.ratio.high)
         assert (extra["verdict"], extra["model"]) == ("rounding", report.model.provenance)
 
 

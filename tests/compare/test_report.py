@@ -93,15 +93,15 @@ def test_the_provenance_and_notes_are_in_every_text(altered: Report) -> None:
 
 def test_the_answer_names_the_fastest(altered: Report) -> None:
     for row in altered.latency[1:]:
-        row.ratio = RatioPart(median=1.1, low=0.9, high=1.2)
-    altered.latency[-1].ratio = RatioPart(median=0.25, low=0.24, high=0.26)
+        row.ratio = RatioPart(estimate=1.1, low=0.9, high=1.2)
+    altered.latency[-1].ratio = RatioPart(estimate=0.25, low=0.24, high=0.26)
     name = altered.latency[-1].runtime
     assert any(s.startswith(f"Deploy {name}: 4 times as fast as torch-eager") for s in answer(altered))
 
 
 def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
     for row in altered.latency[1:]:
-        row.ratio = RatioPart(median=0.97, low=0.92, high=1.02)
+        row.ratio = RatioPart(estimate=0.97, low=0.92, high=1.02)
     assert latency_wording.reading(altered.latency[1]) == "the truth is 1"
     assert latency_wording.reading(altered.latency[2]) == "not told apart (+-5.2 %)"
     assert any(s.startswith("No runtime is told apart from torch-eager as faster") for s in answer(altered))
@@ -110,9 +110,9 @@ def test_no_winner_where_the_interval_holds_one(altered: Report) -> None:
 def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
     altered.rounds, altered.precision, altered.time_s = 14, 0.02, 30
     for row in altered.latency[1:]:
-        row.ratio = RatioPart(median=0.5, low=0.495, high=0.505)
+        row.ratio = RatioPart(estimate=0.5, low=0.495, high=0.505)
     assert latency_wording.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
-    altered.latency[2].ratio = RatioPart(median=1.0, low=0.9, high=1.2)
+    altered.latency[2].ratio = RatioPart(estimate=1.0, low=0.9, high=1.2)
     assert latency_wording.rounds_words(altered) == (
         "14 rounds, 30 s spent: the widest interval is +-15 %, asked for was +-2 %"
     )
@@ -141,13 +141,13 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
 @pytest.mark.parametrize(("ratio", "words"), [((0.5, 0.4, 0.6), "2 x as fast"), ((1.25, 1.2, 1.3), "1.25 x as long")])
 def test_a_ratio_that_is_told_apart(ratio: tuple[float, float, float], words: str) -> None:
     median, low, high = ratio
-    row = LatencyPart(runtime="x", again=False, ratio=RatioPart(median=median, low=low, high=high))
+    row = LatencyPart(runtime="x", again=False, ratio=RatioPart(estimate=median, low=low, high=high))
     assert latency_wording.reading(row) == words
 
 
 def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
     fast = altered.latency[-1]
-    fast.ratio = RatioPart(median=0.1, low=0.1, high=0.1)
+    fast.ratio = RatioPart(estimate=0.1, low=0.1, high=0.1)
     row = next(runtime for runtime in altered.runtimes if runtime.name == fast.runtime)
     row.verdict = verdict("different", place="layer 1, attention", tensor="context.1", statistic="max", multiple=57.3)
     said = answer(altered)
@@ -196,9 +196,9 @@ def test_verdicts_as_sentences(facts: dict, sentence: str) -> None:
 def test_the_advice_says_what_is_given_up_and_what_is_as_fast(altered: Report) -> None:
     rows = {row.runtime: row for row in altered.latency if not row.again}
     for row in altered.latency[1:]:
-        row.ratio = RatioPart(median=1.0, low=0.95, high=1.05)
-    rows["onnxruntime"].ratio = RatioPart(median=0.5, low=0.49, high=0.51)
-    rows["torch-sdpa"].ratio = RatioPart(median=0.52, low=0.505, high=0.53)
+        row.ratio = RatioPart(estimate=1.0, low=0.95, high=1.05)
+    rows["onnxruntime"].ratio = RatioPart(estimate=0.5, low=0.49, high=0.51)
+    rows["torch-sdpa"].ratio = RatioPart(estimate=0.52, low=0.505, high=0.53)
     rows["onnxruntime"].peak_bytes, rows["torch-eager"].peak_bytes = 900_000_000, 600_000_000
     rows["onnxruntime"].load_s, rows["torch-eager"].load_s = 9.0, 1.0
     rows["onnxruntime"].first_call_s = rows["torch-eager"].first_call_s = 0.0
@@ -224,7 +224,7 @@ def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> No
     }
     for row in altered.latency[1:]:
         time = facts[row.runtime][0]
-        row.ratio = RatioPart(median=time, low=time, high=time)
+        row.ratio = RatioPart(estimate=time, low=time, high=time)
     for runtime in altered.runtimes:
         if runtime.name in facts:
             next(gap for gap in runtime.gaps if gap.tensor == "logits").max = facts[runtime.name][1]
@@ -234,7 +234,7 @@ def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> No
 
 
 def test_the_again_row_is_never_advised(altered: Report) -> None:
-    altered.latency[1].ratio = RatioPart(median=0.1, low=0.1, high=0.1)
+    altered.latency[1].ratio = RatioPart(estimate=0.1, low=0.1, high=0.1)
     assert not any("Deploy torch-eager" in sentence for sentence in answer(altered))
 
 
@@ -256,7 +256,7 @@ def test_the_ladder_stands_beside_the_gaps_to_others(altered: Report) -> None:
 
 
 def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -> None:
-    ratio = RatioPart(median=1.2, low=1.1, high=1.3)
+    ratio = RatioPart(estimate=1.2, low=1.1, high=1.3)
     altered.observer = ObserverPart(
         runtime="onnxruntime", ratio=ratio, nodes=(9, 7), operators={"Gelu": (0, 1)}, gap=1e-6
     )
