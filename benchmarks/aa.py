@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,17 @@ def trial(stand: Stand, way: str, seed: int) -> Trial:
 
 
 def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list[float]]:
+    with loaded(stand, runtimes) as workers:
+        run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+    baseline, other = (worker.timing for worker in workers)
+    found = paired_ratio(other.turns, baseline.turns, seed)
+    assert found is not None, [timing.error for timing in (baseline, other)]
+    return found, [round(float(ratio), 5) for ratio in np.exp(log_ratios(other.turns, baseline.turns))]
+
+
+@contextmanager
+def loaded(stand: Stand, runtimes: list[str]) -> Iterator[list[Worker]]:
+    """A fresh worker of each, which has loaded the model; they end with the context."""
     workers = [
         Worker(
             runtime,
@@ -202,14 +215,10 @@ def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list
         for step in (Worker.import_libraries, Worker.load):
             for worker in workers:
                 step(worker)
-        run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+        yield workers
     finally:
         for worker in workers:
             worker.end()
-    baseline, other = (worker.timing for worker in workers)
-    found = paired_ratio(other.turns, baseline.turns, seed)
-    assert found is not None, [timing.error for timing in (baseline, other)]
-    return found, [round(float(ratio), 5) for ratio in np.exp(log_ratios(other.turns, baseline.turns))]
 
 
 def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:

@@ -9,15 +9,23 @@ logits that a processor sees. IDS is a .npy file, int64 (1, tokens). Prints a li
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 WARM_UPS = 5
 SECONDS = 4.0
 
+Ids = NDArray[np.int64]
 
-def main():
+#: Makes one call and says how many nanoseconds it took.
+Call = Callable[[], int]
+
+
+def main() -> None:
     whose, runtime, folder, threads, ids = sys.argv[1:]
     call = CALLS[whose, runtime](Path(folder), int(threads), np.load(ids))
     for _ in range(WARM_UPS):
@@ -29,10 +37,10 @@ def main():
     print(json.dumps(samples))
 
 
-def timed(function):
+def timed(function: Callable[[], Any]) -> Call:
     """A call of that function that says how many nanoseconds it took."""
 
-    def call():
+    def call() -> int:
         start = time.perf_counter_ns()
         function()
         return time.perf_counter_ns() - start
@@ -40,32 +48,32 @@ def timed(function):
     return call
 
 
-def our_torch(folder, threads, ids):
+def our_torch(folder: Path, threads: int, ids: Ids) -> Call:
     torch, model = torch_model(folder, threads)
     inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.ones(ids.shape, dtype=torch.int64)}
     return timed(torch.inference_mode()(lambda: model(**inputs, use_cache=False).logits.numpy()))
 
 
-def our_onnxruntime(folder, threads, ids):
+def our_onnxruntime(folder: Path, threads: int, ids: Ids) -> Call:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(folder / "deploy.onnx", session_options(threads))
     return timed(lambda: session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)}))
 
 
-def their_torch(folder, threads, ids):
+def their_torch(folder: Path, threads: int, ids: Ids) -> Call:
     _, model = torch_model(folder, threads)
     return prefill(model, ids, logits_to_keep=0)  # as optimum_side has it
 
 
-def their_onnxruntime(folder, threads, ids):
+def their_onnxruntime(folder: Path, threads: int, ids: Ids) -> Call:
     from optimum.onnxruntime import ORTModelForCausalLM
 
     options = session_options(threads)
     return prefill(ORTModelForCausalLM.from_pretrained(folder, session_options=options, use_io_binding=True), ids)
 
 
-def torch_model(folder, threads):
+def torch_model(folder: Path, threads: int) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -73,7 +81,7 @@ def torch_model(folder, threads):
     return torch, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
 
 
-def session_options(threads):
+def session_options(threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -81,13 +89,13 @@ def session_options(threads):
     return options
 
 
-def prefill(model, ids, **options):
+def prefill(model: Any, ids: Ids, **options: Any) -> Call:
     """A call that generates two tokens and says how many nanoseconds passed until the first one's logits were there."""
     import torch
 
-    seen = []
+    seen: list[int] = []
 
-    def stamp(_, scores):
+    def stamp(_: Any, scores: Any) -> Any:
         seen.append(time.perf_counter_ns())
         return scores
 
@@ -95,7 +103,7 @@ def prefill(model, ids, **options):
     counts = {"max_new_tokens": 2, "min_new_tokens": 2, "do_sample": False}
 
     @torch.inference_mode()
-    def call():
+    def call() -> int:
         seen.clear()
         start = time.perf_counter_ns()
         model.generate(**inputs, **counts, **options, logits_processor=[stamp])

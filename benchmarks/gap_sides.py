@@ -9,20 +9,28 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+#: Name -> memory-mapped array.
+Arrays = dict[str, NDArray[Any]]
+
+#: Compares the actual arrays with the golden ones.
+Side = Callable[[Arrays, Arrays], None]
 
 
-def read(folder):
-    """Name -> memory-mapped array."""
+def read(folder: Path) -> Arrays:
     return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
 
 
-def ours():
+def ours() -> Side:
     from compare.numerics.errors import error_of
 
-    def run(actual, golden):
+    def run(actual: Arrays, golden: Arrays) -> None:
         mask = np.ones((1, next(iter(golden.values())).shape[-2]), dtype=np.int64)
         for name, reference in golden.items():
             error_of(name, actual[name], reference, mask)
@@ -30,20 +38,20 @@ def ours():
     return run
 
 
-def with_numpy():
-    def run(actual, golden):
+def with_numpy() -> Side:
+    def run(actual: Arrays, golden: Arrays) -> None:
         for name, reference in golden.items():
             np.testing.assert_allclose(actual[name], reference, rtol=1e-3, atol=1e-4)
 
     return run
 
 
-def with_polygraphy():
+def with_polygraphy() -> Side:
     from polygraphy.comparator import CompareFunc, IterationResult
 
     compare = CompareFunc.simple(rtol=1e-3, atol=1e-4)
 
-    def run(actual, golden):
+    def run(actual: Arrays, golden: Arrays) -> None:
         outcome = compare(IterationResult(actual, runner_name="actual"), IterationResult(golden, runner_name="golden"))
         if not all(outcome.values()):
             raise SystemExit("polygraphy calls the arrays different")
@@ -51,28 +59,28 @@ def with_polygraphy():
     return run
 
 
-def bare():
-    def run(actual, golden):
+def bare() -> Side:
+    def run(actual: Arrays, golden: Arrays) -> None:
         for name, reference in golden.items():
             np.abs(actual[name] - reference).max()
 
     return run
 
 
-def decisions_of_logits():
+def decisions_of_logits() -> Side:
     from compare.numerics.decisions import decisions
 
-    def run(actual, golden):
+    def run(actual: Arrays, golden: Arrays) -> None:
         ids = np.zeros(golden["logits"].shape[:2], dtype=np.int64)
         decisions(actual["logits"], golden["logits"], ids, np.ones_like(ids), rounding=1e-5)
 
     return run
 
 
-def units_in_the_last_place():
+def units_in_the_last_place() -> Side:
     from compare.numerics.errors import ulps_of
 
-    def run(actual, golden):
+    def run(actual: Arrays, golden: Arrays) -> None:
         mask = np.ones((1, golden["logits"].shape[1]), dtype=np.int64)
         for name, reference in golden.items():
             ulps_of(name, actual[name], reference, mask)
@@ -80,10 +88,10 @@ def units_in_the_last_place():
     return run
 
 
-def rows_of_attention():
+def rows_of_attention() -> Side:
     from compare.numerics.softmax import softmax_gap
 
-    def run(actual, golden):
+    def run(actual: Arrays, golden: Arrays) -> None:
         mask = np.ones((1, golden["logits"].shape[1]), dtype=np.int64)
         for name, reference in golden.items():
             if name != "logits":
@@ -106,27 +114,27 @@ SIDES = {
 class Peak:
     """The most anonymous memory that this process had while the block ran, beyond what it had before. Bytes."""
 
-    def __enter__(self):
+    def __enter__(self) -> "Peak":
         self.before, self.most, self.over = anonymous(), 0, threading.Event()
         self.watcher = threading.Thread(target=self.watch)
         self.watcher.start()
         return self
 
-    def watch(self):
+    def watch(self) -> None:
         while not self.over.wait(0.002):
             self.most = max(self.most, anonymous() - self.before)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.over.set()
         self.watcher.join()
 
 
-def anonymous():
+def anonymous() -> int:
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.partition("RssAnon:")[2].split()[0])
 
 
-def main():
+def main() -> None:
     run = SIDES[sys.argv[1]]()
     answers, sys.stdout = sys.stdout, sys.stderr  # what a side prints is not an answer
     for line in sys.stdin:

@@ -10,6 +10,7 @@
 import json
 import os
 import sys
+from typing import Any
 
 import optimum.pipelines
 from optimum.onnxruntime import ORTModelForCausalLM
@@ -19,7 +20,7 @@ from optimum.onnxruntime import ORTModelForCausalLM
 optimum.pipelines.ORT_SUPPORTED_TASKS = {"text-generation": {"class": (ORTModelForCausalLM,)}}
 
 
-def main():
+def main() -> None:
     if sys.argv[1] == "export":
         export(*sys.argv[2:])
         return
@@ -29,14 +30,14 @@ def main():
     print(json.dumps(measure(backend, launcher, folder, int(threads), int(tokens))), file=answers)
 
 
-def export(folder, out):
+def export(folder: str, out: str) -> None:
     from transformers import AutoTokenizer
 
     ORTModelForCausalLM.from_pretrained(folder, export=True).save_pretrained(out)
     AutoTokenizer.from_pretrained(folder).save_pretrained(out)
 
 
-def measure(backend, launcher, folder, threads, tokens):
+def measure(backend: str, launcher: str, folder: str, threads: int, tokens: int) -> dict[str, Any]:
     from optimum_benchmark import Benchmark, BenchmarkConfig, InferenceConfig, InlineConfig, ProcessConfig
 
     # Two tokens: one is the prefill, and without a second there is nothing to call the decoding.
@@ -53,12 +54,12 @@ def measure(backend, launcher, folder, threads, tokens):
     return {"seconds": Benchmark.launch(config).prefill.latency.values}
 
 
-def all_logits(backend):
+def all_logits(backend: str) -> dict[str, int]:
     """The graph gives logits of every position. In generation, torch would compute those of the last one alone."""
     return {"logits_to_keep": 0} if backend == "pytorch" else {}
 
 
-def backend_config(backend, folder, threads):
+def backend_config(backend: str, folder: str, threads: int) -> Any:
     from optimum_benchmark import ORTConfig, PyTorchConfig
 
     model = {

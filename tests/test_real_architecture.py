@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,9 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="module")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """`python -m compare --json` with no model named and no hub to ask. `make compare` decodes, this does not."""
+    """`python -m compare --json` with no model named and no hub to ask. `make compare` times it, this does not."""
     out = tmp_path_factory.mktemp("default") / "out"
-    run = command("--json", "--no-decode", "--time", 3, "--out", out)
+    run = command("--json", "--no-latency", "--out", out)
     assert run.returncode == 0, run.stderr
     return run
 
@@ -76,21 +75,3 @@ def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
     assert report["input"] | {"tokens": [], "sha256": ""} == {
         "batch": 2, "sequence": 512, "padding": 0, "tokens": [], "sha256": ""
     }  # fmt: skip
-
-
-def test_a_folder_whose_source_is_gone_runs_from_the_cache_alone(tmp_path: Path) -> None:
-    from export.models import load
-    from export.sources import find
-
-    model, tokenizer, _ = load(find("distilgpt2-seeded"))
-    folder = tmp_path / "my-model"
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    cache = tmp_path / "cache"
-    quick = ["--quick", "--no-latency", "--cache-dir", str(cache)]
-    assert command("--model", folder, *quick).returncode == 0
-    shutil.rmtree(folder)
-    run = command("--model", folder, "--offline", *quick)
-    assert run.returncode == 0, run.stderr
-    assert "is not there any more; using what was exported from it: my-model-" in run.stderr
-    assert "folder my-model (sha256 " in run.stdout

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from compare.cli import main
 from compare.report.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
+from export.exporting import exported
 
 COMPARE = [sys.executable, "-m", "compare"]
 
@@ -191,9 +193,17 @@ def test_more_tokens_than_positions(
     assert refused(["--model", str(tiny_folder), *arguments], 2, monkeypatch, capfd).startswith(f"error: {message}")
 
 
-def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    import shutil
+def test_a_folder_that_is_gone_runs_from_the_cache_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "my-model")
+    exported(str(folder))
+    shutil.rmtree(folder)
+    run = command("--model", folder, "--offline", "--quick", "--no-latency", HF_ENDPOINT="http://127.0.0.1:9")
+    assert run.returncode == 0, run.stderr
+    assert "is not there any more; using what was exported from it: my-model-" in run.stderr
+    assert "folder my-model (sha256 " in run.stdout
 
+
+def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:
     shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
     weights = tmp_path / "models" / entry.folder.name / "model.safetensors"
     content = bytearray(weights.read_bytes())
