@@ -194,7 +194,7 @@ def _head_page(report: Report, runtime: str, maps: Any) -> Figure:
             axes.set_yticks(range(len(tokens)), [] if column else tokens, fontsize=6)
             scale = _placed(figure, left + SIDE + 0.1, bottom + 0.15 * SIDE, 0.12, 0.7 * SIDE)
             figure.colorbar(image, cax=scale).ax.tick_params(labelsize=7)
-            scale.yaxis.get_offset_text().set_size(7)
+            scale.yaxis.get_offset_text().set_fontsize(7)
     return figure
 
 
