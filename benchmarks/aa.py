@@ -247,10 +247,10 @@ def show(title: str, trials: dict[str, list[Trial]]) -> None:
     print(f"{'way':<26} trials  median off  most off  lowest  highest  +- %  holds 1  slower  s a trial")
     for way, found in trials.items():
         distances = [100 * trial.distance for trial in found]
-        medians = [trial.estimate for trial in found]
+        estimates = [trial.estimate for trial in found]
         print(
             f"{way:<26} {len(found):>6}  {statistics.median(distances):>8.2f} %  {max(distances):>6.1f} %  "
-            f"{min(medians):>6.3f}  {max(medians):>7.3f}  {100 * half_width(found):>4.1f}  {covered(found):>7}  "
+            f"{min(estimates):>6.3f}  {max(estimates):>7.3f}  {100 * half_width(found):>4.1f}  {covered(found):>7}  "
             f"{called(found):>6}  {statistics.median(trial.seconds for trial in found):>9.0f}"
         )
 
@@ -283,11 +283,11 @@ def plot(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]], *, quick
         figure.subplots(1, 2, sharey=True), ("the machine as it is", "a load on one core"), (quiet, loaded), strict=True
     ):
         for column, (way, found) in enumerate(trials.items()):
-            medians = np.array([trial.estimate for trial in found])
-            reach = [medians - [trial.low for trial in found], [trial.high for trial in found] - medians]
+            estimates = np.array([trial.estimate for trial in found])
+            reach = [estimates - [trial.low for trial in found], [trial.high for trial in found] - estimates]
             places = column + np.linspace(-0.35, 0.35, len(found))
             colour = "#0072B2" if way in (OURS, BRAKED) else "#D55E00"
-            axes.errorbar(places, medians, yerr=reach, fmt="o", ms=3, lw=0.8, color=colour, label=way)
+            axes.errorbar(places, estimates, yerr=reach, fmt="o", ms=3, lw=0.8, color=colour, label=way)
         axes.axhline(1, color="black", lw=0.8)
         axes.axhline(1 + SLOWDOWN, color="black", lw=0.8, ls=":")
         axes.set_xticks(range(len(trials)), [way.replace(", ", ",\n") for way in trials], fontsize=8)

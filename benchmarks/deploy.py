@@ -172,10 +172,12 @@ def plot(found: dict[int, dict[str, Ratio]], *, quick: bool) -> None:
     axes = figure.subplots()
     names = list(next(iter(found.values())))
     for place, (tokens, ratios) in enumerate(found.items()):
-        medians = np.array([ratio.estimate for ratio in ratios.values()])
+        estimates = np.array([ratio.estimate for ratio in ratios.values()])
         bounds = np.array([[ratio.low, ratio.high] for ratio in ratios.values()]).T
         heights = np.arange(len(names)) + 0.22 * (place - (len(found) - 1) / 2)
-        axes.errorbar(medians, heights, xerr=np.abs(bounds - medians), fmt="o", ms=4, capsize=2, label=f"{tokens:,}")
+        axes.errorbar(
+            estimates, heights, xerr=np.abs(bounds - estimates), fmt="o", ms=4, capsize=2, label=f"{tokens:,}"
+        )
     axes.axvline(1.0, color="black", lw=0.8)
     axes.axvline(1.4, color="black", lw=0.8, ls=":")
     axes.set_yticks(range(len(names)), names)

@@ -71,7 +71,14 @@ def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batc
     """
     check_text(text)
     content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
-    length = _length(len(content), given=text is not None, sequence=sequence, positions=sys.maxsize, quick=quick)
+    length = _length(
+        len(content),
+        given=text is not None,
+        sequence=sequence,
+        positions=sys.maxsize,
+        quick=quick,
+        option="--sequence",
+    )
     return _inputs([byte % vocabulary for byte in content], [repr(chr(byte))[1:-1] for byte in content[:length]], batch)
 
 
@@ -97,7 +104,7 @@ def _length(
     sequence: int | None,
     positions: int,
     quick: bool,
-    option: str = "--sequence",
+    option: str,
 ) -> int:
     if sequence is not None:
         if sequence > available:

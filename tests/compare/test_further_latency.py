@@ -103,8 +103,8 @@ def test_without_the_options_there_is_none_of_it(report: Report) -> None:
     )
 
 
-def ratio(median: float) -> RatioPart:
-    return RatioPart(estimate=median, low=median - 0.1, high=median + 0.1)
+def ratio(estimate: float) -> RatioPart:
+    return RatioPart(estimate=estimate, low=estimate - 0.1, high=estimate + 0.1)
 
 
 def part(runtime: str, slowdown: float, alone: float | None = None, beside: float | None = None, **more):

@@ -140,8 +140,8 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
 
 @pytest.mark.parametrize(("ratio", "words"), [((0.5, 0.4, 0.6), "2 x as fast"), ((1.25, 1.2, 1.3), "1.25 x as long")])
 def test_a_ratio_that_is_told_apart(ratio: tuple[float, float, float], words: str) -> None:
-    median, low, high = ratio
-    row = LatencyPart(runtime="x", again=False, ratio=RatioPart(estimate=median, low=low, high=high))
+    estimate, low, high = ratio
+    row = LatencyPart(runtime="x", again=False, ratio=RatioPart(estimate=estimate, low=low, high=high))
     assert latency_wording.reading(row) == words
 
 
