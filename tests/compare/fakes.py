@@ -116,10 +116,14 @@ class Helped(TorchEager):
     """Has two helpers in sessions of their own; the parent of the second ends at once."""
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
-        helper = [sys.executable, "-c", "import time; own = b'x' * 2**26; time.sleep(600)", "a helper"]
-        self.helper = subprocess.Popen(helper, start_new_session=True)
+        helps = "import time; own = b'x' * 2**26; print('ready', flush=True); time.sleep(600)"
+        helper = [sys.executable, "-c", helps, "a helper"]
         starts = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
-        subprocess.run([sys.executable, "-c", starts, *helper])
+        self.helper = subprocess.Popen(helper, start_new_session=True, stdout=subprocess.PIPE)
+        self.parent = subprocess.Popen([sys.executable, "-c", starts, *helper], stdout=subprocess.PIPE)
+        for started in (self.helper, self.parent):
+            assert started.stdout.readline() == b"ready\\n"
+        self.parent.wait()
 
 class Greedy(TorchEager):
     """Asks for petabytes."""
