@@ -1,8 +1,8 @@
 """Controls of a single attention: runs on the same inputs that differ from each other by rounding alone.
 
-They run in the inputs' own precision, each in an order of its own, as those of a whole model do (`controls.py`). Two
-more are nudged: in a small problem there are few orders (two terms have one), so that all of them can be lucky at once.
-A stable algorithm gives the exact result of inputs that are a roundoff or so away (Higham 2002, section 1.5), so what
+They run in the inputs' own precision, each in an order of its own, as those of a whole model do (`controls.py`). More
+are nudged: in a small problem there are few orders (two terms have one), so that all of them can be lucky at once. A
+stable algorithm gives the exact result of inputs that are a roundoff or so away (Higham 2002, section 1.5), so what
 inputs that far away give is rounding too, however few terms there are.
 """
 
@@ -27,8 +27,9 @@ from compare.numerics.orders import (
 from compare.reference_attention import masked, reference_attention, scaled_scores, soft_capped, softmax
 from compare.streaming_attention import streaming_attention
 
-#: How many times the inputs are nudged, each time the other way for half of their numbers.
-NUDGES = 4
+#: The fewest times, and the most, that the inputs are nudged; between them, until so many numbers have come out. A
+#: context of four numbers averages little away, so that the largest of few controls says little of how far one can be.
+_FEWEST_NUDGES, _MOST_NUDGES, _NUDGED_NUMBERS = 4, 64, 64
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def control_contexts(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     for name, run in ORDERS.items():
         if name != "NumPy" or problem.query.dtype == torch.float32:  # NumPy has no bfloat16, nor fast float16
             yield name, run(problem)
-    for seed in range(NUDGES):
+    numbers = problem.query[..., 0].numel() * problem.value.shape[-1]
+    for seed in range(min(max(_FEWEST_NUDGES, -(-_NUDGED_NUMBERS // numbers)), _MOST_NUDGES)):
         yield f"inputs nudged, seed {seed}", nudged(problem, seed)
 
 
@@ -132,19 +134,25 @@ def in_order(product: Product, total: Total | None = None, *, wide: bool = False
 
 
 def nudged(problem: Problem, seed: int) -> Tensor:
-    """Every number of the inputs a unit roundoff up or down, by the toss of a coin; float64, rounded once."""
+    """Every number of the inputs, and every exponential, a unit roundoff up or down, by the toss of a coin; in float64.
+
+    The exponentials too, because they are rounded functions, and each library has its own. The scale as well: kernels
+    that take powers of two multiply it by a rounded logarithm, which moves all scores one way.
+    """
     precision = problem.query.dtype
+    roundoff = torch.finfo(precision).eps / 2
     random = np.random.default_rng(seed)
 
-    def nudge(x: Tensor) -> Tensor:
-        signs = torch.from_numpy(random.integers(0, 2, tuple(x.shape)) * 2.0 - 1.0)
-        return x * (1 + signs * torch.finfo(precision).eps / 2)
+    def coins(x: Tensor) -> Tensor:
+        return torch.from_numpy(random.integers(0, 2, tuple(x.shape)) * (2 * roundoff) - roundoff)
 
     double = problem.double()
-    double = replace(double, query=nudge(double.query), key=nudge(double.key), value=nudge(double.value))
-    # The scale too: kernels that take powers of two multiply it by a rounded logarithm, which moves all scores one way.
-    double = replace(double, scale=problem.scale * (1 + (-1) ** seed * torch.finfo(precision).eps / 2))
-    return double.solve()[0].to(precision)
+    query, key, value = (x * (1 + coins(x)) for x in (double.query, double.key, double.value))
+    scores = scaled_scores(query, key, problem.scale * (1 + (-1) ** seed * roundoff))
+    scores = soft_capped(scores, problem.softcap)
+    scores = scores + coins(scores)  # what is added to a score is a factor of its exponential
+    context: Tensor = softmax(scores if double.mask is None else masked(scores, double.mask)) @ value
+    return context.to(precision)
 
 
 def _widened(product: Product) -> Product:
