@@ -29,6 +29,9 @@ MOST_CALLS = 50
 FEWEST_ROUNDS = 3
 LEAST_ROUNDS = 12
 
+#: Who is there for a figure beside the runtimes' ratios has its turn in one round of so many.
+SELDOM = 3
+
 
 @dataclass
 class Timing:
@@ -273,20 +276,22 @@ def run_rounds(
     seconds: float,
     seed: int,
     first: int = 0,
+    seldom: Collection[Timed] = (),
     done: Callable[[], bool] = lambda: False,
     after_round: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Let loaded workers take turns until they are `done` or the time is spent; returns the next round's number.
 
     At least three rounds whatever the time, and at least `LEAST_ROUNDS` before `done` is asked. Each round is in an
-    order of its own, drawn with the seed; they are numbered from `first` on. `done` and `after_round` are called
-    between rounds, never during one.
+    order of its own, drawn with the seed; they are numbered from `first` on. Those of `seldom` are in the first three
+    and in every third one after them. `done` and `after_round` are called between rounds, never during one.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
     number = first
     while number < first + FEWEST_ROUNDS or time.monotonic() < until:
-        present = drawn(workers, order)
+        everyone = number < first + FEWEST_ROUNDS or (number - first) % SELDOM == 0
+        present = drawn([worker for worker in workers if everyone or worker not in seldom], order)
         if not present:
             break
         for worker in present:

@@ -168,6 +168,14 @@ def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted
     assert {number for number, _ in calls} == set(range(7, 7 + rounds))
 
 
+def test_who_is_there_for_another_figure_has_a_turn_in_every_third_round() -> None:
+    calls: list[tuple[int, str]] = []
+    a, b, c = (_Recorded(name, calls) for name in "abc")
+    run_rounds([a, b, c], seconds=600, seed=0, first=7, seldom=[b], done=lambda: len(calls) > 40)  # type: ignore[arg-type, list-item]
+    assert {n for n, name in calls if name == "a"} == {n for n, name in calls if name == "c"} == set(range(7, 24))
+    assert [n for n, name in calls if name == "b"] == [7, 8, 9, 10, 13, 16, 19, 22]
+
+
 def test_rounds_are_numbered_from_the_first_on() -> None:
     assert order_of(seed=7, first=5) == [(number + 5, name) for number, name in order_of(seed=7)]
 
