@@ -46,9 +46,9 @@ def main() -> None:
             print(f"{where} {name}: clean runs reach {value:.2f}, the limit is {getattr(limits, name):g}")
     chosen = {where: next(scale for scale in LADDER if scale >= least) for where, least in needed.items()}
     rows = {scale: row(scaled(scale), clean, trials) for scale in LADDER}
-    for scale, found in rows.items():
-        cells = "; ".join(f"{name} {hit} of {number}" for name, (hit, number) in found["found"].items())
-        print(f"limits x {scale:g}: {found['false alarms']} false alarms in {len(clean)}; found: {cells}")
+    for scale, seen in rows.items():
+        cells = "; ".join(f"{name} {hit} of {number}" for name, (hit, number) in seen["found"].items())
+        print(f"limits x {scale:g}: {seen['false alarms']} false alarms in {len(clean)}; found: {cells}")
     for where, least in needed.items():
         print(f"the scale of the {where} limits must be at least {least:.2f}: {chosen[where]:g} on the ladder")
     aims = [

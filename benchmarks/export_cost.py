@@ -79,7 +79,7 @@ def report(costs: dict[str, list[Cost]], sizes: dict[str, int], weights: int, *,
 
     def ratio(field: str, other: str) -> float:
         pairs = zip(costs[OURS], costs[other], strict=True)
-        return statistics.median(getattr(mine, field) / getattr(theirs, field) for mine, theirs in pairs)
+        return float(statistics.median(getattr(mine, field) / getattr(theirs, field) for mine, theirs in pairs))
 
     aims = []
     for other in (OPTIMUM, UNVALIDATED):

@@ -133,7 +133,7 @@ def ask(side: subprocess.Popen[str], folder: Path, what: str) -> dict[str, Any]:
     print(folder, what, file=side.stdin, flush=True)
     answer = side.stdout.readline()
     if not answer:
-        raise RuntimeError(f"{side.args} ended with {side.wait()}")
+        raise RuntimeError(f"{side.args!r} ended with {side.wait()}")
     found: dict[str, Any] = json.loads(answer)
     return found
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from compare import __all__ as public_functions
 from compare import environment
+from compare.report.parts import ModelPart
 from compare.report.schema import Report
 from export.cache import Entry, cache_root, entries, verify
 
@@ -106,11 +107,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         totals, notebook = run_tests(options.tests, Path(scratch) / "tests.xml")
         report = run_comparison(Path(scratch) / "report")
+    compared = report.model
+    assert compared is not None, "a comparison of a model names it"
     marker = Marker(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=environment.commit(),
-        model=Model(**{name: getattr(report.model, name) for name in Model.model_fields}),
-        graphs=[graphs_of(entry) for entry in compared_entries(report)],
+        model=Model(**{name: getattr(compared, name) for name in Model.model_fields}),
+        graphs=[graphs_of(entry) for entry in entries_of(compared)],
         runtimes=gaps_of(report),
         notebook=notebook,
         functions=[f"compare.{name}" for name in public_functions],
@@ -119,7 +122,7 @@ def main() -> None:
     )
     MARKER.write_text(json.dumps(marker.model_dump(), indent=1) + "\n")
     tested = f"{totals.passed} of {totals.total} tests passed"
-    print(f"{MARKER.name}: {tested}, {len(marker.runtimes)} runtimes, {report.model.provenance}")
+    print(f"{MARKER.name}: {tested}, {len(marker.runtimes)} runtimes, {compared.provenance}")
     sys.exit(0 if totals.passed == totals.total and notebook.passed else 1)
 
 
@@ -162,11 +165,11 @@ def run_comparison(out: Path) -> Report:
     return Report.read(out)
 
 
-def compared_entries(report: Report) -> list[Entry]:
+def entries_of(model: ModelPart) -> list[Entry]:
     """The cache entries of the model, the newest of each exporter."""
     found: dict[str, Entry] = {}
     for entry in entries(cache_root()):
-        if entry.manifest.source.label == report.model.provenance:
+        if entry.manifest.source.label == model.provenance:
             found.setdefault(entry.manifest.exporter, entry)
     return list(found.values())
 

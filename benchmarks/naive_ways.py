@@ -24,10 +24,10 @@ def main() -> None:
         side.run(ids, mask)
     order = [0] * RUNS + [1] * RUNS if way == "sequential" else [0, 1] * RUNS
     taken: list[list[int]] = [[], []]
-    for side in order:
+    for place in order:
         start = time.perf_counter_ns()
-        sides[side].run(ids, mask)
-        taken[side].append(time.perf_counter_ns() - start)
+        sides[place].run(ids, mask)
+        taken[place].append(time.perf_counter_ns() - start)
     print(json.dumps(taken))
 
 

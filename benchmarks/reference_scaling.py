@@ -52,16 +52,16 @@ def sides(length: int) -> dict[str, Callable[[], Any]]:
     """What is timed at one length, each as a call without arguments."""
     arrays = np.random.default_rng(0).standard_normal((3, 1, 12, length, 64), dtype=np.float32)
     query, key, value = arrays
-    tensors = [torch.from_numpy(array) for array in arrays]
+    q, k, v = (torch.from_numpy(array) for array in arrays)
     found: dict[str, Callable[[], Any]] = {
         STREAMING: lambda: streaming_attention(query, key, value, causal=True),
-        "streaming, Torch": lambda: streaming_attention(*tensors, causal=True),
-        SDPA: lambda: torch.nn.functional.scaled_dot_product_attention(*tensors, is_causal=True),
+        "streaming, Torch": lambda: streaming_attention(q, k, v, causal=True),
+        SDPA: lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
     }
     if length <= WHOLE_UP_TO:
         found["whole, NumPy"] = lambda: reference_attention(query, key, value, causal=True)
-        found["whole, Torch"] = lambda: reference_attention(*tensors, causal=True)
-        found[EAGER] = lambda: eager(*tensors)
+        found["whole, Torch"] = lambda: reference_attention(q, k, v, causal=True)
+        found[EAGER] = lambda: eager(q, k, v)
     return found
 
 

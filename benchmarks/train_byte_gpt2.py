@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -241,7 +242,8 @@ def windows(ids: Tensor) -> Tensor:
 @torch.inference_mode()
 def held_out_bits(model: GPT2LMHeadModel, ids: Tensor) -> float:
     """Mean bits per byte over windows of the held-out text; the first byte of each window is given, not predicted."""
-    losses = [model(input_ids=batch, labels=batch).loss.item() * len(batch) for batch in windows(ids).split(8)]
+    batches = torch.split(windows(ids), 8)
+    losses = [float(model(input_ids=batch, labels=batch).loss) * len(batch) for batch in batches]
     return sum(losses) / len(windows(ids)) / math.log(2)
 
 
@@ -252,18 +254,18 @@ def unigram_bits(learned: Tensor, held_out: Tensor) -> float:
 
 
 @torch.inference_mode()
-def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> np.ndarray:
+def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> NDArray[np.float64]:
     """How much attention each head pays to the position before, on average over held-out text: (layers, heads).
 
     The mean of attention[i, i - 1] over i >= 1, as in Olsson et al. 2022, "In-context Learning and Induction Heads".
     """
     model.set_attn_implementation("eager")
-    sums = 0
-    for batch in windows(ids).split(8):
+    sums = torch.zeros((model.config.n_layer, model.config.n_head))
+    for batch in torch.split(windows(ids), 8):
         attentions = torch.stack(model(input_ids=batch, output_attentions=True).attentions)
         sums = sums + attentions.diagonal(offset=-1, dim1=-2, dim2=-1).mean(-1).sum(1)
     model.set_attn_implementation("sdpa")
-    return (sums / len(windows(ids))).double().numpy()
+    return np.asarray(sums / len(windows(ids)), dtype=np.float64)
 
 
 def ship(model: GPT2LMHeadModel, figures: dict[str, Any], out: Path) -> int:
