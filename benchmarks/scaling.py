@@ -7,7 +7,8 @@ more than loading took: what a pass needs below that peak is not seen.
 
 The exponent of a growth is the slope of the logarithms over the upper half of the range, where what is constant weighs
 least; its interval is the percentile bootstrap's over the rounds of each point, which are drawn apart. That of FLOPs
-over the same points, which a machine of constant speed would show, stands beside it.
+over the same points, which a machine of constant speed would show, stands beside it. How much faster one runtime grows
+than another is the exponent of their ratio, paired by round as in every comparison.
 """
 
 import tempfile
@@ -19,12 +20,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import environment
 from compare.latency.rounds import Timing, Worker, run_rounds
-from compare.latency.statistics import turn_medians, typical
+from compare.latency.statistics import log_ratios, turn_medians, typical
 from compare.numerics.work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace
@@ -35,6 +35,9 @@ RUNTIMES = (EAGER, SDPA, ONNX)
 
 #: Positions of a sequence in the batches, whose logits fit for 16, and where threads differ.
 SHORT, LONG = 64, 128
+
+#: Passes over more positions than this, in all sequences together, are timed longer, for as many rounds.
+MANY = 256
 
 RESAMPLES = 2000
 
@@ -53,17 +56,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Slope:
-    """An exponent with its 95 % interval; draws: what the bootstrap found, in its order."""
+    """An exponent with its 95 % interval."""
 
     median: float
     low: float
     high: float
-    draws: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, value: float, draws: NDArray[np.float64]) -> "Slope":
-        low, high = np.quantile(draws, [0.025, 0.975])
-        return cls(value, float(low), float(high), draws)
 
     def __str__(self) -> str:
         return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
@@ -72,11 +69,13 @@ class Slope:
 def main() -> None:
     options = arguments(__doc__)
     axes = ranges(quick=options.quick)
-    seconds = 2.0 if options.quick else 40.0
+    seconds, long_seconds = (2.0, 2.0) if options.quick else (40.0, 100.0)
     folder = exported("distilgpt2-seeded").folder
     one_token = Point(1, 1, environment.cores())
     points = dict.fromkeys([one_token, *(point for found in axes.values() for point in found.values())])
-    timed = {point: time_point(folder, point, 0.01 if point == one_token else seconds) for point in points}
+    took = {point: long_seconds if point.batch * point.sequence > MANY else seconds for point in points}
+    took[one_token] = 0.01  # for its memory alone
+    timed = {point: time_point(folder, point, took[point]) for point in points}
     flops = {point: work_of(folder, point.batch, point.sequence).prefill_flops for point in points}
     base = {name: timing.peak_bytes for name, timing in timed[one_token].items()}
 
@@ -103,10 +102,8 @@ def main() -> None:
         figures[axis] = {"runtimes": rows, "flops_exponent": known(expected)}
     plot(axes, timed, base, quick=options.quick)
 
-    apart = Slope.of(
-        slopes["sequence", EAGER].median - slopes["sequence", SDPA].median,
-        slopes["sequence", EAGER].draws - slopes["sequence", SDPA].draws,
-    )
+    sequences = axes["sequence"]
+    apart = latency_slope(list(sequences), [ratios(timed[point]) for point in sequences.values()])
     worst = max((slopes["batch", name] for name in RUNTIMES), key=lambda found: found.low)
     more = memory_slopes["sequence", EAGER] - memory_slopes["sequence", SDPA]
     aims = [
@@ -114,7 +111,8 @@ def main() -> None:
         Aim("sequence: the same of their memory", "above 0", f"{more:.2f}", more > 0),
         Aim("batch: largest exponent of time", "<= 1.1, low end of its interval", f"{worst}", worst.low <= 1.1),
     ]
-    finish("scaling", {"base_bytes": base, "seconds_a_point": seconds, **figures}, aims, quick=options.quick)
+    spent = {"seconds_a_point": seconds, "seconds_a_long_point": long_seconds}
+    finish("scaling", {"base_bytes": base, **spent, **figures}, aims, quick=options.quick)
 
 
 def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
@@ -159,6 +157,11 @@ def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Timing]:
     return {worker.timing.runtime: worker.timing for worker in workers}
 
 
+def ratios(timings: Mapping[str, Timing]) -> list[float]:
+    """torch-eager's time over torch-sdpa's in each round that both have."""
+    return [float(ratio) for ratio in np.exp(log_ratios(timings[EAGER].turns, timings[SDPA].turns))]
+
+
 def growth(timing: Timing, base: int) -> float:
     """How much more memory a worker took than one that ran a single token, in bytes; NaN where loading hides it."""
     more = timing.peak_bytes - base
@@ -194,8 +197,8 @@ def latency_slope(x: Sequence[int], rounds: Sequence[Sequence[float]]) -> Slope:
     """The exponent of the medians over rounds; rounds: of each point, the median of each of its turns."""
     generator = np.random.default_rng(0)
     drawn = [np.median(generator.choice(values, (RESAMPLES, len(values))), axis=1) for values in rounds]
-    draws = np.array([slope(x, list(medians)) for medians in np.transpose(drawn)])
-    return Slope.of(slope(x, [float(np.median(values)) for values in rounds]), draws)
+    low, high = np.quantile([slope(x, list(medians)) for medians in np.transpose(drawn)], [0.025, 0.975])
+    return Slope(slope(x, [float(np.median(values)) for values in rounds]), float(low), float(high))
 
 
 def plot(

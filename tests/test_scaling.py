@@ -5,8 +5,10 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from benchmarks.scaling import Slope, latency_slope, slope
+from benchmarks.scaling import EAGER, SDPA, latency_slope, ratios, slope
+from compare.latency.rounds import Timing
 
+SIDES = (EAGER, SDPA)
 SEQUENCES = [32, 64, 128, 256, 512, 1024]
 
 
@@ -29,10 +31,20 @@ def test_what_is_constant_weighs_on_the_lower_half_which_is_left_out() -> None:
     assert plain < 0.5 < 0.6 < found.median < 1
 
 
-def test_two_exponents_are_told_apart_by_their_difference() -> None:
-    steep, flat = latency_slope(SEQUENCES, rounds_of(1.6, 0, 0)), latency_slope(SEQUENCES, rounds_of(1.2, 0, 1))
-    apart = Slope.of(steep.median - flat.median, steep.draws - flat.draws)
-    assert 0 < apart.low < 0.4 < apart.high
+def test_how_much_faster_one_grows_is_told_from_rounds_that_slowed_both() -> None:
+    """All of a point's rounds slowed alike by up to twice: the exponent is off, that of the ratio is not."""
+    slowed = np.random.default_rng(2).uniform(1, 2, len(SEQUENCES))
+    steep, flat = (np.array(rounds_of(exponent, 0, 0)) * slowed[:, None] for exponent in (1.6, 1.2))
+    timings = [
+        {
+            name: Timing(name, turns={i: [int(1e6 * ns)] for i, ns in enumerate(row)})
+            for name, row in zip(SIDES, rows, strict=True)
+        }
+        for rows in zip(steep, flat, strict=True)
+    ]
+    apart = latency_slope(SEQUENCES, [ratios(sides) for sides in timings])
+    assert (apart.low, apart.median, apart.high) == pytest.approx((0.4, 0.4, 0.4), abs=1e-4)
+    assert abs(latency_slope(SEQUENCES, steep.tolist()).median - 1.6) > 0.1
 
 
 @pytest.mark.parametrize(("x", "y"), [([1], [3.0]), ([1, 2, 4], [1.0, 0.0, 5.0]), ([1, 2, 4], [1.0, nan, 5.0])])
