@@ -126,9 +126,10 @@ def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
 
 
 def decode_advice(report: Report) -> list[str]:
-    """The fastest to generate with among those whose cache is right, in a sentence; nothing where nothing decoded."""
+    """The fastest to generate with among those whose cache is right, in a sentence, and in another one what is not told
+    apart from it; nothing where nothing decoded."""
     trusted = [
-        row
+        (row, row.ratio)
         for row in report.decoding
         if row.ratio is not None
         and not row.again
@@ -138,11 +139,16 @@ def decode_advice(report: Report) -> list[str]:
     ]
     if not trusted:
         return []
-    best, baseline = min(trusted, key=lambda row: row.ratio.estimate if row.ratio else 1.0), report.decoding[0]
-    assert best.ratio is not None
-    if best.ratio.high >= 1:
-        closest = f"the closest, {best.runtime}, reads {interval(best.ratio)} a step"
+    (best, time), baseline = min(trusted, key=lambda choice: choice[1].estimate), report.decoding[0]
+    if time.high >= 1:
+        closest = f"the closest, {best.runtime}, reads {interval(time)} a step"
         return [f"To generate, no runtime is told apart from {baseline.runtime} as faster; {closest}."]
-    times = f"{1 / best.ratio.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(best.ratio)})"
+    times = f"{1 / time.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(time)})"
     rate = f"{number(best.tokens_per_s)} tokens/s with the prefill"
-    return [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]
+    sentences = [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]
+    rivals = [
+        f"{row.runtime} ({interval(ratio)})" for row, ratio in trusted if row is not best and ratio.low <= time.high
+    ]
+    if rivals:
+        sentences.append(f"Not told apart from it in the time of a step: {', '.join(rivals)}.")
+    return sentences

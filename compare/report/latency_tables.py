@@ -39,7 +39,7 @@ def latency_table(report: Report) -> Table | None:
     rows = []
     for row in report.latency:
         if row.error:
-            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 5])
+            rows.append([_worker(row), NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
             continue
         rows.append(
             [
@@ -47,15 +47,14 @@ def latency_table(report: Report) -> Table | None:
                 number(row.median_ms),
                 ratio(row) if row.ratio else "baseline" if row is report.latency[0] else NOTHING,
                 reading(row),
-                spread(row.spread),
                 number(row.load_s),
                 number(row.first_call_s),
                 megabytes(row.peak_bytes),
                 megabytes(row.settled_bytes),
             ]
         )
-    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 5] for r in report.runtimes if r.hybrid]
-    columns = ["runtime", "ms", "ratio [95 %]", "reading", "IQR", "load s", "first call s", "peak MB", "settled MB"]
+    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "never timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
+    columns = ["runtime", "ms", "ratio [95 %]", "reading", "load s", "first call s", "peak MB", "settled MB"]
     return Table(f"Latency of one forward pass in turns, all others suspended: {rounds_words(report)}", columns, rows)
 
 

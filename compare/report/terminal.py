@@ -10,7 +10,7 @@ from compare.report.schema import Report
 from compare.report.table import Table
 
 #: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
-WIDTH = 124
+WIDTH = 136
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
@@ -25,10 +25,10 @@ def print_report(report: Report, console: Console | None = None) -> None:
     for line in wording.verdict_lines(report):
         console.print(Text(line))
     console.print()
-    for kind in ("attention", "hidden_state") if report.model else ():
-        console.print(_table(tables.layer_table(report, kind)))
-    for table in tables.further_tables(report):
+    layers = [tables.layer_table(report, kind) for kind in ("attention", "hidden_state") if report.model]
+    for table in [*layers, *tables.further_tables(report)]:
         console.print(_table(table))
+        console.print()
     for sentence in wording.further_sentences(report):
         console.print(Text(sentence))
     for sentence in answer(report):
@@ -62,7 +62,6 @@ def _table(table: Table) -> RichTable:
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in table.rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    shown.add_section()
     return shown
 
 

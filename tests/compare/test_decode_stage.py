@@ -104,6 +104,18 @@ def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> Non
     assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
 
 
+def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    best = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    best.ratio = RatioPart(estimate=0.5, low=0.48, high=0.52)
+    times = {"near": (0.55, 0.51, 0.58), "far": (0.6, 0.53, 0.7)}
+    altered.decoding += [
+        best.model_copy(update={"runtime": name, "ratio": RatioPart(estimate=estimate, low=low, high=high)})
+        for name, (estimate, low, high) in times.items()
+    ]
+    assert decode_advice(altered)[1:] == ["Not told apart from it in the time of a step: near (0.550 [0.510, 0.580])."]
+
+
 def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_right(faulty: Report) -> None:
     assert next(runtime for runtime in faulty.runtimes if runtime.name == "twofaced").verdict.kind == "identical"
     kinds = {row.runtime: row.verdict.kind for row in faulty.self_gaps}
