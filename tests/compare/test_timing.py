@@ -112,6 +112,18 @@ def test_the_limits_are_in_every_shift(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == [["eager", "eager", "matrix-product", name] for name in "ab"]
 
 
+def test_what_decides_nothing_has_its_turn_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict = {}
+    monkeypatch.setattr(timing, "run_rounds", lambda workers, **how: told.update(how) or 7)
+    graphs = ("deploy", "inspect", "deploy-last", "limit")
+    workers = [Fake("onnxruntime", [], graph) for graph in graphs]
+    run = SimpleNamespace(settings=Settings(), phase=lambda _: nullcontext(), say=lambda _: None)
+    shift = timing.Shift(workers, [], share=0.5)  # type: ignore[arg-type]
+    assert timing.take_rounds(run, shift, seconds=8, first=3) == 7  # type: ignore[arg-type]
+    assert [worker.timing.graph for worker in told["seldom"]] == ["inspect", "limit"]
+    assert (told["first"], told["seconds"]) == (3, 4)
+
+
 def test_one_that_failed_takes_no_place() -> None:
     assert shifts_of("a", "b", "c", memory=0.001, failed="b") == [["a"], ["c"]]
     assert shifts_of("a", "b", "c", memory=0.001, sizes={"a": 0}) == [["a", "b"], ["c"]]
