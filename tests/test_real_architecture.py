@@ -67,11 +67,11 @@ def test_all_graphs_together_are_hardly_more_than_the_weights(default_run) -> No
 
 def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
     run = command(
-        *("--json", "--no-latency", "--sequence", 256, "--batch", 2, "--runtimes", "onnxruntime", "--out", tmp_path)
+        *("--json", "--no-latency", "--sequence", 512, "--batch", 2, "--runtimes", "onnxruntime", "--out", tmp_path)
     )
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
     assert report["ruler"]["worst"] <= 1e-12
     assert report["input"] | {"tokens": [], "sha256": ""} == {
-        "batch": 2, "sequence": 256, "padding": 0, "tokens": [], "sha256": ""
+        "batch": 2, "sequence": 512, "padding": 0, "tokens": [], "sha256": ""
     }  # fmt: skip
