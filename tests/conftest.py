@@ -14,10 +14,20 @@ hypothesis.settings.load_profile("here")
 SKIPS = Path(__file__).with_name("expected_skips.txt")
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the session's own, the same one in all of pytest's processes."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The session's own cache: no test sees, or touches, what is in the checkout's."""
-    folder = tmp_path_factory.mktemp("cache")
+def cache_dir(shared_folder: Path) -> Path:
+    """The session's own cache: no test sees, or touches, what is in the checkout's.
+
+    As any cache it may be used by several processes at once, and what one of them exports is there for all.
+    """
+    folder = shared_folder / "cache"
     os.environ["ONNX_ATTENTION_COMPARE_CACHE"] = str(folder)
     return folder
 
@@ -37,11 +47,23 @@ def tiny_folder(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def entry(tiny_folder: Path, cache_dir: Path):
-    """The tiny GPT-2, exported."""
+def tiny_export(tiny, tiny_folder: Path, cache_dir: Path):
+    """A function that gives the cache entry of a tiny model of a type, by an exporter; exported once a session."""
     from export.exporting import exported
 
-    return exported(str(tiny_folder))
+    def export(model_type: str = "gpt2", exporter: str = "dynamo"):
+        folder = tiny_folder if model_type == "gpt2" else tiny_folder.with_name(f"tiny-{model_type}")
+        if not folder.is_dir():
+            tiny(model_type).save_pretrained(folder)
+        return exported(str(folder), exporter=exporter)
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def entry(tiny_export):
+    """The tiny GPT-2, exported."""
+    return tiny_export()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Fakes for the registry, and one small comparison that many tests read."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def make(job, tmp_path: Path):
 
 
 @pytest.fixture(scope="session")
-def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+def report(entry, tiny_folder: Path, shared_folder: Path):
     """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept.
 
     One for all of pytest's processes: whoever asks first makes it, and the others wait and read it.
@@ -68,10 +67,8 @@ def report(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     from compare.report.schema import Report
     from compare.settings import Settings
 
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    settings = Settings(text=COMPARED_TEXT, seconds=0.5, threads=1, out=shared / "report", keep_traces=True)
-    with FileLock(shared / "report.lock"):
+    settings = Settings(text=COMPARED_TEXT, seconds=0.5, threads=1, out=shared_folder / "report", keep_traces=True)
+    with FileLock(shared_folder / "report.lock"):
         if not (settings.out / "report.json").is_file():
             compare(str(tiny_folder), settings)
     return Report.read(settings.out)

@@ -18,7 +18,6 @@ from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.settings import Settings
 from compare.traces import Trace, write_trace
 from export.exporting import exported
-from export.graphs import write_graphs
 from export.taps import run_tapped
 
 EXPORTERS = ["dynamo", pytest.param("optimum", marks=pytest.mark.optimum)]
@@ -47,20 +46,15 @@ def run(model: onnx.ModelProto, layers: int, folder: Path, ids, mask) -> dict[st
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
 def test_what_is_found_is_what_the_model_has(
-    tiny, tmp_path: Path, ids_and_mask, model_type: str, exporter: str
+    tiny, tiny_export, tmp_path: Path, ids_and_mask, model_type: str, exporter: str
 ) -> None:
     """Norms as one operator and spelled out; those of Qwen3's queries and keys are no residual stream."""
-    from importlib import import_module
-
-    from export.exporting import EXPORTERS as MODULES
-
-    model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", import_module(MODULES[exporter]))
+    deploy = tiny_export(model_type, exporter).folder / "deploy.onnx"
     ids, mask = (array[:1].copy() for array in ids_and_mask)
-    found = run(nameless(onnx.load(tmp_path / "deploy.onnx")), 2, tmp_path / "found", ids, mask)
+    found = run(nameless(onnx.load(deploy)), 2, tmp_path / "found", ids, mask)
     kinds = {"attention": 2, "hidden_state": 3, "mid_state": 2}
     assert set(found) == {f"{kind}.{i}" for kind, count in kinds.items() for i in range(count)} | {"logits"}
-    expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
+    expected = run_tapped(tiny(model_type), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
     for name, tensor in found.items():
         np.testing.assert_allclose(tensor, expected[name].numpy(), atol=2e-4, rtol=0, err_msg=name)
 

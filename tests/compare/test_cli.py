@@ -12,11 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from compare import comparison
 from compare.cli import main
 from compare.report.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
-from export.exporting import exported
+from export.cache import MANIFEST
 
 COMPARE = [sys.executable, "-m", "compare"]
 
@@ -85,11 +86,14 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
     ]
 
 
-def test_a_comparison_is_printed_in_the_format_asked_for(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    short = ["--quick", "--time", "0.2", "--no-decode"]
-    run = command("--model", tiny_folder, *short, "--out", tmp_path, "--format", "pytest-benchmark")
-    assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout) == json.loads(to_pytest_benchmark(Report.read(tmp_path)))
+def test_a_comparison_is_printed_in_the_format_asked_for(report, monkeypatch, capsys) -> None:
+    """The comparison itself is another test's: this one is of what is made of its report."""
+    monkeypatch.setattr(comparison, "compare", lambda model, settings, say: report)
+    monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == report.exit_code()
+    assert json.loads(capsys.readouterr().out) == json.loads(to_pytest_benchmark(report))
 
 
 def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
@@ -193,14 +197,18 @@ def test_more_tokens_than_positions(
     assert refused(["--model", str(tiny_folder), *arguments], 2, monkeypatch, capfd).startswith(f"error: {message}")
 
 
-def test_a_folder_that_is_gone_runs_from_the_cache_alone(tiny_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_folder, tmp_path / "my-model")
-    exported(str(folder))
-    shutil.rmtree(folder)
-    run = command("--model", folder, "--offline", "--quick", "--no-latency", HF_ENDPOINT="http://127.0.0.1:9")
+def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) -> None:
+    """The cache of someone whose folder, elsewhere, was the same model."""
+    gone, copy = tmp_path / "gone" / "tiny", tmp_path / "models" / entry.folder.name
+    shutil.copytree(entry.folder, copy)
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["source"]["origin"] = str(gone)
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    short = ["--offline", "--quick", "--no-latency", "--out", tmp_path / "out"]
+    run = command("--model", gone, "--cache-dir", tmp_path, *short, HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 0, run.stderr
-    assert "is not there any more; using what was exported from it: my-model-" in run.stderr
-    assert "folder my-model (sha256 " in run.stdout
+    assert f"is not there any more; using what was exported from it: {entry.folder.name}" in run.stderr
+    assert "folder tiny (sha256 " in run.stdout
 
 
 def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from compare import environment, timing
+from compare import environment, rerunning, timing
 from compare.comparison import compare
 from compare.latency.rounds import Timing, Worker
 from compare.report import wording
@@ -122,6 +122,12 @@ def test_what_decides_nothing_has_its_turn_seldom(monkeypatch: pytest.MonkeyPatc
     assert timing.take_rounds(run, shift, seconds=8, first=3) == 7  # type: ignore[arg-type]
     assert [worker.timing.graph for worker in told["seldom"]] == ["inspect", "limit"]
     assert (told["first"], told["seconds"]) == (3, 4)
+
+
+def test_graphs_that_no_runtime_was_timed_with_have_no_row() -> None:
+    workers = [Fake("eager", []), Fake("sdpa", [])]
+    assert rerunning.observer(SimpleNamespace(), workers) is None  # type: ignore[arg-type]
+    assert rerunning.last_position(SimpleNamespace(), workers, workers[0]) is None  # type: ignore[arg-type]
 
 
 def test_one_that_failed_takes_no_place() -> None:

@@ -49,16 +49,15 @@ class Graph:
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
-def test_the_graph_computes_the_model(tiny, tmp_path, ids_and_mask, model_type: str) -> None:
-    model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", dynamo)
+def test_the_graph_computes_the_model(tiny, tiny_export, ids_and_mask, model_type: str) -> None:
+    folder = tiny_export(model_type).folder
     ids, mask = ids_and_mask
-    expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
-    found = run_graph(tmp_path, "inspect.onnx", ids, mask)
+    expected = run_tapped(tiny(model_type), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
+    found = run_graph(folder, "inspect.onnx", ids, mask)
     assert list(found) == tap_names(2)
     for name, tensor in expected.items():
         np.testing.assert_allclose(found[name], tensor.numpy(), atol=2e-4, rtol=0, err_msg=name)
-    decode = Graph(tmp_path / "decode.onnx")
+    decode = Graph(folder / "decode.onnx")
     for prefill in (1, 5, 6):
         logits = decode.decode(ids, mask, prefill)
         np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)

@@ -13,7 +13,7 @@ from export import optimum_exporter
 from export.cache import Entry
 from export.errors import CannotRun
 from export.exporting import entry_key, exported
-from export.graphs import GRAPHS, write_graphs
+from export.graphs import GRAPHS
 from export.optimum_exporter import FOLDED, export_decode, export_inspect
 from export.taps import run_tapped
 from export.weights_file import WEIGHTS
@@ -25,22 +25,21 @@ EXPOSED = [*(f"hidden_state.{i}" for i in range(2)), *(f"attention.{i}" for i in
 
 
 @pytest.fixture(scope="module")
-def optimum_entry(tiny_folder: Path, cache_dir: Path) -> Entry:
-    return exported(str(tiny_folder), exporter="optimum")
+def optimum_entry(tiny_export) -> Entry:
+    return tiny_export(exporter="optimum")
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "mistral", "qwen2", "qwen3"])
-def test_the_graph_computes_the_model(tiny, tmp_path: Path, ids_and_mask, model_type: str) -> None:
-    model = tiny(model_type)
-    write_graphs(model, tmp_path, "a label", optimum_exporter)
+def test_the_graph_computes_the_model(tiny, tiny_export, ids_and_mask, model_type: str) -> None:
+    folder = tiny_export(model_type, "optimum").folder
     ids, mask = ids_and_mask
-    expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")
-    found = run_graph(tmp_path, "inspect.onnx", ids, mask)
+    expected = run_tapped(tiny(model_type), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
+    found = run_graph(folder, "inspect.onnx", ids, mask)
     assert list(found) == ["logits", *EXPOSED]
     for name, tensor in found.items():
         real = mask.astype(bool) if name != f"attention.{name[-1]}" else np.s_[:1]
         np.testing.assert_allclose(tensor[real], expected[name].numpy()[real], atol=2e-4, rtol=0, err_msg=name)
-    decode = Graph(tmp_path / "decode.onnx")
+    decode = Graph(folder / "decode.onnx")
     for prefill in (1, 5, 6):
         logits = decode.decode(ids, mask, prefill)
         np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)
