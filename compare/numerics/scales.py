@@ -81,8 +81,7 @@ class Scales:
         golden = Trace(self.out)
         shown = {name: trace[name] for name in golden if name in trace}
         profile = profile_of(shown)
-        if profile not in self.floors:
-            self.make_floors(profile)
+        self._find_floors(profile)
         local, accumulated = self._errors(shown, profile)
         found = {}
         for name, tensor in shown.items():
@@ -107,12 +106,26 @@ class Scales:
             found[name] = replace(gap, ulps=ulps, softmax=rows), evidence
         return found
 
+    def _find_floors(self, profile: frozenset[str]) -> None:
+        """See to it that a profile has floors: those of an empty one are there with any other's, as accumulated."""
+        if profile in self.floors:
+            return
+        if profile or not self.floors:
+            self.make_floors(profile)
+            return
+        known = next(iter(self.floors.values()))
+        whole = {name: floor for name, (_, floor) in known.items() if name.partition(".")[0] not in FORWARDED}
+        self.floors[profile] = {name: (floor, floor) for name, floor in whole.items()}
+
     def _errors(self, run: Mapping[str, Any], profile: frozenset[str]) -> tuple[dict[str, Error], dict[str, Error]]:
-        """Local and accumulated errors of every tensor of a run."""
+        """Local and accumulated errors of every tensor of a run; the same where it is one segment, as golden is."""
         golden = Trace(self.out)
+        accumulated = {name: error_of(name, run[name], golden[name], self.mask) for name in run}
+        if not profile:
+            return accumulated, accumulated
         replayed = replay(self.double, *self.tensors, {name: run[name] for name in profile})
         local = {name: error_of(name, run[name], replayed[name].numpy(), self.mask) for name in run}
-        return local, {name: error_of(name, run[name], golden[name], self.mask) for name in run}
+        return local, accumulated
 
 
 def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> None:
