@@ -128,7 +128,8 @@ def main() -> None:
 
 def run_tests(what: list[str], results: Path) -> tuple[Totals, Execution]:
     """Run the tests, which may fail and are then counted so; their totals, and what became of the notebook."""
-    command = [sys.executable, "-m", "pytest", "-q", "--nbmake", f"--junitxml={results}", *what]
+    two_at_a_time = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # as `make test` does
+    command = [sys.executable, "-m", "pytest", "-q", "--nbmake", *two_at_a_time, f"--junitxml={results}", *what]
     subprocess.run(command, cwd=ROOT)
     return read_results(results)
 

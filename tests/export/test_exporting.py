@@ -76,15 +76,16 @@ def test_a_named_hub_model_never_falls_back(tmp_path: Path) -> None:
         exported("someone/model", offline=True, fallback="seeded", cache_dir=tmp_path)
 
 
-def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path) -> None:
+def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
+    """In a cache of its own, where no other test's changed model has the same name."""
     loaded = models.load(sources.find(str(tiny_folder)))
     assert export_model(loaded) == entry
     with torch.no_grad():
         loaded.model.lm_head.weight[0, 0] += 1
-    other = export_model(loaded)
-    assert other.folder != entry.folder
+    other = export_model(loaded, cache_dir=tmp_path)
+    assert other.folder.name != entry.folder.name
     assert other.manifest.source.kind == "module"
-    assert exported("tiny-changed") == other
+    assert exported("tiny-changed", cache_dir=tmp_path) == other
     assert models.read_weights(other.folder).lm_head.weight[0, 0] == loaded.model.lm_head.weight[0, 0]
 
 
