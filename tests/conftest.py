@@ -39,23 +39,33 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def tiny_folder(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny GPT-2 as a folder without a tokenizer."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tiny().save_pretrained(folder)
-    return folder
+def tiny_saved(tiny, shared_folder: Path):
+    """A function that gives a tiny model of a type as a folder without a tokenizer, the same one in all processes."""
+    from filelock import FileLock
+
+    def save(model_type: str) -> Path:
+        folder = shared_folder / "models" / ("tiny" if model_type == "gpt2" else f"tiny-{model_type}")
+        with FileLock(shared_folder / "models.lock"):
+            if not folder.is_dir():
+                tiny(model_type).save_pretrained(folder)
+        return folder
+
+    return save
 
 
 @pytest.fixture(scope="session")
-def tiny_export(tiny, tiny_folder: Path, cache_dir: Path):
+def tiny_folder(tiny_saved) -> Path:
+    """A tiny GPT-2 as a folder without a tokenizer."""
+    return tiny_saved("gpt2")
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tiny_saved, cache_dir: Path):
     """A function that gives the cache entry of a tiny model of a type, by an exporter; exported once a session."""
     from export.exporting import exported
 
     def export(model_type: str = "gpt2", exporter: str = "dynamo"):
-        folder = tiny_folder if model_type == "gpt2" else tiny_folder.with_name(f"tiny-{model_type}")
-        if not folder.is_dir():
-            tiny(model_type).save_pretrained(folder)
-        return exported(str(folder), exporter=exporter)
+        return exported(str(tiny_saved(model_type)), exporter=exporter)
 
     return export
 
