@@ -11,6 +11,7 @@ import numpy as np
 
 from compare import environment
 from compare.inputs import Inputs
+from compare.latency.disturbance import visible
 from compare.latency.rounds import Held, Timing
 from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, typical
 from compare.numerics.gaps import Gap
@@ -20,12 +21,24 @@ from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.report.gap_parts import EvidencePart, GapPart, GraphPart, VerdictPart
-from compare.report.latency_parts import DecodePart, ExportersPart, LastPart, LatencyPart, ObserverPart, RatioPart
+from compare.report.latency_parts import (
+    DecodePart,
+    DisturbancePart,
+    ExportersPart,
+    LastPart,
+    LatencyPart,
+    ObserverPart,
+    RatioPart,
+    TurnsPart,
+)
 from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
 from compare.run import BESIDE
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.settings import Settings
 from export.cache import Entry
+
+#: So many of the processes that disturbed turns are named in a report.
+MOST_PROCESSES = 5
 
 
 def circumstances(settings: Settings) -> dict[str, Any]:
@@ -178,12 +191,45 @@ def observer_part(
         else None,
         operators={name: counts for name, counts in pairs.items() if counts[0] != counts[1]},
         gap=gap,
-        turns=inspect.turns,
+        **turns_of(inspect),
     )
 
 
 def _names(operators: dict[Held, dict[str, int]]) -> set[str]:
     return {name for counts in operators.values() for name in counts} if all(operators.values()) else set()
+
+
+def turns_of(timing: Timing) -> dict[str, Any]:
+    """The fields of a `TurnsPart`."""
+    loads = {number: [round(load.share, 4) for load in attempts] for number, attempts in timing.loads.items()}
+    return {"turns": timing.turns, "disturbed": timing.disturbed, "loads": loads}
+
+
+def turns_part(timing: Timing) -> TurnsPart:
+    return TurnsPart(**turns_of(timing))
+
+
+def disturbance_part(timings: Iterable[Timing], max_load: float) -> DisturbancePart | None:
+    """What others did over all attempts at a turn, each weighed by how long it took; None where nothing was timed."""
+    timings = list(timings)
+    loads = [load for timing in timings for attempts in timing.loads.values() for load in attempts]
+    seconds = sum(load.seconds for load in loads)
+    if not seconds:
+        return None
+    processes: dict[str, float] = {}
+    for load in loads:
+        for name, part in load.names.items():
+            processes[name] = processes.get(name, 0.0) + part * load.seconds / seconds
+    largest = sorted(processes.items(), key=lambda item: -item[1])[:MOST_PROCESSES]
+    return DisturbancePart(
+        max_load=max_load,
+        attempts=len(loads),
+        disturbed=sum(len(attempts) for timing in timings for attempts in timing.disturbed.values()),
+        others=sum(load.others * load.seconds for load in loads) / seconds,
+        stolen=sum(load.stolen * load.seconds for load in loads) / seconds,
+        processes=dict(largest),
+        sees=visible(),
+    )
 
 
 def ratio_part(ratio: Ratio | None) -> RatioPart | None:
@@ -204,14 +250,14 @@ def latency_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
 
 def samples_part(timing: Timing, baseline: Timing, seed: int) -> LatencyPart:
     """Samples, and what they say; where there are none because it failed, why."""
-    part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns)
+    part = LatencyPart(runtime=timing.runtime, again=timing.again, error=timing.error, **turns_of(timing))
     _fill_in_samples(part, timing, baseline, seed)
     return part
 
 
 def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | None, seed: int) -> LastPart:
     """The samples of the graph for the last position; gap: largest difference of a logit to the deploy graph there."""
-    part = LastPart(runtime=timing.runtime, again=False, error=timing.error, turns=timing.turns, gap=gap)
+    part = LastPart(runtime=timing.runtime, again=False, error=timing.error, gap=gap, **turns_of(timing))
     _fill_in_samples(part, timing, baseline, seed)
     _fill_in_process(part, timing)
     part.to_deploy = ratio_part(paired_ratio(timing.turns, deploy.turns, seed))
@@ -220,7 +266,7 @@ def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | Non
 
 def decode_part(timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int) -> DecodePart:
     """A decoder's samples, and what they say; where it failed, why."""
-    part = DecodePart(runtime=timing.runtime, again=timing.again, error=timing.error, turns=timing.turns, checks=checks)
+    part = DecodePart(runtime=timing.runtime, again=timing.again, error=timing.error, checks=checks, **turns_of(timing))
     _fill_in_samples(part, timing, baseline, seed)
     _fill_in_process(part, timing)
     if part.median_ms is None:

@@ -55,11 +55,13 @@ class _Started:
                 command(module, job), stderr=errors, env=marked, **{"stdout": errors, **pipes}
             )
         self.tree = ProcessTree(self.process.pid, mark)
+        _alive.add(self)
 
     def kill(self) -> None:
         """Kill all of it: a suspended process cannot be asked to leave."""
         self.tree.kill()
         self.process.wait()
+        _alive.discard(self)
 
     def failure(self) -> ChildFailed:
         """Why it ended: for want of memory, by another signal, else the last line it wrote."""
@@ -67,6 +69,15 @@ class _Started:
         if code == -signal.SIGKILL and out_of_memory_kills() > self._killed_before:
             return OutOfMemory("killed by SIGKILL: out of memory")
         return ChildFailed(last_words(code, self.log))
+
+
+#: The children of this process that were not killed yet.
+_alive: set[_Started] = set()
+
+
+def own_processes() -> set[int]:
+    """The ids of this process, of its children, and of what they were last seen to have started."""
+    return {os.getpid()}.union(*(child.tree.pids() for child in list(_alive)))
 
 
 #: The children of `run_child` that are at work, in whichever thread.

@@ -62,6 +62,13 @@ def compare(
     precision: Annotated[
         float, typer.Option(help="The rounds end where every ratio is known to this many percent.")
     ] = 2.0,
+    min_rounds: Annotated[int, typer.Option(help="Rounds at least, even where they take longer than --time.")] = 1,
+    max_load: Annotated[
+        float | None,
+        typer.Option(
+            help="Percent of the CPU that others may use in a turn that counts; default 5.", show_default=False
+        ),
+    ] = None,
     latency: Annotated[bool, typer.Option(help="Time the runtimes, or give verdicts alone.")] = True,
     decode: Annotated[bool, typer.Option(help="Time and check decoding with a cache, too.")] = True,
     seed: Annotated[int, typer.Option(help="Of the rounds' order and the intervals.")] = 0,
@@ -117,6 +124,8 @@ def compare(
         grid=grid,
         seconds=time if time is not None else QUICK_TIME if quick else DEFAULT_TIME,
         precision=precision / 100,
+        min_rounds=min_rounds,
+        max_load=None if max_load is None else max_load / 100,
         latency=latency,
         decode=decode,
         seed=seed,

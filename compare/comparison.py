@@ -53,6 +53,7 @@ def assembled(
     seed = run.settings.seed
     passes = assembly.latency_parts(timings, seed)
     limits = roofline.limits_part(timings, found.work)
+    everyone = [*timings, *decoding.timings, *latency.further_timings]
     roofline.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
     return Report(
         **assembly.circumstances(run.settings),
@@ -65,6 +66,7 @@ def assembled(
         latency=passes,
         rounds=latency.rounds,
         shifts=latency.shifts,
+        disturbance=assembly.disturbance_part(everyone, run.max_load),
         last=latency.last,
         decoding=decoding.rows,
         decode_rounds=decoding.rounds,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from compare import assembly
 from compare.latency.decoding import prefills
 from compare.latency.limits import BANDWIDTH
-from compare.latency.rounds import Worker
+from compare.latency.rounds import Timing, Worker
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict
 from compare.report.gap_parts import VerdictPart
@@ -23,10 +23,14 @@ from compare.traces import Trace
 
 @dataclass
 class Decoding:
-    """What the decoders showed. rows: the baseline's first, then its second process. rounds: over all shifts."""
+    """What the decoders showed. rows: the baseline's first, then its second process. rounds: over all shifts.
+
+    timings: what the rows were made from.
+    """
 
     rows: list[DecodePart] = field(default_factory=list)
     rounds: int = 0
+    timings: list[Timing] = field(default_factory=list)
 
 
 def take_decoding(
@@ -53,7 +57,7 @@ def take_decoding(
         assembly.decode_part(timing, timings[0], checks.get(timing.runtime, {}), run.settings.seed)
         for timing in timings
     ]
-    return Decoding(rows + not_installed(run), number - first)
+    return Decoding(rows + not_installed(run), number - first, timings)
 
 
 def decoders_of(run: ModelRun, workers: list[Worker]) -> list[Worker]:

@@ -129,8 +129,9 @@ def _ratio_change(
     rounds = [log_ratios(row.turns, report.latency[0].turns) for report, row in ((older, then), (newer, now))]
     ratio = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
     if ratio is None:
-        return None, "too few rounds beside the baseline"
-    return RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high), ""
+        return None, "too few undisturbed rounds beside the baseline"
+    change = RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high)
+    return (change, "") if change.measurable else (None, "not measurable: known to no better than a factor of two")
 
 
 def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:

@@ -77,6 +77,7 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         latency=assembly.latency_parts(timings, settings.seed),
         rounds=latency.rounds,
         shifts=latency.shifts,
+        disturbance=assembly.disturbance_part([*timings, *latency.further_timings], run.max_load),
         interference=interference_parts(latency.interference, settings.seed),
         self_gaps=latency.self_gaps,
         heads=[],

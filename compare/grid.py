@@ -71,7 +71,12 @@ def _take_cell(run: Run, cell: Cell, workers: list[Worker], seconds: float) -> N
     for aside in asides:
         aside.switch_inputs(run.grid_folder(cell.shape))
     cell.rounds = run_rounds(
-        asides, seconds=seconds, seed=seed, first=cell.rounds, done=lambda: precise(asides, precision, seed)
+        asides,
+        seconds=seconds,
+        seed=seed,
+        first=cell.rounds,
+        least=run.settings.min_rounds,
+        done=lambda: precise(asides, precision, seed),
     )
 
 

@@ -6,7 +6,7 @@ their turns, spinning as they wait for work, is in every number of it. Here it i
 
 from dataclasses import dataclass, field
 
-from compare.assembly import ratio_part
+from compare.assembly import ratio_part, turns_part
 from compare.latency.asides import Pair, run_pairs
 from compare.latency.rounds import Worker
 from compare.latency.statistics import paired_ratio, typical
@@ -33,7 +33,13 @@ def take_pairs(run: Run, interference: Interference, shift: list[Worker], second
     run.say(f"timing {sum(worker.alive for worker in mine)} processes beside each other, {seconds:.3g} s")
     with run.phase("interference"):
         pairs = [interference.pairs[worker] for worker in mine]
-        interference.taken = run_pairs(pairs, seconds=seconds, seed=run.settings.seed, first=interference.taken)
+        interference.taken = run_pairs(
+            pairs,
+            seconds=seconds,
+            seed=run.settings.seed,
+            first=interference.taken,
+            least=run.settings.min_rounds,
+        )
 
 
 def interference_parts(interference: Interference, seed: int) -> list[InterferencePart]:
@@ -44,7 +50,13 @@ def interference_parts(interference: Interference, seed: int) -> list[Interferen
 
 def _part(pair: Pair, baseline: Pair, seed: int) -> InterferencePart:
     row, alone, beside = pair.worker.timing, pair.alone.timing.turns, pair.beside.timing.turns
-    part = InterferencePart(runtime=row.runtime, again=row.again, error=pair.error, alone=alone, beside=beside)
+    part = InterferencePart(
+        runtime=row.runtime,
+        again=row.again,
+        error=pair.error,
+        alone=turns_part(pair.alone.timing),
+        beside=turns_part(pair.beside.timing),
+    )
     if pair.error is not None:
         return part
     part.alone_ms, part.beside_ms = (typical(turns) / 1e6 if turns else None for turns in (alone, beside))

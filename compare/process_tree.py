@@ -57,6 +57,10 @@ class ProcessTree:
                 process.kill()
         kill_marked(self._mark)
 
+    def pids(self) -> set[int]:
+        """The ids of its processes, as the last `suspend` found them."""
+        return {process.pid for process in self._members}
+
     def peak_bytes(self) -> int:
         """The largest memory of the tree so far: the sum of each living process's largest resident memory, in bytes.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from compare.assembly import ratio_part
+from compare.assembly import ratio_part, turns_of
 from compare.latency.limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
 from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
@@ -25,7 +25,8 @@ def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:
     """One limit's samples, and what they say; where it failed, why."""
     timing = next(t for t in timings if t.graph == "limit" and t.runtime == spec.name)
     if timing.error is not None or not timing.turns:
-        return LimitPart(name=spec.name, error=timing.error or "it had no turn")
+        error = timing.error or "it had no undisturbed turn"
+        return LimitPart(name=spec.name, error=error, **turns_of(timing))
     limit = Limit(int(timing.facts[spec.unit]), timing.turns)
     return LimitPart(
         name=spec.name,
@@ -33,7 +34,7 @@ def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:
         per_second=limit.per_second,
         median_ms=typical(timing.turns) / 1e6,
         spread=relative_spread([sample for turn in timing.turns.values() for sample in turn]),
-        turns=timing.turns,
+        **turns_of(timing),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.inputs import Inputs
+from compare.latency import disturbance
 from compare.onnx_files.reading import OnnxFile
 from compare.runtimes.registry import GRAPH_RUNTIME, Graph, Spec
 from compare.settings import Settings, cpus_for
@@ -85,6 +86,12 @@ class Run:
     def cpus(self) -> list[int] | None:
         """The CPUs that the latency workers are bound to; None where they are not."""
         return cpus_for(self.threads) if self.settings.pin else None
+
+    @property
+    def max_load(self) -> float:
+        """The largest share of the CPU time that others may use in a turn that counts."""
+        asked = self.settings.max_load
+        return disturbance.MAX_LOAD if asked is None else asked
 
     @property
     def positions(self) -> int | None:

@@ -20,6 +20,11 @@ class Settings:
 
     precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
 
+    min_rounds: there are so many rounds even where they take longer than `seconds`.
+
+    max_load: the largest share of the CPU time that other processes may use in a turn that counts, 1 for every turn;
+    None is `compare.latency.disturbance.MAX_LOAD`.
+
     latency: whether anything is timed; without, the verdicts on the graphs that expose every tap are all there is.
     decode: whether decoding with a cache is timed and checked too.
     pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
@@ -43,6 +48,8 @@ class Settings:
     grid: str | None = None
     seconds: float = 30.0
     precision: float = 0.02
+    min_rounds: int = 1
+    max_load: float | None = None
     latency: bool = True
     decode: bool = True
     seed: int = 0
@@ -65,12 +72,15 @@ def check_settings(settings: Settings) -> None:
         ("--threads", settings.threads),
         ("--sequence", settings.sequence),
         ("--batch", settings.batch),
+        ("--min-rounds", settings.min_rounds),
     ):
         check_at_least(1, option, value)
     if not settings.seconds > 0:
         raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
     if not settings.precision > 0:
         raise BadInput(f"--precision is {100 * settings.precision:g}; it takes a number of percent above 0")
+    if settings.max_load is not None and not 0 < settings.max_load <= 1:
+        raise BadInput(f"--max-load is {100 * settings.max_load:g}; it takes a percentage above 0 and up to 100")
     if settings.memory is not None and not settings.memory > 0:
         raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
     if settings.grid is not None:

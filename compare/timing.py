@@ -13,7 +13,7 @@ from compare.grid import Cell, make_cells, take_cells
 from compare.interference import Interference, take_pairs
 from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.precision import precise
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.rounds import Timing, Worker, run_rounds
 from compare.memory import available_bytes
 from compare.report.latency_parts import LastPart, ObserverPart, SelfGapsPart
 from compare.rerunning import beside_baseline, last_position, make_ladder, observer, self_gaps
@@ -38,6 +38,12 @@ class Latency:
     last: LastPart | None = None
     interference: Interference = field(default_factory=Interference)
     cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def further_timings(self) -> list[Timing]:
+        """The turns that are not in the rows of the comparison: those of interference and of the grid."""
+        pairs = [aside for pair in self.interference.pairs.values() for aside in (pair.alone, pair.beside)]
+        return [aside.timing for aside in [*pairs, *(aside for cell in self.cells for aside in cell.asides.values())]]
 
 
 @contextmanager
@@ -83,6 +89,7 @@ def start_workers(run: Run) -> list[Worker]:
             timeout=run.settings.timeout,
             again=place == 1,
             cpus=run.cpus,
+            max_load=run.max_load,
         )
         for place, (row, graph) in enumerate(graphs)
     ]
@@ -113,6 +120,7 @@ def decoder(run: ModelRun, row: Row, *, again: bool = False) -> Worker:
         timeout=run.settings.timeout,
         again=again,
         cpus=run.cpus,
+        max_load=run.max_load,
     )
 
 
@@ -129,6 +137,7 @@ def limit_workers(run: Run) -> list[Worker]:
             log=run.log(f"latency-{limit.name}"),
             timeout=run.settings.timeout,
             cpus=run.cpus,
+            max_load=run.max_load,
         )
         for limit in (COMPUTE, BANDWIDTH)
     ]
@@ -246,6 +255,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
             seconds=seconds,
             seed=seed,
             first=first,
+            least=run.settings.min_rounds,
             seldom=beside,
             done=lambda: precise(workers, precision, seed),
         )

@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from compare.child import ChildFailed
-from compare.latency.rounds import FEWEST_ROUNDS, Timing, Worker, drawn, turn_line
+from compare.latency.rounds import Timing, Worker, drawn, turn_line, undisturbed
 
 
 class Aside:
@@ -30,20 +32,25 @@ class Aside:
         """Let the worker take the inputs of a trace folder, and see how many calls on them make a turn."""
         if self.alive and self.worker.alive:
             self.timing.error = self.worker.switch_inputs(folder)
-        if self.alive and (samples := self._samples("turn 1")):
-            self._turn = turn_line(samples[0])
+        if self.alive and (answer := self._tell("turn 1")) is not None:
+            self._turn = turn_line(answer["ns"][0])
 
-    def turn(self, number: int) -> None:
-        """Take part in a round."""
-        if self.alive and (samples := self._samples(f"stand {number}", self._turn)):
-            self.timing.turns[number] = samples
+    def turn(self, number: int, until: float = inf) -> None:
+        """Take part in a round, as `compare.latency.rounds.Worker.turn` does."""
+        if not self.alive:
+            return
+        answer = undisturbed(
+            lambda: self._tell(f"stand {number}", self._turn), self.timing, number, self.worker.max_load, until
+        )
+        if answer is not None:
+            self.timing.turns[number] = answer["ns"]
 
-    def _samples(self, *lines: str) -> list[int]:
+    def _tell(self, *lines: str) -> dict[str, Any] | None:
         try:
-            return self.worker.samples(*lines)
+            return self.worker.tell(*lines)
         except ChildFailed as failed:
             self.timing.error = str(failed)
-            return []
+            return None
 
 
 class Pair:
@@ -62,8 +69,8 @@ class Pair:
         return self.error is None
 
 
-def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0) -> int:
-    """Rounds in pairs until the time is spent, at least three pairs; returns the next pair's number.
+def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0, least: int = 1) -> int:
+    """Rounds in pairs until the time is spent, at least `least` pairs; returns the next pair's number.
 
     Both rounds of a pair have the same order, drawn with the seed. Which of them comes first alternates, so that what
     slows the machine steadily slows neither more than the other. Afterwards, and whatever happens, all are suspended.
@@ -71,24 +78,24 @@ def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 
     order = random.Random(seed)
     until = time.monotonic() + seconds
     number = first
-    while number < first + FEWEST_ROUNDS or time.monotonic() < until:
+    while number < first + least or time.monotonic() < until:
         present = drawn(pairs, order)
         if not present:
             break
         for take in (_alone, _beside) if number % 2 == 0 else (_beside, _alone):
-            take(present, number)
+            take(present, number, until)
         number += 1
     return number
 
 
-def _alone(pairs: Sequence[Pair], number: int) -> None:
+def _alone(pairs: Sequence[Pair], number: int, until: float) -> None:
     for pair in pairs:
-        pair.alone.turn(number)
+        pair.alone.turn(number, until)
 
 
-def _beside(pairs: Sequence[Pair], number: int) -> None:
+def _beside(pairs: Sequence[Pair], number: int, until: float) -> None:
     with ExitStack() as awake:
         for pair in pairs:
             awake.enter_context(pair.worker.left_awake())
         for pair in pairs:
-            pair.beside.turn(number)
+            pair.beside.turn(number, until)

@@ -1,7 +1,8 @@
 """Rounds: every runtime is timed once in each, in random order, all others suspended (docs/method.md, Latency).
 
 A thread pool that waits for work spins, and steals the core from whoever is being timed; so the process trees of all
-runtimes but one are stopped by a signal, and this process sleeps on a read until the answer comes.
+runtimes but one are stopped by a signal, and this process sleeps on a read until the answer comes. A turn in which
+other processes used the CPU does not count and is taken again (`compare.latency.disturbance`).
 """
 
 import random
@@ -10,10 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from compare.child import ChildFailed, Dialogue, OutOfMemory
+from compare.child import ChildFailed, Dialogue, OutOfMemory, own_processes
+from compare.latency import disturbance
+from compare.latency.disturbance import Load, load_between, snapshot
 from compare.runtimes.registry import Graph
 
 #: What a worker holds: one of a model's graphs, or a limit of the machine.
@@ -24,13 +28,15 @@ Held = Literal[Graph, "limit"]
 TURN = 0.1
 MOST_CALLS = 50
 
-#: There are this many rounds even where the time is shorter, and no interval is trusted enough to stop on before that
-#: many: where a rule stops on the narrowest interval it has seen, few rounds make one that is narrow by luck.
-FEWEST_ROUNDS = 3
+#: No interval is trusted enough to stop on before so many rounds: a rule that stops on the narrowest interval it has
+#: seen would stop on one that is narrow by luck.
 LEAST_ROUNDS = 12
 
-#: Who is there for a figure beside the runtimes' ratios has its turn in one round of so many.
+#: Auxiliary workers, which no ratio of a runtime needs, run in every third round.
 SELDOM = 3
+
+#: A disturbed turn is taken again at once, this many times at most. Jobs that come and go are often gone by then.
+RETAKES = 2
 
 
 @dataclass
@@ -41,6 +47,9 @@ class Timing:
     peak_bytes, settled_bytes: the memory of its process tree, the largest and that of the last turn's end
     (`compare.process_tree.ProcessTree`). Of a graph "decode" turns are steps, prefills what came before them, and
     tokens those of the last generation, a list a sequence.
+
+    disturbed: round -> nanoseconds of each attempt in which others used the CPU; they are not in `turns`. loads: round
+    -> the load of every attempt, in order; that of the turn that counts, where one does, is the last.
     """
 
     runtime: str
@@ -53,6 +62,8 @@ class Timing:
     turns: dict[int, list[int]] = field(default_factory=dict)
     prefills: dict[int, list[int]] = field(default_factory=dict)
     tokens: list[list[int]] = field(default_factory=list)
+    disturbed: dict[int, list[list[int]]] = field(default_factory=dict)
+    loads: dict[int, list[Load]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
@@ -70,7 +81,7 @@ class Timed(Living, Protocol):
     @property
     def timing(self) -> Timing: ...
 
-    def turn(self, number: int) -> None: ...
+    def turn(self, number: int, until: float = inf) -> None: ...
 
 
 AnyLiving = TypeVar("AnyLiving", bound=Living)
@@ -93,11 +104,14 @@ class Worker:
         timeout: float,
         again: bool = False,
         cpus: Collection[int] | None = None,
+        max_load: float | None = None,
     ) -> None:
         """name: of its row. job: what `compare.latency.worker` is told: runtime, model, graph, inputs, rungs, out.
 
-        cpus: those that it is bound to, None for all that this process may use.
+        cpus: those that it is bound to, None for all that this process may use. max_load: the largest load at which a
+        turn counts; None is `compare.latency.disturbance.MAX_LOAD`.
         """
+        self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
         self.timing = Timing(name, again, job["graph"])
         job = {**job, "threads": threads}
         self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
@@ -146,13 +160,16 @@ class Worker:
         self._tree.forget_peak()
         return other
 
-    def turn(self, number: int) -> None:
-        """Take part in a round."""
-        if (answer := self._ask(f"stand {number}", self._turn)) is not None:
+    def turn(self, number: int, until: float = inf) -> None:
+        """Take part in a round; a disturbed turn is taken again before `until`, on the clock `time.monotonic`."""
+        lines = f"stand {number}", self._turn
+        answer = undisturbed(lambda: self._ask(*lines), self.timing, number, self.max_load, until)
+        if answer is not None:
             self.timing.turns[number] = answer["ns"]
             if "tokens" in answer:
                 self.timing.prefills[number] = [answer["prefill_ns"]]
                 self.timing.tokens = answer["tokens"]
+        if self.alive:
             self._read_memory()
 
     @property
@@ -160,13 +177,9 @@ class Worker:
         """What it is told in each of its turns."""
         return self._turn
 
-    def samples(self, *lines: str) -> list[int]:
-        """The nanoseconds of a turn that is not its row's, such as "turn 3", the last of what it is told.
-
-        Raises `ChildFailed`.
-        """
-        found: list[int] = self._tell(*lines)["ns"]
-        return found
+    def tell(self, *lines: str) -> dict[str, Any]:
+        """The answer to the last of some lines, such as "turn 3", which is not kept. Raises `ChildFailed`."""
+        return self._tell(*lines)
 
     def switch_inputs(self, folder: Path) -> str | None:
         """Take the inputs of a trace folder from now on, with a call on them that is not timed; why it failed, where
@@ -251,6 +264,30 @@ class Worker:
         self.timing.peak_bytes, self.timing.settled_bytes = self._tree.peak_bytes(), self._tree.settled_bytes()
 
 
+def undisturbed(
+    ask: Callable[[], dict[str, Any] | None], timing: Timing, number: int, max_load: float, until: float
+) -> dict[str, Any] | None:
+    """The answer to a turn with no more load than `max_load`; None where every attempt had more, or failed.
+
+    ask: takes the turn; None where it failed. Disturbed attempts, and the load of all, are noted in `timing`. There is
+    no further attempt where one as long as the last would end after `until`, on the clock `time.monotonic`.
+    """
+    for _ in range(1 + RETAKES):
+        before = snapshot(own_processes())
+        if (answer := ask()) is None:
+            return None
+        own = own_processes()
+        after = snapshot(own)
+        load = load_between(before, after, own)
+        timing.loads.setdefault(number, []).append(load)
+        if load.share <= max_load:
+            return answer
+        timing.disturbed.setdefault(number, []).append(answer["ns"])
+        if time.monotonic() + load.seconds > until:
+            break
+    return None
+
+
 def turn_line(nanoseconds: int) -> str:
     """What a worker is told whose call takes so long: a turn of as many as fill its time.
 
@@ -276,26 +313,32 @@ def run_rounds(
     seconds: float,
     seed: int,
     first: int = 0,
+    least: int = 1,
     seldom: Collection[Timed] = (),
     done: Callable[[], bool] = lambda: False,
     after_round: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Let loaded workers take turns until they are `done` or the time is spent; returns the next round's number.
 
-    At least three rounds whatever the time, and at least `LEAST_ROUNDS` before `done` is asked. Each round is in an
-    order of its own, drawn with the seed; they are numbered from `first` on. Those of `seldom` are in the first three
-    and in every third one after them. `done` and `after_round` are called between rounds, never during one.
+    There are at least `least` rounds whatever the time, and `LEAST_ROUNDS` before `done` is asked. Each round is in an
+    order of its own, drawn with the seed; they are numbered from `first` on. Those of `seldom` come after the others,
+    in the first round and in every third one after it. Once the time is spent, a round ends where it is, and those of
+    `seldom` have no turn but in the first. `done` and `after_round` are called between rounds, never during one.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
     number = first
-    while number < first + FEWEST_ROUNDS or time.monotonic() < until:
-        everyone = number < first + FEWEST_ROUNDS or (number - first) % SELDOM == 0
-        present = drawn([worker for worker in workers if everyone or worker not in seldom], order)
+    deciding = [worker for worker in workers if worker not in seldom]
+    while number < first + least or time.monotonic() < until:
+        present = drawn(deciding, order)
+        if (number - first) % SELDOM == 0:
+            present += drawn([worker for worker in workers if worker in seldom], order)
         if not present:
             break
         for worker in present:
-            worker.turn(number)
+            needed = number == first or (number < first + least and worker not in seldom)
+            if needed or time.monotonic() < until:
+                worker.turn(number, until)
         number += 1
         after_round(number)
         if number >= first + LEAST_ROUNDS and done():

@@ -25,7 +25,7 @@ def interference_table(report: Report) -> Table | None:
     baseline = report.interference[0].runtime
     columns = ["runtime", "ms alone", "ms beside", "beside / alone [95 %]"]
     columns += [f"to {baseline}, alone [95 %]", "beside [95 %]"]
-    pairs = max(len(part.alone) for part in report.interference)
+    pairs = max(len(part.alone.turns) for part in report.interference)
     return Table(f"Timed alone and beside the others unsuspended: {pairs} pairs of rounds", columns, rows)
 
 

@@ -1,5 +1,7 @@
 """The parts of a report that hold latency, and what the workers that were timed showed beside it."""
 
+from math import inf
+
 from pydantic import Field
 
 from compare.report.gap_parts import VERDICTS, VerdictPart
@@ -18,9 +20,49 @@ class RatioPart(Part):
         """Half the interval's width, as a share of the ratio."""
         return (self.high - self.low) / 2 / self.estimate
 
+    @property
+    def measurable(self) -> bool:
+        """Whether the interval is narrower than a factor of two; a wider one says nothing and is not printed.
 
-class LatencyPart(Part):
-    """One latency worker. again: the baseline loaded a second time. turns: round -> nanoseconds, in order.
+        >>> RatioPart(estimate=0.3, low=0.25, high=0.45).measurable, RatioPart(estimate=1, low=0.01, high=28).measurable
+        (True, False)
+        """
+        return 0 < self.high <= 2 * self.low < inf
+
+
+class TurnsPart(Part):
+    """The turns of a process that was timed: round -> nanoseconds of each call, in order.
+
+    disturbed: round -> the same of every attempt that does not count, because other processes used more of the CPU than
+    the report's `disturbance.max_load`. loads: round -> the share of the CPU time that others used in each attempt, in
+    order; where an attempt counts, it is the last.
+    """
+
+    turns: dict[int, list[int]] = Field(default_factory=dict)
+    disturbed: dict[int, list[list[int]]] = Field(default_factory=dict)
+    loads: dict[int, list[float]] = Field(default_factory=dict)
+
+
+class DisturbancePart(Part):
+    """What other processes did while turns ran (`compare.latency.disturbance`).
+
+    max_load: the largest share of the CPU time that others may use in a turn that counts. attempts: all turns that were
+    taken; disturbed: those that do not count. others, stolen: the share of the CPU time of all attempts that other
+    processes used, and that a hypervisor gave to other machines. processes: the names of those that used most of it,
+    with their shares. sees: whose CPU time could be seen.
+    """
+
+    max_load: float
+    attempts: int
+    disturbed: int
+    others: float
+    stolen: float
+    processes: dict[str, float]
+    sees: str
+
+
+class LatencyPart(TurnsPart):
+    """One latency worker. again: the baseline loaded a second time.
 
     load_s, first_call_s: one sample each. p90_ms, p99_ms: None where samples are too few to say. outliers, drift: see
     `compare.latency.statistics`. peak_bytes, settled_bytes: the memory of its process tree, the largest and that after
@@ -43,7 +85,6 @@ class LatencyPart(Part):
     drift: float | None = None
     ratio: RatioPart | None = None
     of_peak: RatioPart | None = None
-    turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
 class WorkPart(Part):
@@ -89,7 +130,7 @@ class DecodePart(LatencyPart):
         return max(self.checks.values(), key=lambda part: VERDICTS.index(part.kind), default=None)
 
 
-class LimitPart(Part):
+class LimitPart(TurnsPart):
     """A limit of the machine, measured in the same rounds as the runtimes: FLOP/s, or bytes/s.
 
     per_call: FLOPs or bytes of a call. error: why nothing is known of it.
@@ -101,7 +142,6 @@ class LimitPart(Part):
     per_second: float | None = None
     median_ms: float | None = None
     spread: float | None = None
-    turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
 class LimitsPart(Part):
@@ -127,7 +167,7 @@ class SelfGapsPart(Part):
     missing: dict[str, str] = Field(default_factory=dict)
 
 
-class ObserverPart(Part):
+class ObserverPart(TurnsPart):
     """What exposing every tap does to a graph: the inspect graph beside the deploy graph, in one runtime.
 
     turns: of the inspect graph, in the same rounds as the deploy graph's. ratio: its time over the deploy graph's.
@@ -141,13 +181,12 @@ class ObserverPart(Part):
     nodes: tuple[int, int] | None = None
     operators: dict[str, tuple[int, int]] = Field(default_factory=dict)
     gap: float | None = None
-    turns: dict[int, list[int]] = Field(default_factory=dict)
 
 
 class InterferencePart(Part):
     """What a runtime takes beside the others unsuspended, and alone, in rounds that come in pairs.
 
-    alone, beside: pair -> nanoseconds, in order. slowdown: beside over alone, paired by pair. ratio_alone,
+    alone, beside: its turns, by pair. slowdown: beside over alone, paired by pair. ratio_alone,
     ratio_beside: to the baseline timed likewise; None of the baseline.
     """
 
@@ -159,8 +198,8 @@ class InterferencePart(Part):
     slowdown: RatioPart | None = None
     ratio_alone: RatioPart | None = None
     ratio_beside: RatioPart | None = None
-    alone: dict[int, list[int]] = Field(default_factory=dict)
-    beside: dict[int, list[int]] = Field(default_factory=dict)
+    alone: TurnsPart = Field(default_factory=TurnsPart)
+    beside: TurnsPart = Field(default_factory=TurnsPart)
 
 
 class GridCell(Part):

@@ -4,7 +4,7 @@ from math import log
 
 from compare.report.gap_parts import VERDICTS
 from compare.report.latency_parts import InterferencePart, LatencyPart, RatioPart
-from compare.report.numbers import NOTHING, give_or_take, interval, number, rate
+from compare.report.numbers import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
 
 
@@ -24,7 +24,8 @@ def interference_lines(report: Report) -> list[str]:
     failed = [
         f"{part.runtime} failed when it was timed beside the others: {part.error}." for part in parts if part.error
     ]
-    changed = [part for part in parts if part.slowdown and not part.slowdown.low <= 1 <= part.slowdown.high]
+    known = [part for part in parts if part.slowdown and part.slowdown.measurable]
+    changed = [part for part in known if part.slowdown and not part.slowdown.low <= 1 <= part.slowdown.high]
     if not changed:
         return [
             f"Timed beside the others unsuspended, no runtime's time would have been told apart from that alone "
@@ -44,8 +45,14 @@ def _change(part: InterferencePart) -> float:
 
 
 def _closest(parts: list[InterferencePart]) -> str:
-    known = [part.slowdown.half_width for part in parts if part.slowdown]
-    return f"known to +-{100 * max(known):.2g} % at worst" if known else "there are no times"
+    known = [part.slowdown for part in parts if part.slowdown]
+    if not all(slowdown.measurable for slowdown in known):
+        return "not all are measurable"
+    return f"known to {give_or_take(max(known, key=_width))} at worst" if known else "there are no times"
+
+
+def _width(ratio: RatioPart) -> float:
+    return ratio.half_width
 
 
 def grid_failures(report: Report) -> list[str]:
@@ -96,8 +103,8 @@ def undone_fusions(report: Report) -> list[str]:
 def reading(row: LatencyPart) -> str:
     """What a ratio says: a winner only where its interval leaves 1 out, and none in the A/A row."""
     if row.ratio is None:
-        return NOTHING
-    return "the truth is 1" if row.again else told(row.ratio)
+        return NOT_MEASURABLE if row.loads and not row.turns else NOTHING
+    return "the truth is 1" if row.again and row.ratio.measurable else told(row.ratio)
 
 
 def decode_lines(report: Report) -> list[str]:
@@ -123,6 +130,8 @@ def told(ratio: RatioPart) -> str:
     >>> told(RatioPart(estimate=0.5, low=0.48, high=0.53)), told(RatioPart(estimate=1.01, low=0.98, high=1.04))
     ('2 x as fast', 'not told apart (+-3 %)')
     """
+    if not ratio.measurable:
+        return NOT_MEASURABLE
     if ratio.low <= 1 <= ratio.high:
         return f"not told apart ({give_or_take(ratio)})"
     if ratio.estimate > 1:
@@ -136,7 +145,7 @@ def rounds_words(report: Report) -> str:
     rounds = f"{report.rounds} rounds"
     if not ratios:
         return rounds
-    widest = max(ratios, key=lambda ratio: ratio.half_width)
+    widest = max(ratios, key=_width)
     if widest.half_width <= report.precision:
         return f"{rounds}, every ratio within {give_or_take(widest)}"
     asked = f"asked for was +-{100 * report.precision:g} %"

@@ -1,10 +1,11 @@
 """How numbers are written in every table and sentence."""
 
-from math import isfinite
-
 from compare.report.latency_parts import RatioPart
 
 NOTHING = "–"
+
+#: What stands where an interval is so wide that its numbers would say nothing.
+NOT_MEASURABLE = "not measurable"
 
 
 def give_or_take(ratio: RatioPart) -> str:
@@ -13,17 +14,18 @@ def give_or_take(ratio: RatioPart) -> str:
     >>> give_or_take(RatioPart(estimate=1.0, low=0.97, high=1.02))
     '+-2.5 %'
     >>> give_or_take(RatioPart(estimate=0.5, low=0, high="inf"))
-    'one round alone'
+    'not measurable'
     """
-    if not isfinite(ratio.half_width):
-        return "one round alone"
-    percents = 100 * ratio.half_width
-    return f"+-{percents:.2g} %" if percents < 100 else f"+-{percents:,.0f} %"
+    return f"+-{100 * ratio.half_width:.2g} %" if ratio.measurable else NOT_MEASURABLE
 
 
 def interval(ratio: RatioPart) -> str:
-    """A ratio with its interval."""
-    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    """A ratio with its interval, where that is narrower than a factor of two.
+
+    >>> interval(RatioPart(estimate=0.5, low=0.48, high=0.53)), interval(RatioPart(estimate=0.2, low=0.001, high=28.5))
+    ('0.500 [0.480, 0.530]', 'not measurable')
+    """
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" if ratio.measurable else NOT_MEASURABLE
 
 
 def share(part: RatioPart | None) -> str:
@@ -32,7 +34,11 @@ def share(part: RatioPart | None) -> str:
     >>> share(RatioPart(estimate=0.623, low=0.58, high=0.65))
     '62 % [58, 65]'
     """
-    return NOTHING if part is None else f"{100 * part.estimate:.0f} % [{100 * part.low:.0f}, {100 * part.high:.0f}]"
+    if part is None:
+        return NOTHING
+    if not part.measurable:
+        return NOT_MEASURABLE
+    return f"{100 * part.estimate:.0f} % [{100 * part.low:.0f}, {100 * part.high:.0f}]"
 
 
 def rate(per_second: float, unit: str = "FLOP/s") -> str:

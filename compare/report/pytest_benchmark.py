@@ -84,7 +84,7 @@ def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
         "options": {
             "disable_gc": False,
             "timer": "perf_counter_ns",
-            "min_rounds": 3,
+            "min_rounds": 1,
             "max_time": report.time_s,
             "min_time": 0.0,
             "precision": None,
@@ -97,11 +97,12 @@ def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
 
 def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
     """What pytest-benchmark has no field for. again: the baseline's second process (A/A), whose true ratio is 1."""
+    ratio = row.ratio if row.ratio and row.ratio.measurable else None
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
     return {
-        "ratio": row.ratio.estimate if row.ratio else None,
-        "low": row.ratio.low if row.ratio else None,
-        "high": row.ratio.high if row.ratio else None,
+        "ratio": ratio.estimate if ratio else None,
+        "low": ratio.low if ratio else None,
+        "high": ratio.high if ratio else None,
         "verdict": verdict.kind if verdict else None,
         "baseline": report.latency[0].runtime,
         "again": row.again,

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from compare.report.gap_parts import VERDICTS, RuntimePart, VerdictWord
 from compare.report.latency_parts import (
     DecodePart,
+    DisturbancePart,
     ExportersPart,
     GridCell,
     InterferencePart,
@@ -35,7 +36,8 @@ class Report(Part):
     """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
     other.
 
-    latency: empty where nothing was timed; interference, grid: where they were not asked for.
+    latency: empty where nothing was timed; interference, grid: where they were not asked for. disturbance: of all turns
+    that were taken, None where nothing was timed.
 
     shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
     """
@@ -56,6 +58,7 @@ class Report(Part):
     latency: list[LatencyPart]
     rounds: int
     shifts: int = 1
+    disturbance: DisturbancePart | None = None
     last: LastPart | None = None
     decoding: list[DecodePart] = Field(default_factory=list)
     decode_rounds: int = 0

@@ -11,6 +11,7 @@ from compare.report.latency_wording import (
     limit_lines,
     undone_fusions,
 )
+from compare.report.measurability import disturbance_lines
 from compare.report.numbers import NOTHING, number
 from compare.report.schema import Report
 from export.errors import BadInput, near
@@ -92,6 +93,7 @@ def runtime_of(report: Report, name: str) -> RuntimePart:
 def further_sentences(report: Report) -> list[str]:
     """What else is to be known of the tables, a sentence each."""
     return [
+        *disturbance_lines(report),
         *in_shifts(report),
         *interference_lines(report),
         *grid_failures(report),

@@ -12,6 +12,16 @@ from tests.compare import fakes
 COMPARED_TEXT = "To be, or not to be."
 
 
+@pytest.fixture(scope="session", autouse=True)
+def count_every_turn() -> Iterator[None]:
+    """Every turn counts however busy the machine is, for other tests run at the same time."""
+    from compare.latency import disturbance
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disturbance, "MAX_LOAD", 1.0)
+        yield
+
+
 @pytest.fixture
 def fake_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The runtimes of `fakes` are installed, here and in child processes."""
@@ -67,7 +77,9 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
     from compare.report.schema import Report
     from compare.settings import Settings
 
-    settings = Settings(text=COMPARED_TEXT, seconds=0.5, threads=1, out=shared_folder / "report", keep_traces=True)
+    settings = Settings(
+        text=COMPARED_TEXT, seconds=0.5, min_rounds=6, threads=1, out=shared_folder / "report", keep_traces=True
+    )
     with FileLock(shared_folder / "report.lock"):
         if not (settings.out / "report.json").is_file():
             compare(str(tiny_folder), settings)
@@ -76,8 +88,18 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 
 @pytest.fixture
 def altered(report):
-    """A copy of the report, free to be altered."""
-    return report.model_copy(deep=True)
+    """A copy of the report, free to be altered, with times as of a quiet machine: 1 ms a call in each of 12 rounds."""
+    from compare.report.latency_parts import RatioPart
+
+    copy = report.model_copy(deep=True)
+    for rows in (copy.latency, copy.decoding):
+        for row in rows:
+            row.turns, row.disturbed, row.loads = {n: [10**6] for n in range(12)}, {}, {n: [0.0] for n in range(12)}
+            row.median_ms, row.first_call_s = 1.0, 1e-3
+            row.ratio = None if row is rows[0] else RatioPart(estimate=1.0, low=0.99, high=1.01)
+    assert copy.disturbance is not None
+    copy.disturbance.disturbed = 0
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import psutil
@@ -35,17 +36,17 @@ class Recorded:
     """Stands in for a worker where only the order is looked at, and who is left awake."""
 
     def __init__(self, name: str, calls: list[str], awake: set[str], *, dies_in: int = 99) -> None:
-        self.timing, self.alive, self.usual_turn = Timing(name), True, "turn 2"
+        self.timing, self.alive, self.usual_turn, self.max_load = Timing(name), True, "turn 2", 1.0
         self.calls, self.awake, self.left = calls, awake, dies_in
 
-    def samples(self, stand: str, turn: str) -> list[int]:
+    def tell(self, stand: str, turn: str) -> dict[str, list[int]]:
         assert stand.startswith("stand ")
         assert turn == self.usual_turn
         self.calls.append(f"{self.timing.runtime} with {''.join(sorted(self.awake)) or 'nobody'}")
         self.left -= 1
         if self.left < 0:
             raise ChildFailed("killed by SIGKILL")
-        return [20 if self.awake else 10]
+        return {"ns": [20 if self.awake else 10]}
 
     @contextmanager
     def left_awake(self):
@@ -60,7 +61,7 @@ def pairs_of(*names: str, seed: int = 0, first: int = 0, **more) -> tuple[list[P
     calls: list[str] = []
     awake: set[str] = set()
     pairs = [Pair(Recorded(name, calls, awake, **more.get(name, {}))) for name in names]  # type: ignore[arg-type]
-    assert run_pairs(pairs, seconds=1e-6, seed=seed, first=first) == first + 3  # at least three, however short
+    assert run_pairs(pairs, seconds=1e-6, seed=seed, first=first, least=3) == first + 3  # however short the time
     return pairs, calls, awake
 
 
@@ -112,9 +113,9 @@ def test_beside_each_other_all_are_left_awake_and_the_limits_sleep(make, monkeyp
         worker.turn(0)
     rows = [(dict(worker.timing.turns), worker.timing.peak_bytes) for worker in workers]
     seen: list[str] = []
-    plain = Worker.samples
+    plain = Worker.tell
 
-    def watched(self: Worker, *lines: str) -> list[int]:
+    def watched(self: Worker, *lines: str) -> dict[str, Any]:
         (other,) = (worker for worker in workers if worker is not self)
         asleep = not other._left_awake
         assert comes_true(lambda: (status(other) == psutil.STATUS_STOPPED) == asleep)  # a signal takes a moment
@@ -124,8 +125,8 @@ def test_beside_each_other_all_are_left_awake_and_the_limits_sleep(make, monkeyp
         seen.append("alone" if asleep else "beside")
         return found
 
-    monkeypatch.setattr(Worker, "samples", watched)
-    run_pairs([Pair(worker) for worker in workers], seconds=0.01, seed=0)
+    monkeypatch.setattr(Worker, "tell", watched)
+    run_pairs([Pair(worker) for worker in workers], seconds=0.01, seed=0, least=3)
     assert seen == ["alone"] * 2 + ["beside"] * 4 + ["alone"] * 4 + ["beside"] * 2
     assert all(map(stopped, [*workers, limit]))
     assert rows == [(worker.timing.turns, worker.timing.peak_bytes) for worker in workers]
@@ -135,16 +136,16 @@ def test_one_that_is_killed_beside_the_others_leaves_them_suspended(make, monkey
     workers = loaded(make, "torch-eager", "onnxruntime")
     for worker in workers:
         worker.turn(0)
-    plain = Worker.samples
+    plain = Worker.tell
 
-    def killed(self: Worker, *lines: str) -> list[int]:
+    def killed(self: Worker, *lines: str) -> dict[str, Any]:
         if self is workers[1] and self._left_awake:
             self._child.process.kill()
         return plain(self, *lines)
 
-    monkeypatch.setattr(Worker, "samples", killed)
+    monkeypatch.setattr(Worker, "tell", killed)
     pairs = [Pair(worker) for worker in workers]
-    run_pairs(pairs, seconds=0.01, seed=0)
+    run_pairs(pairs, seconds=0.01, seed=0, least=3)
     assert stopped(workers[0])
     assert pairs[1].error == "killed by SIGKILL"
     assert pairs[0].error is None

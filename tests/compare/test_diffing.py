@@ -50,6 +50,12 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
+def altered(report: Report) -> Report:
+    """A copy of the report, its samples as they are, free to be altered."""
+    return report.model_copy(deep=True)
+
+
+@pytest.fixture
 def altered_folder(altered: Report, tmp_path: Path):
     """A function that writes an altered report into a folder of its own."""
 
@@ -63,6 +69,7 @@ def altered_folder(altered: Report, tmp_path: Path):
 
 
 def test_a_report_against_itself_is_no_regression(report: Report) -> None:
+    report = with_turns(report)
     difference = diff(report, report)
     assert difference.exit_code() == 0
     assert [row.change for row in difference.runtimes] == ["same"] * 5
@@ -104,7 +111,7 @@ def test_a_slower_machine_is_none(report: Report) -> None:
 
 
 def test_ten_percent_in_wide_noise_is_not_called_a_change(report: Report) -> None:
-    older, newer = with_turns(report, noise=0.3), with_turns(report, noise=0.3, seed=5, onnxruntime=1.1)
+    older, newer = with_turns(report, noise=0.2), with_turns(report, noise=0.2, seed=5, onnxruntime=1.1)
     difference = diff(older, newer)
     row = next(row for row in difference.latency if row.runtime == "onnxruntime")
     assert row.change.low < 1 < row.change.high
@@ -208,7 +215,16 @@ def test_a_runtime_that_one_report_does_not_have_is_named_and_not_judged(report:
 
 def test_too_few_rounds_are_said_to_be(report: Report) -> None:
     difference = diff(with_turns(report, rounds=2), with_turns(report))
-    assert {difference_wording.reading(row) for row in difference.latency} == {"too few rounds beside the baseline"}
+    assert {difference_wording.reading(row) for row in difference.latency} == {
+        "too few undisturbed rounds beside the baseline"
+    }
+
+
+def test_a_change_that_is_known_to_no_better_than_a_factor_of_two_is_no_number(report: Report) -> None:
+    difference = diff(with_turns(report, rounds=4), with_turns(report, rounds=4, noise=1.5, onnxruntime=20))
+    reading = difference_wording.reading(difference.latency[-1])
+    assert reading == "not measurable: known to no better than a factor of two"
+    assert difference.regressions == []
 
 
 def test_absolute_times_and_memory_are_for_information(report: Report, altered: Report) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from compare.report.latency_parts import LatencyPart
+from compare.report.latency_parts import LatencyPart, RatioPart
 from compare.report.pytest_benchmark import stats, to_pytest_benchmark
 from compare.report.schema import Report
 
@@ -74,17 +74,23 @@ def test_a_benchmark_is_a_row_in_seconds_with_every_sample(report: Report) -> No
         assert benchmark["params"] == {"batch": 1, "sequence": 20, "threads": 1}
 
 
-def test_ratio_and_verdict_come_along_and_the_second_baseline_is_marked(report: Report) -> None:
-    benchmarks = saved(report)["benchmarks"]
+def test_ratio_and_verdict_come_along_and_the_second_baseline_is_marked(altered: Report) -> None:
+    benchmarks = saved(altered)["benchmarks"]
     names = [benchmark["name"] for benchmark in benchmarks]
     assert len(set(names)) == len(names)
     assert names[:3] == [f"{name}[1x20-1threads]" for name in ("torch-eager", "torch-eager-again", "torch-sdpa")]
     assert [benchmark["extra_info"]["again"] for benchmark in benchmarks][:3] == [False, True, False]
     assert benchmarks[0]["extra_info"]["ratio"] is None
-    for benchmark, row in zip(benchmarks[1:], report.latency[1:], strict=True):
+    for benchmark, row in zip(benchmarks[1:], altered.latency[1:], strict=True):
         extra = benchmark["extra_info"]
         assert (extra["ratio"], extra["low"], extra["high"]) == (row.ratio.estimate, row.ratio.low, row.ratio.high)
-        assert (extra["verdict"], extra["model"]) == ("rounding", report.model.provenance)
+        assert (extra["verdict"], extra["model"]) == ("rounding", altered.model.provenance)
+
+
+def test_a_ratio_that_is_not_measurable_is_null(altered: Report) -> None:
+    altered.latency[-1].ratio = RatioPart(estimate=0.5, low=0.0, high="inf")
+    extra = saved(altered)["benchmarks"][-1]["extra_info"]
+    assert (extra["ratio"], extra["low"], extra["high"]) == (None, None, None)
 
 
 def test_a_worker_that_failed_is_no_benchmark(altered: Report) -> None:

@@ -5,11 +5,14 @@ import random
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
+from compare.latency import rounds
+from compare.latency.disturbance import Load
 from compare.latency.limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.latency.worker import stand
@@ -35,14 +38,13 @@ def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.Mon
     seen: list[list[str]] = []
     plain = Worker.turn
 
-    def watched(self: Worker, number: int) -> None:
+    def watched(self: Worker, number: int, until: float) -> None:
         seen.append([psutil.Process(w._child.process.pid).status() for w in workers if w is not self])
-        plain(self, number)
+        plain(self, number, until)
         assert stopped(self)
 
     monkeypatch.setattr(Worker, "turn", watched)
-    rounds = run_rounds(workers, seconds=0.01, seed=0)
-    assert rounds == 3  # at least three, however short the time
+    assert run_rounds(workers, seconds=0.01, seed=0, least=3) == 3  # as many as asked for, however short the time
     assert seen == [[psutil.STATUS_STOPPED]] * 6
     for worker in workers:
         assert list(worker.timing.turns) == [0, 1, 2]
@@ -73,7 +75,7 @@ def test_every_turn_of_a_round_begins_on_the_same_cpu(make, monkeypatch: pytest.
         worker.import_libraries()
         worker.load()
     told.clear()
-    run_rounds(workers, seconds=0.01, seed=0, first=5)
+    run_rounds(workers, seconds=0.01, seed=0, first=5, least=3)
     assert told == [f"stand {number}" for number in (5, 5, 6, 6, 7, 7)]
 
 
@@ -83,7 +85,7 @@ def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
         worker.import_libraries()
         worker.load()
         assert stopped(worker)
-    assert run_rounds(workers, seconds=0.01, seed=0) == 3
+    assert run_rounds(workers, seconds=0.01, seed=0, least=3) == 3
     for worker, unit in zip(workers[1:], (COMPUTE.unit, BANDWIDTH.unit), strict=True):
         assert stopped(worker)
         assert list(worker.timing.turns) == [0, 1, 2]
@@ -132,7 +134,7 @@ class _Recorded:
         self.name, self.calls, self.dies_after = name, calls, dies_after
         self.alive = True
 
-    def turn(self, number: int) -> None:
+    def turn(self, number: int, until: float) -> None:
         self.calls.append((number, self.name))
         self.alive = number < self.dies_after
 
@@ -142,7 +144,7 @@ def order_of(
 ) -> list[tuple[int, str]]:
     calls: list[tuple[int, str]] = []
     workers = [_Recorded(name, calls, (dies_after or {}).get(name, 99)) for name in names]
-    next_one = run_rounds(workers, seconds=1e-6, seed=seed, first=first)  # type: ignore[arg-type]
+    next_one = run_rounds(workers, seconds=1e-6, seed=seed, first=first, least=3)  # type: ignore[arg-type]
     assert next_one == calls[-1][0] + 1
     return calls
 
@@ -153,27 +155,66 @@ def test_the_order_is_the_seeds_and_everyone_has_one_turn_a_round() -> None:
     assert calls != order_of(seed=8)
     for number in range(3):
         assert sorted(name for n, name in calls if n == number) == list("abcd")
-    rounds = ["".join(name for n, name in calls if n == number) for number in range(3)]
+    orders = ["".join(name for n, name in calls if n == number) for number in range(3)]
     generator = random.Random(7)
-    assert rounds == ["".join(generator.sample("abcd", 4)) for _ in range(3)]
+    assert orders == ["".join(generator.sample("abcd", 4)) for _ in range(3)]
 
 
-@pytest.mark.parametrize(("asked", "rounds"), [(1, LEAST_ROUNDS), (5, LEAST_ROUNDS + 4)])
-def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted(asked: int, rounds: int) -> None:
+@pytest.mark.parametrize(("asked", "number"), [(1, LEAST_ROUNDS), (5, LEAST_ROUNDS + 4)])
+def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted(asked: int, number: int) -> None:
     calls: list[tuple[int, str]] = []
     answers = iter([False] * (asked - 1) + [True])
     workers = [_Recorded(name, calls) for name in "ab"]
     found = run_rounds(workers, seconds=600, seed=0, first=7, done=lambda: next(answers))  # type: ignore[arg-type]
-    assert found == 7 + rounds
-    assert {number for number, _ in calls} == set(range(7, 7 + rounds))
+    assert found == 7 + number
+    assert {n for n, _ in calls} == set(range(7, 7 + number))
 
 
 def test_who_is_there_for_another_figure_has_a_turn_in_every_third_round() -> None:
     calls: list[tuple[int, str]] = []
     a, b, c = (_Recorded(name, calls) for name in "abc")
     run_rounds([a, b, c], seconds=600, seed=0, first=7, seldom=[b], done=lambda: len(calls) > 40)  # type: ignore[arg-type, list-item]
-    assert {n for n, name in calls if name == "a"} == {n for n, name in calls if name == "c"} == set(range(7, 24))
-    assert [n for n, name in calls if name == "b"] == [7, 8, 9, 10, 13, 16, 19, 22]
+    assert {n for n, name in calls if name == "a"} == {n for n, name in calls if name == "c"} == set(range(7, 25))
+    assert [n for n, name in calls if name == "b"] == [7, 10, 13, 16, 19, 22]
+    assert [name for n, name in calls if n == 7][-1] == "b"  # what no ratio needs comes last
+
+
+def test_once_the_time_is_spent_a_round_ends_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, str]] = []
+    clock = SimpleNamespace(monotonic=lambda: len(calls))  # a turn takes a second
+    monkeypatch.setattr(rounds, "time", clock)
+    a, b, c = (_Recorded(name, calls) for name in "abc")
+    assert run_rounds([a, b, c], seconds=5, seed=0, seldom=[c]) == 2  # type: ignore[arg-type, list-item]
+    assert [number for number, _ in calls] == [0, 0, 0, 1, 1]
+    calls.clear()
+    assert run_rounds([a, b, c], seconds=1, seed=0, least=4, seldom=[c]) == 4  # type: ignore[arg-type, list-item]
+    assert [n for n, name in calls if name == "c"] == [0]
+    assert [n for n, name in calls if name == "a"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("shares", "seconds", "turns", "disturbed"),
+    [
+        ([0.0], 600, {4: [1]}, {}),
+        ([0.5, 0.01], 600, {4: [2]}, {4: [[1]]}),
+        ([0.5, 0.4, 0.3, 0.0], 600, {}, {4: [[1], [2], [3]]}),
+        ([0.5, 0.0], 0, {}, {4: [[1]]}),  # no time left to take it again
+    ],
+)
+def test_a_disturbed_turn_is_taken_again_while_there_is_time(
+    make, monkeypatch: pytest.MonkeyPatch, shares: list[float], seconds: float, turns: dict, disturbed: dict
+) -> None:
+    loads = iter([Load(others=share, stolen=0.0, seconds=1.0) for share in shares])
+    monkeypatch.setattr(rounds, "load_between", lambda *_: next(loads))
+    worker = make("onnxruntime", max_load=0.05)
+    answers = iter([{"ns": [attempt]} for attempt in (1, 2, 3)])
+    monkeypatch.setattr(worker, "_ask", lambda *_: next(answers))
+    worker.turn(4, until=time.monotonic() + seconds)
+    assert worker.timing.turns == turns
+    assert worker.timing.disturbed == disturbed
+    attempts = worker.timing.loads[4]
+    assert [load.others for load in attempts] == shares[: len(attempts)]
+    assert len(attempts) == sum(map(len, [*turns.values(), *disturbed.values()]))
 
 
 def test_rounds_are_numbered_from_the_first_on() -> None:

@@ -148,7 +148,7 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
 
     monkeypatch.setattr(Worker, "load", watched)
     names = ["torch-sdpa", "onnxruntime"]
-    limits = Settings(text="To be", runtimes=names, seconds=0.2, threads=1, memory=0.001, pin=True)
+    limits = Settings(text="To be", runtimes=names, seconds=0.2, min_rounds=6, threads=1, memory=0.001, pin=True)
     report = compare(str(tiny_folder), replace(limits, out=tmp_path / "out"))
     assert len(bound) > 10  # the limits are workers too, and those that decode
     assert all(cpu == cpus[:1] for cpu in bound)

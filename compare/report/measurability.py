@@ -1,0 +1,123 @@
+"""Whether the latency in a report is ground for advice, and if not, why.
+
+It is not where too few rounds were undisturbed, where the A/A control is not known to within a factor of two, or where
+most calls of a runtime took far longer than its best ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from statistics import quantiles
+
+from compare.report.latency_parts import DisturbancePart, LatencyPart
+from compare.report.numbers import number
+from compare.report.schema import Report
+
+#: Fewer rounds than this are no ground for advice: no interval of so few rounds is one to rely on.
+FEWEST_ROUNDS = 6
+
+#: A median is far above the first call and the fastest quarter where it is so many times the larger of the two.
+FAR_ABOVE = 1.5
+
+
+def shared_rounds(row: LatencyPart, baseline: LatencyPart) -> int:
+    """In how many rounds both had an undisturbed turn."""
+    return len(row.turns.keys() & baseline.turns.keys())
+
+
+def measurable(row: LatencyPart, baseline: LatencyPart) -> bool:
+    """Whether a row's ratio to the baseline rests on enough rounds, and is known to less than a factor of two."""
+    return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_ROUNDS
+
+
+def why_not_measurable(report: Report, rows: Sequence[LatencyPart]) -> str | None:
+    """Why no ratio of these rows is ground for advice, as a sentence; None where they are.
+
+    rows: the baseline first, then its second process, the A/A control.
+    """
+    if len(rows) < 2 or any(row.error for row in rows[:2]):
+        return None
+    baseline, control = rows[:2]
+    rounds = shared_rounds(control, baseline)
+    if rounds < FEWEST_ROUNDS:
+        return _too_few(report, rows, rounds)
+    if control.ratio is None or not control.ratio.measurable:
+        return (
+            f"Not measurable here: the A/A control, {baseline.runtime} in two processes, is not known to within a "
+            "factor of two. No runtime is recommended; give more time (--time), or run again on a quieter machine."
+        )
+    if slow := [row.runtime for row in rows if not row.again and slowed(row)]:
+        return (
+            f"Not measurable here: most calls of {', '.join(slow)} took far longer than the first call and the fastest "
+            "quarter, so something slowed them. No runtime is recommended; run again on a quieter machine."
+        )
+    return None
+
+
+def _too_few(report: Report, rows: Sequence[LatencyPart], rounds: int) -> str:
+    part = report.disturbance
+    taken = max(len(row.loads) for row in rows)
+    if part is not None and any(row.disturbed for row in rows[:2]) and rounds < taken:
+        return (
+            f"Not measurable here: {others(part)}, and {rounds} of {taken} rounds were undisturbed where "
+            f"{FEWEST_ROUNDS} are needed. No runtime is recommended; run again when they have ended, or count every "
+            "turn with --max-load 100."
+        )
+    return (
+        f"Not measurable in {report.time_s:g} s: {rounds} round{'s' if rounds != 1 else ''} where {FEWEST_ROUNDS} are "
+        f"needed. No runtime is recommended; ask for them: --min-rounds {FEWEST_ROUNDS}, or give more time: --time."
+    )
+
+
+def others(part: DisturbancePart) -> str:
+    """How much of the CPU others used, with the names of those that used most of it.
+
+    >>> counts = {"max_load": 0.05, "attempts": 9, "disturbed": 9}
+    >>> others(DisturbancePart(others=0.43, stolen=0, processes={"stress": 0.41}, sees="every process", **counts))
+    'other processes used 43 % of the CPU (stress 41 %)'
+    """
+    names = ", ".join(f"{name} {_percent(share)}" for name, share in part.processes.items() if share >= 0.005)
+    said = f"other processes used {_percent(part.others)} of the CPU"
+    said += f" ({names})" if names else ""
+    return said + (f" and {_percent(part.stolen)} was stolen by the hypervisor" if part.stolen >= 0.005 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.005 else "less than 1 %"
+
+
+def slowed(row: LatencyPart) -> bool:
+    """Whether the median of a row is far above both its first call and the fastest quarter of its calls."""
+    if row.median_ms is None or row.first_call_s is None:
+        return False
+    return row.median_ms > FAR_ABOVE * max(1e3 * row.first_call_s, _lowest_quartile_ms(row))
+
+
+def _lowest_quartile_ms(row: LatencyPart) -> float:
+    samples = [sample for turn in row.turns.values() for sample in turn]
+    return (quantiles(samples, n=4)[0] if len(samples) > 1 else float(samples[0])) / 1e6
+
+
+def disturbance_lines(report: Report) -> list[str]:
+    """How many turns were disturbed and by whom, and whose median is far above its best calls, a sentence each."""
+    part = report.disturbance
+    if part is None:
+        return []
+    if part.disturbed:
+        first = (
+            f"{part.disturbed:,} of {part.attempts:,} turns were disturbed and do not count: while turns ran, "
+            f"{others(part)}."
+        )
+    else:
+        first = f"No turn of {part.attempts:,} was disturbed: while they ran, {others(part)}."
+    if part.sees != "every process":
+        first += f" From here one sees {part.sees}."
+    return [first, *_slowed(report)]
+
+
+def _slowed(report: Report) -> Iterator[str]:
+    for row in report.latency:
+        if not row.again and row.error is None and row.turns and slowed(row):
+            yield (
+                f"{row.runtime}'s median, {number(row.median_ms)} ms, is far above its first call "
+                f"({number(1e3 * (row.first_call_s or 0.0))} ms) and its fastest quarter "
+                f"({number(_lowest_quartile_ms(row))} ms): something slowed most of its calls."
+            )
