@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compare.report.gap_parts import RuntimePart
 from compare.report.latency_parts import LatencyPart, RatioPart
-from compare.report.measurability import measurable, why_not_measurable
+from compare.report.measurability import control_bound, faster, measurable, why_not_measurable
 from compare.report.numbers import interval, number
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
@@ -93,13 +93,13 @@ def advice(report: Report) -> list[str]:
     others = [choice for choice in trusted if choice.row is not report.latency[0]]
     if not others:
         return []
-    if why := why_not_measurable(report, report.latency):
+    if why := why_not_measurable(report.latency, report.disturbance, report.time_s):
         return [why]
     others = [choice for choice in others if measurable(choice.row, report.latency[0])]
     if not others:
         return ["No runtime's time is known to within a factor of two; none is recommended."]
     best, baseline = min(others, key=lambda choice: choice.time.estimate), report.latency[0].runtime
-    if best.time.high >= _no_news(report.latency):
+    if not faster(best.row, report.latency):
         closest = f"the closest, {best.name}, reads {interval(best.time)}{_control(report.latency)}"
         return [f"No runtime is told apart from {baseline} as faster; {closest}."]
     rivals = [choice for choice in others if choice is not best and choice.time.low <= best.time.high]
@@ -116,21 +116,10 @@ def advice(report: Report) -> list[str]:
     return sentences
 
 
-def _no_news(rows: Sequence[LatencyPart]) -> float:
-    """What a ratio's interval has to be below to count as faster: 1, or the A/A control where its interval excludes 1.
-
-    rows: the baseline first, then its second process.
-    """
-    ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
-    if ratio is None or ratio.low <= 1 <= ratio.high:
-        return 1.0
-    return min(ratio.estimate, 1 / ratio.estimate)
-
-
 def _control(rows: Sequence[LatencyPart]) -> str:
     """What the A/A control reads, to follow a ratio, where it is off for certain."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
-    return f", and the A/A control {interval(ratio)} where the truth is 1" if ratio and _no_news(rows) < 1 else ""
+    return f", and the A/A control {interval(ratio)} where the truth is 1" if ratio and control_bound(rows) < 1 else ""
 
 
 def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
@@ -162,15 +151,15 @@ def decode_advice(report: Report) -> list[str]:
     ]
     if not trusted:
         return []
-    if why := why_not_measurable(report, report.decoding):
-        if why_not_measurable(report, report.latency):
+    if why := why_not_measurable(report.decoding, report.disturbance, report.time_s):
+        if why_not_measurable(report.latency, report.disturbance, report.time_s):
             return ["To generate: not measurable either."]
         return [f"To generate: {why[0].lower()}{why[1:]}"]
     trusted = [(row, ratio) for row, ratio in trusted if measurable(row, report.decoding[0])]
     if not trusted:
         return ["To generate: no runtime's time of a step is known to within a factor of two; none is recommended."]
     (best, time), baseline = min(trusted, key=lambda choice: choice[1].estimate), report.decoding[0]
-    if time.high >= _no_news(report.decoding):
+    if not faster(best, report.decoding):
         closest = f"the closest, {best.runtime}, reads {interval(time)} a step{_control(report.decoding)}"
         return [f"To generate, no runtime is told apart from {baseline.runtime} as faster; {closest}."]
     times = f"{1 / time.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(time)})"

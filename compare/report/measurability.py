@@ -28,17 +28,33 @@ def measurable(row: LatencyPart, baseline: LatencyPart) -> bool:
     return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_ROUNDS
 
 
-def why_not_measurable(report: Report, rows: Sequence[LatencyPart]) -> str | None:
-    """Why no ratio of these rows is ground for advice, as a sentence; None where they are.
+def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
+    """Whether a row's time is below the baseline's by more than its interval, and than the A/A control is off.
 
     rows: the baseline first, then its second process, the A/A control.
+    """
+    return measurable(row, rows[0]) and row.ratio is not None and row.ratio.high < control_bound(rows)
+
+
+def control_bound(rows: Sequence[LatencyPart]) -> float:
+    """What an interval has to be below to count as faster: 1, or the A/A control where its interval excludes 1."""
+    ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    if ratio is None or ratio.low <= 1 <= ratio.high:
+        return 1.0
+    return min(ratio.estimate, 1 / ratio.estimate)
+
+
+def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart | None, seconds: float) -> str | None:
+    """Why no ratio of these rows is ground for advice, as a sentence; None where they are.
+
+    rows: the baseline first, then its second process, the A/A control. seconds: how long the rounds could last.
     """
     if len(rows) < 2 or any(row.error for row in rows[:2]):
         return None
     baseline, control = rows[:2]
     rounds = shared_rounds(control, baseline)
     if rounds < FEWEST_ROUNDS:
-        return _too_few(report, rows, rounds)
+        return _too_few(rows, rounds, disturbance, seconds)
     if control.ratio is None or not control.ratio.measurable:
         return (
             f"Not measurable here: the A/A control, {baseline.runtime} in two processes, is not known to within a "
@@ -52,8 +68,7 @@ def why_not_measurable(report: Report, rows: Sequence[LatencyPart]) -> str | Non
     return None
 
 
-def _too_few(report: Report, rows: Sequence[LatencyPart], rounds: int) -> str:
-    part = report.disturbance
+def _too_few(rows: Sequence[LatencyPart], rounds: int, part: DisturbancePart | None, seconds: float) -> str:
     taken = max(len(row.loads) for row in rows)
     if part is not None and any(row.disturbed for row in rows[:2]) and rounds < taken:
         return (
@@ -62,7 +77,7 @@ def _too_few(report: Report, rows: Sequence[LatencyPart], rounds: int) -> str:
             "turn with --max-load 100."
         )
     return (
-        f"Not measurable in {report.time_s:g} s: {rounds} round{'s' if rounds != 1 else ''} where {FEWEST_ROUNDS} are "
+        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''} where {FEWEST_ROUNDS} are "
         f"needed. No runtime is recommended; ask for them: --min-rounds {FEWEST_ROUNDS}, or give more time: --time."
     )
 

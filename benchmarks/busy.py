@@ -1,0 +1,294 @@
+"""ONNX Runtime over torch-eager on a busy machine: whether disturbed turns are recognised, and what that costs.
+
+128 tokens on the distilgpt2 architecture, at most 10 s of rounds a run, fresh processes in each. The level is taken on
+the quiet machine. Then the same beside one busy loop, jobs that come and go, a process that copies memory, and a second
+torch process; all take turns, run by run. Each run is read twice: with disturbed turns left out, as `python -m compare`
+does, and with every first attempt counted, as it would be without detection.
+
+The limit on the load of a turn comes from two more measurements: the loads of turns on the quiet machine, and what
+small steady loads do to the ratio where every turn counts.
+"""
+
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.aa import Stand, loaded
+from benchmarks.record import Aim, arguments, finish
+from compare import assembly, environment
+from compare.inputs import tokenize
+from compare.latency.disturbance import MAX_LOAD
+from compare.latency.precision import precise
+from compare.latency.rounds import Timing, run_rounds
+from compare.latency.statistics import Ratio, midmean, paired_ratio
+from compare.report.measurability import faster, why_not_measurable
+from compare.traces import write_trace
+from export.exporting import exported
+
+TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
+
+#: An interval may leave the quiet level out by this much, because the level itself moves from minute to minute.
+TOLERANCE = 1.05
+
+QUIET = "quiet"
+
+BUSY_LOOP = "while True: pass"
+
+#: Jobs in processes of their own, which last 0.3 s and come 0.7 s apart on average.
+JOBS = """
+import os, random, time
+random.seed(0)
+while True:
+    if (job := os.fork()) == 0:
+        until = time.monotonic() + random.expovariate(1 / 0.3)
+        while time.monotonic() < until:
+            pass
+        os._exit(0)
+    os.waitpid(job, 0)
+    time.sleep(random.expovariate(1 / 0.7))
+"""
+
+COPIES = """
+import numpy as np
+source, target = np.ones(2**25), np.ones(2**25)
+while True:
+    np.copyto(target, source)
+"""
+
+TORCH = """
+import torch
+torch.set_num_threads(2)
+left, right = torch.randn(2, 1024, 1024)
+while True:
+    left @ right
+"""
+
+#: A part of each hundredth of a second is used, the rest slept through.
+STEADY = """
+import time
+while True:
+    start = time.perf_counter()
+    while time.perf_counter() - start < {share} / 100:
+        pass
+    time.sleep(max(0, start + 0.01 - time.perf_counter()))
+"""
+
+LOADS = {"a busy loop": BUSY_LOOP, "jobs on and off": JOBS, "memory copies": COPIES, "a second torch": TORCH}
+
+#: Shares of one CPU that a steady load uses.
+STEADY_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+RUNS, STEADY_RUNS = 20, 5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ratio as it was read. why: why it is no ground for advice. faster: whether ONNX Runtime is called faster."""
+
+    ratio: Ratio | None
+    why: str | None
+    faster: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. seconds: of its rounds. loads: of every attempt at a turn; disturbed: how many of them do not count."""
+
+    detected: Reading
+    undetected: Reading
+    rounds: int
+    seconds: float
+    disturbed: int
+    loads: list[float]
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    runs = 2 if options.quick else RUNS
+    with tempfile.TemporaryDirectory() as scratch:
+        stand = make_stand(Path(scratch))
+        found: dict[str, list[Run]] = {name: [] for name in (QUIET, *LOADS)}
+        for number in range(runs):
+            for name in found:
+                found[name].append(take_run(stand, number, LOADS.get(name)))
+                show_run(name, found[name][-1])
+        steady = take_steady(stand, 1 if options.quick else STEADY_RUNS)
+    level = level_of(found[QUIET])
+    print(f"\nquiet level {level:.3f}")
+    table(found, level)
+    small = {
+        f"{share:g} of a CPU": {
+            "load": statistics.median(load for run in taken for load in run.loads),
+            **shift(taken, level),
+        }
+        for share, taken in steady.items()
+    }
+    for name, kept in small.items():
+        print(f"every turn counted beside a steady load of {name}: {kept}")
+    figures = {
+        "level": level,
+        "limit": MAX_LOAD,
+        "quiet loads": quantiles_of([load for run in found[QUIET] for load in run.loads]),
+        "steady loads": small,
+        "runs": {name: [plain(run) for run in taken] for name, taken in found.items()},
+    }
+    finish("busy", figures, aims(found, level), quick=options.quick)
+
+
+def make_stand(scratch: Path) -> Stand:
+    """The model and its input."""
+    entry = exported("distilgpt2-seeded")
+    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
+    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
+    return Stand(entry, scratch / "inputs", scratch, environment.cores())
+
+
+@contextmanager
+def beside(load: str | None) -> Iterator[None]:
+    """A process that runs some code, while this is open; it has begun to when this opens."""
+    if load is None:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-c", load], start_new_session=True)
+    try:
+        time.sleep(2)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # it leads a session, and its jobs are in it
+        process.wait()
+
+
+def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:
+    """One run with fresh processes, which are loaded before the load begins."""
+    with loaded(stand, ["torch-eager", "torch-eager", "onnxruntime"]) as workers, beside(load):
+        workers[1].timing.again = True
+        for worker in workers:
+            worker.max_load = max_load
+        start = time.monotonic()
+        rounds = run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+        seconds = time.monotonic() - start
+        timings = [worker.timing for worker in workers]
+    assert not any(timing.error for timing in timings), [timing.error for timing in timings]
+    return Run(
+        read(timings, seed),
+        read([every_first_attempt(timing) for timing in timings], seed),
+        rounds,
+        seconds,
+        sum(len(attempts) for timing in timings for attempts in timing.disturbed.values()),
+        [load.share for timing in timings for attempts in timing.loads.values() for load in attempts],
+    )
+
+
+def every_first_attempt(timing: Timing) -> Timing:
+    """What would have been kept without detection."""
+    first = {number: attempts[0] for number, attempts in timing.disturbed.items()}
+    turns = dict(sorted({**timing.turns, **first}.items()))
+    loads = {number: attempts[:1] for number, attempts in timing.loads.items()}
+    return Timing(timing.runtime, timing.again, first_call_s=timing.first_call_s, turns=turns, loads=loads)
+
+
+def read(timings: list[Timing], seed: int) -> Reading:
+    """What `python -m compare` would say of these turns."""
+    rows = [assembly.latency_part(timing, timings[0], seed) for timing in timings]
+    why = why_not_measurable(rows, assembly.disturbance_part(timings, MAX_LOAD), SECONDS)
+    return Reading(paired_ratio(timings[2].turns, timings[0].turns, seed), why, why is None and faster(rows[2], rows))
+
+
+def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:
+    """Runs beside steady loads in which every turn counts, the loads in turns."""
+    found: dict[float, list[Run]] = {share: [] for share in STEADY_SHARES}
+    for number in range(runs):
+        for share, taken in found.items():
+            taken.append(take_run(stand, number, STEADY.format(share=share), max_load=1.0))
+            show_run(f"steady, {share:g} of a CPU", taken[-1])
+    return found
+
+
+def level_of(runs: list[Run]) -> float:
+    """The ratio on the quiet machine: the midmean over runs, of logarithms."""
+    return math.exp(midmean(np.log([run.undetected.ratio.estimate for run in runs if run.undetected.ratio])))
+
+
+def off(reading: Reading, level: float) -> bool:
+    """Whether an interval that is printed leaves the level out by more than is tolerated."""
+    ratio = reading.ratio
+    if ratio is None or reading.why is not None or not ratio.high <= 2 * ratio.low:
+        return False
+    return ratio.low > TOLERANCE * level or ratio.high < level / TOLERANCE
+
+
+def wrong(reading: Reading, level: float) -> bool:
+    """Whether the advice is wrong: ONNX Runtime is called faster where it is not, or by an interval that is off."""
+    return reading.faster and (level >= 1 or off(reading, level))
+
+
+def shift(runs: list[Run], level: float) -> dict[str, float]:
+    """By how much the ratio moved from the level, in percent: the median over runs, and the most."""
+    moved = [100 * (run.undetected.ratio.estimate / level - 1) for run in runs if run.undetected.ratio]
+    return {"median percent": statistics.median(moved), "most percent": max(moved, key=abs)}
+
+
+def quantiles_of(loads: list[float]) -> dict[str, float]:
+    shares = (0.5, 0.9, 0.95, 0.99, 0.999, 1.0)
+    return {f"{100 * share:g} %": float(np.quantile(loads, share)) for share in shares}
+
+
+def plain(run: Run) -> dict[str, Any]:
+    """A run as it is kept; of the loads the median and the largest."""
+    kept = asdict(run)
+    kept["loads"] = {"count": len(run.loads), **quantiles_of(run.loads)}
+    return kept
+
+
+def show_run(name: str, run: Run) -> None:
+    readings = []
+    for reading in (run.detected, run.undetected):
+        ratio = reading.ratio
+        words = "–" if ratio is None else f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+        readings.append(f"{words}{'' if reading.why is None else ' not measurable'}")
+    counts = f"{run.rounds} rounds, {run.disturbed} of {len(run.loads)} turns disturbed, {run.seconds:.0f} s"
+    print(f"{name:<22} {readings[0]:<38} without detection {readings[1]:<38} {counts}", flush=True)
+
+
+def table(found: dict[str, list[Run]], level: float) -> None:
+    print(f"{'load':<18} runs  not measurable  off by > 5 %  wrong advice  s a run   without detection: off, wrong")
+    for name, runs in found.items():
+        silent = sum(run.detected.why is not None for run in runs)
+        counts = [
+            sum(judge(reading, level) for reading in readings)
+            for readings in ([run.detected for run in runs], [run.undetected for run in runs])
+            for judge in (off, wrong)
+        ]
+        seconds = statistics.median(run.seconds for run in runs)
+        print(
+            f"{name:<18} {len(runs):>4}  {silent:>14}  {counts[0]:>12}  {counts[1]:>12}  {seconds:>7.1f}   "
+            f"{counts[2]:>22}, {counts[3]:>5}"
+        )
+
+
+def aims(found: dict[str, list[Run]], level: float) -> list[Aim]:
+    busy = [run.detected for name, runs in found.items() if name != QUIET for run in runs]
+    intervals, advice = sum(off(reading, level) for reading in busy), sum(wrong(reading, level) for reading in busy)
+    quiet = found[QUIET]
+    lost = 100 * sum(run.disturbed for run in quiet) / sum(len(run.loads) for run in quiet)
+    return [
+        Aim("intervals off by more than 5 %", "0", f"{intervals} of {len(busy)}", intervals == 0),
+        Aim("wrong advice", "0", f"{advice} of {len(busy)}", advice == 0),
+        Aim("turns lost on the quiet machine", "<= 2 %", f"{lost:.1f} %", lost <= 2),
+    ]
+
+
+if __name__ == "__main__":
+    main()
