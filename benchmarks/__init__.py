@@ -1,1 +1,5 @@
 """Benchmarks: `python -m benchmarks.NAME`, each with `--quick`. Not part of the wheel."""
+
+from export.telemetry import turn_off
+
+turn_off()

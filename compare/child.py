@@ -19,6 +19,7 @@ from typing import Any
 from compare.guardian import mark_of_child
 from compare.memory import out_of_memory_kills
 from compare.process_tree import MARK, ProcessTree
+from export import telemetry
 
 
 class ChildFailed(Exception):
@@ -186,7 +187,7 @@ def command(module: str, job: Mapping[str, Any]) -> list[str]:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of every child: the same number of threads for all libraries, and never the hub.
+    """The environment of every child: the same number of threads for all libraries, no telemetry, and never the hub.
 
     Memory is asked for in huge pages. In small ones it matters by up to 1.5 % of a pass where they happen to lie, and
     who is loaded first gets the most scattered of them: `benchmarks.aa` read 0.995 where the truth is 1.
@@ -194,7 +195,7 @@ def environment(threads: int) -> dict[str, str]:
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
     tunables = {"GLIBC_TUNABLES": with_huge_pages(os.environ.get("GLIBC_TUNABLES", ""))}
-    return {**os.environ, **pools, **quiet, **tunables}
+    return {**os.environ, **pools, **quiet, **telemetry.OFF, **tunables}
 
 
 def with_huge_pages(tunables: str) -> str:

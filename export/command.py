@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from export.errors import ComparisonError
+from export.telemetry import turn_off
 
 
 def finish(command: Callable[[], int | None]) -> NoReturn:
     """Run a command to its end: exits with what it returns, 2 or 3 (see `export.errors`), or 130 when interrupted."""
+    turn_off()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # nobody here can mend what it warns of
     try:
         code = command() or 0

@@ -20,6 +20,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
+from export import telemetry
 from export.errors import CannotRun, first_line
 from export.weights_file import WEIGHTS, tensor_offsets
 
@@ -64,6 +65,7 @@ def _export(
     model_kwargs: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
     """The graph of a task that optimum makes of a folder. config: model, optimum's class for its kind -> ours."""
+    telemetry.turn_off()  # optimum imports ONNX Runtime
     try:
         from optimum.exporters.onnx import main_export
         from optimum.exporters.tasks import TasksManager

@@ -6,7 +6,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from export.telemetry import turn_off
 from tests.tiny import tiny_model
+
+turn_off()
 
 hypothesis.settings.register_profile("here", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("here")

@@ -1,0 +1,83 @@
+"""No process of ours has ONNX Runtime leave a device id or an event in the user's folders."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compare.child import environment
+from export.telemetry import OFF
+
+IMPORTED = "import onnxruntime; assert 'onnxruntime' in sys.modules"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def run(home: Path, *command: str, given: dict[str, str] | None = None) -> list[str]:
+    """What a command leaves of telemetry in an empty home folder; this process's own switch is not handed on."""
+    unset = ("XDG_CACHE_HOME", *OFF)
+    clean = {name: value for name, value in os.environ.items() if name not in unset}
+    done = subprocess.run(
+        [sys.executable, *command], env=clean | {"HOME": str(home)} | (given or {}), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [path.name for path in home.rglob("*") if path.name in ("deviceid", "onnxruntime.db", "Microsoft")]
+
+
+def test_the_check_can_fail(home: Path) -> None:
+    """ONNX Runtime as it comes leaves both; a version that leaves nothing would make these tests say nothing."""
+    assert {"deviceid", "onnxruntime.db"} <= set(run(home, "-c", f"import sys; {IMPORTED}"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"import sys; from export.command import finish; finish(lambda: exec({IMPORTED!r}))",
+        f"import sys, benchmarks; {IMPORTED}",
+    ],
+    ids=["a command", "a benchmark"],
+)
+def test_a_process_of_ours_leaves_none(home: Path, code: str) -> None:
+    assert run(home, "-c", code) == []
+
+
+def test_a_child_leaves_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OFF:
+        monkeypatch.delenv(name)
+    given = {name: value for name, value in environment(1).items() if name not in os.environ}
+    assert run(home, "-c", f"import sys; {IMPORTED}", given=given) == []
+
+
+def test_these_tests_leave_none() -> None:
+    assert OFF.items() <= os.environ.items()
+
+
+@pytest.mark.optimum
+def test_an_export_with_optimum_leaves_none(home: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """From Python too, where no command has turned it off: optimum imports ONNX Runtime."""
+    code = (
+        "import sys; from pathlib import Path; from export.exporting import exported;"
+        f"exported({str(tiny_folder)!r}, exporter='optimum', cache_dir=Path({str(tmp_path)!r}));"
+        "assert 'onnxruntime' in sys.modules"
+    )
+    assert run(home, "-c", code) == []
+
+
+def test_a_comparison_leaves_none(home: Path, tiny_folder: Path, entry, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shape = ("--model", str(tiny_folder), "--runtimes", "onnxruntime", "--quick", "--time", "0.2", "--no-decode")
+    assert run(home, "-m", "compare", *shape, "--out", str(out)) == []
+    assert '"onnxruntime": "' in (out / "report.json").read_text()  # a process that imported it, and said its version
+
+
+def test_the_battery_leaves_none(home: Path) -> None:
+    assert (
+        run(home, "-m", "compare", "battery", "--kernels", "onnxruntime", "--cases", "plain", "--no-node-cases") == []
+    )
