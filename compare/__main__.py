@@ -1,6 +1,29 @@
-"""python -m compare."""
+"""`python -m compare`, and the console script `onnx-attention-compare`.
 
-from compare.cli import main
+Both may be started where other people's files have the names of what is imported here. So the packages of this project
+are pinned before the first import from `export`, and the working folder, which `python -m` puts first on the module
+search path, is taken off it again.
+"""
+
+import sys
+from importlib.machinery import PathFinder
+
+from compare import own_packages
+
+
+def main() -> None:
+    """Run the command line."""
+    own_packages.pin()
+    from export.command import leave_working_folder
+
+    folder = leave_working_folder()
+    other = PathFinder.find_spec("export", [str(folder)]) if folder else None
+    if other is not None and other.origin is not None:
+        print(f"note: {other.origin} is not imported: python -m compare has a package of that name", file=sys.stderr)
+    from compare.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

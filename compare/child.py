@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from compare import own_packages
 from compare.guardian import mark_of_child
 from compare.memory import out_of_memory_kills
 from compare.process_tree import MARK, ProcessTree
@@ -53,7 +54,10 @@ class _Started:
         with log.open("wb") as errors, pinned(cpus):
             marked = {**environment(threads), MARK: mark}
             self.process = subprocess.Popen(
-                command(module, job), stderr=errors, env=marked, **{"stdout": errors, **pipes}
+                own_packages.command(module, json.dumps(job, default=str)),
+                stderr=errors,
+                env=marked,
+                **{"stdout": errors, **pipes},
             )
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
@@ -92,9 +96,9 @@ def end_children() -> None:
 
 
 def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
-    """Run `python -m module JOB` to its end; `timeout` in seconds. Raises `ChildFailed`.
+    """Run `python -m module JOB` to its end, with the packages of this project; `timeout` in seconds.
 
-    What it prints goes to `log`, which is removed if all is well. What it started ends with it.
+    What it prints goes to `log`, which is removed if all is well. What it started ends with it. Raises `ChildFailed`.
     """
     child = _Started(module, job, threads=threads, log=log, stdin=subprocess.DEVNULL)
     _at_work.add(child)
@@ -179,11 +183,6 @@ def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
     os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
     for line in sys.stdin:
         yield line.strip(), lambda answer: print(json.dumps(answer), file=answers)
-
-
-def command(module: str, job: Mapping[str, Any]) -> list[str]:
-    """How a child is started: `main_of_child` on its side reads the job again."""
-    return [sys.executable, "-m", module, json.dumps(job, default=str)]
 
 
 def environment(threads: int) -> dict[str, str]:

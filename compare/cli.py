@@ -229,7 +229,7 @@ def battery(
 
 
 def main() -> None:
-    """The console script and `python -m compare`."""
+    """The command line; `compare.__main__` starts it."""
     finish(_run)
 
 

@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass, field
 from itertools import count
 
+from compare import own_packages
 from compare.process_tree import MARK, kill_marked
 
 
@@ -50,7 +51,7 @@ def mark_of_child() -> str:
 
 def _start(mark: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "compare.guardian", mark],
+        own_packages.command("compare.guardian", mark),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

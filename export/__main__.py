@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from export import cache
-from export.command import finish
+from export.command import finish, leave_working_folder
 from export.errors import BadInput
 
 
@@ -87,4 +87,5 @@ def _chosen(root: Path, models: list[str]) -> list[cache.Entry]:
 
 
 if __name__ == "__main__":
+    leave_working_folder()
     finish(main)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from export.errors import ComparisonError
@@ -24,6 +25,20 @@ def finish(command: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def leave_working_folder() -> Path | None:
+    """Take the working folder off the module search path where `python -m` has put it; returns that folder.
+
+    A command that is installed imports nothing from there: a file called numpy.py would be taken for NumPy. None, and
+    nothing is changed, where the folder is this project's checkout, or was not put there.
+    """
+    first = Path(sys.path[0])
+    put_there = not sys.flags.safe_path and first.is_dir() and first.samefile(".")
+    if not put_there or first.samefile(Path(__file__).parents[1]):
+        return None
+    del sys.path[0]
+    return first
 
 
 def _fail(message: str, code: int) -> int:
