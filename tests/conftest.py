@@ -14,6 +14,9 @@ turn_off()
 hypothesis.settings.register_profile("here", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("here")
 
+#: A project of somebody else's, for tests that run pytest and our commands in it.
+collect_ignore = ["stranger"]
+
 SKIPS = Path(__file__).with_name("expected_skips.txt")
 
 

@@ -1,6 +1,7 @@
 """The plugin in runs of pytest of their own: silent and light while nothing fails, and precise where something does."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -56,7 +57,7 @@ def run(folder: Path, test: str, *arguments: str, path: Path = ROOT, autoload: b
     return done.stdout.splitlines()
 
 
-PLUGIN = ("-p", "compare.pytest_plugin")
+PLUGIN = ("-p", "onnx_attention_compare_pytest")
 
 
 def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
@@ -114,20 +115,67 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: onnx-attention-compare\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[pytest11]\n" + "".join(f"{n} = {v}\n" for n, v in points.items()))
-    (info / "RECORD").write_text("compare/__init__.py,,\nexport/__init__.py,,\n")
+    files = ("compare/__init__.py", "export/__init__.py", "onnx_attention_compare_pytest.py")
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files))
     return folder
 
 
 def test_once_by_entry_point_and_once_by_name(installed: Path, tmp_path: Path) -> None:
     """In whatever way and however often it is asked for, it is there once."""
-    asked = "pytest_plugins = ['compare.pytest_plugin']\n"
+    asked = "pytest_plugins = ['onnx_attention_compare_pytest']\n"
     for arguments, test in (((), USES), (PLUGIN, USES), (PLUGIN * 2, USES + asked)):
         lines = run(tmp_path, test + FAILS, *arguments, path=installed, autoload=True)
         assert "3 failed, 1 passed" in lines[-2], lines
         assert sum("attention gap -----" in line for line in lines) == 2
     assert run(tmp_path, PASSES, path=installed, autoload=True)[-1] == "LOADED"
-    blocked = run(tmp_path, USES, "-p", "no:compare.pytest_plugin", path=installed, autoload=True)
+    blocked = run(tmp_path, USES, "-p", "no:onnx_attention_compare_pytest", path=installed, autoload=True)
     assert any("fixture 'assert_attention_close' not found" in line for line in blocked)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """A project that has a compare.py, an export.py and a numpy.py of its own, and a test that uses the fixture."""
+    return Path(shutil.copytree(ROOT / "tests" / "stranger", tmp_path / "project"))
+
+
+def run_in(stranger: Path, installed: Path, *arguments: str) -> tuple[int, list[str]]:
+    """The exit code of pytest in that project, and its lines; started as `pytest`, with the package installed."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (installed, ROOT)))}
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=stranger, env=environment, capture_output=True, text=True)
+    assert not done.stderr, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["compare", "export"])
+def test_a_project_with_modules_of_our_names_is_tested_as_ever(name: str, stranger: Path, installed: Path) -> None:
+    """The one test that asks for the fixture fails, in one line; pytest repeats it in its summary."""
+    if name == "export":
+        (stranger / "compare.py").rename(stranger / "same.py")
+        test = stranger / "test_project.py"
+        test.write_text(test.read_text().replace("from compare", "from same"))
+    code, lines = run_in(stranger, installed)
+    said = (
+        f"assert_attention_close needs the package {name} of onnx-attention-compare, and import {name} finds "
+        f"{stranger / name}.py: rename it, or run these tests alone: pytest --import-mode=importlib FILE"
+    )
+    assert (code, lines[-1].partition(" in ")[0]) == (1, "1 passed, 1 error")
+    assert said in lines
+    assert not any(line.startswith(("E ", "Traceback")) for line in lines)
+
+
+def test_what_the_message_advises_helps(stranger: Path, installed: Path) -> None:
+    code, lines = run_in(stranger, installed, "--import-mode=importlib", "test_attention.py")
+    assert (code, lines[-1].partition(" in ")[0]) == (0, "1 passed")
+
+
+def test_another_projects_failures_are_its_own(stranger: Path, installed: Path) -> None:
+    """Where a test fails there, nothing of ours is imported and nothing is said."""
+    test = stranger / "test_project.py"
+    test.write_text(test.read_text() + "\n\ndef test_fails():\n    assert same(1, 2)\n")
+    code, lines = run_in(stranger, installed, "test_project.py")
+    assert (code, lines[-1].partition(" in ")[0]) == (1, "1 failed, 1 passed")
+    assert not any("attention" in line for line in lines)
 
 
 def test_a_process_that_has_the_package_already_gets_no_warning(installed: Path, tmp_path: Path) -> None:
