@@ -38,6 +38,14 @@ def cache_dir(shared_folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> None:
+    """What a test computes with torch in this process is no first call, which can be wrong (`first_calls`)."""
+    from compare.numerics.first_calls import warm_up
+
+    warm_up()
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """A function that makes a tiny model: `tiny("gpt2")`, "llama" or "qwen3", random weights by seed."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from compare.numerics.attention_controls import ORDERS, Problem, control_contexts
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
+from compare.numerics.first_calls import warm_up
 from compare.numerics.gaps import Gap, WrongShape, check_shapes, gap_of
 from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verdict, judge
 from compare.reference_attention import causal_mask, masked, spread_groups
@@ -98,6 +99,7 @@ def attention_scale(
     >>> made.judge(made.golden * 1.001).kind.words
     'different'
     """
+    warm_up()
     problem = _problem(query, key, value, mask, causal, scale, softcap)
     golden, attention = (x.numpy() for x in problem.double().solve())
     errors, exact, bits = {}, True, set()

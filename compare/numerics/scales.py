@@ -11,8 +11,9 @@ import torch
 
 from compare.numerics import shelf
 from compare.numerics.bounds import longest_sum
-from compare.numerics.controls import control_runs
+from compare.numerics.controls import CONTROLS, control_runs
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
+from compare.numerics.first_calls import warm_up
 from compare.numerics.gaps import Gap, gap_of
 from compare.numerics.golden import Ruler, float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
@@ -25,11 +26,16 @@ _FLOORS = "floors.npz"
 _BOTH = ("local", "accumulated")
 
 
+class NotRepeatable(Exception):
+    """Two passes of one control on the same input differ, so nothing made in this process can be relied on."""
+
+
 class Scales:
     """Golden, and floors by profile: runs that expose the same inputs are parted into the same segments."""
 
     def __init__(self, model: Path, inputs: Path, out: Path, *, kept: Path | None = None) -> None:
         """kept: where golden and floors are kept between runs, if they are."""
+        warm_up()
         self.model_folder, self.out = model, out
         self.double = read_weights(model).double()
         given = Trace(inputs)
@@ -51,16 +57,25 @@ class Scales:
         return ruler
 
     def make_floors(self, profile: frozenset[str]) -> tuple[list[str], int]:
-        """Run the controls for the floors of a profile, or take what was kept; names, and how many were distinct."""
+        """Run the controls for the floors of a profile, or take what was kept; names, and how many were distinct.
+
+        Raises `NotRepeatable` if two passes of the first control differ in a bit.
+        """
         key = f"{self.key}-{hashlib.sha256(' '.join(sorted(profile)).encode()).hexdigest()[:8]}"
         folder = self.out.with_name(f"floors-{key}")
         if self.shelf and self.key and (noted := shelf.take(self.shelf, key, folder)):
             self.floors[profile] = read_floors(folder)
             return noted["names"], noted["distinct"]
         errors: dict[str, list[tuple[Error, Error]]] = {}
-        names, outputs = [], set()
-        for name, run in control_runs(read_weights(self.model_folder), *self.tensors):
+        names: list[str] = []
+        outputs = set()
+        runs = control_runs(read_weights(self.model_folder), *self.tensors, (CONTROLS[0], *CONTROLS))
+        _, twin = next(runs)  # the first control's first pass
+        for name, run in runs:
             found = {n: t.numpy() for n, t in run.items()}
+            if not names:
+                check_repeatable(name, {n: t.numpy() for n, t in twin.items()}, found)
+                twin.clear()  # its memory
             names.append(name)
             outputs.add(found["logits"].tobytes())
             exposed = {n: t for n, t in found.items() if n in profile or n.partition(".")[0] not in FORWARDED}
@@ -126,6 +141,17 @@ class Scales:
         replayed = replay(self.double, *self.tensors, {name: run[name] for name in profile})
         local = {name: error_of(name, run[name], replayed[name].numpy(), self.mask) for name in run}
         return local, accumulated
+
+
+def check_repeatable(control: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+    """Raises `NotRepeatable` if two passes of a control differ in a bit."""
+    for name, tensor in first.items():
+        if not np.array_equal(tensor, second[name], equal_nan=True):
+            gap = np.abs(np.subtract(tensor, second[name], dtype=np.float64)).max()
+            raise NotRepeatable(
+                f"two passes of the control {control!r} differ, first in {name}, by up to {gap:.1e}; no floors are "
+                "made from them. Run it again; if it happens again, please report the model's name and the processor"
+            )
 
 
 def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> None:

@@ -28,7 +28,7 @@ _FACTS = "kept.json"
 _SOURCES = (
     *(
         f"compare/numerics/{name}.py"
-        for name in ("controls", "errors", "golden", "orders", "replay", "scales", "tensors")
+        for name in ("controls", "errors", "first_calls", "golden", "orders", "replay", "scales", "tensors")
     ),
     *(f"compare/{name}_attention.py" for name in ("reference", "streaming")),
     *(f"export/{name}.py" for name in ("models", "taps")),
