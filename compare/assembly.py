@@ -18,7 +18,7 @@ from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head
 from compare.numerics.precisions import UNIT_ROUNDOFF
-from compare.numerics.verdicts import TensorEvidence, Verdict, place_of
+from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.report.gap_parts import EvidencePart, GapPart, GraphPart, VerdictPart
 from compare.report.latency_parts import (
@@ -104,11 +104,20 @@ def verdict_part(verdict: Verdict) -> VerdictPart:
     return VerdictPart.model_validate({"kind": verdict.kind.words, **{name: getattr(verdict, name) for name in kept}})
 
 
+def broken_part(note: str) -> VerdictPart:
+    """The verdict on a run that gave nothing to weigh."""
+    return verdict_part(Verdict(Kind.BROKEN, note=note))
+
+
+def evidence_part(evidence: TensorEvidence) -> EvidencePart:
+    return EvidencePart.model_validate(asdict(evidence))
+
+
 def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None = None) -> GapPart:
     """The gap of a tensor and what is known of it, or a part that says the run does not expose it."""
     if gap is None:
         return GapPart(tensor=name, exposed=False)
-    return GapPart(**asdict(gap), evidence=EvidencePart.model_validate(asdict(evidence)) if evidence else None)
+    return GapPart(**asdict(gap), evidence=evidence_part(evidence) if evidence else None)
 
 
 def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:

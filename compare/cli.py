@@ -91,7 +91,7 @@ def compare(
         Path | None, typer.Option(help="Another ONNX file to hold it against, without a model.", show_default=False)
     ] = None,
     fail_on: Annotated[
-        str, typer.Option(help="Exit 1 from this verdict on: rounding, reduced precision, different, broken.")
+        str, typer.Option(help="Exit 1 from this verdict on: rounding, reduced precision, unsteady, different, broken.")
     ] = "different",
     keep_traces: Annotated[bool, typer.Option("--keep-traces", help="Keep every tensor of every run.")] = False,
     cache_dir: Annotated[Path | None, typer.Option(help="The cache's folder.", show_default=False)] = None,

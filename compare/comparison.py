@@ -15,6 +15,7 @@ from compare.preparing import prepared
 from compare.report.schema import Report
 from compare.rerunning import judge_timed
 from compare.run import ModelRun, Say
+from compare.second_look import look_again
 from compare.settings import Settings
 from compare.timing import Latency, take_latency, workers_of
 from export.models import MiniTransformer
@@ -33,6 +34,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     with workers_of(run) as workers, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers, numerics)
+        look_again(run, found.runtimes, numerics)
         failed = {row.name for row in found.runtimes if row.error}
         passes = settings.seconds * (PASSES if settings.decode else 1)
         steps = settings.seconds - passes

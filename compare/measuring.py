@@ -22,7 +22,7 @@ from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.heads import Head, choose_heads, head_map
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.numerics.verdicts import TensorEvidence, Verdict, judge
 from compare.numerics.work import Work
 from compare.onnx_files.candidates import misplaced
 from compare.report.gap_parts import DecisionsPart, RuntimePart
@@ -142,18 +142,59 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
     return golden, ruler, ControlsPart(names=names, distinct=distinct)
 
 
-def make_trace(run: Run, row: Row) -> Trace:
-    """One runtime's trace. Raises `ChildFailed`, and `CannotRun` where it is not installed."""
+def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
+    """One runtime's trace, in a folder of the row's name in the scratch folder or in `out`.
+
+    Raises `ChildFailed`, and `CannotRun` where it is not installed.
+    """
+    out = out or run.scratch / row.name
     row.spec.check_installed()
     return trace(
         row.spec.name,
         row.folder,
         run.input_folder,
-        run.scratch / row.name,
+        out,
         threads=run.threads,
-        log=run.log(row.name),
+        log=run.log(out.name),
         timeout=run.settings.timeout,
     )
+
+
+def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
+    """A trace that can be weighed: places told by structure alone are left out where they do not fit.
+
+    Raises `WrongShape` where it has no logits, or a tensor of another shape than golden's.
+    """
+    if "logits" not in found:
+        raise WrongShape("the run gave no logits")
+    if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
+        found = forget(found.folder, unfit)
+    check_shapes(found, golden)
+    return found
+
+
+def weighed(
+    run: ModelRun, row: Row, found: Trace, numerics: Numerics
+) -> tuple[Trace, dict[str, tuple[Gap, TensorEvidence]]]:
+    """A trace, and each tensor's gap and evidence; places that were told wrong are left out.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    try:
+        known = numerics.weigh(found.folder)
+        relative = {name: gap.rms / gap.size if gap.size else 0.0 for name, (gap, _) in known.items()}
+        if wrong := misplaced(relative, row.found):
+            found = forget(found.folder, wrong)
+            known = numerics.weigh(found.folder)
+    except ChildFailed as error:
+        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
+    return found, known
+
+
+def judged(run: ModelRun, row: Row, part: RuntimePart, found: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
+    """The verdict on one run of a row; bitwise equality is to the baseline's first run."""
+    bitwise = row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name)
+    return judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
 
 
 def weigh(
@@ -164,32 +205,19 @@ def weigh(
     if row.file is not None:
         part.graph = assembly.graph_part(row.file, row.taps)
     try:
-        found = future.result()
-        if "logits" not in found:
-            raise WrongShape("the run gave no logits")
-        if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
-            found = forget(found.folder, unfit)
-        check_shapes(found, golden)
+        found = fitting(future.result(), row, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
         part.error = str(error)
         if isinstance(error, WrongShape):
-            part.verdict = assembly.verdict_part(Verdict(Kind.BROKEN, note=str(error)))
+            part.verdict = assembly.broken_part(str(error))
         run.say(f"{row.name}: {part.error}")
         return part, None
-    try:
-        weighed = numerics.weigh(found.folder)
-        relative = {name: gap.rms / gap.size if gap.size else 0.0 for name, (gap, _) in weighed.items()}
-        if wrong := misplaced(relative, row.found):
-            found = forget(found.folder, wrong)
-            weighed = numerics.weigh(found.folder)
-    except ChildFailed as error:
-        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
-    evidence = {name: known for name, (_, known) in weighed.items()}
-    bitwise = row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name)
-    verdict = judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
+    found, known = weighed(run, row, found, numerics)
+    evidence = {name: each for name, (_, each) in known.items()}
+    verdict = judged(run, row, part, found, evidence)
     part.verdict = assembly.verdict_part(verdict)
-    part.gaps = [assembly.gap_part(name, *weighed.get(name, ())) for name in golden]
-    logits, _ = weighed["logits"]
+    part.gaps = [assembly.gap_part(name, *known.get(name, ())) for name in golden]
+    logits, _ = known["logits"]
     if run.entry.manifest.source.trained:
         multiple = evidence["logits"].accumulated.max
         rounding = logits.max / multiple if multiple else 0.0

@@ -1,10 +1,13 @@
 """A saved report judged again: the evidence is in it, so other limits need no other run."""
 
+from collections.abc import Mapping
+
 from compare import assembly
 from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, TensorEvidence, judge
-from compare.report.gap_parts import EvidencePart
+from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, judge
+from compare.report.gap_parts import EvidencePart, RuntimePart, VerdictPart
 from compare.report.schema import Report
+from compare.second_look import agreed, is_alarm
 from export.errors import BadInput
 
 
@@ -12,7 +15,9 @@ def rejudge(report: Report, rounding: float) -> Report:
     """The report with the verdicts that it would have if `rounding` floors (root mean square, local) were the limit.
 
     The other limits move in proportion. A run that is bit for bit the baseline stays identical, and one without
-    evidence keeps its verdict. Raises `BadInput` for a limit that is not above 0, or a report without evidence.
+    evidence keeps its verdict. Further runs of a runtime count if its first run is an alarm under these limits too;
+    there are none if it was no alarm under the limits of the comparison. Raises `BadInput` for a limit that is not
+    above 0, or a report without evidence.
     """
     if not rounding > 0:
         raise BadInput(
@@ -23,13 +28,27 @@ def rejudge(report: Report, rounding: float) -> Report:
     limits = LIMITS.scaled(rounding / LIMITS.local.rms)
     judged = report.model_copy(deep=True)
     for runtime in judged.runtimes:
-        evidence = {gap.tensor: _evidence(gap.evidence) for gap in runtime.gaps if gap.evidence is not None}
-        if evidence and runtime.verdict is not None:
-            quantized = runtime.graph.quantized if runtime.graph else ()
-            identical = runtime.verdict.kind == "identical"
-            verdict = judge(evidence, bitwise=identical, limits=limits, quantized=quantized)
-            runtime.verdict = assembly.verdict_part(verdict)
+        if runtime.verdict is None:
+            continue
+        first, *further = runtime.verdict.runs or [runtime.verdict]
+        evidence = {gap.tensor: gap.evidence for gap in runtime.gaps if gap.evidence is not None}
+        runtime.verdict = _verdict(runtime, first, evidence, limits)
+        if further and is_alarm(runtime.verdict, runtime):
+            again = [_verdict(runtime, *pair, limits) for pair in zip(further, runtime.again, strict=True)]
+            runtime.verdict = agreed([runtime.verdict, *again])
     return judged
+
+
+def _verdict(
+    runtime: RuntimePart, verdict: VerdictPart, evidence: Mapping[str, EvidencePart], limits: Limits
+) -> VerdictPart:
+    """The verdict on one run under other limits."""
+    if not evidence:
+        return verdict
+    known = {name: _evidence(part) for name, part in evidence.items()}
+    quantized = runtime.graph.quantized if runtime.graph else ()
+    identical = verdict.kind == "identical"
+    return assembly.verdict_part(judge(known, bitwise=identical, limits=limits, quantized=quantized))
 
 
 def _evidence(part: EvidencePart) -> TensorEvidence:

@@ -14,13 +14,14 @@ from compare.numerics.precisions import LOWER
 
 
 class Kind(IntEnum):
-    """The verdicts, from the one that asks nothing of anybody to the one that asks for a repair."""
+    """The verdicts, from best to worst. "Unsteady" is said of several runs (`compare.second_look`), never of one."""
 
     IDENTICAL = 0
     ROUNDING = 1
     REDUCED_PRECISION = 2
-    DIFFERENT = 3
-    BROKEN = 4
+    UNSTEADY = 3
+    DIFFERENT = 4
+    BROKEN = 5
 
     @property
     def words(self) -> str:

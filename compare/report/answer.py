@@ -19,7 +19,9 @@ def answer(report: Report) -> list[str]:
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
     beyond = {runtime.name: report.untrusted[runtime.name] for runtime in measured if runtime.name in report.untrusted}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
-    within = [runtime for runtime in measured if runtime.name not in beyond]
+    wavering = unsteady(report)
+    sentences += [f"{name} is {said}." for name, said in wavering.items() if name not in beyond]
+    within = [runtime for runtime in measured if runtime.name not in beyond | wavering]
     if within and report.model is None:
         sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
     elif within:
@@ -34,7 +36,13 @@ def answer(report: Report) -> list[str]:
             f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
         )
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
-    return [*sentences, *untimed(report), *advice(report), *decode_advice(report)]
+    sentences += [*untimed(report), *advice(report), *decode_advice(report)]
+    return list(dict.fromkeys(sentences))  # advice on passes and on generation may have the same caution
+
+
+def unsteady(report: Report) -> dict[str, str]:
+    """Runtime -> what its runs gave, of each whose runs do not agree."""
+    return {r.name: r.verdict.sentence for r in report.runtimes if r.verdict and r.verdict.kind == "unsteady"}
 
 
 def untimed(report: Report) -> list[str]:
@@ -107,9 +115,11 @@ def advice(report: Report) -> list[str]:
         f"Deploy {best.name}: {1 / best.time.estimate:.3g} times as fast as {baseline} "
         f"(time ratio {interval(best.time)}, 95 % interval), {number(best.row.median_ms)} ms for this input here."
     ]
+    sentences += caution(report, best.name)
     if rivals:
         shown = ", ".join(f"{rival.name} ({interval(rival.time)})" for rival in rivals)
         sentences.append(f"Not told apart from it in time: {shown}.")
+        sentences += caution(report, *(rival.name for rival in rivals))
     beside = next((choice for choice in trusted if choice.name == baseline), None)
     if beside is not None and (given := list(given_up(best, beside))):
         sentences.append(f"Against {baseline} that gives up: {'; '.join(given)}.")
@@ -120,6 +130,15 @@ def _control(rows: Sequence[LatencyPart]) -> str:
     """What the A/A control reads, to follow a ratio, where it is off for certain."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     return f", and the A/A control {interval(ratio)} where the truth is 1" if ratio and control_bound(rows) < 1 else ""
+
+
+def caution(report: Report, *names: str) -> list[str]:
+    """A sentence for each of these runtimes that is unsteady."""
+    return [
+        f"Before you deploy {name}, find out why it is {said}."
+        for name, said in unsteady(report).items()
+        if name in names
+    ]
 
 
 def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
@@ -165,9 +184,8 @@ def decode_advice(report: Report) -> list[str]:
     times = f"{1 / time.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(time)})"
     rate = f"{number(best.tokens_per_s)} tokens/s with the prefill"
     sentences = [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]
-    rivals = [
-        f"{row.runtime} ({interval(ratio)})" for row, ratio in trusted if row is not best and ratio.low <= time.high
-    ]
+    rivals = {row.runtime: interval(ratio) for row, ratio in trusted if row is not best and ratio.low <= time.high}
     if rivals:
-        sentences.append(f"Not told apart from it in the time of a step: {', '.join(rivals)}.")
-    return sentences
+        shown = ", ".join(f"{name} ({ratio})" for name, ratio in rivals.items())
+        sentences.append(f"Not told apart from it in the time of a step: {shown}.")
+    return sentences + caution(report, best.runtime, *rivals)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from compare.report.parts import Part
 
-VerdictWord = Literal["identical", "rounding", "reduced precision", "different", "broken"]
+VerdictWord = Literal["identical", "rounding", "reduced precision", "unsteady", "different", "broken"]
 
 
 #: The verdicts in their order: `--fail-on` takes one, and those after it fail too.
@@ -40,6 +40,7 @@ class VerdictPart(Part):
     """A verdict, where it comes from, and how far that is from rounding; see `compare.numerics.verdicts.Verdict`.
 
     "not judged": of a graph held against another without a model, from which nothing tells rounding and fault apart.
+    runs: the verdict of each run of a runtime that was looked at again, the first run's first; empty after one run.
     """
 
     kind: VerdictWord | Literal["not judged"]
@@ -50,6 +51,7 @@ class VerdictPart(Part):
     precision: str | None
     note: str
     weak: bool
+    runs: list["VerdictPart"] = Field(default_factory=list)
 
     @property
     def sentence(self) -> str:
@@ -61,8 +63,8 @@ class VerdictPart(Part):
         """
         if self.kind == "identical":
             return "identical: bit for bit the baseline"
-        if self.kind == "broken":
-            return f"broken: {self.note}"
+        if self.kind in ("unsteady", "broken"):
+            return f"{self.kind}: {self.note}"
         if self.kind == "not judged":
             return f"not judged: the first to differ is {self.tensor} ({self.place}), {self.note}"
         multiple = "" if self.multiple is None else f"{self.multiple:.2g} x rounding ({self.statistic})"
@@ -145,7 +147,11 @@ class GraphPart(Part):
 
 
 class RuntimePart(Part):
-    """One runtime. error: why it has no gaps, where it has none. graph: the ONNX file that it ran, if one was named."""
+    """One runtime. error: why it has no gaps, where it has none. graph: the ONNX file that it ran, if one was named.
+
+    again: what the verdict on each further run rests on, by tensor, where the first run was an alarm; empty for a run
+    that gave nothing to weigh.
+    """
 
     name: str
     precision: str
@@ -157,6 +163,7 @@ class RuntimePart(Part):
     facts: dict[str, str] = Field(default_factory=dict)
     graph: GraphPart | None = None
     gaps: list[GapPart] = Field(default_factory=list)
+    again: list[dict[str, EvidencePart]] = Field(default_factory=list)
 
     def largest(self, kind: str) -> float | None:
         """The largest gap over the tensors of a kind ("attention", "logits", ...); None where none is exposed.

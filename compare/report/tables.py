@@ -60,8 +60,8 @@ def verdict(runtime: RuntimePart) -> str:
     """The verdict in a cell: a word, and where a difference begins."""
     if runtime.verdict is None:
         return NOTHING
-    if runtime.verdict.kind == "different":
-        return f"different: {runtime.verdict.place}"
+    if runtime.verdict.kind in ("unsteady", "different"):
+        return ": ".join(filter(None, (runtime.verdict.kind, runtime.verdict.place)))
     if runtime.verdict.kind == "reduced precision":
         return f"reduced precision: {runtime.verdict.precision}"
     return runtime.verdict.kind

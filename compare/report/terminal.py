@@ -68,4 +68,6 @@ def _table(table: Table) -> RichTable:
 def _style(cell: str) -> str:
     if cell == "NaN" or cell.startswith(("broken", "failed", "different")):
         return "bold red"
+    if cell.startswith("unsteady"):
+        return "bold yellow"
     return "green" if cell.startswith(("rounding", "identical")) or cell.endswith("as fast") else ""

@@ -55,7 +55,18 @@ def verdict_lines(report: Report) -> list[str]:
     lines = [
         f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
     ]
-    return lines + [f"{r.name}  {verdict_line(r, r.verdict)}{decided(report, r)}" for r in report.runtimes if r.verdict]
+    for runtime in report.runtimes:
+        if runtime.verdict:
+            lines.append(f"{runtime.name}  {verdict_line(runtime, runtime.verdict)}{decided(report, runtime)}")
+            lines += run_lines(runtime.name, runtime.verdict)
+    return lines
+
+
+def run_lines(name: str, verdict: VerdictPart) -> list[str]:
+    """A line for each run of a runtime whose runs do not agree; gaps and figures are the first run's."""
+    if verdict.kind != "unsteady":
+        return []
+    return [f"{name}, run {number}  {run.sentence}" for number, run in enumerate(verdict.runs, start=1)]
 
 
 def verdict_word(verdict: VerdictPart | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 MODULE = '''
 import os, signal, subprocess, sys, time
+from pathlib import Path
 import numpy as np
 import torch
 from compare.runtimes.registry import Spec
@@ -125,6 +126,28 @@ class Helped(TorchEager):
             assert started.stdout.readline() == b"ready\\n"
         self.parent.wait()
 
+class Wavers(TorchEager):
+    """Its attention is off in its first process, and right in every later one."""
+    def __init__(self, folder, *, threads, graph):
+        super().__init__(folder, threads=threads, graph=graph)
+        starts = Path(__file__).with_name(f"{type(self).__name__}.starts")
+        with starts.open("a") as file:
+            print("started", file=file)
+        self.start = len(starts.read_text().splitlines())
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        if self.start == 1 and "attention.0" in found:
+            found["attention.0"] = found["attention.0"].copy()
+            found["attention.0"][:, 1] *= np.float32(1.00015)
+        return found
+
+class Brittle(Wavers):
+    """As above, but it does not survive its second process."""
+    def run(self, input_ids, attention_mask):
+        if self.start == 2:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().run(input_ids, attention_mask)
+
 class Greedy(TorchEager):
     """Asks for petabytes."""
     def run(self, input_ids, attention_mask):
@@ -137,13 +160,15 @@ def spec(kind, **more):
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
 discreet, reticent, helped, greedy, twofaced = map(spec, (Discreet, Reticent, Helped, Greedy, TwoFaced))
+wavers, brittle = map(spec, (Wavers, Brittle))
+lowers = Spec("lowers", "fake_runtimes:Discreet", "says so", ("torch",), "pip install fakes", precision="bf16")
 ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
-    *("helped", "greedy", "twofaced", "ahead", "stale", "absent"),
+    *("helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
 )
 
 
