@@ -4,8 +4,8 @@ Limits are chosen on some models, inputs and kinds of faults and reported on oth
 neither a seed nor a text in common, and a third of the kinds is held out.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from compare.assembly import verdict_part
 from compare.inputs import DEFAULT_TEXT
 from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
 from compare.numerics.orders import permuted_product, split_product
 from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
-from compare.runtimes.registry import BUILT_IN, spec_of
+from compare.report.gap_parts import VerdictPart
+from compare.runtimes.registry import BUILT_IN
+from compare.runtimes.trace import trace
+from compare.second_look import RUNS, agreed
 from compare.traces import Trace
 from export import dynamo, optimum_exporter
 from export.graphs import write_graphs
@@ -149,12 +153,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class CleanRun:
-    """A runtime without a fault."""
+    """A runtime without a fault. further: the verdicts of further processes, where the first one's was an alarm."""
 
     runtime: str
     stand: str
     evidence: dict[str, TensorEvidence]
     verdict: Verdict
+    further: tuple[Verdict, ...] = ()
+
+    @property
+    def said(self) -> VerdictPart:
+        """What a comparison says of it, after all of its runs."""
+        return agreed([verdict_part(verdict) for verdict in (self.verdict, *self.further)])
 
 
 def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
@@ -172,16 +182,26 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
 
 
 def clean_runs(stand: Stand) -> Iterator[CleanRun]:
-    """Every runtime on one bench, ONNX Runtime on the graph of each exporter, and with one thread."""
+    """Every runtime on one bench, ONNX Runtime on the graph of each exporter, and with one thread.
+
+    Each in a fresh process, as in a comparison; one whose verdict is an alarm in further ones too.
+    """
     runs = [(spec.name, "dynamo", stand.bench.threads) for spec in BUILT_IN if "inspect" in spec.graphs]
     runs += [("onnxruntime", "optimum", stand.bench.threads), ("onnxruntime", "dynamo", 1)]
     for name, exporter, threads in runs:
-        runtime = spec_of(name).load_class()(stand.entries[exporter], threads=threads, graph="inspect")
-        found = runtime.run(**stand.bench.inputs)
-        runtime.close()
-        torch.set_num_threads(stand.bench.threads)
         label = f"{name}, {exporter}, {threads} thread{'s' * (threads != 1)}"
-        yield _judged(stand, label, found)
+        run = _judged(stand, label, traced(stand, name, exporter, threads))
+        if run.verdict.kind >= Kind.REDUCED_PRECISION:
+            again = [_judged(stand, label, traced(stand, name, exporter, threads)).verdict for _ in range(1, RUNS)]
+            run = replace(run, further=tuple(again))
+        yield run
+
+
+def traced(stand: Stand, runtime: str, exporter: str, threads: int) -> Trace:
+    """A runtime's tensors on the inputs of a bench, from a process of its own."""
+    scratch = stand.bench.scratch
+    folders = stand.entries[exporter], scratch / "inputs", scratch / "fresh"
+    return trace(runtime, *folders, threads=threads, log=scratch / "fresh.log", timeout=600.0)
 
 
 def unseen_runs(stand: Stand) -> Iterator[CleanRun]:
@@ -254,7 +274,7 @@ def bin_name(index: int) -> str:
     return f"below {high:g}" if not low else f"{low:g} and more" if np.isinf(high) else f"{low:g} to {high:g}"
 
 
-def _judged(stand: Stand, runtime: str, found: dict[str, NDArray[Any]]) -> CleanRun:
+def _judged(stand: Stand, runtime: str, found: Mapping[str, NDArray[Any]]) -> CleanRun:
     check_shapes(found, Trace(stand.bench.scales.out))
     evidence = stand.bench.evidence(found)
     return CleanRun(runtime, stand.name, evidence, judge(evidence, bitwise=False))

@@ -18,7 +18,13 @@ def _modules() -> list[Any]:
     found = [
         m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
-    beside = ["benchmarks.faults", "benchmarks.scaling", "benchmarks.trials", "tests.faults.kinds"]
+    beside = [
+        "benchmarks.load",
+        "benchmarks.proportions",
+        "benchmarks.scaling",
+        "benchmarks.trials",
+        "tests.faults.kinds",
+    ]
     modules = [name for name in found if not name.endswith("__main__")] + beside
     return [pytest.param(name, marks=MARKED.get(name, ())) for name in modules]
 

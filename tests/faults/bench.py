@@ -4,6 +4,7 @@ The size of a fault is what it does in its own segment when it is planted in the
 four statistics of that change, in local floors. No runtime, no limit and no verdict takes part in measuring it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph
 from tests.faults.kinds import Fault
 
-Tensors = dict[str, NDArray[Any]]
+Tensors = Mapping[str, NDArray[Any]]
 
 #: How far the graph in float64 may lie from golden, of each tensor's size: its constants were rounded to float32.
 CONSTANTS = 1e-6

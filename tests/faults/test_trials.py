@@ -1,11 +1,16 @@
 """What the benchmarks of verdicts are made from: faults dialled to a size, clean runs, and what is counted of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from benchmarks.faults import counts, distinct, upper_bound
+from benchmarks import trials
+from benchmarks.faults import counts, distinct, false_alarms, wavering
+from benchmarks.proportions import upper_bound
 from benchmarks.trials import CHOOSING, REPORTING, CleanRun, Setup, Stand, dialled, faults, unseen_runs
 from compare.numerics.verdicts import Kind
+from compare.second_look import RUNS
 from export.exporting import exported
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS
@@ -43,6 +48,32 @@ def test_orders_that_no_floor_was_made_from_are_rounding(stand: Stand) -> None:
 def test_runs_with_the_same_numbers_count_once(stand: Stand) -> None:
     run = next(unseen_runs(stand))
     assert len(distinct([run, CleanRun("another", run.stand, run.evidence, run.verdict)])) == 1
+
+
+def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = []
+
+    def traced(stand: Stand, *of: object) -> dict[str, np.ndarray]:
+        found = dict(stand.bench.clean_outputs)
+        if not processes:
+            found["attention.1"] = found["attention.1"] * np.float32(1.01)
+        processes.append(of)
+        return found
+
+    monkeypatch.setattr(trials, "traced", traced)
+    runs = list(trials.clean_runs(stand))
+    assert [run.said.kind for run in runs] == ["unsteady", *["rounding"] * (len(runs) - 1)]
+    assert len(processes) == len(runs) + RUNS - 1
+    assert (false_alarms(runs), wavering(runs)) == (0, 1)
+    other = dataclasses.replace(runs[0], further=(runs[0].verdict,) * 2)
+    assert (false_alarms([other]), wavering([other])) == (1, 0)
+
+
+def test_a_clean_run_is_traced_in_a_process_of_its_own(stand: Stand) -> None:
+    found = trials.traced(stand, "torch-eager", "dynamo", 1)
+    assert trials._judged(stand, "torch-eager", found).verdict.kind is Kind.ROUNDING
 
 
 def test_limits_are_reported_on_seeds_that_they_were_not_chosen_on() -> None:

@@ -1,0 +1,29 @@
+"""How often something happens, from how often it was seen: intervals of Clopper and Pearson (1934)."""
+
+from math import comb
+
+
+def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
+    """The largest rate at which so few events in so many runs are not yet less likely than 1 - confidence.
+
+    For no events it is 1 - (1 - confidence) ** (1 / runs), near 3 / runs.
+
+    >>> round(upper_bound(0, 300), 4)
+    0.0099
+    """
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        likely = sum(comb(runs, k) * middle**k * (1 - middle) ** (runs - k) for k in range(events + 1))
+        low, high = (middle, high) if likely > 1 - confidence else (low, middle)
+    return high
+
+
+def interval(events: int, runs: int) -> tuple[float, float]:
+    """The two-sided 95 % interval of a rate.
+
+    >>> low, high = interval(8, 400)
+    >>> round(low, 4), round(high, 4)
+    (0.0087, 0.039)
+    """
+    return 1 - upper_bound(runs - events, runs, 0.975), upper_bound(events, runs, 0.975)
