@@ -11,6 +11,7 @@ from typing import Literal
 from export import models, sources
 from export.cache import Entry, Manifest, cache_root, checked, entries, fingerprint, look_up, publish
 from export.errors import BadInput, CannotRun, near
+from export.model_folder import model_files
 from export.models import MiniTransformer
 from export.sources import Source
 
@@ -135,7 +136,7 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
         opset=opset,
         versions=_versions(exporter),
         model=facts,
-        fingerprint=fingerprint(sources.weight_files(Path(source.origin))) if source.kind == "folder" else {},
+        fingerprint=fingerprint(model_files(Path(source.origin))) if source.kind == "folder" else {},
     )
 
 
@@ -168,7 +169,7 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
     """The source of a folder model that has the same files as when it was exported, told by size and time alone."""
     if not Path(name).expanduser().is_dir():
         return None
-    now = fingerprint(sources.weight_files(Path(name).expanduser()))
+    now = fingerprint(model_files(Path(name).expanduser()))
     same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)
     return next((source for source in same if source.kind == "folder"), None)
 

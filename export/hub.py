@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from export.errors import BadInput, CannotRun, near
-from export.sources import BYTE_GPT2, KNOWN, PINS, Source, weight_files
+from export.model_folder import MissingShard, model_files
+from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
 #: Seconds for the hub's first word.
 _PATIENCE = 5
@@ -67,12 +68,17 @@ def _cannot_be_had(source: Source, why: str) -> CannotRun:
 
 
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:
-    """Raises `CannotRun` for a snapshot without weights, `BadInput` for weights that are not those promised."""
+    """Raises `CannotRun` for a snapshot without all its weights, `BadInput` for files that are not those promised, or
+    that `export.model_folder` refuses."""
+    partly = f"{offline_by} and only a part of it was downloaded"
     if not any(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
-        why = f"{offline_by} and only a part of it was downloaded" if offline_by else "it has no safetensors there"
-        raise _cannot_be_had(source, why)
+        raise _cannot_be_had(source, partly if offline_by else "it has no safetensors there")
+    try:
+        files = model_files(folder)
+    except MissingShard as error:
+        raise _cannot_be_had(source, partly if offline_by else str(error)) from error
     pin = PINS.get(source.name)
-    for path in weight_files(folder):
+    for path in files:
         stored = path.resolve()
         promised = stored.name if re.fullmatch("[0-9a-f]{64}", stored.name) else None
         if pin is not None and path.name == "model.safetensors":

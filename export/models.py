@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.errors import BadInput, first_line
 from export.hub import download
+from export.model_folder import weight_files
 from export.sources import SEEDED, SHIPPED, Source
 from export.tokens import byte_tokenizer, read_tokenizer
 
@@ -76,12 +77,14 @@ def weights_digest(model: Any) -> str:
 def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel":
     """The model that lies in a folder, in float32, ready to run; `attention` is one of transformers' implementations.
 
-    Raises `BadInput` where transformers cannot read it, or would make tensors up because the file lacks them.
+    Raises `BadInput` where `export.model_folder` refuses the folder, transformers cannot read it, or would make tensors
+    up because the file lacks them.
     """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
+    weight_files(folder)
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from export.errors import BadInput, near
+from export.model_folder import model_files
 
 Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
 
@@ -83,17 +84,17 @@ KNOWN = [*PINS, *SEEDED, BYTE_GPT2]
 def find(name: str) -> Source:
     """Which weights a name means: the shipped model, a seeded stand-in, a folder, else a model of the hub.
 
-    A folder is identified by the SHA-256 of its configuration and weights, which reads them once. A hub model that
+    A folder is identified by the SHA-256 of the files that are loaded from it, which reads them once. A hub model that
     is not pinned has the revision "main" until it is loaded. Raises `BadInput` for a folder that cannot be used.
     """
     check_name(name)
     if name == BYTE_GPT2:
-        return Source("byte-gpt2", name, name, _digest(weight_files(SHIPPED)))
+        return Source("byte-gpt2", name, name, _digest(model_files(SHIPPED)))
     if name in SEEDED:
         return Source("seeded", name, SEEDED[name]["_of"], "0", trained=False)
     if is_folder(name):
         folder = Path(name).expanduser().resolve()
-        return Source("folder", folder.name, str(folder), _digest(weight_files(folder)))
+        return Source("folder", folder.name, str(folder), _digest(model_files(folder)))
     for short, pin in PINS.items():
         if name in (short, pin.repository):
             return Source("hub", short, pin.repository, pin.revision)
@@ -109,26 +110,6 @@ def check_name(name: str) -> None:
 def is_folder(name: str) -> bool:
     """Whether a model's name is a path: it exists as a folder, or is written as only a path can be."""
     return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files of a model folder that decide what it computes, or a `BadInput` that says what is wrong with it."""
-    if not folder.is_dir():
-        raise BadInput(
-            f"the model folder {folder} does not exist; give a folder with config.json and model.safetensors"
-        )
-    if not (folder / "config.json").is_file():
-        raise BadInput(f"the model folder {folder} has no config.json; save the model with save_pretrained('{folder}')")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        pickles = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")])
-        found = f" but {', '.join(pickles)}, which is a pickle and is never loaded" if pickles else ""
-        raise BadInput(
-            f"the model folder {folder} has no safetensors{found}. Convert it where you trust it: python -c "
-            f"\"from transformers import AutoModelForCausalLM as M; M.from_pretrained('{folder}').save_pretrained("
-            f"'{folder}-safetensors')\""
-        )
-    return [folder / "config.json", *sorted(folder.glob("tokenizer*.json")), *weights]
 
 
 def _digest(files: list[Path]) -> str:

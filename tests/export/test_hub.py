@@ -1,5 +1,6 @@
 """Downloads from a hub, and what can go wrong with one. Each command is a process: what a run leaves is on disk."""
 
+import json
 import os
 import re
 import subprocess
@@ -155,6 +156,36 @@ def test_a_model_without_safetensors(hub: LocalHub, download) -> None:
     run = download("someone/old")
     assert run.returncode == 3
     assert "'someone/old' cannot be loaded: it has no safetensors there" in run.stderr
+
+
+def sharded(files: dict[str, bytes], name: str) -> dict[str, bytes]:
+    """The files of a model with an index that says a file of that name holds everything."""
+    index = {"metadata": {}, "weight_map": {"transformer.wte.weight": name}}
+    others = {key: data for key, data in files.items() if key != "model.safetensors"}
+    return others | {"model.safetensors.index.json": json.dumps(index).encode()}
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "../../../../other.safetensors", "onnx/model.safetensors"])
+def test_an_index_of_the_hub_names_safetensors_beside_it_and_nothing_else(
+    hub: LocalHub, download, served_files, name: str
+) -> None:
+    shard = {"a.safetensors": served_files["model.safetensors"]}
+    hub.content.repositories["someone/sharded"] = sharded(served_files, name) | shard
+    run = download("someone/sharded")
+    assert run.returncode == 2
+    assert f"names '{name}'; an index may name safetensors files of its own folder and nothing else" in run.stderr
+
+
+def test_a_shard_that_was_not_downloaded(hub: LocalHub, download, served_files) -> None:
+    shard = {"a.safetensors": served_files["model.safetensors"], "b.safetensors": served_files["model.safetensors"]}
+    hub.content.repositories["someone/sharded"] = sharded(served_files, "a.safetensors") | shard
+    folder = Path(download("someone/sharded").stdout.strip())
+    (folder / "a.safetensors").unlink()
+    offline = download("someone/sharded", HF_HUB_OFFLINE="1")
+    assert offline.returncode == 3
+    assert "HF_HUB_OFFLINE is set and only a part of it was downloaded" in offline.stderr
+    assert download("someone/sharded").returncode == 0
+    assert (folder / "a.safetensors").is_file()
 
 
 def test_a_file_that_was_cut_short_is_not_taken_and_comes_whole_the_next_time(hub: LocalHub, download) -> None:
