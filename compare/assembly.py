@@ -56,7 +56,8 @@ def circumstances(settings: Settings) -> dict[str, Any]:
 def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
     """asked_for: the name that was given; of a folder only its last part, so that no path gets into a report."""
     manifest = entry.manifest
-    source, facts = manifest.source, dict(manifest.model)
+    source = manifest.source
+    facts: dict[str, Any] = {**manifest.model}
     return ModelPart(
         name=source.name,
         asked_for=source.name if source.kind in ("folder", "module") else asked_for,

@@ -40,15 +40,15 @@ def main() -> None:
     if arguments.list:
         _list(root, arguments.models)
     elif arguments.verify:
-        for entry in _chosen(root, arguments.models):
+        for folder in _chosen(root, arguments.models):
+            entry = cache.entry_in(folder)
             cache.verify(entry)
-            print(f"{entry.folder.name}  {len(entry.manifest.files)} files as exported")
+            print(f"{folder.name}  {len(entry.manifest.files)} files as exported")
     elif arguments.remove:
         if not arguments.models:
             raise BadInput("--remove needs the names of what to remove; python -m export --list prints them")
-        for entry in _chosen(root, arguments.models):
-            cache.remove(entry)
-            print(f"removed {entry.folder.name}  {entry.bytes / 1e6:,.1f} MB")
+        for folder in _chosen(root, arguments.models):
+            print(f"removed {folder.name}  {cache.remove(folder) / 1e6:,.1f} MB")
     else:
         from export.exporting import exported
 
@@ -64,26 +64,37 @@ def main() -> None:
 
 
 def _list(root: Path, models: list[str]) -> None:
+    """Entries on stdout; on stderr those whose manifest cannot be read, with the command that removes them."""
+    broken = cache.damaged(root)
     chosen = _chosen(root, models)
-    for entry in chosen:
+    for folder in chosen:
+        if folder.name in broken:
+            print(broken[folder.name], file=sys.stderr)
+            continue
+        entry = cache.entry_in(folder)
         manifest = entry.manifest
         size = f"{entry.bytes / 1e6:,.1f} MB"
-        print(f"{entry.folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
+        print(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
     if not chosen:
         print(f"nothing in {root / 'models'}; python -m export MODEL puts a model there", file=sys.stderr)
 
 
-def _chosen(root: Path, models: list[str]) -> list[cache.Entry]:
-    """The entries that the names mean, all where no name is given. Raises `BadInput` for one that is not there."""
+def _chosen(root: Path, models: list[str]) -> list[Path]:
+    """The folders of the entries that the names mean, newest first; all, the damaged ones last, where no name is given.
+
+    A damaged entry goes by the name of its folder alone. Raises `BadInput` for a name that nothing has.
+    """
+    damaged = [root / "models" / name for name in cache.damaged(root)]
     if not models:
-        return cache.entries(root)
+        return [*(entry.folder for entry in cache.entries(root)), *damaged]
     chosen = []
     for name in models:
-        found = list(cache.matching(root, name))
+        found = [entry.folder for entry in cache.matching(root, name)]
+        found += [folder for folder in damaged if folder.name == name]
         if not found:
             raise BadInput(f"nothing in the cache is called {name!r}; python -m export --list prints what is there")
         chosen += found
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 if __name__ == "__main__":

@@ -6,48 +6,18 @@ times and hashes what differs; `verify` hashes everything. Importing this loads 
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from export.errors import BadInput
-from export.sources import Source
+from export.errors import BadInput, first_line
+from export.manifest import FileRecord, Manifest, OtherSchema, manifest_of
 
 ENVIRONMENT_VARIABLE = "ONNX_ATTENTION_COMPARE_CACHE"
 MANIFEST = "manifest.json"
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file of an entry: bytes, nanoseconds since the epoch, hexadecimal digest."""
-
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What an entry was made from, what it holds, and what its model looks like.
-
-    fingerprint: size and modification time of the source folder's files, which spare a look-up reading them again.
-    """
-
-    source: Source
-    exporter: str
-    opset: int
-    versions: dict[str, str]
-    model: dict[str, Any]
-    fingerprint: dict[str, list[int]] = field(default_factory=dict)
-    files: dict[str, FileRecord] = field(default_factory=dict)
-    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    schema: int = SCHEMA
 
 
 @dataclass(frozen=True)
@@ -76,15 +46,20 @@ def cache_root(cache_dir: Path | None = None) -> Path:
     return user_cache_path("onnx-attention-compare")
 
 
+def folders(root: Path) -> list[Path]:
+    """The folders of a cache that are entries or were meant to be, by name."""
+    return sorted(path for path in (root / "models").glob("[!.]*") if path.is_dir())
+
+
 def entries(root: Path) -> list[Entry]:
     """All entries of a cache, newest first. A folder whose manifest cannot be read is passed over."""
-    found = []
-    for manifest in (root / "models").glob(f"[!.]*/{MANIFEST}"):
-        try:
-            found.append(Entry(manifest.parent, _read(manifest)))
-        except (ValueError, TypeError, KeyError):
-            continue
+    found = [entry for folder in folders(root) if isinstance(entry := _read(folder), Entry)]
     return sorted(found, key=lambda entry: entry.manifest.created, reverse=True)
+
+
+def damaged(root: Path) -> dict[str, BadInput]:
+    """The folders of a cache whose manifest cannot be read, by name, with the error that says why."""
+    return {folder.name: error for folder in folders(root) if isinstance(error := _read(folder), BadInput)}
 
 
 def matching(root: Path, pattern: str) -> Iterator[Entry]:
@@ -95,11 +70,23 @@ def matching(root: Path, pattern: str) -> Iterator[Entry]:
 
 
 def look_up(root: Path, name: str, key: str) -> Entry | None:
-    """The entry of that name and key, its files checked by size and time, or None. Raises `BadInput` if one changed."""
+    """The entry of that name and key, its files checked by size and time, or None.
+
+    Raises `BadInput` if one changed, the manifest among them.
+    """
     folder = root / "models" / f"{name}-{key}"
-    if not (folder / MANIFEST).is_file():
-        return None
-    return checked(Entry(folder, _read(folder / MANIFEST)))
+    return checked(entry_in(folder)) if folder.is_dir() else None
+
+
+def entry_in(folder: Path) -> Entry:
+    """The entry in a folder of the cache, its files unchecked.
+
+    Raises `BadInput` where its manifest is gone, damaged or of another schema, with the command that mends it.
+    """
+    entry = _read(folder)
+    if isinstance(entry, BadInput):
+        raise entry
+    return entry
 
 
 def checked(entry: Entry) -> Entry:
@@ -121,24 +108,33 @@ def verify(entry: Entry) -> None:
         _check_digest(entry, name)
 
 
-def remove(entry: Entry) -> None:
-    """Delete an entry: it vanishes by one rename, then its files go."""
-    doomed = entry.folder.with_name(f".removed-{entry.folder.name}-{os.getpid()}")
-    entry.folder.rename(doomed)
+def remove(folder: Path) -> int:
+    """Delete an entry, whole or damaged: it vanishes by one rename, then its files go. Returns their bytes."""
+    size = sum(path.lstat().st_size for path in folder.rglob("*"))
+    doomed = folder.with_name(f".removed-{folder.name}-{os.getpid()}")
+    folder.rename(doomed)
     shutil.rmtree(doomed)
+    return size
 
 
-def publish(root: Path, name: str, key: str, build: Callable[[Path], Manifest]) -> Entry:
+def publish(
+    root: Path,
+    name: str,
+    key: str,
+    build: Callable[[Path], Manifest],
+    say: Callable[[str], None] = lambda _: None,
+) -> Entry:
     """Build an entry and publish it, unless another process just did: the lock makes that process's work ours.
 
-    `build` fills the empty folder that it is given and returns the manifest without its files.
+    `build` fills the empty folder that it is given and returns the manifest without its files. `say` is told when
+    another process holds the lock, and what that one left.
     """
-    from filelock import FileLock
-
     models = root / "models"
     _make_root(root)
-    with FileLock(models / f".{name}-{key}.lock"):
+    with _locked(models / f".{name}-{key}.lock", f"waiting for another process that exports {name}", say) as waited:
         if (entry := look_up(root, name, key)) is not None:
+            if waited:
+                say(f"the other process exported it: {entry.folder.name}")
             return entry
         for leftover in models.glob(f".{name}-{key}.building-*"):  # of a process that died here
             shutil.rmtree(leftover)
@@ -147,12 +143,30 @@ def publish(root: Path, name: str, key: str, build: Callable[[Path], Manifest]) 
         try:
             manifest = build(building)
             files = {path.name: _record(path) for path in sorted(building.iterdir())}
-            text = json.dumps(asdict(manifest) | {"files": {n: asdict(r) for n, r in files.items()}}, indent=2)
-            (building / MANIFEST).write_text(text + "\n")
+            (building / MANIFEST).write_text(replace(manifest, files=files).to_json(), encoding="utf-8")
             building.rename(models / f"{name}-{key}")
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    return Entry(models / f"{name}-{key}", _read(models / f"{name}-{key}" / MANIFEST))
+    return entry_in(models / f"{name}-{key}")
+
+
+@contextmanager
+def _locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[bool]:
+    """Hold a lock while this is open; gives whether it had to wait for it, which is said before it does."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    waited = False
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(waiting)
+        lock.acquire()
+        waited = True
+    try:
+        yield waited
+    finally:
+        lock.release()
 
 
 def fingerprint(files: list[Path]) -> dict[str, list[int]]:
@@ -172,16 +186,16 @@ def _make_root(root: Path) -> None:
         tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
 
 
-def _read(manifest: Path) -> Manifest:
-    data = json.loads(manifest.read_text())
-    if data["schema"] != SCHEMA:
-        raise BadInput(
-            f"{manifest.parent.name} was written under cache schema {data['schema']}, this is {SCHEMA}; "
-            f"remove it: python -m export --remove {manifest.parent.name}"
-        )
-    source = Source(**data.pop("source"))
-    files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
-    return Manifest(source=source, files=files, **data)
+def _read(folder: Path) -> Entry | BadInput:
+    """The entry in a folder of the cache, or the error that says why there is none that can be used."""
+    try:
+        return Entry(folder, manifest_of((folder / MANIFEST).read_bytes()))
+    except FileNotFoundError:
+        return _changed(folder, f"{MANIFEST} is gone")
+    except OtherSchema as error:
+        return BadInput(f"{folder.name} was {error}; remove it: python -m export --remove {folder.name}")
+    except (OSError, ValueError) as error:
+        return _changed(folder, f"{MANIFEST} cannot be read: {first_line(error)}")
 
 
 def _record(path: Path) -> FileRecord:
@@ -199,18 +213,18 @@ def _check_size(entry: Entry, name: str) -> None:
     size = path.stat().st_size if path.is_file() else None
     if size != record.size:
         found = "is gone" if size is None else f"has {size:,} bytes"
-        raise _changed(entry, f"{name} {found}, the manifest says {record.size:,} bytes")
+        raise _changed(entry.folder, f"{name} {found}, the manifest says {record.size:,} bytes")
 
 
 def _check_digest(entry: Entry, name: str) -> None:
     digest = _sha256(entry.folder / name)
     expected = entry.manifest.files[name].sha256
     if digest != expected:
-        raise _changed(entry, f"{name} has SHA-256 {digest[:12]}..., the manifest says {expected[:12]}...")
+        raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}..., the manifest says {expected[:12]}...")
 
 
-def _changed(entry: Entry, what: str) -> BadInput:
+def _changed(folder: Path, what: str) -> BadInput:
     return BadInput(
-        f"the cache entry {entry.folder.name} has changed since it was exported: {what}. "
-        f"Remove it and it is exported again: python -m export --remove {entry.folder.name}"
+        f"the cache entry {folder.name} has changed since it was exported: {what}. "
+        f"Remove it and it is exported again: python -m export --remove {folder.name}"
     )

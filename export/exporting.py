@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from export import models, sources
-from export.cache import Entry, Manifest, cache_root, checked, entries, fingerprint, look_up, publish
+from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
 from export.errors import BadInput, CannotRun, near
+from export.manifest import SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
 from export.models import MiniTransformer
 from export.sources import Source
@@ -90,11 +91,15 @@ def export_model(
         return entry
     parameters = sum(p.numel() for p in transformer.model.parameters())
     _check_disk(root, 4 * parameters)
-    say(
-        f"exporting {source.name} with {exporter}: {parameters / 1e6:.1f} million parameters, "
-        f"{4 * parameters / 1e9:.2f} GB on disk, about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
-    )
-    return publish(root, source.name, key, lambda folder: _build(transformer, source, exporter, folder))
+
+    def build(folder: Path) -> Manifest:
+        say(
+            f"exporting {source.name} with {exporter}: {parameters / 1e6:.1f} million parameters, "
+            f"{4 * parameters / 1e9:.2f} GB on disk, about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
+        )
+        return _build(transformer, source, exporter, folder)
+
+    return publish(root, source.name, key, build, say)
 
 
 def check_exporter(exporter: str) -> None:
@@ -105,7 +110,7 @@ def check_exporter(exporter: str) -> None:
 
 def entry_key(source: Source, exporter: str) -> str:
     """Twelve hexadecimal digits that change with anything that decides what an entry holds."""
-    parts = [source.kind, source.origin, source.revision, exporter, _REVISION, *_versions(exporter).values()]
+    parts = [source.kind, source.origin, source.revision, exporter, _REVISION, SCHEMA, *_versions(exporter).values()]
     if source.kind in ("folder", "module"):
         parts.remove(source.origin)  # the content counts, not where it lies
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
@@ -118,7 +123,7 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
     transformer.tokenizer.save_pretrained(folder)
     config = transformer.model.config
     layers, key_value_heads, head_dim = cache_sizes(config)
-    facts = {
+    facts: ModelFacts = {
         "type": config.model_type,
         "layers": layers,
         "heads": config.num_attention_heads,

@@ -224,6 +224,15 @@ def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_p
     assert weights.read_bytes() == bytes(content)
 
 
+def test_a_damaged_manifest_is_one_line(tiny_folder: Path, entry, tmp_path: Path, monkeypatch, capfd) -> None:
+    copy = shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
+    (copy / MANIFEST).write_text('{"another": "JSON"}')
+    arguments = ["--model", str(tiny_folder), "--cache-dir", str(tmp_path)]
+    said = refused(arguments, 2, monkeypatch, capfd)
+    assert f"the cache entry {copy.name} has changed since it was exported: manifest.json cannot be read" in said
+    assert said.endswith(f"python -m export --remove {copy.name}\n")
+
+
 def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
     """In the rounds, with a runtime that has helpers in sessions of their own, one of them nobody's child."""
     from tests.compare import fakes

@@ -1,5 +1,6 @@
 """The cache: an entry is whole or absent, and a changed byte does not go unseen."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,17 +10,30 @@ from pathlib import Path
 import pytest
 
 from export import cache
-from export.cache import Entry, Manifest, checked, entries, look_up, matching, publish, remove, verify
+from export.cache import Entry, checked, entries, entry_in, look_up, matching, publish, remove, verify
 from export.errors import BadInput
+from export.manifest import Manifest, ModelFacts
 from export.sources import Source
 
 SOURCE = Source("seeded", "thing", "thing", "0")
+FACTS: ModelFacts = {
+    "type": "gpt2",
+    "layers": 2,
+    "heads": 4,
+    "key_value_heads": 4,
+    "head_dim": 16,
+    "hidden": 64,
+    "vocabulary": 300,
+    "positions": 64,
+    "parameters": 12345,
+    "tokens": "bytes",
+}
 
 
 def build(folder: Path) -> Manifest:
     (folder / "a.bin").write_bytes(b"abc")
     (folder / "b.txt").write_text("text")
-    return Manifest(source=SOURCE, exporter="dynamo", opset=20, versions={}, model={"layers": 2})
+    return Manifest(source=SOURCE, exporter="dynamo", opset=20, versions={}, model=FACTS)
 
 
 @pytest.fixture
@@ -75,12 +89,13 @@ import test_cache
 from export.cache import publish
 def slow(folder):
     time.sleep(0.5); print("built"); return test_cache.build(folder)
-publish(Path({str(root)!r}), "thing", "123", slow)
+publish(Path({str(root)!r}), "thing", "123", slow, say=print)
 """
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     outputs = [run.communicate(timeout=60)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0]
-    assert "".join(outputs).count("built") == 1
+    waited = "waiting for another process that exports thing\nthe other process exported it: thing-123\n"
+    assert sorted(outputs) in (["built\n", waited, waited], ["", "built\n", waited], ["", "", "built\n"])
 
 
 @pytest.mark.parametrize(
@@ -117,8 +132,91 @@ def test_a_cache_that_was_copied_is_still_good(root: Path, thing: Entry, tmp_pat
 def test_removing_and_finding_by_any_name(root: Path, thing: Entry) -> None:
     assert [entry.folder.name for entry in matching(root, "thing")] == ["thing-123"]
     assert list(matching(root, "thing-123")) == [thing]
-    remove(thing)
+    remove(thing.folder)
     assert entries(root) == []
+
+
+def test_who_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> None:
+    """The lock is another's, whose export fails while this one waits."""
+    from filelock import FileLock
+
+    root.joinpath("models").mkdir(parents=True)
+    said: list[str] = []
+    other = FileLock(root / "models" / ".thing-123.lock")
+    other.acquire()
+
+    def say(text: str) -> None:
+        said.append(text)
+        other.release()
+
+    assert publish(root, "thing", "123", build, say).folder.name == "thing-123"
+    assert said == ["waiting for another process that exports thing"]
+
+
+def cut(manifest: Path) -> None:
+    content = manifest.read_bytes()
+    manifest.write_bytes(content[: len(content) // 2])
+
+
+def zeroed(manifest: Path) -> None:
+    content = manifest.read_bytes()
+    manifest.write_bytes(content[:100] + bytes(50) + content[150:])
+
+
+def with_content(text: str):
+    return lambda manifest: manifest.write_text(text)
+
+
+def with_field(change):
+    """Change what is parsed from a manifest, and write it back."""
+
+    def damage(manifest: Path) -> None:
+        content = json.loads(manifest.read_text())
+        change(content)
+        manifest.write_text(json.dumps(content))
+
+    return damage
+
+
+DAMAGE = [
+    (cut, r"manifest\.json cannot be read: .*(delimiter|Expecting|Unterminated)"),
+    (zeroed, r"manifest\.json cannot be read: .*(control character|Expecting)"),
+    (lambda manifest: manifest.write_bytes(bytes(200)), r"manifest\.json cannot be read: Expecting value"),
+    (lambda manifest: manifest.write_bytes(b"\xff\xfe"), r"manifest\.json cannot be read: "),
+    (Path.unlink, r"manifest\.json is gone"),
+    (with_content(""), r"manifest\.json cannot be read: Expecting value"),
+    (with_content("[]"), r"manifest\.json cannot be read: it is no object"),
+    (with_content("null"), r"manifest\.json cannot be read: it is no object"),
+    (with_content("{}"), r"manifest\.json cannot be read: it has no created"),
+    (with_content('{"schema": "1"}'), r"manifest\.json cannot be read: it has no created"),
+    (with_content("[" * 100_000), r"manifest\.json cannot be read: it is nested too deeply"),
+    (with_field(lambda m: m.pop("files")), r"cannot be read: it has no files"),
+    (with_field(lambda m: m.update(more=1)), r"cannot be read: it has a field 'more', which is not known"),
+    (with_field(lambda m: m["model"].pop("positions")), r"cannot be read: model has no positions"),
+    (with_field(lambda m: m["model"].update(layers="2")), r"cannot be read: model\.layers is '2', not of type int"),
+    (with_field(lambda m: m["model"].update(tokens="x")), r"model\.tokens is 'x', not one of bytes, vocabulary"),
+    (with_field(lambda m: m["files"]["a.bin"].update(size=True)), r"files\.a\.bin\.size is True, not of type int"),
+    (with_field(lambda m: m.update(files=["a.bin"])), r"cannot be read: files is no object"),
+    (with_field(lambda m: m["source"].update(kind="elsewhere")), r"source\.kind is 'elsewhere', not one of hub, "),
+    (with_field(lambda m: m.update(fingerprint={"a": 1})), r"cannot be read: fingerprint\.a is no list"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE)
+def test_a_damaged_manifest_is_as_any_damaged_file(root: Path, thing: Entry, damage, message: str) -> None:
+    damage(thing.folder / "manifest.json")
+    for use in (
+        lambda: look_up(root, "thing", "123"),
+        lambda: publish(root, "thing", "123", build),
+        lambda: entry_in(thing.folder),
+    ):
+        with pytest.raises(
+            BadInput, match="cache entry thing-123 has changed since it was exported: .*" + message
+        ) as e:
+            use()
+        assert str(e.value).endswith("python -m export --remove thing-123")
+    assert entries(root) == []
+    assert list(cache.damaged(root)) == ["thing-123"]
 
 
 def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> None:

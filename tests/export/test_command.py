@@ -1,6 +1,7 @@
 """python -m export: what it prints, and how it ends."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +24,67 @@ def test_look_up_list_and_verify(entry: Entry, tiny_folder: Path) -> None:
 
 
 def test_remove(entry: Entry, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
     run = command("--remove", entry.folder.name, "--cache-dir", str(tmp_path))
     assert run.stdout.startswith(f"removed {entry.folder.name}")
     assert command("--list", "--cache-dir", str(tmp_path)).stderr.startswith("nothing in ")
+
+
+@pytest.fixture
+def damaged(entry: Entry, tmp_path: Path) -> tuple[str, Path]:
+    """The name of an entry whose manifest was cut, and the cache it is in."""
+    copy = shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
+    manifest = copy / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:200])
+    return copy.name, tmp_path
+
+
+def test_a_damaged_manifest_is_one_line_with_the_command_that_removes_it(
+    damaged: tuple[str, Path], tiny_folder: Path
+) -> None:
+    name, root = damaged
+    here = ["--cache-dir", str(root)]
+    message = f"the cache entry {name} has changed since it was exported: manifest.json cannot be read: "
+    mend = f"Remove it and it is exported again: python -m export --remove {name}\n"
+    for arguments in ([str(tiny_folder)], ["--verify"], ["--verify", name]):
+        run = command(*arguments, *here)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert run.stderr.startswith(f"error: {message}")
+        assert run.stderr.endswith(mend)
+        assert run.stderr.count("\n") == 1
+    listed = command("--list", *here)
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert listed.stderr.startswith(message)
+    assert listed.stderr.endswith(mend)
+
+    removed = command(*mend.split()[-2:], *here)
+    assert removed.stdout.startswith(f"removed {name}  ")
+    assert not list((root / "models").iterdir())
+    assert command("--list", *here).stderr.startswith("nothing in ")
+
+
+def test_only_an_entry_is_removed(tmp_path: Path) -> None:
+    """Not what a name leads to."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "kept").mkdir()
+    run = command("--remove", "../kept", "--cache-dir", str(tmp_path))
+    assert (run.returncode, (tmp_path / "kept").is_dir()) == (2, True)
+
+
+def test_one_of_two_exports_at_once_says_that_it_exports(tiny, tmp_path: Path) -> None:
+    tiny(seed=8).save_pretrained(tmp_path / "model")
+    arguments = [sys.executable, "-m", "export", str(tmp_path / "model"), "--cache-dir", str(tmp_path)]
+    runs = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert outputs[0][0] == outputs[1][0]
+    name = Path(outputs[0][0].strip()).name
+    waited = f"waiting for another process that exports model\nthe other process exported it: {name}\n"
+    said = [stderr for _, stderr in outputs]
+    exporting = [text for text in said if text.startswith("exporting model with dynamo: ") and text.count("\n") == 1]
+    assert len(exporting) == 1
+    said.remove(exporting[0])
+    assert said[0] in (waited, "")  # the second may have come when the first was done
 
 
 @pytest.mark.parametrize(
