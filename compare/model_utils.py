@@ -36,7 +36,7 @@ def load_mini_transformer(
     from export.models import load_exported
 
     entry = exported(name, offline=offline, fallback=fallback, cache_dir=cache_dir)
-    return load_exported(entry.folder, entry.manifest.source)
+    return load_exported(entry.folder, entry.manifest.source, entry.manifest.checkpoint)
 
 
 def compare_attention_implementations(

@@ -61,7 +61,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         threads=settings.threads or environment.cores(),
         out=make_report_folder(settings, entry.manifest.source.name),
         say=say,
-        notes=stand_in_notes(model, entry),
+        notes=stand_in_notes(model, entry) + entry.notes,
         started=started,
     )
     for note in run.notes:

@@ -60,6 +60,8 @@ def main() -> None:
                 exporter=arguments.exporter,
                 say=lambda text: print(text, file=sys.stderr),
             )
+            for note in entry.notes:
+                print(f"NOTE: {note}", file=sys.stderr)
             print(entry.folder)
 
 

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from export.errors import BadInput, first_line
@@ -22,10 +22,19 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """An exported model in the cache: a folder that ONNX runtimes and transformers both load from."""
+    """An exported model in the cache: a folder that ONNX runtimes and transformers both load from.
+
+    note: why it was taken, where its source could not be asked.
+    """
 
     folder: Path
     manifest: Manifest
+    note: str | None = field(default=None, compare=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What belongs into every report on this model."""
+        return [*([] if self.note is None else [self.note]), *self.manifest.checkpoint.notes()]
 
     @property
     def bytes(self) -> int:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Literal
 
 from export import models, sources
 from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
+from export.checkpoint import Checkpoint
 from export.errors import BadInput, CannotRun, near
 from export.manifest import SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
@@ -41,9 +43,10 @@ def exported(
 ) -> Entry:
     """The cache entry of a model, by the names of `export.sources.find`; exports it first where it is not there.
 
-    A model whose source is gone, or cannot be reached, is taken from the cache where it was exported before. With
-    `fallback="seeded"` a pinned hub model that cannot be had is replaced by its seeded stand-in; the entry's source
-    says so. Raises `CannotRun` (no such model, hub silent) and `BadInput` (folder unusable, cache entry changed).
+    A model whose source is gone, or cannot be reached, is taken from the cache where it was exported before; the
+    entry's notes say so. With `fallback="seeded"` a pinned hub model that cannot be had is replaced by its seeded
+    stand-in; the entry's source says so. Raises `CannotRun` (no such model, hub silent) and `BadInput` (folder
+    unusable, cache entry changed).
     """
     check_exporter(exporter)
     sources.check_name(name)
@@ -51,7 +54,6 @@ def exported(
     known = _known(root, name, exporter)
     source = _same_folder(known, name) or _source(known, name)
     if isinstance(source, Entry):
-        say(f"{name} is not there any more; using what was exported from it: {source.folder.name}")
         return source
     if (entry := look_up(root, source.name, entry_key(source, exporter))) is not None:
         return entry
@@ -61,7 +63,7 @@ def exported(
         transformer = models.load(source, offline=offline, say=say)
     except CannotRun:
         if known:
-            return checked(known[0])
+            return _standing_in(known[0], f"{source.origin} can be had neither from the hub nor from a download")
         if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
             return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
         raise
@@ -141,6 +143,7 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
         opset=opset,
         versions=_versions(exporter),
         model=facts,
+        checkpoint=models.checkpoint_noted(transformer) if source == transformer.provenance else Checkpoint(),
         fingerprint=fingerprint(model_files(Path(source.origin))) if source.kind == "folder" else {},
     )
 
@@ -183,8 +186,16 @@ def _source(known: list[Entry], name: str) -> Source | Entry:
     """What the name means now; an entry, where it was a folder or a module that is gone."""
     local = [entry for entry in known if entry.manifest.source.kind in ("folder", "module")]
     if local and not Path(name).expanduser().is_dir():
-        return checked(local[0])
+        entry = local[0]
+        if entry.manifest.source.kind == "module":  # it never was anywhere else
+            return checked(entry)
+        return _standing_in(entry, f"the folder {Path(name).name} is not there any more")
     return sources.find(name)
+
+
+def _standing_in(entry: Entry, why: str) -> Entry:
+    """The entry, checked, with the note that it stands in for its source."""
+    return replace(checked(entry), note=f"{why}; using what was exported from it: {entry.folder.name}")
 
 
 def _check_disk(root: Path, needed: int) -> None:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
+from export.checkpoint import Checkpoint
 from export.sources import Source
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class ModelFacts(TypedDict):
@@ -42,6 +43,7 @@ class FileRecord:
 class Manifest:
     """What an entry was made from, what it holds, and what its model looks like.
 
+    checkpoint: what is to be said of the files that the model was loaded from.
     fingerprint: size and modification time of the source folder's files, which spare a look-up reading them again.
     """
 
@@ -50,6 +52,7 @@ class Manifest:
     opset: int
     versions: dict[str, str]
     model: ModelFacts
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
     fingerprint: dict[str, list[int]] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -67,10 +70,10 @@ class OtherSchema(ValueError):
 def manifest_of(text: bytes) -> Manifest:
     """The manifest in a file's content. Raises `OtherSchema`, and `ValueError` that says what is wrong with any other.
 
-    >>> manifest_of(b'{"schema": 1, "source": "nowhere"}')
+    >>> manifest_of(b'{"schema": 2, "source": "nowhere"}')
     Traceback (most recent call last):
     ...
-    ValueError: it has no created
+    ValueError: it has no checkpoint
     """
     try:
         content = json.loads(text)

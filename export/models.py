@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from export.checkpoint import Checkpoint, checkpoint_of
 from export.errors import BadInput, first_line
 from export.hub import download
 from export.model_folder import weight_files
@@ -32,7 +33,8 @@ def load(source: Source, *, offline: bool = False, say: Callable[[str], None] = 
     """Read the weights of a source as float32, with the tokenizer that goes with them.
 
     Raises `CannotRun` where the hub does not have it or does not answer, and `BadInput` for a folder whose weights are
-    missing, incomplete, or no safetensors. With `offline` only what was downloaded before is used.
+    missing, incomplete, no safetensors, or of no causal language model. With `offline` only what was downloaded before
+    is used.
     """
     match source.kind:
         case "seeded":
@@ -46,9 +48,10 @@ def load(source: Source, *, offline: bool = False, say: Callable[[str], None] = 
             return _load_folder(Path(source.origin), source)
 
 
-def load_exported(folder: Path, source: Source) -> MiniTransformer:
-    """Load a model from its entry in the cache, which was made from `source`."""
-    return _load_folder(folder, source)
+def load_exported(folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
+    """Load a model from its entry in the cache, which was made from `source`, and that from a `checkpoint`."""
+    model = read_weights(folder)
+    return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source), checkpoint)
 
 
 def changed(transformer: MiniTransformer) -> Source:
@@ -57,10 +60,17 @@ def changed(transformer: MiniTransformer) -> Source:
     The weights are compared by SHA-256; `weights_digest` of a fresh load was noted on the model.
     """
     digest = weights_digest(transformer.model)
-    if digest == getattr(transformer.model, _NOTE, None):
+    noted = getattr(transformer.model, _NOTE, None)
+    if noted is not None and digest == noted.digest:
         return transformer.provenance
     before = transformer.provenance
     return Source("module", f"{before.name}-changed", before.label, digest, before.trained)
+
+
+def checkpoint_noted(transformer: MiniTransformer) -> Checkpoint:
+    """What is to be said of the files that a live model was loaded from; nothing, where it was not loaded here."""
+    noted = getattr(transformer.model, _NOTE, None)
+    return Checkpoint() if noted is None else noted.checkpoint
 
 
 def weights_digest(model: Any) -> str:
@@ -77,9 +87,14 @@ def weights_digest(model: Any) -> str:
 def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel":
     """The model that lies in a folder, in float32, ready to run; `attention` is one of transformers' implementations.
 
-    Raises `BadInput` where `export.model_folder` refuses the folder, transformers cannot read it, or would make tensors
-    up because the file lacks them.
+    Raises `BadInput` where `export.model_folder` refuses the folder, transformers cannot read it or would make tensors
+    up because the file lacks them, or the model is no causal language model.
     """
+    model, _ = _read(folder, attention)
+    return model
+
+
+def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Checkpoint]:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -97,18 +112,19 @@ def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel"
         )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise BadInput(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
+    checkpoint = checkpoint_of(model, folder, loading)
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
         raise BadInput(
             f"the weights in {folder} lack {len(missing)} tensors of the model, first {missing[0]}; "
             "transformers would make them up at random. Save the whole model with save_pretrained"
         )
-    return model.eval()
+    return model.eval(), checkpoint
 
 
 def _load_folder(folder: Path, source: Source) -> MiniTransformer:
-    model = read_weights(folder)
-    return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source))
+    model, checkpoint = _read(folder)
+    return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source), checkpoint)
 
 
 def _load_seeded(source: Source) -> MiniTransformer:
@@ -119,15 +135,22 @@ def _load_seeded(source: Source) -> MiniTransformer:
     settings = {key: value for key, value in SEEDED[source.name].items() if not key.startswith("_")}
     model = GPT2LMHeadModel._from_config(GPT2Config(**settings), attn_implementation="eager")
     fill(model, int(source.revision))
-    return _noted(MiniTransformer(model.eval(), byte_tokenizer(), source))
+    return _noted(MiniTransformer(model.eval(), byte_tokenizer(), source), Checkpoint())
 
 
-#: The attribute under which a freshly loaded model carries the digest of its weights.
-_NOTE = "_onnx_attention_compare_digest"
+class _Noted(NamedTuple):
+    """What a freshly loaded model carries with it: the digest of its weights, and what its files were like."""
+
+    digest: str
+    checkpoint: Checkpoint
 
 
-def _noted(transformer: MiniTransformer) -> MiniTransformer:
-    setattr(transformer.model, _NOTE, weights_digest(transformer.model))
+#: The attribute under which it does.
+_NOTE = "_onnx_attention_compare_loaded"
+
+
+def _noted(transformer: MiniTransformer, checkpoint: Checkpoint) -> MiniTransformer:
+    setattr(transformer.model, _NOTE, _Noted(weights_digest(transformer.model), checkpoint))
     return transformer
 
 

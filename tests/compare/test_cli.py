@@ -152,6 +152,14 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
         (["--runtimes", ","], 2, "--runtimes names none"),
+        (
+            3,
+            "runtime optimum holds decode and nothing else, and --no-latency ",
+        ),
+        (
+            3,
+            "and --no-decode leaves decoding out: it would have ",
+        ),
         (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
         (["--model", ""], 2, "the model's name is empty"),
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
@@ -207,8 +215,48 @@ def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) 
     short = ["--offline", "--quick", "--no-latency", "--out", tmp_path / "out"]
     run = command("--model", gone, "--cache-dir", tmp_path, *short, HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 0, run.stderr
-    assert f"is not there any more; using what was exported from it: {entry.folder.name}" in run.stderr
+    note = f"the folder tiny is not there any more; using what was exported from it: {entry.folder.name}"
+    check_noted(run, tmp_path / "out", note)
     assert "folder tiny (sha256 " in run.stdout
+
+
+def check_noted(run: subprocess.CompletedProcess[str], out: Path, note: str) -> None:
+    """A note is wherever a comparison says anything."""
+    assert note in Report.read(out).notes
+    assert f"> **NOTE:** {note}" in (out / "report.md").read_text()
+    for text in (run.stdout, run.stderr):
+        assert f"NOTE: {note}" in " ".join(text.split())
+
+
+def test_what_a_checkpoint_holds_beyond_the_compared_model_is_in_every_output(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    """Of the run that exports it, and of one that finds it in the cache."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_folder, tmp_path / "half")
+    halves = {name: tensor.half() for name, tensor in load_file(folder / "model.safetensors").items()}
+    halves["score.weight"] = torch.ones(2, 64, dtype=torch.float16)
+    save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
+    for out in (tmp_path / "first", tmp_path / "again"):
+        run = command("--model", folder, "--quick", "--no-latency", "--cache-dir", tmp_path / "cache", "--out", out)
+        assert run.returncode == 0, run.stderr
+        assert ("exporting half" in run.stderr) == (out.name == "first")
+        check_noted(run, out, "the checkpoint's weights are float16; they were widened to float32, which is exact")
+        check_noted(run, out, "the compared model does not use 1 tensor of the checkpoint: score.weight")
+
+
+def test_a_classifier_is_refused(tiny, tmp_path: Path, monkeypatch, capfd) -> None:
+    from transformers import GPT2ForSequenceClassification
+
+    folder = tmp_path / "classifier"
+    GPT2ForSequenceClassification(tiny().config).save_pretrained(folder)
+    capfd.readouterr()
+    said = refused(["--model", str(folder), "--cache-dir", str(tmp_path / "cache")], 2, monkeypatch, capfd)
+    assert (
+        "is a GPT2ForSequenceClassification, not a causal language model; as GPT2LMHeadModel it loses 1 tensor" in said
+    )
 
 
 def test_a_changed_byte_in_the_cache_is_one_line(tiny_folder: Path, entry, tmp_path: Path) -> None:

@@ -227,8 +227,8 @@ def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> N
 
 def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
     manifest = thing.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(BadInput, match=r"cache schema 99, this is 1; remove it: python -m export --remove thing-123"):
+    manifest.write_text(manifest.read_text().replace('"schema": 2', '"schema": 99'))
+    with pytest.raises(BadInput, match=r"cache schema 99, this is 2; remove it: python -m export --remove thing-123"):
         look_up(root, "thing", "123")
 
 

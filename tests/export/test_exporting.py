@@ -1,13 +1,15 @@
 """From a name to an entry: exported once, looked up ever after, and found when its source is gone."""
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from export import exporting, models, sources
-from export.cache import Entry
+from export.cache import MANIFEST, Entry, damaged
 from export.errors import BadInput, CannotRun
 from export.exporting import entry_key, export_model, exported
 from export.sources import Source
@@ -45,11 +47,53 @@ def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_pa
     own_cache = tmp_path / "cache"
     first = exported(str(folder), cache_dir=own_cache)
     shutil.rmtree(folder)
-    said: list[str] = []
-    assert exported(str(folder), offline=True, cache_dir=own_cache, say=said.append) == first
+    again = exported(str(folder), offline=True, cache_dir=own_cache)
+    assert again == first
+    note = f"the folder short-lived is not there any more; using what was exported from it: {first.folder.name}"
+    assert (first.notes, again.notes) == ([], [note])
     with pytest.raises(CannotRun, match="model 'short-lived' cannot be loaded"):  # a name of the hub is no folder's
         exported("short-lived", offline=True, cache_dir=own_cache)
-    assert said[0].endswith(f"using what was exported from it: {first.folder.name}")
+
+
+def alter(manifest: Path, change: Callable[[dict], object]) -> None:
+    content = json.loads(manifest.read_text())
+    change(content)
+    manifest.write_text(json.dumps(content))
+
+
+def test_a_download_that_is_gone_is_taken_from_the_cache(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pinned model that another version of a package exported, where neither the hub nor a download has it now."""
+
+    def refuse(*_, **__):
+        raise CannotRun("not to be had")
+
+    monkeypatch.setattr(models, "load", refuse)
+    copy = shutil.copytree(entry.folder, tmp_path / "models" / "distilgpt2-0123456789ab")
+    pin = sources.PINS["distilgpt2"]
+    source = {"kind": "hub", "name": "distilgpt2", "origin": pin.repository, "revision": pin.revision}
+    alter(copy / MANIFEST, lambda manifest: manifest["source"].update(source))
+    found = exported("distilgpt2", offline=True, cache_dir=tmp_path)
+    assert found.folder == copy
+    assert found.notes == [
+        "distilbert/distilgpt2 can be had neither from the hub nor from a download; using what was exported from it: "
+        "distilgpt2-0123456789ab"
+    ]
+
+
+def test_what_an_older_version_exported_is_exported_anew(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
+    """Its manifest says nothing of the checkpoint, so no report could."""
+    old = shutil.copytree(entry.folder, tmp_path / "models" / "tiny-0123456789ab")
+    alter(old / MANIFEST, lambda manifest: (manifest.pop("checkpoint"), manifest.update(schema=1)))
+    new = exported(str(tiny_folder), cache_dir=tmp_path)
+    assert new.folder != old
+    assert new.manifest.checkpoint == entry.manifest.checkpoint
+    error = damaged(tmp_path)[old.name]
+    assert str(error) == (
+        "tiny-0123456789ab was written under cache schema 1, this is 2; "
+        "remove it: python -m export --remove tiny-0123456789ab"
+    )
 
 
 def test_a_changed_folder_is_exported_anew(entry: Entry, tiny, tmp_path: Path) -> None:

@@ -31,17 +31,6 @@ def test_tensors_that_are_missing_are_never_made_up(tiny_folder: Path, tmp_path:
         read_weights(folder)
 
 
-def test_tensors_too_many_are_no_trouble(tiny_folder: Path, tmp_path: Path) -> None:
-    """distilgpt2's file on the hub holds its causal masks too."""
-    from safetensors.torch import load_file, save_file
-
-    folder = shutil.copytree(tiny_folder, tmp_path / "model")
-    tensors = load_file(folder / "model.safetensors")
-    masks = {f"transformer.h.{i}.attn.bias": torch.ones(1, 1, 64, 64).tril() for i in range(2)}
-    save_file(tensors | masks, folder / "model.safetensors", metadata={"format": "pt"})
-    assert torch.equal(read_weights(folder).lm_head.weight, tensors["transformer.wte.weight"])
-
-
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 64])
 def test_a_file_that_is_no_safetensors(tiny_folder: Path, tmp_path: Path, damage: bytes) -> None:
     folder = shutil.copytree(tiny_folder, tmp_path / "model")

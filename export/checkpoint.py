@@ -1,0 +1,156 @@
+"""What a checkpoint holds and the compared model does not show: other precisions, and tensors that it does not use.
+
+transformers loads a checkpoint of any class as the causal language model of its type and passes over what that one does
+not have. Here this is either said in every report or refused.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export.errors import BadInput
+from export.model_folder import CONFIG, read_json, weight_files
+from export.weights_file import tensor_types
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+#: Buffers that older versions of transformers saved and newer ones compute: causal masks, and rotary frequencies.
+_HARMLESS = re.compile(r"(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq)$")
+
+#: safetensors' names of types, as torch has them; others are given as they stand in the file.
+_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+#: How many tensors a sentence names.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is to be said of the files that a model was loaded from; a live model has nothing of this.
+
+    types: of the tensors that the model uses, where one is not float32. dropped: the tensors that it does not use.
+    architecture: the class that the configuration names, where another one is compared: (named, compared).
+    """
+
+    types: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    architecture: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """The sentences that belong into every report.
+
+        >>> print(*Checkpoint(["float16"], ["score.weight"], ["GPT2Model", "GPT2LMHeadModel"]).notes(), sep="\\n")
+        the checkpoint's weights are float16; they were widened to float32, which is exact
+        config.json names GPT2Model; the model is compared as GPT2LMHeadModel
+        the compared model does not use 1 tensor of the checkpoint: score.weight
+        >>> Checkpoint().notes()
+        []
+        """
+        notes = []
+        if self.types:
+            exact = set(self.types) <= {"float32", "float16", "bfloat16"}
+            how = "widened to float32, which is exact" if exact else "converted to float32, which may have rounded them"
+            notes.append(f"the checkpoint's weights are {' and '.join(self.types)}; they were {how}")
+        if self.architecture:
+            named, compared = self.architecture
+            notes.append(f"{CONFIG} names {named}; the model is compared as {compared}")
+        if self.dropped:
+            notes.append(f"the compared model does not use {named_tensors(self.dropped)}")
+        return notes
+
+
+def named_tensors(names: Sequence[str]) -> str:
+    """How many tensors there are, and what the first are called.
+
+    >>> named_tensors(["score.weight"])
+    '1 tensor of the checkpoint: score.weight'
+    >>> named_tensors(["a", "b", "c", "d", "e", "f", "g"])
+    '7 tensors of the checkpoint: a, b, c, d, e and 2 more'
+    """
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    plural = "" if len(names) == 1 else "s"
+    return f"{len(names)} tensor{plural} of the checkpoint: {', '.join(names[:_NAMED])}{more}"
+
+
+def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Collection[str]]) -> Checkpoint:
+    """What the files in a folder hold that the model which was loaded from them does not show.
+
+    loading: what transformers says of the loading (`output_loading_info`). Raises `BadInput` where the configuration
+    names an architecture that is no causal language model.
+    """
+    stored = {name: (path, kind) for path in weight_files(folder) for name, kind in tensor_types(path).items()}
+    used = _used(model, stored, loading["unexpected_keys"])
+    overridden = _overridden(model, used, {name: path for name, (path, _) in stored.items()})
+    dropped = sorted(name for name in stored if name not in used and not _HARMLESS.search(name)) + overridden
+    compared = type(model).__name__
+    named = _named_architecture(folder) or compared
+    if not _is_causal(named, model):
+        raise _another(folder, named, compared, dropped, missing=sorted(loading["missing_keys"]))
+    types = {_TYPES.get(kind, kind) for name, (_, kind) in stored.items() if name in used}
+    return Checkpoint(
+        types=sorted(types) if types - {"float32"} else [],
+        dropped=dropped,
+        architecture=[] if named == compared else [named, compared],
+    )
+
+
+def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collection[str]) -> dict[str, str]:
+    """Tensors of the files that the model has -> its own names, which may have its base model's prefix or lack it.
+
+    transformers' list of unexpected tensors is not enough: a model class may leave out of it what it chooses.
+    """
+    prefix, own = f"{model.base_model_prefix}.", model.state_dict().keys()
+    used = {}
+    for name in stored:
+        candidates = (name, prefix + name, name.removeprefix(prefix))
+        found = next((candidate for candidate in candidates if candidate in own), None)
+        if found is not None and not {name, prefix + name} & set(unexpected):
+            used[name] = found
+    return used
+
+
+def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str, Path]) -> list[str]:
+    """Tensors of the files whose parameter is tied to that of another one, which has other values and was used."""
+    import torch
+    from safetensors import safe_open
+
+    state = model.state_dict()
+    sharing: dict[int, list[str]] = {}
+    for name, own in used.items():
+        sharing.setdefault(state[own].data_ptr(), []).append(name)
+    found = []
+    for name in (name for names in sharing.values() if len(names) > 1 for name in names):
+        with safe_open(paths[name], framework="pt") as file:
+            if not torch.equal(file.get_tensor(name).to(torch.float32), state[used[name]]):
+                found.append(name)
+    return sorted(found)
+
+
+def _named_architecture(folder: Path) -> str | None:
+    """The class that the configuration names, the first where it names several."""
+    named: Any = read_json(folder / CONFIG).get("architectures")
+    first = named[0] if isinstance(named, list) and named else named
+    return first if isinstance(first, str) else None
+
+
+def _is_causal(architecture: str, model: "PreTrainedModel") -> bool:
+    """Whether a class is a causal language model, by its name, or the model without its head.
+
+    A checkpoint without a head is a causal model where the head is tied to the embedding. Where it is not, the head is
+    missing, which is an error of its own.
+    """
+    return architecture == type(model.base_model).__name__ or architecture.endswith(("ForCausalLM", "LMHeadModel"))
+
+
+def _another(folder: Path, named: str, compared: str, dropped: list[str], *, missing: list[str]) -> BadInput:
+    loses = f"loses {named_tensors(dropped)}" if dropped else "is another model"
+    what = f"the model in {folder} is a {named}, not a causal language model; as {compared} it {loses}."
+    if missing:
+        return BadInput(f"{what} Nor can its language model be compared alone: the checkpoint has no {missing[0]}")
+    return BadInput(
+        f'{what} To compare its language model alone, save that first: python -c "from transformers import '
+        f"AutoModelForCausalLM as M; M.from_pretrained('{folder}').save_pretrained('{folder}-causal')\""
+    )
