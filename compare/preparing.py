@@ -19,7 +19,7 @@ from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, sp
 from compare.settings import Settings, check_settings, make_folder
 from compare.traces import write_trace
 from export.cache import Entry, cache_root
-from export.errors import BadInput
+from export.errors import BadInput, CannotRun
 from export.exporting import DEFAULT_EXPORTER, export_model, exported
 from export.models import MiniTransformer
 
@@ -32,6 +32,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     started = time.monotonic()
     specs = chosen_runtimes(settings.runtimes)
     check_settings(settings)
+    check_rows(specs, settings)
     file = read_file(settings.onnx)
     entry = find_entry(model, settings, settings.exporter, say)
     if file is not None:
@@ -56,7 +57,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         inputs=inputs,
         grid=grid_inputs(entry, settings),
         rows=[row for row in rows if "inspect" in row.spec.graphs],
-        decoders=[row for row in rows if settings.latency and settings.decode and "decode" in row.spec.graphs],
+        decoders=[row for row in rows if settings.decodes and "decode" in row.spec.graphs],
         settings=settings,
         threads=settings.threads or environment.cores(),
         out=make_report_folder(settings, entry.manifest.source.name),
@@ -87,6 +88,22 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     baseline = spec_of(BASELINE)
     baseline.check_installed()
     return [baseline, *(spec for spec in chosen if spec != baseline)]
+
+
+def check_rows(specs: list[Spec], settings: Settings) -> None:
+    """Raises `CannotRun` where a runtime that was asked for by name would have no row."""
+    for spec in specs:
+        if spec.name not in (settings.runtimes or ()) or "inspect" in spec.graphs:
+            continue
+        holds = f"runtime {spec.name} holds {', '.join(spec.graphs)} and nothing else"
+        if "decode" not in spec.graphs:
+            raise CannotRun(f"{holds}: it can be neither compared nor asked to decode; leave it out of --runtimes")
+        if not settings.decodes:
+            option = "--no-decode" if settings.latency else "--no-latency"
+            raise CannotRun(
+                f"{holds}, and {option} leaves decoding out: it would have no row. Leave out {option}, or "
+                f"{spec.name} of --runtimes"
+            )
 
 
 def read_file(path: Path | None) -> OnnxFile | None:

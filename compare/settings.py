@@ -65,6 +65,11 @@ class Settings:
     timeout: float = 600.0
     fail_on: str = "different"
 
+    @property
+    def decodes(self) -> bool:
+        """Whether there is decoding: it is timed before it is checked."""
+        return self.latency and self.decode
+
 
 def check_settings(settings: Settings) -> None:
     """Raises `BadInput` for what can be seen to be wrong before any work is done."""

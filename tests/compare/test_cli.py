@@ -153,10 +153,12 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
         (["--runtimes", ","], 2, "--runtimes names none"),
         (
+            ["--runtimes", "optimum", "--no-latency"],
             3,
             "runtime optimum holds decode and nothing else, and --no-latency ",
         ),
         (
+            ["--runtimes", "onnxruntime,optimum", "--no-decode"],
             3,
             "and --no-decode leaves decoding out: it would have ",
         ),

@@ -17,7 +17,7 @@ from compare.numerics.process import Numerics
 from compare.report.markdown import to_markdown
 from compare.report.plots import draw_figures
 from compare.report.schema import Report
-from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
 from compare.settings import Settings, check_settings
 from compare.traces import Trace
 from export import models, sources
@@ -106,6 +106,20 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
     with installed(tmp_path_factory.mktemp("site")):
         names = ("crashes", "hangs", "moody", "onnxruntime")
         return compare(str(tiny_folder), small(tmp_path_factory.mktemp("troubled"), *names, timeout=40.0))
+
+
+def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
+    """One of a runtime's graphs alone is neither compared nor decodes."""
+    only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
+    message = (
+        r"runtime half holds deploy and nothing else: it can be neither compared nor asked to decode; leave it out"
+    )
+    with pytest.raises(CannotRun, match=message):
+        preparing.check_rows([only_deploy], Settings(runtimes=["half"]))
+    preparing.check_rows([only_deploy], Settings(runtimes=None))
+    optimum = next(spec for spec in BUILT_IN if spec.name == "optimum")
+    for settings in (Settings(runtimes=["optimum"]), Settings(latency=False), Settings(runtimes=["all"], decode=False)):
+        preparing.check_rows([optimum], settings)
 
 
 def test_a_runtime_that_depends_on_its_company_is_seen(troubled: Report) -> None:
