@@ -3,7 +3,8 @@
 64 tokens on the distilgpt2 architecture, as many threads as there are cores. Ours, at most 20 s of rounds a trial, with
 the stopping rule in force; the same with a brake in one of the two that costs a twentieth of a call; and two ways in
 one process: one session after the other, and both in turns. Then all of it again with a busy loop beside it, which
-takes a core. The ways take turns, trial by trial.
+takes a core; there every turn counts, disturbed as it is, for what is looked at is the interval. The ways take turns,
+trial by trial.
 """
 
 import json
@@ -23,9 +24,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import slowed
+from benchmarks.load import busy
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import environment
 from compare.inputs import tokenize
+from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, log_ratios, paired_ratio
@@ -40,8 +43,6 @@ OURS, BRAKED, SEQUENTIAL, INTERLEAVED = "ours", "ours, a twentieth slower", "seq
 #: Trials of each way on the machine as it is, and with a load on one core.
 TRIALS = {OURS: 40, BRAKED: 40, SEQUENTIAL: 20, INTERLEAVED: 20}
 LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
-
-BUSY = "while True: pass"
 
 #: How often the brake's rows are chosen at most, until its cost is within a twentieth of what it is to be.
 CALIBRATIONS = 5
@@ -82,12 +83,8 @@ def main() -> None:
         brake = make_brake(stand)
         print(f"the brake: {brake['rows']} rows, measured apart as {brake['ratio']}", flush=True)
         quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
-        load = subprocess.Popen([sys.executable, "-c", BUSY])
-        try:
-            loaded = take_trials(stand, shortened(LOADED) if options.quick else LOADED)
-        finally:
-            load.kill()
-            load.wait()
+        with busy(1):
+            loaded = take_trials(stand, shortened(LOADED) if options.quick else LOADED, max_load=1.0)
     show("the machine as it is", quiet)
     show("a load on one core", loaded)
     plot(quiet, loaded, quick=options.quick)
@@ -158,32 +155,32 @@ def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) 
     )
 
 
-def take_trials(stand: Stand, counts: dict[str, int]) -> dict[str, list[Trial]]:
+def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
     """All trials, the ways in turns as long as each has some left."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
     for number in range(max(counts.values())):
         for way, count in counts.items():
             if number < count:
-                trials[way].append(trial(stand, way, seed=number))
+                trials[way].append(trial(stand, way, number, max_load))
                 last = trials[way][-1]
                 reading = f"{last.estimate:.4f} [{last.low:.4f}, {last.high:.4f}]"
                 print(f"{number:>3} {way:<26} {reading}, {len(last.rounds)} rounds, {last.seconds:.0f} s", flush=True)
     return trials
 
 
-def trial(stand: Stand, way: str, seed: int) -> Trial:
+def trial(stand: Stand, way: str, seed: int, max_load: float) -> Trial:
     """One trial: the second side's time over the first one's."""
     start = time.monotonic()
     if way in (OURS, BRAKED):
-        found, rounds = our_trial(stand, ["onnxruntime", "slowed" if way == BRAKED else "onnxruntime"], seed)
+        found, rounds = our_trial(stand, ["onnxruntime", "slowed" if way == BRAKED else "onnxruntime"], seed, max_load)
     else:
         first, second = (np.array(taken) for taken in ask("benchmarks.naive_ways", stand, before=(way,)))
         found, rounds = unpaired(second, first, seed), []
     return Trial(found.estimate, found.low, found.high, rounds, time.monotonic() - start)
 
 
-def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list[float]]:
-    with loaded(stand, runtimes) as workers:
+def our_trial(stand: Stand, runtimes: list[str], seed: int, max_load: float) -> tuple[Ratio, list[float]]:
+    with loaded(stand, runtimes, max_load=max_load) as workers:
         run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
     baseline, other = (worker.timing for worker in workers)
     found = paired_ratio(other.turns, baseline.turns, seed)
@@ -192,7 +189,7 @@ def our_trial(stand: Stand, runtimes: list[str], seed: int) -> tuple[Ratio, list
 
 
 @contextmanager
-def loaded(stand: Stand, runtimes: list[str]) -> Iterator[list[Worker]]:
+def loaded(stand: Stand, runtimes: list[str], *, max_load: float = MAX_LOAD) -> Iterator[list[Worker]]:
     """A fresh worker of each, which has loaded the model; they end with the context."""
     workers = [
         Worker(
@@ -208,6 +205,7 @@ def loaded(stand: Stand, runtimes: list[str]) -> Iterator[list[Worker]]:
             threads=stand.threads,
             log=stand.scratch / f"{place}.log",
             timeout=120,
+            max_load=max_load,
         )
         for place, runtime in enumerate(runtimes)
     ]

@@ -10,15 +10,10 @@ small steady loads do to the ratio where every turn counts.
 """
 
 import math
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.aa import Stand, loaded
+from benchmarks.load import BUSY_LOOP, busy
 from benchmarks.record import Aim, arguments, finish
 from compare import assembly, environment
 from compare.inputs import tokenize
@@ -43,8 +39,6 @@ TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
 TOLERANCE = 1.05
 
 QUIET = "quiet"
-
-BUSY_LOOP = "while True: pass"
 
 #: Jobs in processes of their own, which last 0.3 s and come 0.7 s apart on average.
 JOBS = """
@@ -155,27 +149,12 @@ def make_stand(scratch: Path) -> Stand:
     return Stand(entry, scratch / "inputs", scratch, environment.cores())
 
 
-@contextmanager
-def beside(load: str | None) -> Iterator[None]:
-    """A process that runs some code, while this is open; it has begun to when this opens."""
-    if load is None:
-        yield
-        return
-    process = subprocess.Popen([sys.executable, "-c", load], start_new_session=True)
-    try:
-        time.sleep(2)
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # it leads a session, and its jobs are in it
-        process.wait()
-
-
 def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:
     """One run with fresh processes, which are loaded before the load begins."""
-    with loaded(stand, ["torch-eager", "torch-eager", "onnxruntime"]) as workers, beside(load):
+    loads = busy(1, load) if load else nullcontext()
+    with loaded(stand, ["torch-eager", "torch-eager", "onnxruntime"], max_load=max_load) as workers, loads:
+        time.sleep(2 if load else 0)  # until it is at work
         workers[1].timing.again = True
-        for worker in workers:
-            worker.max_load = max_load
         start = time.monotonic()
         rounds = run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
         seconds = time.monotonic() - start

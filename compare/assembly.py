@@ -274,9 +274,18 @@ def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | Non
     return part
 
 
-def decode_part(timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int) -> DecodePart:
+def decode_part(
+    timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int, *, named: bool
+) -> DecodePart:
     """A decoder's samples, and what they say; where it failed, why."""
-    part = DecodePart(runtime=timing.runtime, again=timing.again, error=timing.error, checks=checks, **turns_of(timing))
+    part = DecodePart(
+        runtime=timing.runtime,
+        again=timing.again,
+        named=named,
+        error=timing.error,
+        checks=checks,
+        **turns_of(timing),
+    )
     _fill_in_samples(part, timing, baseline, seed)
     _fill_in_process(part, timing)
     if part.median_ms is None:

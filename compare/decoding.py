@@ -53,8 +53,15 @@ def take_decoding(
                 if worker.alive and worker.timing.runtime not in checks:
                     checks[worker.timing.runtime] = check(run, worker, numerics)
     timings = [worker.timing for worker in decoders]
+    named = {row.name for row in run.decoders if row.named}
     rows = [
-        assembly.decode_part(timing, timings[0], checks.get(timing.runtime, {}), run.settings.seed)
+        assembly.decode_part(
+            timing,
+            timings[0],
+            checks.get(timing.runtime, {}),
+            run.settings.seed,
+            named=timing.runtime in named,
+        )
         for timing in timings
     ]
     return Decoding(rows + not_installed(run), number - first, timings)

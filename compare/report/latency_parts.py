@@ -110,12 +110,14 @@ class LastPart(LatencyPart):
 class DecodePart(LatencyPart):
     """One runtime's short greedy generations with a cache of keys and values. turns: of the steps after the prefill.
 
+    named: the runtime was asked for by name.
     ratio, median_ms and the rest are of a step (TPOT); first_token: of the prefill (TTFT). tokens_per_s: over whole
     generations. checks: positions prefilled -> the verdict over the logits of the text, decoded from there on; parted:
     the first place where the generated tokens differ from the baseline's, None where none does. of_peak: the bytes a
     step reads over those of the machine's memory.
     """
 
+    named: bool = False
     first_token_ms: float | None = None
     first_token: RatioPart | None = None
     tokens_per_s: float | None = None

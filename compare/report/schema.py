@@ -121,12 +121,17 @@ class Report(Part):
         return {runtime.name for runtime in self.runtimes if runtime.precision != "float32" and not runtime.named}
 
     def exit_code(self) -> int:
-        """1 where a float32 runtime or its cache is not to be trusted, else 3 where a named one did not run, else 0."""
+        """1 where a float32 runtime or its cache is not to be trusted, else 3 where a named one did not run, else 0.
+
+        A runtime that decodes and does nothing else did not run where its decoding failed.
+        """
         if self.untrusted.keys() - self.lowered:
             return 1
         if any(self.beyond(row) for row in self.decoding if row.runtime not in self.lowered):
             return 1
-        return 3 if any(r.error and r.named for r in self.runtimes) else 0
+        rows = {runtime.name for runtime in self.runtimes}
+        failed = any(runtime.error and runtime.named for runtime in self.runtimes)
+        return 3 if failed or any(row.error and row.named for row in self.decoding if row.runtime not in rows) else 0
 
     def write(self, folder: Path) -> None:
         """Write `report.json`, whole or not at all."""

@@ -352,6 +352,14 @@ def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None
     assert rows["numpy-reference (hybrid)"][3] == "never timed"
 
 
+def test_a_named_runtime_that_only_decodes_and_fails_did_not_run(altered: Report) -> None:
+    row = next(row for row in altered.decoding if row.runtime == "optimum")
+    row.error, row.turns, row.checks = "killed", {}, {}
+    assert altered.exit_code() == 0
+    row.named = True
+    assert altered.exit_code() == 3
+
+
 def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None:
     altered.runtimes[1].precision = "bfloat16"
     altered.runtimes[1].verdict = verdict("different")
