@@ -23,7 +23,7 @@ from compare.report.latency_parts import (
 from compare.report.parts import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, Part, RulerPart
 from export.errors import BadInput
 
-SCHEMA = 8
+SCHEMA = 9
 
 
 REPORT_FILE = "report.json"
