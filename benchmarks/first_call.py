@@ -138,7 +138,7 @@ def counted(cold: int, warm: int) -> list[Count]:
                 if number < forks:
                     error = forked(case, warm=count.warm)
                     count.forks += 1
-                    count.wrong += error > 0
+                    count.wrong += error != 0  # NaN is wrong too
                     count.error = max(count.error, error)
         counts += both
     return counts

@@ -1,6 +1,6 @@
 """How often something happens, from how often it was seen: intervals of Clopper and Pearson (1934)."""
 
-from math import comb
+from math import exp, lgamma, log, log1p
 
 
 def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
@@ -12,11 +12,17 @@ def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
     0.0099
     """
     low, high = 0.0, 1.0
-    for _ in range(60):
+    for _ in range(50):
         middle = (low + high) / 2
-        likely = sum(comb(runs, k) * middle**k * (1 - middle) ** (runs - k) for k in range(events + 1))
+        likely = sum(_probability(k, runs, middle) for k in range(events + 1))
         low, high = (middle, high) if likely > 1 - confidence else (low, middle)
     return high
+
+
+def _probability(events: int, runs: int, rate: float) -> float:
+    """Of exactly so many events; by logarithms, because the binomial coefficient of thousands is no float."""
+    ways = lgamma(runs + 1) - lgamma(events + 1) - lgamma(runs - events + 1)
+    return exp(ways + events * log(rate) + (runs - events) * log1p(-rate))
 
 
 def interval(events: int, runs: int) -> tuple[float, float]:
@@ -25,5 +31,8 @@ def interval(events: int, runs: int) -> tuple[float, float]:
     >>> low, high = interval(8, 400)
     >>> round(low, 4), round(high, 4)
     (0.0087, 0.039)
+    >>> low, high = interval(0, 4000)
+    >>> round(low, 6), round(high, 6)
+    (0.0, 0.000922)
     """
     return 1 - upper_bound(runs - events, runs, 0.975), upper_bound(events, runs, 0.975)
