@@ -15,6 +15,7 @@ from transformers import DynamicCache
 
 from export.errors import CannotRun, first_line
 from export.graphs import cache_names, cache_sizes
+from export.positions import positions_of
 from export.taps import complete, graph_attention, tap_names, tapped
 from export.weights_file import WEIGHTS, tensor_offsets
 
@@ -112,7 +113,12 @@ class _Tapped(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         with tapped(self.model, graph_attention) as taps:
-            logits = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+            logits = self.model(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                position_ids=positions_of(attention_mask, input_ids.shape[1]),
+                use_cache=False,
+            ).logits
         return complete(taps, logits, self.model.config.num_hidden_layers)
 
 
@@ -131,7 +137,11 @@ class _Decoding(nn.Module):
             cache.update(key, value, i)
         with tapped(self.model, graph_attention):
             logits = self.model(
-                input_ids=input_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=True
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                position_ids=positions_of(attention_mask, input_ids.shape[1]),
+                past_key_values=cache,
+                use_cache=True,
             ).logits
         return [logits, *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values))]
 

@@ -29,7 +29,7 @@ _DECISIVE = {
 }
 
 #: Raised when our own part of an export changes, so that older entries are not taken for it.
-_REVISION = 2
+_REVISION = 3
 
 
 def exported(

@@ -67,7 +67,8 @@ def cache_names(stem: str, layers: int) -> list[str]:
 def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter) -> int:
     """Write the model's weights and its four graphs into a folder; `label` goes into each graph's metadata.
 
-    All graphs take `input_ids` and `attention_mask`, int64 of (batch, sequence), both dimensions free. `inspect` gives
+    All graphs take `input_ids` and `attention_mask`, int64 of (batch, sequence), both dimensions free; optimum's take
+    `position_ids` too, those of `export.positions.positions_of`, which ours work out themselves. `inspect` gives
     tensors of `export.taps.tap_names`, the others `logits`: (batch, sequence, vocabulary), and of deploy-last
     (batch, 1, vocabulary). `decode` takes `past_key_values.0.key` and so on besides, float32 of (batch, key/value
     heads, past, head_dim), where past is free and may be 0, and a mask (batch, past + sequence); it gives

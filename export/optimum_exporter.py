@@ -92,19 +92,15 @@ def _export(
 
 
 def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
-    """optimum's configuration of an architecture, with the outputs we want and without `position_ids` as an input.
+    """optimum's configuration of an architecture, with the outputs we want.
 
-    transformers then numbers the positions itself, as it does in every other runtime here.
+    Its inputs are optimum's, `position_ids` among them: without, the graph would count padding as positions.
     """
     layers = model.config.num_hidden_layers
     rows = {0: "batch_size", 1: "sequence_length"}
     squares = {0: "batch_size", 2: "sequence_length", 3: "sequence_length"}
 
     class Tapped(known):  # type: ignore[misc]
-        @property
-        def inputs(self) -> dict[str, dict[int, str]]:
-            return dict.fromkeys(("input_ids", "attention_mask"), rows)
-
         @property
         def outputs(self) -> dict[str, dict[int, str]]:
             """In the order of transformers' `CausalLMOutput`: it is by their place that they are named."""
@@ -115,14 +111,8 @@ def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
 
 
 def _decoding_config(model: "PreTrainedModel", known: Any) -> Any:
-    """optimum's configuration of an architecture with a past, likewise without `position_ids`: the past tells them."""
-
-    class Decoding(known):  # type: ignore[misc]
-        @property
-        def inputs(self) -> dict[str, dict[int, str]]:
-            return {name: free for name, free in super().inputs.items() if name != "position_ids"}
-
-    return Decoding(model.config, task="text-generation", use_past=True, use_past_in_inputs=True)
+    """optimum's own configuration of an architecture with a past."""
+    return known(model.config, task="text-generation", use_past=True, use_past_in_inputs=True)
 
 
 def _rename_outputs(graph: onnx.ModelProto, layers: int) -> None:

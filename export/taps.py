@@ -19,6 +19,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMa
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from export.errors import CannotRun
+from export.positions import positions_of
 
 #: (query, key, value, mask, scale) -> (context, attention). Query and context are (batch, heads, sequence, head_dim);
 #: key and value may have fewer heads (grouped queries); the mask is boolean, True where a key may be seen, and
@@ -159,13 +160,18 @@ def run_tapped(
     *,
     probabilities: bool = True,
     given: Mapping[str, Tensor] | None = None,
+    positions: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """One forward pass with all taps: named tensors in the order of `tap_names`, ids and mask (batch, sequence).
 
-    given: as in `tapped`.
+    given: as in `tapped`. positions: int64 (batch, sequence); those of `positions_of` by default.
     """
+    if positions is None:
+        positions = positions_of(attention_mask, input_ids.shape[1])
     with torch.no_grad(), tapped(model, attention, given=given) as taps:
-        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+        logits = model(
+            input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False
+        ).logits
     return complete(taps, logits, model.config.num_hidden_layers, probabilities=probabilities)
 
 

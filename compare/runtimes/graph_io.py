@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadInput, CannotRun
+from export.positions import positions_of
 
 #: Where an output of a graph is a tap under another name, the graph's metadata hold the tap's under this and its own.
 TAP = "tap "
@@ -32,9 +33,8 @@ def feed(
     """The arrays that a graph is to be fed, in the types that it declares; ids: int64 (batch, sequence), and the mask
     (batch, past + sequence).
 
-    Positions are numbered from 0, as transformers does where none are given, and go on after the past. The keys and
-    values that are made here are of no positions: leave out the inputs of a past that is there. The branch that reads
-    it (`use_cache_branch`) is taken where there is one.
+    Position ids are those of `positions_of`. The keys and values that are made here are of no positions: leave out the
+    inputs of a past that is there. The branch that reads it (`use_cache_branch`) is taken where there is one.
 
     Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for one of a fixed shape that is
     not that of the ids.
@@ -69,7 +69,7 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
         case "attention_mask":
             array = attention_mask
         case "position_ids":
-            array = np.broadcast_to(np.arange(past, attention_mask.shape[1]), input_ids.shape)
+            array = positions_of(attention_mask, input_ids.shape[1])
         case "use_cache_branch":
             array = np.full(1, past > 0)
         case name if is_past(name) and wanted.shape is not None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compare.runtimes.onnx_runtime import session_options
 from compare.runtimes.registry import Graph
+from export.positions import positions_of
 
 
 class OptimumOnnxRuntime:
@@ -36,7 +37,8 @@ class OptimumOnnxRuntime:
 
     def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
-        output = self.model(input_ids=ids, attention_mask=mask, past_key_values=self.past)
+        positions = positions_of(mask, ids.shape[1])  # without, it would count padding too
+        output = self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.past)
         self.past = output.past_key_values
         return {"logits": output.logits.numpy()}
 

@@ -42,7 +42,8 @@ class Runtime(Protocol):
 
     def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
         """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary), and
-        of deploy-last (batch, 1, vocabulary)."""
+        of deploy-last (batch, 1, vocabulary). Padding may be on either side; position ids are those of
+        `export.positions.positions_of`."""
 
     def facts(self) -> dict[str, str]:
         """Versions and settings worth keeping beside the result."""
@@ -64,7 +65,7 @@ class Decoder(Runtime, Protocol):
         """One position more, or some: ids (batch, new), mask (batch, past + new), int64 both; logits (batch, new,
         vocabulary).
 
-        Positions are counted over everything so far, padding among it, as `run` counts them.
+        Position ids are those of `export.positions.positions_of`, as in `run`.
         """
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from compare.runtimes.registry import Graph
 from export.models import read_weights
+from export.positions import positions_of
 from export.taps import AttentionFunction, run_tapped, tapped
 
 
@@ -52,10 +53,11 @@ class TorchModel:
     ) -> dict[str, NDArray[Any]]:
         """A pass for the logits alone; an attention that was brought along comes in by the door of the taps."""
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+        positions = {"position_ids": positions_of(mask, ids.shape[1])}
         attention = type(self).attention
         door = nullcontext() if isinstance(attention, str) else tapped(self.model, attention)
         with torch.inference_mode(), door:
-            output = self.model(input_ids=ids, attention_mask=mask, **options)
+            output = self.model(input_ids=ids, attention_mask=mask, **(positions | options))
         self.past = output.past_key_values
         return {"logits": output.logits.numpy()}
 

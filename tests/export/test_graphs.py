@@ -13,6 +13,7 @@ from export.cache import Entry
 from export.errors import CannotRun
 from export.graphs import GRAPHS, cut, last_position, write_graphs
 from export.models import read_weights
+from export.positions import positions_of
 from export.taps import run_tapped, tap_names
 from export.weights_file import WEIGHTS, tensor_offsets
 
@@ -28,9 +29,12 @@ class Graph:
     def __init__(self, path: Path) -> None:
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         self.names = [output.name for output in self.session.get_outputs()]
+        self.numbered = "position_ids" in [value.name for value in self.session.get_inputs()]
 
     def __call__(self, ids, mask, past: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         feeds = {"input_ids": ids, "attention_mask": mask} | (self.nothing(len(ids)) if past is None else past)
+        if self.numbered:
+            feeds["position_ids"] = positions_of(mask, ids.shape[1])
         return dict(zip(self.names, self.session.run(self.names, feeds), strict=True))
 
     def nothing(self, batch: int) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from export.errors import CannotRun
+from export.positions import positions_of
 from export.taps import LAYOUTS, complete, graph_attention, layout_of, run_tapped, tap_names
 
 ARCHITECTURES = tuple(LAYOUTS)
@@ -19,7 +20,8 @@ def test_looking_changes_nothing(tiny, ids_and_mask, model_type: str, attention:
     model, (ids, mask) = tiny(model_type), tensors(ids_and_mask)
     model.set_attn_implementation(attention)
     with torch.no_grad():
-        untapped = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        positions = positions_of(mask, ids.shape[1])
+        untapped = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     tapped = run_tapped(model, ids, mask, attention, probabilities=attention == "eager")
     assert torch.equal(untapped, tapped["logits"])
     assert model.config._attn_implementation == attention  # and it is put back
