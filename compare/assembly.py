@@ -31,7 +31,7 @@ from compare.report.latency_parts import (
     RatioPart,
     TurnsPart,
 )
-from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
+from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
 from compare.run import BESIDE
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.settings import Settings
@@ -72,9 +72,26 @@ def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
     )
 
 
-def input_part(inputs: Inputs) -> InputPart:
+def input_part(inputs: Inputs, padded: Inputs | None = None) -> InputPart:
+    """padded: the second input of the numerics, if there was one."""
     batch, sequence = inputs.input_ids.shape
-    return InputPart(batch=batch, sequence=sequence, padding=inputs.padding, tokens=inputs.tokens, sha256=inputs.sha256)
+    return InputPart(
+        batch=batch,
+        sequence=sequence,
+        padding=inputs.padding,
+        tokens=inputs.tokens,
+        sha256=inputs.sha256,
+        padded=padded_part(padded) if padded else None,
+    )
+
+
+def padded_part(padded: Inputs) -> PaddedInputPart:
+    longest, *_, shortest = sorted(padded.attention_mask.sum(axis=1).tolist(), reverse=True)
+    return PaddedInputPart(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
+
+
+def evidence_part(evidence: TensorEvidence) -> EvidencePart:
+    return EvidencePart.model_validate(asdict(evidence))
 
 
 def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
@@ -108,10 +125,6 @@ def verdict_part(verdict: Verdict) -> VerdictPart:
 def broken_part(note: str) -> VerdictPart:
     """The verdict on a run that gave nothing to weigh."""
     return verdict_part(Verdict(Kind.BROKEN, note=note))
-
-
-def evidence_part(evidence: TensorEvidence) -> EvidencePart:
-    return EvidencePart.model_validate(asdict(evidence))
 
 
 def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None = None) -> GapPart:

@@ -60,7 +60,7 @@ def assembled(
     return Report(
         **assembly.circumstances(run.settings),
         model=assembly.model_part(run.entry, asked_for=asked_for),
-        input=assembly.input_part(run.inputs),
+        input=assembly.input_part(run.inputs, run.padded),
         environment=assembly.environment_part(run.threads, run.cpus),
         ruler=assembly.ruler_part(found.ruler),
         controls=found.controls,

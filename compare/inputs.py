@@ -1,6 +1,7 @@
 """Real text becomes the ids and the mask that every run of a comparison is given."""
 
 import hashlib
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from export.errors import BadInput
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 DEFAULT_SEQUENCE = 128
 QUICK_SEQUENCE = 32
+
+#: Tokens of the two sequences that are run with padding; the shorter one is padded to the longer one's length.
+PADDED_LENGTHS = 12, 7
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,26 @@ def tokenize(
         len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, option=option
     )
     return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens[:length]], batch)
+
+
+def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Path) -> Inputs:
+    """Three short sequences of the same text: one without padding, one padded on the left, the same on the right.
+
+    Where the text has too few tokens it begins again; where the model has too few positions, both are shorter. Padding
+    is the model's own token for it, else token 0.
+    """
+    length = min(PADDED_LENGTHS[0], positions)
+    short = max(1, length * PADDED_LENGTHS[1] // PADDED_LENGTHS[0])
+    pad = json.loads((model_folder / "config.json").read_text()).get("pad_token_id")
+    text = np.resize(inputs.input_ids[0], length + short)
+    sides = (0, 0), (length - short, 0), (0, length - short)
+    sequences = text[:length], text[length:], text[length:]
+    ids = [
+        np.pad(x, side, constant_values=pad if pad in range(vocabulary) else 0)
+        for x, side in zip(sequences, sides, strict=True)
+    ]
+    mask = [np.pad(np.ones_like(x), side) for x, side in zip(sequences, sides, strict=True)]
+    return Inputs(np.stack(ids), np.stack(mask), [*np.resize(inputs.tokens, length)])
 
 
 def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:

@@ -25,13 +25,14 @@ from compare.numerics.process import Numerics
 from compare.numerics.verdicts import TensorEvidence, Verdict, judge
 from compare.numerics.work import Work
 from compare.onnx_files.candidates import misplaced
+from compare.padded import judge_padded
 from compare.report.gap_parts import DecisionsPart, RuntimePart
 from compare.report.parts import ControlsPart
 from compare.report.schema import MAPS_FILE
-from compare.run import BESIDE, GOLDEN, ModelRun, Row, Run
+from compare.run import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
 from compare.runtimes.registry import GRAPH_RUNTIME
-from compare.runtimes.trace import trace
-from compare.traces import Trace, forget
+from compare.runtimes.trace import Second, trace
+from compare.traces import Trace, forget, same_bits
 from export.cache import cache_root, verify
 from export.errors import CannotRun
 
@@ -61,6 +62,7 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
         run.entry.folder,
         run.input_folder,
         run.scratch / GOLDEN,
+        padded=(run.padded_folder(INPUTS), run.padded_folder(GOLDEN)),
         kept=cache_root(run.settings.cache_dir) / "golden",
         threads=run.threads,
         log=run.log("golden"),
@@ -145,15 +147,21 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
 def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
     """One runtime's trace, in a folder of the row's name in the scratch folder or in `out`.
 
-    Raises `ChildFailed`, and `CannotRun` where it is not installed.
+    With it the same process writes the trace of the padded input, where there is one that the row takes, into the
+    padded folder of the same name. Raises `ChildFailed`, and `CannotRun` where the runtime is not installed.
     """
     out = out or run.scratch / row.name
     row.spec.check_installed()
+    second = None
+    if run.padded is not None and not row.unpadded:
+        rows = row.rows or len(run.padded.input_ids)
+        second = Second(run.padded_folder(INPUTS), run.padded_folder(out.name), rows)
     return trace(
         row.spec.name,
         row.folder,
         run.input_folder,
         out,
+        second=second,
         threads=run.threads,
         log=run.log(out.name),
         timeout=run.settings.timeout,
@@ -231,15 +239,8 @@ def weigh(
     part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.say(f"{row.name}: {verdict.kind.words}, logits {logits.max:.1e} from golden")
+    judge_padded(run, row, part, found, numerics)
     return part, found
-
-
-def same_bits(found: Trace, baseline: Path) -> bool:
-    """Whether a run exposes nothing that is not, bit for bit, what the baseline gave."""
-    if not baseline.is_dir():
-        return False
-    theirs = Trace(baseline)
-    return all(name in theirs and np.array_equal(found[name], theirs[name]) for name in found)
 
 
 def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:

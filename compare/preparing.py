@@ -3,14 +3,15 @@
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from compare import environment
 from compare.grid import grid_inputs
-from compare.inputs import tokenize
+from compare.inputs import padded, tokenize
 from compare.onnx_files.candidates import candidates
-from compare.onnx_files.matching import check_inputs, check_model, exposed
+from compare.onnx_files.matching import check_inputs, check_model, exposed, padded_rows
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.report.schema import REPORT_FILE
@@ -41,12 +42,13 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     beside = None
     if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
+    facts = entry.manifest.model
     inputs = tokenize(
         entry.folder,
         text=settings.text,
         sequence=settings.sequence,
         batch=settings.batch,
-        positions=entry.manifest.model["positions"],
+        positions=facts["positions"],
         quick=settings.quick,
     )
     if file is not None:
@@ -55,6 +57,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         entry=entry,
         beside=beside,
         inputs=inputs,
+        padded=padded(inputs, positions=facts["positions"], vocabulary=facts["vocabulary"], model_folder=entry.folder),
         grid=grid_inputs(entry, settings),
         rows=[row for row in rows if "inspect" in row.spec.graphs],
         decoders=[row for row in rows if settings.decodes and "decode" in row.spec.graphs],
@@ -68,7 +71,9 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     for note in run.notes:
         say(f"NOTE: {note}")
     run.phases["model and graphs"] = time.monotonic() - started
-    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+    for folder, given in ((run.input_folder, inputs), (run.padded_folder(INPUTS), run.padded)):
+        assert given is not None
+        write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
     if beside is not None:
         run.rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
     if file is not None:
@@ -121,8 +126,13 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
     found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
     taps = found | named
     stage(file, taps, folder)
-    spec = spec_of(GRAPH_RUNTIME)
-    return Row(name, spec, folder, named=True, file=file, taps=taps, found=tuple(found.values()))
+    row = Row(name, spec_of(GRAPH_RUNTIME), folder, named=True, file=file, taps=taps, found=tuple(found.values()))
+    if run.padded is None:
+        return row
+    try:
+        return replace(row, rows=padded_rows(file, run.padded))
+    except BadInput as error:
+        return replace(row, unpadded=str(error))
 
 
 def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:

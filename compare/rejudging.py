@@ -1,11 +1,9 @@
 """A saved report judged again: the evidence is in it, so other limits need no other run."""
 
-from collections.abc import Mapping
-
 from compare import assembly
-from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, Limits, TensorEvidence, judge
-from compare.report.gap_parts import EvidencePart, RuntimePart, VerdictPart
+from compare.numerics.verdicts import LIMITS, Limits, judge
+from compare.padded import evidence_of, judged_again
+from compare.report.gap_parts import FurtherRunPart, RuntimePart, VerdictPart
 from compare.report.schema import Report
 from compare.second_look import agreed, is_alarm
 from export.errors import BadInput
@@ -32,28 +30,20 @@ def rejudge(report: Report, rounding: float) -> Report:
             continue
         first, *further = runtime.verdict.runs or [runtime.verdict]
         evidence = {gap.tensor: gap.evidence for gap in runtime.gaps if gap.evidence is not None}
-        runtime.verdict = _verdict(runtime, first, evidence, limits)
+        runtime.verdict = _verdict(runtime, first, FurtherRunPart(evidence=evidence, padding=runtime.padding), limits)
         if further and is_alarm(runtime.verdict, runtime):
             again = [_verdict(runtime, *pair, limits) for pair in zip(further, runtime.again, strict=True)]
             runtime.verdict = agreed([runtime.verdict, *again])
     return judged
 
 
-def _verdict(
-    runtime: RuntimePart, verdict: VerdictPart, evidence: Mapping[str, EvidencePart], limits: Limits
-) -> VerdictPart:
-    """The verdict on one run under other limits."""
-    if not evidence:
-        return verdict
-    known = {name: _evidence(part) for name, part in evidence.items()}
+def _verdict(runtime: RuntimePart, verdict: VerdictPart, found: FurtherRunPart, limits: Limits) -> VerdictPart:
+    """The verdict on one run under other limits. verdict: the one it has; found: what that rests on."""
     quantized = runtime.graph.quantized if runtime.graph else ()
-    identical = verdict.kind == "identical"
-    return assembly.verdict_part(judge(known, bitwise=identical, limits=limits, quantized=quantized))
-
-
-def _evidence(part: EvidencePart) -> TensorEvidence:
-    plain = part.model_dump()
-    local = plain.pop("local")
-    return TensorEvidence(
-        local=None if local is None else Multiples(**local), accumulated=Multiples(**plain.pop("accumulated")), **plain
-    )
+    text = found.padding.text if found.padding else verdict
+    if found.evidence:
+        evidence = {name: evidence_of(part) for name, part in found.evidence.items()}
+        text = assembly.verdict_part(
+            judge(evidence, bitwise=text.kind == "identical", limits=limits, quantized=quantized)
+        )
+    return judged_again(found.padding, text, limits, quantized)

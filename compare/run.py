@@ -36,6 +36,7 @@ class Row:
 
     named: somebody asked for this one. file: the ONNX file that the folder was made of, where a person named one; taps:
     its tensors that are compared, with the names of their taps; found: those taps that the file does not name itself.
+    rows: how many sequences of the padded input it takes at a time, all where None; unpadded: why it takes none of it.
     """
 
     name: str
@@ -45,11 +46,16 @@ class Row:
     file: OnnxFile | None = None
     taps: Mapping[str, str] = field(default_factory=dict)
     found: tuple[str, ...] = ()
+    rows: int | None = None
+    unpadded: str = ""
 
 
 @dataclass(kw_only=True)
 class Run:
-    """A comparison under way: what every step needs, and what it found so far. grid: inputs that are timed too."""
+    """A comparison under way: what every step needs, and what it found so far. grid: inputs that are timed too.
+
+    padded: the second input of the numerics, where there is a model to judge by.
+    """
 
     inputs: Inputs
     rows: list[Row]
@@ -57,6 +63,7 @@ class Run:
     threads: int
     out: Path
     say: Say
+    padded: Inputs | None = None
     grid: Mapping[Shape, Inputs] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -68,6 +75,10 @@ class Run:
     @property
     def input_folder(self) -> Path:
         return self.scratch / INPUTS
+
+    def padded_folder(self, name: str) -> Path:
+        """The padded input (`INPUTS`), or a trace of it: golden's or a row's."""
+        return self.scratch / "padded" / name
 
     def grid_folder(self, shape: Shape) -> Path:
         """The inputs of a shape of the grid."""

@@ -12,7 +12,8 @@ from compare.child import ChildFailed
 from compare.measuring import fitting, judged, make_trace, weighed
 from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
-from compare.report.gap_parts import VERDICTS, EvidencePart, RuntimePart, VerdictPart
+from compare.padded import judge_padded
+from compare.report.gap_parts import VERDICTS, FurtherRunPart, RuntimePart, VerdictPart
 from compare.run import GOLDEN, ModelRun, Row
 from compare.traces import Trace
 
@@ -32,7 +33,7 @@ def look_again(run: ModelRun, parts: Sequence[RuntimePart], numerics: Numerics) 
         run.say(f"{row.name}: {part.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
         with run.phase("second look"):
             further = [run_again(run, row, part, number, numerics) for number in range(2, RUNS + 1)]
-        part.again = [evidence for _, evidence in further]
+        part.again = [found for _, found in further]
         part.verdict = agreed([part.verdict, *(verdict for verdict, _ in further)])
         run.say(f"{row.name}: {part.verdict.sentence}")
 
@@ -50,17 +51,21 @@ def is_alarm(verdict: VerdictPart, runtime: RuntimePart) -> bool:
 
 def run_again(
     run: ModelRun, row: Row, part: RuntimePart, number: int, numerics: Numerics
-) -> tuple[VerdictPart, dict[str, EvidencePart]]:
-    """The verdict on one further run in a process of its own, and its evidence; none if it gave nothing to weigh."""
+) -> tuple[VerdictPart, FurtherRunPart]:
+    """The verdict on one further run in a process of its own, and what it rests on."""
     golden = Trace(run.scratch / GOLDEN)
     try:
         found = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
     except (ChildFailed, WrongShape) as error:
-        return assembly.broken_part(str(error)), {}
+        return assembly.broken_part(str(error)), FurtherRunPart()
     found, known = weighed(run, row, found, numerics)
     evidence = {name: evidence for name, (_, evidence) in known.items()}
-    verdict = judged(run, row, part, found, evidence)
-    return assembly.verdict_part(verdict), {name: assembly.evidence_part(each) for name, each in evidence.items()}
+    verdict = assembly.verdict_part(judged(run, row, part, found, evidence))
+    again = part.model_copy(update={"verdict": verdict, "padding": None})
+    judge_padded(run, row, again, found, numerics)
+    assert again.verdict is not None
+    kept = {name: assembly.evidence_part(each) for name, each in evidence.items()}
+    return again.verdict, FurtherRunPart(evidence=kept, padding=again.padding)
 
 
 def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
@@ -79,14 +84,19 @@ def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
     'different'
     """
     first = runs[0]
-    if all((run.kind, run.tensor) == (first.kind, first.tensor) for run in runs):
+    if all(_place(run) == _place(first) for run in runs):
         return first.model_copy(update={"runs": list(runs)})
     mildest, worst = min(runs, key=_rank), max(runs, key=_rank)
     counted = "; ".join(_counted(runs))
     if _rank(mildest) > VERDICTS.index("unsteady"):
         note = "; ".join(filter(None, (mildest.note, counted)))
         return mildest.model_copy(update={"note": note, "runs": list(runs)})
-    return worst.model_copy(update={"kind": "unsteady", "note": counted, "runs": list(runs)})
+    return worst.model_copy(update={"kind": "unsteady", "padded": "", "note": counted, "runs": list(runs)})
+
+
+def _place(verdict: VerdictPart) -> tuple[str, str | None, bool]:
+    """What two runs have in common that agree: the kind, and where it begins, in which of the two inputs."""
+    return verdict.kind, verdict.tensor, bool(verdict.padded)
 
 
 def _rank(verdict: VerdictPart) -> int:
@@ -96,8 +106,10 @@ def _rank(verdict: VerdictPart) -> int:
 def _counted(runs: Sequence[VerdictPart]) -> Iterator[str]:
     """How many runs are what, the worst first; those that are no alarm together at the end."""
     within = VERDICTS.index("rounding")
-    alarms = Counter((run.kind, run.place) for run in sorted(runs, key=_rank, reverse=True) if _rank(run) > within)
-    for (kind, place), number in alarms.items():
-        yield f"{kind} in {number} of {len(runs)} runs" + (f", first at {place}" if place else "")
+    worst_first = sorted(runs, key=_rank, reverse=True)
+    alarms = Counter((run.kind, run.padded, run.place) for run in worst_first if _rank(run) > within)
+    for (kind, padded, place), number in alarms.items():
+        where = f" {padded}" if padded else ""
+        yield f"{kind}{where} in {number} of {len(runs)} runs" + (f", first at {place}" if place else "")
     if others := dict.fromkeys(run.kind for run in runs if _rank(run) <= within):
         yield f"otherwise {' or '.join(others)}"

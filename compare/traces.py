@@ -27,6 +27,11 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     (folder / _FACTS).write_text(json.dumps({"names": list(tensors), **(facts or {})}))
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a trace that was not cut short."""
+    return (folder / _FACTS).is_file()
+
+
 def forget(folder: Path, names: Collection[str]) -> "Trace":
     """Take tensors out of a trace, and open what is left of it."""
     facts = json.loads((folder / _FACTS).read_text())
@@ -58,3 +63,11 @@ class Trace(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self.facts["names"])
+
+
+def same_bits(found: Trace, baseline: Path) -> bool:
+    """Whether a run exposes nothing that is not, bit for bit, what the baseline gave into its folder."""
+    if not baseline.is_dir():
+        return False
+    theirs = Trace(baseline)
+    return all(name in theirs and np.array_equal(found[name], theirs[name]) for name in found)

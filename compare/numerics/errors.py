@@ -44,7 +44,7 @@ class Error:
     every other tensor is one group. channels: the root mean square of each channel over all positions, empty where
     there are too few. size, largest: of the reference. place: where the largest error is, as an index of the tensor.
     quantiles: of the absolute error, for the shares in `QUANTILES`, to within 1.6 %: the middle of a logarithmic bin.
-    above: the largest probability above the causal diagonal.
+    above: the largest probability above the causal diagonal; padding: the largest on a key that is padding.
     """
 
     rms: Array
@@ -57,6 +57,7 @@ class Error:
     nan: bool
     quantiles: tuple[float, ...]
     above: float = 0.0
+    padding: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ class Multiples:
         return dict(sorted(passed.items(), key=lambda item: -item[1] / getattr(limits, item[0])))
 
 
-def error_of(name: str, actual: Array, reference: Array, attention_mask: Array) -> Error:
+def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None) -> Error:
     """The error of one tensor, named as in `export.taps.tap_names`; padding positions, as queries, are left out.
+
+    keys: (batch, sequence), 0 at the positions that are padding as keys; those of the mask by default.
 
     One pass over both tensors, a block at a time, so that memory-mapped ones of any size can be taken. Differences are
     formed and summed in float64.
@@ -102,13 +105,18 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array) 
     squares, products, sizes, worst, largest, count = np.zeros((6, groups))
     channels = np.zeros(0 if probabilities else reference.size // attention_mask.size)
     bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
-    place, furthest, above, truth_nan = (0,) * reference.ndim, -1.0, 0.0, False
+    place, furthest, truth_nan = (0,) * reference.ndim, -1.0, False
+    keys = attention_mask if keys is None else keys
+    unseen = {"above": 0.0, "padding": 0.0}
     for batch, rows, found, truth in _blocks(name, actual, reference, attention_mask):
         difference = found - truth
         counted = difference.size
         if probabilities:
-            seen = seen_keys(*reference.shape[-2:])[rows, None, :]
-            above = max(above, float(np.abs(found).max(where=~seen, initial=0.0)), key=_nan_first)
+            causal, seen = (seen_keys(*reference.shape[-2:], mask=m)[rows, None, :] for m in (None, keys[batch]))
+            for where, hidden in (("above", ~causal), ("padding", causal & ~seen)):
+                if hidden.any():
+                    most = float(np.abs(found).max(where=hidden, initial=0.0))
+                    unseen[where] = max(unseen[where], most, key=_nan_first)
             difference, truth = np.where(seen, difference, 0.0), np.where(seen, truth, 0.0)
             counted = int(np.count_nonzero(seen)) * groups
         count += counted / groups
@@ -138,7 +146,7 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array) 
         place=place,
         nan=bool(np.isnan(squares).any()) and not truth_nan,
         quantiles=_quantiles(bins),
-        above=above,
+        **unseen,
     )
 
 
@@ -153,12 +161,13 @@ def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -
     1.0
     """
     bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
-    for _, rows, found, truth in _blocks(name, actual, reference, attention_mask):
+    for batch, rows, found, truth in _blocks(name, actual, reference, attention_mask):
         with np.errstate(over="ignore"):
             unit = np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
         units = np.abs(found - truth) / unit
         if name.startswith("attention."):
-            units = units[np.broadcast_to(seen_keys(*reference.shape[-2:])[rows, None, :], units.shape)]
+            seen = seen_keys(*reference.shape[-2:], mask=attention_mask[batch])[rows, None, :]
+            units = units[np.broadcast_to(seen, units.shape)]
         bins += np.bincount((units.ravel().view(np.int64) >> (52 - _BIN_BITS)), minlength=bins.size)
     return _quantiles(bins)
 

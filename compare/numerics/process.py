@@ -1,5 +1,6 @@
 """The numerics process: makes golden and the controls of one model on one input, and weighs traces against them.
 
+
 Everything in it is float64 models and floors; it knows no runtime, and a runtime's process knows nothing of it. It
 answers lines on stdin with lines of JSON on stdout:
 
@@ -8,21 +9,33 @@ answers lines on stdin with lines of JSON on stdout:
     weigh TRACE      weigh a trace folder                  {tensor: [Gap, TensorEvidence], ...}
     work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
+A second input has padding; of it the same is asked after the word `padded`, and why a run is wrong there:
+
+    padded golden    write its golden trace                {"worst": ..., "tensor": ...}: the ruler
+    padded weigh TRACE                                     {tensor: [Gap, TensorEvidence], ...}
+    padded cause TENSOR,TENSOR,... TRACE                   the fields of `compare.numerics.padding.Cause`
+
 `python -m compare.numerics.process JOB`.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compare.child import Dialogue, in_a_line, main_of_child, questions
 from compare.numerics.errors import Multiples
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
+from compare.numerics.padding import Cause, cause_of
 from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.verdicts import TensorEvidence
 from compare.numerics.work import Work, work_of
 from compare.traces import Trace
+
+if TYPE_CHECKING:
+    from compare.numerics.scales import Scales
 
 
 class Numerics:
@@ -32,10 +45,21 @@ class Numerics:
     """
 
     def __init__(
-        self, model: Path, inputs: Path, out: Path, *, kept: Path, threads: int, log: Path, timeout: float
+        self,
+        model: Path,
+        inputs: Path,
+        out: Path,
+        *,
+        padded: tuple[Path, Path],
+        kept: Path,
+        threads: int,
+        log: Path,
+        timeout: float,
     ) -> None:
-        job = {"model": model, "inputs": inputs, "out": out, "kept": kept, "threads": threads}
-        self._out = out
+        """padded: the padded input, and where its golden trace goes."""
+        job = {"model": model, "inputs": inputs, "out": out, "padded": padded, "kept": kept, "threads": threads}
+        self._out, self._padded_out = out, padded[1]
+        self._padded_ruler: Ruler | None = None
         self._child = Dialogue("compare.numerics.process", job, threads=threads, log=log, timeout=timeout)
         self.failed = False
 
@@ -54,8 +78,21 @@ class Numerics:
 
         Every tensor of the trace is to have golden's shape (`compare.numerics.gaps.check_shapes`).
         """
-        answer = self._ask(f"weigh {trace}")
-        return {name: (_gap_from(gap), _evidence_from(evidence)) for name, (gap, evidence) in answer.items()}
+        return _weighed_from(self._ask(f"weigh {trace}"))
+
+    def golden_padded(self) -> tuple[Trace, Ruler]:
+        """As `golden`, of the padded input; made at the first call. Its floors are made when a trace is weighed."""
+        if self._padded_ruler is None:
+            self._padded_ruler = Ruler(**self._ask("padded golden"))
+        return Trace(self._padded_out), self._padded_ruler
+
+    def weigh_padded(self, trace: Path) -> dict[str, tuple[Gap, TensorEvidence]]:
+        """As `weigh`, of a trace of the padded input."""
+        return _weighed_from(self._ask(f"padded weigh {trace}"))
+
+    def cause(self, trace: Path, tensors: Collection[str]) -> Cause:
+        """Why these tensors of a trace of the padded input are beyond their limits."""
+        return Cause(**self._ask(f"padded cause {','.join(tensors)} {trace}"))
 
     def work(self) -> Work | str:
         """How much work the model is on the input; why that cannot be told, where it cannot."""
@@ -74,6 +111,10 @@ class Numerics:
         self._child.tree.suspend()
         self.failed = False
         return answer
+
+
+def _weighed_from(answer: dict[str, Any]) -> dict[str, tuple[Gap, TensorEvidence]]:
+    return {name: (_gap_from(gap), _evidence_from(evidence)) for name, (gap, evidence) in answer.items()}
 
 
 def _gap_from(found: dict[str, Any]) -> Gap:
@@ -100,7 +141,9 @@ def _work(job: dict[str, Any]) -> None:
     from export.taps import tap_names
 
     torch.set_num_threads(job["threads"])
-    scales = Scales(Path(job["model"]), Path(job["inputs"]), Path(job["out"]), kept=Path(job["kept"]))
+    model, kept = Path(job["model"]), Path(job["kept"])
+    scales = Scales(model, Path(job["inputs"]), Path(job["out"]), kept=kept)
+    padded = cache(lambda: Scales(model, *map(Path, job["padded"]), kept=kept, double=scales.double))
     for line, answer in questions():
         match line.split(maxsplit=1):
             case ["golden"]:
@@ -110,12 +153,33 @@ def _work(job: dict[str, Any]) -> None:
                 names, distinct = scales.make_floors(profile)
                 answer({"names": names, "distinct": distinct})
             case ["weigh", folder]:
-                found = scales.weigh(Trace(Path(folder)))
-                answer({name: [asdict(gap), asdict(evidence)] for name, (gap, evidence) in found.items()})
+                answer(weighed(scales, Path(folder)))
+            case ["padded", question]:
+                answer(of_padded(padded(), question))
             case ["work"]:
-                answer(work(Path(job["model"]), *scales.tensors[0].shape))
+                answer(work(model, *scales.tensors[0].shape))
             case _:
                 raise ValueError(f"the numerics process knows golden, controls, weigh TRACE and work, not {line!r}")
+
+
+def weighed(scales: "Scales", folder: Path) -> dict[str, Any]:
+    """A trace weighed, as JSON has it."""
+    found = scales.weigh(Trace(folder))
+    return {name: [asdict(gap), asdict(evidence)] for name, (gap, evidence) in found.items()}
+
+
+def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
+    """What is answered to a question about the padded input."""
+    match question.split(maxsplit=1):
+        case ["golden"]:
+            return asdict(scales.make_golden())
+        case ["weigh", folder]:
+            return weighed(scales, Path(folder))
+        case ["cause", rest]:
+            names, folder = rest.split(maxsplit=1)
+            return asdict(cause_of(scales, Trace(Path(folder)), names.split(",")))
+        case _:
+            raise ValueError(f"of padded input golden, weigh TRACE and cause TENSORS TRACE are known, not {question!r}")
 
 
 def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:

@@ -19,14 +19,17 @@ from export.taps import run_tapped
 FORWARDED = ("hidden_state", "query", "key", "value", "context", "mid_state")
 
 
-def replay(model: Any, input_ids: Tensor, attention_mask: Tensor, trace: Mapping[str, Any]) -> dict[str, Tensor]:
+def replay(
+    model: Any, input_ids: Tensor, attention_mask: Tensor, trace: Mapping[str, Any], positions: Tensor | None = None
+) -> dict[str, Tensor]:
     """The float64 model's tensors, each computed from the trace's own nearest inputs; names as in the trace of golden.
 
-    model: in float64. trace: named arrays of a run, of whatever precision, all that it exposes.
+    model: in float64. trace: named arrays of a run, of whatever precision, all that it exposes. positions: int64
+    (batch, sequence), where others than those that the mask says are wanted.
     """
     given = {name: torch.tensor(trace[name], dtype=torch.float64) for name in profile_of(trace)}
     with float64_throughout():
-        return run_tapped(model, input_ids, attention_mask, golden_attention, given=given)
+        return run_tapped(model, input_ids, attention_mask, golden_attention, given=given, positions=positions)
 
 
 def profile_of(names: Iterable[str]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Scales: golden and what rounding does to each of its tensors, made once; then one trace after another is weighed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from compare.numerics.gaps import Gap, gap_of
 from compare.numerics.golden import Ruler, float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.softmax import softmax_gap
+from compare.numerics.tensors import Tensor
 from compare.numerics.verdicts import TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights
@@ -33,11 +34,13 @@ class NotRepeatable(Exception):
 class Scales:
     """Golden, and floors by profile: runs that expose the same inputs are parted into the same segments."""
 
-    def __init__(self, model: Path, inputs: Path, out: Path, *, kept: Path | None = None) -> None:
-        """kept: where golden and floors are kept between runs, if they are."""
+    def __init__(
+        self, model: Path, inputs: Path, out: Path, *, kept: Path | None = None, double: Any | None = None
+    ) -> None:
+        """kept: where golden and floors are kept between runs, if they are. double: the model in float64, if loaded."""
         warm_up()
         self.model_folder, self.out = model, out
-        self.double = read_weights(model).double()
+        self.double = read_weights(model).double() if double is None else double
         given = Trace(inputs)
         self.mask = given["attention_mask"].copy()
         self.tensors = torch.from_numpy(given["input_ids"].copy()), torch.from_numpy(self.mask)
@@ -100,26 +103,51 @@ class Scales:
         local, accumulated = self._errors(shown, profile)
         found = {}
         for name, tensor in shown.items():
-            local_floor, floor = self.floors[profile][name]
-            with np.errstate(over="ignore"):
-                half = bool(np.array_equal(tensor.astype(np.float16), tensor))
-            sizes = local[name].size
-            relative = np.divide(local[name].rms, sizes, where=sizes > 0, out=np.zeros_like(sizes))
-            evidence = TensorEvidence(
-                local=multiples_of(local[name], local_floor),
-                accumulated=multiples_of(accumulated[name], floor),
-                relative=float(relative.max()),
-                half=half,
-                nan=accumulated[name].nan,
-                above=accumulated[name].above,
-                place=local[name].place,
-                terms=longest_sum(name, self.double.config, self.mask.shape[1]),
-            )
+            floors = self.floors[profile][name]
             gap = gap_of(name, accumulated[name])
             ulps = ulps_of(name, tensor, golden[name], self.mask)
-            rows = softmax_gap(tensor, golden[name], self.mask, rounding=floor.max) if gap.heads else None
+            rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max) if gap.heads else None
+            evidence = self._evidence(name, tensor, (local[name], accumulated[name]), floors)
             found[name] = replace(gap, ulps=ulps, softmax=rows), evidence
         return found
+
+    def reread(
+        self, trace: Trace, names: Iterable[str], mask: Tensor, positions: Tensor, queries: Tensor | None = None
+    ) -> dict[str, TensorEvidence]:
+        """The local evidence on some tensors of a trace that was weighed, had the model been given another mask.
+
+        mask, positions: int64 (batch, sequence), for those of the input. queries: the positions that count, those that
+        are no padding by default; of them those that see no key under the other mask, where nothing is defined, do not.
+        """
+        profile = profile_of(trace)
+        given = {name: trace[name] for name in profile}
+        other = replay(self.double, self.tensors[0], torch.from_numpy(mask), given, torch.from_numpy(positions))
+        counted = (self.mask if queries is None else queries) * (mask.cumsum(1) > 0)
+        found = {}
+        for name in names:
+            error = error_of(name, trace[name], other[name].numpy(), counted, keys=mask)
+            found[name] = self._evidence(name, trace[name], (error, error), self.floors[profile][name])
+        return found
+
+    def _evidence(
+        self, name: str, tensor: Tensor, errors: tuple[Error, Error], floors: tuple[Floor, Floor]
+    ) -> TensorEvidence:
+        """What a verdict can rest on of one tensor; errors, floors: local and accumulated."""
+        local, accumulated = errors
+        with np.errstate(over="ignore"):
+            half = bool(np.array_equal(tensor.astype(np.float16), tensor))
+        relative = np.divide(local.rms, local.size, where=local.size > 0, out=np.zeros_like(local.size))
+        return TensorEvidence(
+            local=multiples_of(local, floors[0]),
+            accumulated=multiples_of(accumulated, floors[1]),
+            relative=float(relative.max()),
+            half=half,
+            nan=accumulated.nan,
+            above=accumulated.above,
+            padding=accumulated.padding,
+            place=local.place,
+            terms=longest_sum(name, self.double.config, self.mask.shape[1]),
+        )
 
     def _find_floors(self, profile: frozenset[str]) -> None:
         """See to it that a profile has floors: those of an empty one are there with any other's, as accumulated."""

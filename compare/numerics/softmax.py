@@ -41,10 +41,9 @@ def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, round
     >>> found.variation, found.flips, found.real_flips, found.row_sums
     (0.5, 1, 1, 0.0)
     """
-    seen = seen_keys(*golden.shape[-2:])
     rows, flips, real, sums, variation, relative = 0, 0, 0, 0.0, 0.0, 0.0
     for batch, mask in enumerate(attention_mask.astype(bool)):
-        some = seen[mask]
+        some = seen_keys(*golden.shape[-2:], mask=mask)[mask]
         for head in range(golden.shape[1]):
             found, truth = (np.where(some, x[batch, head][mask].astype(np.float64), 0.0) for x in (actual, golden))
             difference = np.abs(found - truth)

@@ -1,7 +1,7 @@
 """How the tensors of a trace lie, and which of their numbers count.
 
 (batch, heads, sequence, ...) for what has heads, (batch, sequence, ...) for the rest. Padding, as a query, never
-counts; of attention only what stands on and below the causal diagonal does.
+counts; of attention only what stands on and below the causal diagonal does, and not on a key that is padding.
 """
 
 from typing import Any
@@ -35,13 +35,18 @@ def query_rows(name: str, tensor: Tensor, attention_mask: Tensor) -> Tensor:
     return kept
 
 
-def seen_keys(queries: int, keys: int) -> Tensor:
-    """True on and below the causal diagonal of attention (query, key); the last query sees every key.
+def seen_keys(queries: int, keys: int, *, mask: Tensor | None = None) -> Tensor:
+    """True where a query may see a key, (query, key): on and below the causal diagonal, where the last sees every key.
+
+    mask: (keys,), 0 at keys that are padding; none is where there is no mask.
 
     >>> seen_keys(2, 3).astype(int).tolist()
     [[1, 1, 0], [1, 1, 1]]
+    >>> seen_keys(2, 3, mask=np.array([0, 1, 1])).astype(int).tolist()
+    [[0, 1, 0], [0, 1, 1]]
     """
-    return np.tri(queries, keys, keys - queries, dtype=bool)
+    causal = np.tri(queries, keys, keys - queries, dtype=bool)
+    return causal if mask is None else causal & mask.astype(bool)
 
 
 def rms(values: Tensor) -> float:

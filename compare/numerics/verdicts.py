@@ -90,8 +90,9 @@ SEGMENTS = {
 class TensorEvidence:
     """What is known of one tensor of a run. relative: root mean square of its local error over the tensor's own.
 
-    half: all its values can be written in fp16. above: the largest probability above the causal diagonal. place: of the
-    largest local error. local is None where it was not replayed. terms: in the segment's longest sum (`bounds.py`).
+    half: all its values can be written in fp16. above: the largest probability above the causal diagonal, padding: on a
+    key that is padding. place: of the largest local error. local is None where it was not replayed. terms: in the
+    segment's longest sum (`bounds.py`).
     """
 
     local: Multiples | None
@@ -100,8 +101,15 @@ class TensorEvidence:
     half: bool = False
     nan: bool = False
     above: float = 0.0
+    padding: float = 0.0
     place: tuple[int, ...] = ()
     terms: int = 0
+
+    @property
+    def unseen(self) -> str:
+        """What stands where a query may see no key, in words; empty where all of that is exactly 0."""
+        places = {"above the causal diagonal": self.above, "on padding": self.padding}
+        return "; ".join(f"{value:.1e} stands {place}" for place, value in places.items() if not value <= 0)
 
 
 @dataclass(frozen=True)
@@ -161,8 +169,8 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
         return _judge_logits_alone(evidence["logits"], limits)
     coarse: Verdict | None = None
     for name, found in evidence.items():
-        if not found.above <= 0:
-            return Verdict(Kind.DIFFERENT, name, note=f"{found.above:.1e} stands above the causal diagonal")
+        if found.unseen:
+            return Verdict(Kind.DIFFERENT, name, note=found.unseen)
         if found.local is not None and (passed := found.local.beyond(limits.local)):
             statistic = next(iter(passed))
             if name not in excused:
@@ -176,6 +184,15 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
             note = f"in an untapped place before {name}"
             return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note)
     return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
+
+
+def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
+    """The tensors that are wrong by what was made in their own segment: beyond a local limit, or seeing what is hidden.
+
+    weak: of a run that exposes logits alone.
+    """
+    local = limits.weak if weak else limits.local
+    return [n for n, found in evidence.items() if found.unseen or (found.local and found.local.beyond(local))]
 
 
 def _excused(evidence: Mapping[str, TensorEvidence], limits: Limits) -> frozenset[str]:

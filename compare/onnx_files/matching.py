@@ -5,6 +5,7 @@ Outputs are matched by name: ours (`export.taps.tap_names`), and those of optimu
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import onnx
@@ -87,6 +88,22 @@ def check_inputs(file: OnnxFile, inputs: Inputs) -> None:
             f"{file.path}: the graph gives logits of {written(declared)}, and this input is {given}; logits of all "
             f"positions are compared{mended(declared, given)}"
         )
+
+
+def padded_rows(file: OnnxFile, padded: Inputs) -> int:
+    """How many sequences of a padded input a file takes at a time: all of them, or one where its batch is fixed.
+
+    Raises `BadInput` that says why it takes none.
+    """
+    if "attention_mask" not in [wanted.name for wanted in file.inputs]:
+        raise BadInput("takes no attention mask")
+    one = Inputs(padded.input_ids[:1], padded.attention_mask[:1], padded.tokens)
+    for inputs in (padded, one):
+        with suppress(BadInput):
+            check_inputs(file, inputs)
+            return len(inputs.input_ids)
+    shape = next(wanted.shape for wanted in file.inputs if wanted.name == "attention_mask")
+    raise BadInput(f"takes sequences of {'one length' if shape is None else written(shape)} alone")
 
 
 def layers_of(file: OnnxFile) -> int | None:

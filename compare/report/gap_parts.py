@@ -32,6 +32,7 @@ class EvidencePart(Part):
     half: bool
     nan: bool
     above: float
+    padding: float
     place: tuple[int, ...]
     terms: int
 
@@ -41,6 +42,7 @@ class VerdictPart(Part):
 
     "not judged": of a graph held against another without a model, from which nothing tells rounding and fault apart.
     runs: the verdict of each run of a runtime that was looked at again, the first run's first; empty after one run.
+    padded: of a verdict over the padded input, that and on which side; cause: why, where that was found.
     """
 
     kind: VerdictWord | Literal["not judged"]
@@ -52,6 +54,8 @@ class VerdictPart(Part):
     note: str
     weak: bool
     runs: list["VerdictPart"] = Field(default_factory=list)
+    padded: str = ""
+    cause: str = ""
 
     @property
     def sentence(self) -> str:
@@ -61,21 +65,25 @@ class VerdictPart(Part):
         >>> VerdictPart(kind="different", precision=None, note="", weak=False, **facts).sentence
         'different from layer 2, attention on: context.2 is 57 x rounding (rms)'
         """
+        where = f" {self.padded}" if self.padded else ""
         if self.kind == "identical":
-            return "identical: bit for bit the baseline"
-        if self.kind in ("unsteady", "broken"):
-            return f"{self.kind}: {self.note}"
+            return f"identical{where}: bit for bit the baseline"
+        if self.kind == "unsteady":
+            return f"unsteady: {self.note}"
+        if self.kind == "broken":
+            return f"broken{where}: {self.note}"
         if self.kind == "not judged":
             return f"not judged: the first to differ is {self.tensor} ({self.place}), {self.note}"
         multiple = "" if self.multiple is None else f"{self.multiple:.2g} x rounding ({self.statistic})"
         note = f"; {self.note}" if self.note else ""
-        if self.kind == "different" and self.multiple is None:
-            return f"different from {self.place} on: {self.note}"
         if self.kind == "rounding":
-            return f"same model: nowhere more than {multiple}, reached in {self.place}{note}"
+            return f"same model{where}: nowhere more than {multiple}, reached in {self.place}{note}"
         if self.kind == "reduced precision":
-            return f"reduced precision ({self.precision}): {self.tensor} is {multiple}{note}"
-        return f"different from {self.place} on: {self.tensor} is {multiple}{note}"
+            return f"reduced precision ({self.precision}){where}: {self.tensor} is {multiple}{note}"
+        why = self.note if self.multiple is None else f"{self.tensor} is {multiple}{note}"
+        if self.padded:
+            where += f": it {self.cause}," if self.cause else ","
+        return f"different{where} from {self.place} on: {why}"
 
 
 class SoftmaxPart(Part):
@@ -146,11 +154,33 @@ class GraphPart(Part):
     found: list[str] = Field(default_factory=list)
 
 
+class PaddingPart(Part):
+    """A runtime on the padded input. text: its verdict without padding; skipped: why it has no other.
+
+    cause: why it is wrong where sequences are padded, where that was found (`compare.numerics.padding`); of rotary
+    positions, which can do so unpunished, that they count padding. sides: on which sequences have to be padded for it.
+    """
+
+    text: VerdictPart
+    verdict: VerdictPart | None = None
+    skipped: str = ""
+    cause: str = ""
+    sides: list[str] = Field(default_factory=list)
+    evidence: dict[str, EvidencePart] = Field(default_factory=dict)
+
+
+class FurtherRunPart(Part):
+    """What the verdict on a further run rests on: its evidence by tensor, empty if it gave nothing to weigh."""
+
+    evidence: dict[str, EvidencePart] = Field(default_factory=dict)
+    padding: PaddingPart | None = None
+
+
 class RuntimePart(Part):
     """One runtime. error: why it has no gaps, where it has none. graph: the ONNX file that it ran, if one was named.
 
-    again: what the verdict on each further run rests on, by tensor, where the first run was an alarm; empty for a run
-    that gave nothing to weigh.
+    verdict: the worse of those on the text and on the padded input, both of which padding has.
+    again: what was found in each further run, where the first one was an alarm.
     """
 
     name: str
@@ -159,11 +189,12 @@ class RuntimePart(Part):
     named: bool
     error: str | None = None
     verdict: VerdictPart | None = None
+    padding: PaddingPart | None = None
     decisions: DecisionsPart | None = None
     facts: dict[str, str] = Field(default_factory=dict)
     graph: GraphPart | None = None
     gaps: list[GapPart] = Field(default_factory=list)
-    again: list[dict[str, EvidencePart]] = Field(default_factory=list)
+    again: list[FurtherRunPart] = Field(default_factory=list)
 
     def largest(self, kind: str) -> float | None:
         """The largest gap over the tensors of a kind ("attention", "logits", ...); None where none is exposed.

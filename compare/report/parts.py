@@ -32,6 +32,18 @@ class ModelPart(Part):
     graph_bytes: int
 
 
+class PaddedInputPart(Part):
+    """The second input of the numerics, with padding on either side. longest, shortest: real tokens of a sequence.
+
+    sha256: of ids and mask.
+    """
+
+    sequences: int
+    longest: int
+    shortest: int
+    sha256: str
+
+
 class InputPart(Part):
     """What ran through the model. tokens: the first sequence of the batch, as text. sha256: of ids and mask."""
 
@@ -40,6 +52,7 @@ class InputPart(Part):
     padding: int
     tokens: list[str]
     sha256: str
+    padded: PaddedInputPart | None = None
 
 
 class EnvironmentPart(Part):

@@ -1,11 +1,11 @@
 """The tables of a report as text, for every renderer: what was measured, in rows and columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compare.numerics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.further_latency import grid_tables, interference_table
-from compare.report.gap_parts import GapPart, RuntimePart
+from compare.report.gap_parts import EvidencePart, GapPart, RuntimePart, VerdictPart
 from compare.report.latency_tables import (
     decode_table,
     exporters_table,
@@ -60,11 +60,13 @@ def verdict(runtime: RuntimePart) -> str:
     """The verdict in a cell: a word, and where a difference begins."""
     if runtime.verdict is None:
         return NOTHING
+    where = " where padded" if runtime.verdict.padded else ""
     if runtime.verdict.kind in ("unsteady", "different"):
-        return ": ".join(filter(None, (runtime.verdict.kind, runtime.verdict.place)))
+        place = runtime.verdict.cause or runtime.verdict.place
+        return ": ".join(filter(None, (f"{runtime.verdict.kind}{where}", place)))
     if runtime.verdict.kind == "reduced precision":
         return f"reduced precision: {runtime.verdict.precision}"
-    return runtime.verdict.kind
+    return runtime.verdict.kind + (" where padded" if runtime.verdict.padded else "")
 
 
 def explanation(report: Report, name: str) -> Table:
@@ -73,21 +75,47 @@ def explanation(report: Report, name: str) -> Table:
     Raises `BadInput` for a runtime that the report does not have.
     """
     runtime = runtime_of(report, name)
+    verdict = runtime.padding.text if runtime.padding else runtime.verdict
+    alone = report.input.batch == 1
+    evidence = {gap.tensor: gap.evidence for gap in runtime.gaps}
+    return _explained(name, evidence, verdict, f"no verdict: {runtime.error}", report.input.tokens, alone=alone)
+
+
+def padded_explanation(report: Report, name: str) -> Table | None:
+    """The same of the padded input; None where the runtime gave nothing there.
+
+    Raises `BadInput` for a runtime that the report does not have.
+    """
+    padding = runtime_of(report, name).padding
+    if padding is None or not padding.evidence:
+        return None
+    return _explained(name, padding.evidence, padding.verdict, "", report.input.tokens, alone=False)
+
+
+def _explained(
+    name: str,
+    evidence: Mapping[str, EvidencePart | None],
+    verdict: VerdictPart | None,
+    without: str,
+    tokens: Sequence[str],
+    *,
+    alone: bool,
+) -> Table:
+    """A table of evidence by tensor; without: what is said where there is no verdict. tokens: of the first sequence."""
     rows = []
-    for gap in runtime.gaps:
-        evidence = gap.evidence
-        if evidence is None:
-            rows.append([gap.tensor, *[NOTHING] * 6, "not exposed"])
+    for tensor, known in evidence.items():
+        if known is None:
+            rows.append([tensor, *[NOTHING] * 6, "not exposed"])
             continue
-        local = evidence.local
+        local = known.local
         found = (
             [NOTHING] * 4 if local is None else [number(x) for x in (local.rms, local.max, local.channel, local.slope)]
         )
-        total = [number(evidence.accumulated.rms), number(evidence.accumulated.max)]
-        first = runtime.verdict is not None and gap.tensor == runtime.verdict.tensor
-        where = _place(gap.tensor, evidence.place, report)
-        rows.append([gap.tensor + (" <-" if first else ""), *found, *total, where])
-    said = runtime.verdict.sentence if runtime.verdict else f"no verdict: {runtime.error}"
+        total = [number(known.accumulated.rms), number(known.accumulated.max)]
+        first = verdict is not None and tensor == verdict.tensor
+        where = place_words(tensor, known.place, tokens, alone=alone)
+        rows.append([tensor + (" <-" if first else ""), *found, *total, where])
+    said = verdict.sentence if verdict else without
     columns = [
         "tensor",
         "RMS",

@@ -47,8 +47,9 @@ def print_table(table: Table) -> None:
 def print_explanation(report: Report, runtime: str) -> None:
     """Print to stdout how a runtime's verdict was reached. Raises `BadInput` for one that the report does not have."""
     print_table(tables.explanation(report, runtime))
-    if (others := tables.other_metrics(report, runtime)) is not None:
-        print_table(others)
+    for further in (tables.padded_explanation(report, runtime), tables.other_metrics(report, runtime)):
+        if further is not None:
+            print_table(further)
 
 
 def _is_wide() -> bool:

@@ -13,6 +13,7 @@ from compare.report.latency_wording import (
 )
 from compare.report.measurability import disturbance_lines
 from compare.report.numbers import NOTHING, number
+from compare.report.padding_wording import padded_input, padding_lines
 from compare.report.schema import Report
 from export.errors import BadInput, near
 
@@ -53,7 +54,8 @@ def verdict_lines(report: Report) -> list[str]:
     if report.controls is None:
         return [f"{r.name}  {r.verdict.sentence}" for r in report.runtimes if r.verdict]
     lines = [
-        f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do"
+        f"rounding is what {report.controls.distinct} float32 runs of the model, each summing in its own order, do",
+        *padded_input(report),
     ]
     for runtime in report.runtimes:
         if runtime.verdict:
@@ -113,6 +115,7 @@ def further_sentences(report: Report) -> list[str]:
         *undone_fusions(report),
         *graph_lines(report),
         *unexposed(report),
+        *padding_lines(report),
         *not_run_again(report),
     ]
 

@@ -14,6 +14,7 @@ from compare.comparison import compare
 from compare.diffing import diff
 from compare.numerics.golden import Ruler
 from compare.numerics.process import Numerics
+from compare.report import tables
 from compare.report.markdown import to_markdown
 from compare.report.plots import draw_figures
 from compare.report.schema import Report
@@ -132,6 +133,15 @@ def test_a_runtime_that_depends_on_its_company_is_seen(troubled: Report) -> None
     assert next(row for row in troubled.latency if row.runtime == "moody").error is None
 
 
+def test_a_runtime_that_fails_where_sequences_are_padded_is_broken_there(troubled: Report) -> None:
+    moody = next(runtime for runtime in troubled.runtimes if runtime.name == "moody")
+    assert (moody.error, moody.padding.text.kind) == (None, "identical")
+    said = "broken where sequences are padded: it ran on the text and not here: ValueError: no padding"
+    assert troubled.untrusted == {"moody": said}
+    table = tables.gap_table(troubled)
+    assert next(row for row in table.rows if row[0] == "moody")[-1] == "broken where padded"
+
+
 def test_what_else_is_in_the_report(report, entry: Entry) -> None:
     assert report.model.provenance == entry.manifest.source.label
     assert report.model.entry == entry.folder.name
@@ -184,7 +194,9 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
     latency = {row.runtime: row for row in troubled.latency}
     assert latency["crashes"].error == latency["hangs"].error == "not timed, because its trace failed"
     assert latency["onnxruntime"].ratio is not None
-    assert troubled.exit_code() == 3
+    assert troubled.exit_code() == 1
+    others = [runtime for runtime in troubled.runtimes if runtime.name != "moody"]
+    assert troubled.model_copy(update={"runtimes": others}).exit_code() == 3
     assert {path.name for path in (troubled.folder / "logs").iterdir()} >= {"crashes.log", "hangs.log"}
 
 

@@ -54,6 +54,19 @@ def test_attention_is_taken_by_head_and_below_the_diagonal() -> None:
     assert error.rms == pytest.approx([0, 0.25 / np.sqrt(210)])
 
 
+def test_a_probability_on_padding_is_an_error_of_the_mask() -> None:
+    truth = np.tile(np.tril(np.full((20, 20), 0.1)), (1, 1, 1, 1))
+    mask = MASK.copy()
+    mask[0, :3] = 0
+    truth[..., :3] = 0
+    found = truth.copy()
+    found[0, 0, 1, 0] = 0.5  # a query that is padding itself
+    found[0, 0, 7, 2] = 0.25
+    error = error_of("attention.0", found, truth, mask)
+    assert (error.padding, error.above, error.max.tolist()) == (0.25, 0.0, [0.0])
+    assert error_of("attention.0", found, truth, mask, keys=MASK).padding == 0
+
+
 def test_what_is_given_stays_as_it_is(truth: np.ndarray) -> None:
     for array in (found := noise(truth, 1), truth):
         array.flags.writeable = False

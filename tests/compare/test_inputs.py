@@ -1,9 +1,12 @@
 """Text becomes ids; what cannot is said with the numbers."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from compare.inputs import DEFAULT_TEXT, byte_inputs, tokenize
+from compare.inputs import DEFAULT_TEXT, byte_inputs, padded, tokenize
 from export.cache import Entry
 from export.errors import BadInput
 
@@ -71,3 +74,28 @@ def test_bytes_are_the_ids_where_there_is_no_tokenizer() -> None:
     assert byte_inputs(100, text=None, sequence=5, batch=1).input_ids.max() < 100
     with pytest.raises(BadInput, match="--sequence asks for 9 tokens and the text has 3"):
         byte_inputs(256, text="aé", sequence=9, batch=1)
+
+
+def test_the_padded_input_is_of_the_text_on_both_sides(entry: Entry) -> None:
+    text = tokens(entry, sequence=40)
+    found = padded(text, positions=64, vocabulary=300, model_folder=entry.folder)
+    ids, mask = found.input_ids, found.attention_mask
+    assert mask.tolist() == [[1] * 12, [0] * 5 + [1] * 7, [1] * 7 + [0] * 5]
+    assert ids[0].tolist() == text.input_ids[0, :12].tolist()
+    assert ids[1, 5:].tolist() == ids[2, :7].tolist() == text.input_ids[0, 12:19].tolist()
+    assert not ids[mask == 0].any()
+
+
+def test_of_a_short_text_or_a_short_model_the_padded_input_is_made_too(entry: Entry) -> None:
+    text = tokens(entry, "ab")
+    again = padded(text, positions=64, vocabulary=300, model_folder=entry.folder)
+    assert again.input_ids[0].tolist() == text.input_ids[0].tolist() * 6
+    short = padded(text, positions=4, vocabulary=300, model_folder=entry.folder)
+    assert short.attention_mask.tolist() == [[1] * 4, [0, 0, 1, 1], [1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(("said", "used"), [(7, 7), (-1, 0), (None, 0), (300, 0)])
+def test_padding_is_the_models_own_token_where_it_has_one(entry: Entry, tmp_path: Path, said, used: int) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"pad_token_id": said}))
+    found = padded(tokens(entry, "ab"), positions=64, vocabulary=300, model_folder=tmp_path)
+    assert set(found.input_ids[found.attention_mask == 0].tolist()) == {used}

@@ -96,7 +96,7 @@ class Graph:
 
     def scoring(self, place: str) -> ir.Node:
         """The product of queries and keys."""
-        return next(node for node in self._above(self.softmax(place)) if node.op_type == "MatMul")
+        return next(node for node in self.above(self.softmax(place)) if node.op_type == "MatMul")
 
     def gain(self, place: str) -> tuple[ir.Node, int] | None:
         """Where the gain of a place's norm goes in: (node, index of its input)."""
@@ -193,7 +193,7 @@ class Graph:
                     return user, index
         return None
 
-    def _above(self, node: ir.Node) -> Iterator[ir.Node]:
+    def above(self, node: ir.Node) -> Iterator[ir.Node]:
         """What computes a node's first inputs that are no constants, nearest first."""
         waiting = [node]
         while waiting:
