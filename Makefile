@@ -18,7 +18,7 @@ test: .venv/installed
 # The unit tests of what loads, exports, taps and runs a model of transformers, under its version 5. optimum-onnx does not
 # allow that one yet, so without it.
 LOADS := candidates comparison controls decode_stage decoding golden inputs limits model_utils pytest_plugin replay
-LOADS += runtimes shelf verdicts
+LOADS += padded positions runtimes shelf verdicts
 TESTS5 := tests/export tests/faults tests/test_docstrings.py tests/test_light_imports.py
 TESTS5 += $(LOADS:%=tests/compare/test_%.py)
 

@@ -24,12 +24,13 @@ def padding_lines(report: Report) -> list[str]:
             continue
         if padding.skipped:
             lines.append(f"{runtime.name} {padding.skipped}: judged on the text alone.")
-        if padding.verdict is None or padding.verdict == runtime.verdict:
+        if padding.verdict is None:
             continue
-        if padding.verdict.kind in ("different", "broken"):
+        if padding.verdict.kind not in ("different", "broken"):
+            if padding.cause:
+                lines.append(
+                    f"{runtime.name} {padding.cause}, which turns queries and keys alike: nothing after them changes."
+                )
+        elif padding.verdict != runtime.verdict:
             lines.append(f"{runtime.name} is {padding.verdict.sentence}.")
-        elif padding.cause:
-            lines.append(
-                f"{runtime.name} {padding.cause}, which turns queries and keys alike and changes nothing after them."
-            )
     return lines

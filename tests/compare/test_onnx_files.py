@@ -375,3 +375,45 @@ def test_a_full_disk_is_one_line(entry: Entry, tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(CannotRun, match=r"cannot be copied into .*: No space left on device; make room, or give"):
         stage(read_onnx_file(entry.folder / "deploy.onnx"), {"logits": "logits"}, tmp_path / "staged")
+
+
+def without_a_mask(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph as of an export without a mask: it takes ids alone and makes a mask of ones."""
+    nodes, shape = model.graph.node, onnx.numpy_helper.from_array(np.array([1]), "one")
+    ones = [
+        helper.make_node("Shape", ["input_ids"], ["shape of ids"]),
+        helper.make_node("ConstantOfShape", ["shape of ids"], ["attention_mask"], value=shape),
+    ]
+    for node in reversed(ones):
+        nodes.insert(0, node)
+    model.graph.input.remove(next(value for value in model.graph.input if value.name == "attention_mask"))
+    return model
+
+
+def test_a_graph_without_a_mask_is_judged_on_the_text_alone(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
+    file = saved(without_a_mask(inline(entry)), tmp_path / "maskless.onnx")
+    row = compared(file, tiny_folder, tmp_path / "out")
+    assert row.verdict is not None and row.padding is not None
+    assert (row.verdict.kind, row.padding.skipped, row.padding.verdict) == ("rounding", "takes no attention mask", None)
+    said = wording.further_sentences(Report.read(tmp_path / "out"))
+    assert "onnx-file takes no attention mask: judged on the text alone." in said
+
+
+def test_a_graph_of_one_length_is_judged_on_the_text_alone(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
+    row = compared(saved(fixed(inline(entry), 1, 13), tmp_path / "fixed.onnx"), tiny_folder, tmp_path / "out")
+    assert row.padding is not None
+    assert row.padding.skipped == "takes sequences of (1, 13) alone"
+
+
+def one_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with its batch set to one and its sequence free."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    return model
+
+
+def test_of_a_fixed_batch_the_padded_sequences_run_one_by_one(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
+    row = compared(saved(one_by_one(inline(entry)), tmp_path / "one.onnx"), tiny_folder, tmp_path / "out")
+    assert row.verdict is not None and row.padding is not None and row.padding.verdict is not None
+    assert (row.verdict.kind, row.padding.verdict.kind) == ("rounding", "rounding")
+    assert row.padding.verdict.multiple is not None and row.padding.verdict.multiple > 0
