@@ -118,7 +118,7 @@ def test_a_runtime_that_is_off_in_one_process_is_unsteady(looked: Looked) -> Non
     assert found.verdict is not None
     assert found.verdict.sentence == f"unsteady: {COUNTED}"
     assert [run.kind for run in found.verdict.runs] == ["different", "identical", "identical"]
-    assert [len(evidence) for evidence in found.again] == [len(found.gaps)] * 2
+    assert [len(further.evidence) for further in found.again] == [len(found.gaps)] * 2
     alarm, conclusion = (line for line in said if line.startswith("wavers") and "golden" not in line)
     assert alarm == "wavers: different is looked at again, in 2 fresh processes"
     assert conclusion == f"wavers: unsteady: {COUNTED}"
@@ -160,7 +160,7 @@ def test_a_run_that_crashes_counts_as_broken(looked: Looked) -> None:
     first = "different in 1 of 3 runs, first at layer 0, attention"
     assert found.verdict.sentence == f"unsteady: broken in 1 of 3 runs; {first}; otherwise identical"
     assert [run.sentence for run in found.verdict.runs][1] == "broken: killed by SIGSEGV"
-    assert [bool(evidence) for evidence in found.again] == [False, True]
+    assert [bool(further.evidence) for further in found.again] == [False, True]
 
 
 def test_without_an_alarm_nothing_is_traced_again(looked: Looked, report: Report) -> None:
