@@ -1,6 +1,6 @@
 """How often torch's first call of a function in a process is wrong, before and after a warm-up, in forked processes.
 
-Each process makes a product, which starts torch's second thread, then calls one function twice on the same numbers; the
+Each process makes a product, which starts torch's other threads, then calls one function twice on the same numbers; the
 second call is right, so the first is wrong where the two differ in a bit. All run under a load, in turns with and
 without the warm-up. Only a processor for which oneMKL changes the type that it detected can be wrong: on others, as
 AMD's, the type is 0 and stays 0. There oneMKL is told that the processor is Intel's, if a C compiler is here.
@@ -25,6 +25,7 @@ import torch
 from benchmarks.load import busy
 from benchmarks.proportions import interval
 from benchmarks.record import Aim, arguments, finish
+from compare import environment
 from compare.numerics.first_calls import warm_up
 
 CASES = tuple(
@@ -34,7 +35,7 @@ CASES = tuple(
         ("float32", "float64"),
     )
 )
-THREADS = 2
+THREADS = environment.cores()
 
 #: Forks of each case, without the warm-up and with it.
 FORKS, QUICK_FORKS = (60, 75), (2, 3)
