@@ -53,6 +53,8 @@ def compare_attention_implementations(
     grid: str | None = None,
     time: float = 30.0,
     precision: float = 0.02,
+    min_rounds: int = 1,
+    max_load: float | None = None,
     latency: bool = True,
     decode: bool = True,
     seed: int = 0,
@@ -73,9 +75,11 @@ def compare_attention_implementations(
     process that is timed to a CPU a thread. memory: how much they may hold together, in GB. interference: time
     each beside the others unsuspended too. grid: sequences and batches to time too, such as "32,128x1,4". time: how
     long the rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is
-    known to this share of it. latency: whether anything is timed. decode: whether decoding is timed and checked too.
-    exporter: whose graphs run; "optimum" gets a row that compares its graph with ours. onnx: a file whose graph gets
-    a row too, held against the model. out: the folder for the report, by default a new one under `cache/reports/`.
+    known to this share of it. min_rounds: there are so many rounds even if they take longer. max_load: the share of
+    the CPU that other processes may use in a turn that counts, by default 0.05. latency: whether anything is timed.
+    decode: whether decoding is timed and checked too. exporter: whose graphs run; "optimum" gets a row that compares
+    its graph with ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the
+    report, by default a new one under `cache/reports/`.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
@@ -100,6 +104,8 @@ def compare_attention_implementations(
         grid=grid,
         seconds=time,
         precision=precision,
+        min_rounds=min_rounds,
+        max_load=max_load,
         latency=latency,
         decode=decode,
         seed=seed,

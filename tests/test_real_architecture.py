@@ -72,6 +72,5 @@ def test_a_long_batch_stays_within_the_limits(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
     assert report["ruler"]["worst"] <= 1e-12
-    assert report["input"] | {"tokens": [], "sha256": ""} == {
-        "batch": 2, "sequence": 512, "padding": 0, "tokens": [], "sha256": ""
-    }  # fmt: skip
+    given = report["input"]
+    assert (given["batch"], given["sequence"], given["padding"]) == (2, 512, 0)

@@ -122,7 +122,8 @@ def disturbance_lines(report: Report) -> list[str]:
             f"{others(part)}."
         )
     else:
-        first = f"No turn of {part.attempts:,} was disturbed: while they ran, {others(part)}."
+        counted = " (--max-load 100 counts every turn)" if part.max_load >= 1 else ""
+        first = f"No turn of {part.attempts:,} was disturbed{counted}: while they ran, {others(part)}."
     if part.sees != "every process":
         first += f" From here one sees {part.sees}."
     return [first, *_slowed(report)]

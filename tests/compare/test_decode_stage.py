@@ -132,10 +132,10 @@ def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_righ
 def test_a_row_stands_alone_where_the_baseline_did_not_decode() -> None:
     baseline = Timing(BASELINE, False, "decode", error="killed by SIGKILL")
     other = Timing("other", False, "decode", turns={0: [5, 7]}, prefills={0: [8]}, tokens=[[1, 2, 3]])
-    part = decode_part(other, baseline, {}, seed=0)
+    part = decode_part(other, baseline, {}, seed=0, named=False)
     assert (part.ratio, part.first_token, part.parted) == (None, None, None)
     assert part.tokens_per_s == pytest.approx(3 / 20e-9)
-    assert decode_part(baseline, baseline, {}, seed=0).error == "killed by SIGKILL"
+    assert decode_part(baseline, baseline, {}, seed=0, named=False).error == "killed by SIGKILL"
 
 
 def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) -> None:

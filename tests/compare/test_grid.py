@@ -68,7 +68,7 @@ class Fake:
 
     def __init__(self, name: str, told: list[str], *, speed: int = 1, graph: str = "deploy", **more) -> None:
         self.timing = Timing(name, more.pop("again", False), graph, **more)  # type: ignore[arg-type]
-        self.told, self.speed, self.usual_turn = told, speed, "turn 7"
+        self.told, self.speed, self.usual_turn, self.max_load = told, speed, "turn 7", 1.0
         self.refuses: tuple[str, ...] = ()
         self.dies_on = ""
         self.folder = "inputs"
@@ -82,12 +82,12 @@ class Fake:
         self.told.append(f"{self.timing.runtime} {folder.name}")
         return "ValueError: fixed shapes" if folder.name in self.refuses else None
 
-    def samples(self, *lines: str) -> list[int]:
+    def tell(self, *lines: str) -> dict[str, list[int]]:
         turn = lines[-1]
         if self.folder == self.dies_on:
             raise ChildFailed("killed by SIGKILL")
         assert self.folder != "inputs" or turn == "turn 7"
-        return [self.speed * 10**7] * int(turn.split()[1])
+        return {"ns": [self.speed * 10**7] * int(turn.split()[1])}
 
     def left_awake(self) -> nullcontext[None]:
         return nullcontext()
@@ -95,7 +95,7 @@ class Fake:
 
 def fake_run() -> SimpleNamespace:
     return SimpleNamespace(
-        settings=Settings(),
+        settings=Settings(min_rounds=3),
         phase=lambda _: nullcontext(),
         say=lambda _: None,
         input_folder=Path("inputs"),
@@ -175,7 +175,7 @@ def test_runtimes_alone_take_part_in_pairs_and_go_on_in_the_next_shift() -> None
         ("a", False),
         ("b", False),
     ]
-    assert [list(part.beside) for part in parts] == [[*range(6)], [*range(6)], [0, 1, 2], [3, 4, 5]]
+    assert [list(part.beside.turns) for part in parts] == [[*range(6)], [*range(6)], [0, 1, 2], [3, 4, 5]]
     assert parts[0].ratio_beside is parts[0].ratio_alone is None
     assert parts[2].ratio_beside.estimate == parts[2].ratio_alone.estimate == pytest.approx(2)
     assert [part.alone_ms for part in parts] == [10, 10, 20, 10]

@@ -108,7 +108,7 @@ def test_a_row_without_an_undisturbed_turn_is_not_measurable(fast: Report) -> No
 def test_how_many_turns_were_disturbed_is_said(fast: Report) -> None:
     part = fast.disturbance
     part.attempts, part.disturbed, part.others, part.stolen, part.processes = 1210, 12, 0.013, 0.0, {"cron": 0.011}
-    part.sees = "every process"
+    part.sees, part.max_load = "every process", 0.05
     assert measurability.disturbance_lines(fast) == [
         "12 of 1,210 turns were disturbed and do not count: while turns ran, other processes used 1 % of the CPU "
         "(cron 1 %)."

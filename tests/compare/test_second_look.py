@@ -189,7 +189,11 @@ def test_other_limits_judge_every_run_again(looked: Looked) -> None:
 def test_an_unsteady_runtime_is_never_advised_without_a_word(altered: Report) -> None:
     fastest = altered.latency[-1]
     for each in altered.latency[1:]:
-        each.ratio = RatioPart(estimate=0.1 if each is fastest else 1.0, low=0.1, high=0.2 if each is fastest else 1.1)
+        each.ratio = RatioPart(
+            estimate=0.1 if each is fastest else 1.0,
+            low=0.1 if each is fastest else 0.9,
+            high=0.11 if each is fastest else 1.1,
+        )
     runs = agreed([OFF, FINE, FINE])
     row(altered, fastest.runtime).verdict = runs
     said = advice(altered)

