@@ -15,6 +15,7 @@ from onnx import helper
 from onnx.utils import Extractor
 
 from export.errors import CannotRun
+from export.models import no_progress_bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -75,7 +76,8 @@ def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: E
     `present.0.key` and so on, of past + sequence positions: the past of the next step. Returns the version of ONNX's
     operators that the graphs are written in. Raises `CannotRun` where the exporter cannot export the architecture.
     """
-    model.save_pretrained(folder, max_shard_size="1TB")
+    with no_progress_bar():
+        model.save_pretrained(folder, max_shard_size="1TB")
     inspect = exporter.export_inspect(model, folder)
     deploy = cut(inspect, ["logits"])
     graphs = inspect, deploy, last_position(deploy), exporter.export_decode(model, folder)

@@ -51,7 +51,7 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
     except RevisionNotFoundError as error:
         raise _cannot_be_had(source, f"the hub has no revision {source.revision} of it") from error
     except LocalEntryNotFoundError as error:
-        why = f"{offline_by} and it was not downloaded before" if offline_by else "the hub does not answer"
+        why = _not_downloaded(offline_by) if offline_by else "the hub does not answer"
         raise _cannot_be_had(source, why) from error
     except OSError as error:
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
@@ -67,16 +67,20 @@ def _cannot_be_had(source: Source, why: str) -> CannotRun:
     )
 
 
+def _not_downloaded(offline_by: str) -> str:
+    """Why a download is not to be had offline; the hub's library does not say which, in all its versions."""
+    return f"{offline_by} and it was not downloaded before, or only a part of it"
+
+
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:
     """Raises `CannotRun` for a snapshot without all its weights, `BadInput` for files that are not those promised, or
     that `export.model_folder` refuses."""
-    partly = f"{offline_by} and only a part of it was downloaded"
     if not any(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
-        raise _cannot_be_had(source, partly if offline_by else "it has no safetensors there")
+        raise _cannot_be_had(source, _not_downloaded(offline_by) if offline_by else "it has no safetensors there")
     try:
         files = model_files(folder)
     except MissingShard as error:
-        raise _cannot_be_had(source, partly if offline_by else str(error)) from error
+        raise _cannot_be_had(source, _not_downloaded(offline_by) if offline_by else str(error)) from error
     pin = PINS.get(source.name)
     for path in files:
         stored = path.resolve()

@@ -5,7 +5,8 @@ Only safetensors are read, and remote code never runs.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -94,6 +95,20 @@ def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel"
     return model
 
 
+@contextmanager
+def no_progress_bar() -> Iterator[None]:
+    """While this is open transformers shows no progress bar; version 5 has one for each load and each save."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Checkpoint]:
     import torch
     from safetensors import SafetensorError
@@ -101,15 +116,16 @@ def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Ch
 
     weight_files(folder)
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation=attention,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        with no_progress_bar():
+            model, loading = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise BadInput(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
     checkpoint = checkpoint_of(model, folder, loading)
