@@ -21,7 +21,7 @@ from compare.timing import Latency, take_latency, workers_of
 from export.models import MiniTransformer
 
 #: The part of `--time` that forward passes get; decoding gets the rest.
-PASSES = 2 / 3
+PASSES = 1 / 2
 
 
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:

@@ -91,11 +91,6 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
 
     What is seen of processes is exact, but those that came and went in between are in the machine's times alone. So
     these are believed where they say more than what was seen, by more than they are rounded by.
-
-    >>> before = Snapshot(wall=0, idle=0, stolen=0, counted=0, processes={1: 0, 2: 0})
-    >>> after = Snapshot(100_000_000, 30_000_000, 0, 200_000_000, {1: 100_000_000, 2: 60_000_000})
-    >>> load_between(before, after, own={1}, cpus=2).others
-    0.3
     """
     cpus = environment.cores() if cpus is None else cpus
     room = cpus * (after.wall - before.wall)

@@ -11,8 +11,8 @@ from compare.report.latency_parts import DisturbancePart, LatencyPart
 from compare.report.numbers import number
 from compare.report.schema import Report
 
-#: Fewer rounds than this are no ground for advice: no interval of so few rounds is one to rely on.
-FEWEST_ROUNDS = 6
+#: Fewer rounds than this are no ground for advice.
+FEWEST_ROUNDS = 4
 
 #: A median is far above the first call and the fastest quarter where it is so many times the larger of the two.
 FAR_ABOVE = 1.5

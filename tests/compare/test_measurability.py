@@ -37,7 +37,7 @@ def test_others_that_used_the_cpu_are_named_and_nothing_is_advised(fast: Report)
             row.disturbed = {number: [row.turns.pop(number)] for number in range(2, 12)}
     assert advised(fast) == [
         "Not measurable here: other processes used 43 % of the CPU (stress 41 %), and 2 of 12 rounds were undisturbed "
-        "where 6 are needed. No runtime is recommended; run again when they have ended, or count every turn with "
+        "where 4 are needed. No runtime is recommended; run again when they have ended, or count every turn with "
         "--max-load 100.",
         "To generate: not measurable either.",
     ]
@@ -48,8 +48,8 @@ def test_three_rounds_are_no_ground_for_advice(fast: Report) -> None:
     for row in fast.latency:
         row.turns, row.loads = {0: [1], 1: [1], 2: [1]}, {0: [0.0], 1: [0.0], 2: [0.0]}
     assert advised(fast)[0] == (
-        "Not measurable in 0.5 s: 3 rounds where 6 are needed. No runtime is recommended; ask for them: --min-rounds "
-        "6, or give more time: --time."
+        "Not measurable in 0.5 s: 3 rounds where 4 are needed. No runtime is recommended; ask for them: --min-rounds "
+        "4, or give more time: --time."
     )
 
 
