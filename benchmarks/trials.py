@@ -4,8 +4,9 @@ Limits are chosen on some models, inputs and kinds of faults and reported on oth
 neither a seed nor a text in common, and a third of the kinds is held out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from compare.numerics.orders import permuted_product, split_product
 from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
 from compare.report.gap_parts import VerdictPart
 from compare.runtimes.registry import BUILT_IN
-from compare.runtimes.trace import trace
+from compare.runtimes.trace import Second, trace
 from compare.second_look import RUNS, agreed
 from compare.traces import Trace
 from export import dynamo, optimum_exporter
@@ -153,12 +154,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class CleanRun:
-    """A runtime without a fault. further: the verdicts of further processes, where the first one's was an alarm."""
+    """A runtime without a fault. fresh: whether it is the first run of its process.
+
+    further: the verdicts of further processes, where the first one's was an alarm.
+    """
 
     runtime: str
     stand: str
     evidence: dict[str, TensorEvidence]
     verdict: Verdict
+    fresh: bool = False
     further: tuple[Verdict, ...] = ()
 
     @property
@@ -181,27 +186,41 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
             yield Stand(setup, Bench(entries["dynamo"], setup.ids(batch, sequence), folder), entries)
 
 
-def clean_runs(stand: Stand) -> Iterator[CleanRun]:
-    """Every runtime on one bench, ONNX Runtime on the graph of each exporter, and with one thread.
+def in_pairs(stands: Iterable[Stand]) -> Iterator[tuple[Stand, ...]]:
+    """The benches in pairs of the same model; of an odd number the last is alone."""
+    for _, same in groupby(stands, key=lambda stand: stand.setup):
+        rest = list(same)
+        for start in range(0, len(rest), 2):
+            yield tuple(rest[start : start + 2])
 
-    Each in a fresh process, as in a comparison; one whose verdict is an alarm in further ones too.
+
+def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
+    """Every runtime on one bench, or on two benches of a model, ONNX Runtime with each exporter and with one thread.
+
+    Each runtime in a fresh process, as in a comparison, which takes the second bench's input after the first's. A run
+    whose verdict is an alarm is repeated on its bench in further processes.
     """
-    runs = [(spec.name, "dynamo", stand.bench.threads) for spec in BUILT_IN if "inspect" in spec.graphs]
-    runs += [("onnxruntime", "optimum", stand.bench.threads), ("onnxruntime", "dynamo", 1)]
-    for name, exporter, threads in runs:
-        label = f"{name}, {exporter}, {threads} thread{'s' * (threads != 1)}"
-        run = _judged(stand, label, traced(stand, name, exporter, threads))
-        if run.verdict.kind >= Kind.REDUCED_PRECISION:
-            again = [_judged(stand, label, traced(stand, name, exporter, threads)).verdict for _ in range(1, RUNS)]
-            run = replace(run, further=tuple(again))
-        yield run
+    threads = stands[0].bench.threads
+    runs = [(spec.name, "dynamo", threads) for spec in BUILT_IN if "inspect" in spec.graphs]
+    runs += [("onnxruntime", "optimum", threads), ("onnxruntime", "dynamo", 1)]
+    for name, exporter, count in runs:
+        label = f"{name}, {exporter}, {count} thread{'s' * (count != 1)}"
+        for stand, found in zip(stands, traced(stands, name, exporter, count), strict=True):
+            run = replace(_judged(stand, label, found), fresh=stand is stands[0])
+            if run.verdict.kind >= Kind.REDUCED_PRECISION:
+                again = [traced([stand], name, exporter, count) for _ in range(1, RUNS)]
+                run = replace(run, further=tuple(_judged(stand, label, trace).verdict for (trace,) in again))
+            yield run
 
 
-def traced(stand: Stand, runtime: str, exporter: str, threads: int) -> Trace:
-    """A runtime's tensors on the inputs of a bench, from a process of its own."""
-    scratch = stand.bench.scratch
-    folders = stand.entries[exporter], scratch / "inputs", scratch / "fresh"
-    return trace(runtime, *folders, threads=threads, log=scratch / "fresh.log", timeout=600.0)
+def traced(stands: Sequence[Stand], runtime: str, exporter: str, threads: int) -> list[Trace]:
+    """A runtime's tensors on the inputs of one bench, or of two benches of a model, from one process."""
+    folders = [(stand.bench.scratch / "inputs", stand.bench.scratch / "fresh") for stand in stands]
+    second = Second(*folders[1], len(stands[1].bench.inputs["input_ids"])) if len(stands) > 1 else None
+    log = stands[0].bench.scratch / "fresh.log"
+    entry = stands[0].entries[exporter]
+    found = trace(runtime, entry, *folders[0], second=second, threads=threads, log=log, timeout=600.0)
+    return [found] if second is None else [found, Trace(second.out)]
 
 
 def unseen_runs(stand: Stand) -> Iterator[CleanRun]:

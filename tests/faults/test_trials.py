@@ -1,6 +1,7 @@
 """What the benchmarks of verdicts are made from: faults dialled to a size, clean runs, and what is counted of them."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,25 +56,34 @@ def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
 ) -> None:
     processes = []
 
-    def traced(stand: Stand, *of: object) -> dict[str, np.ndarray]:
-        found = dict(stand.bench.clean_outputs)
+    def traced(stands: list[Stand], *of: object) -> list[dict[str, np.ndarray]]:
+        found = dict(stands[0].bench.clean_outputs)
         if not processes:
             found["attention.1"] = found["attention.1"] * np.float32(1.01)
         processes.append(of)
-        return found
+        return [found]
 
     monkeypatch.setattr(trials, "traced", traced)
     runs = list(trials.clean_runs(stand))
     assert [run.said.kind for run in runs] == ["unsteady", *["rounding"] * (len(runs) - 1)]
     assert len(processes) == len(runs) + RUNS - 1
     assert (false_alarms(runs), wavering(runs)) == (0, 1)
+    assert all(run.fresh for run in runs)
     other = dataclasses.replace(runs[0], further=(runs[0].verdict,) * 2)
     assert (false_alarms([other]), wavering([other])) == (1, 0)
 
 
-def test_a_clean_run_is_traced_in_a_process_of_its_own(stand: Stand) -> None:
-    found = trials.traced(stand, "torch-eager", "dynamo", 1)
-    assert trials._judged(stand, "torch-eager", found).verdict.kind is Kind.ROUNDING
+def test_a_process_traces_two_benches_of_a_model(stand: Stand, tmp_path: Path) -> None:
+    other = Stand(stand.setup, Bench(stand.entries["dynamo"], stand.setup.ids(2, 20), tmp_path), stand.entries)
+    found = trials.traced([stand, other], "torch-eager", "dynamo", 1)
+    assert [len(trace["logits"]) for trace in found] == [1, 2]
+    for bench, trace in zip((stand, other), found, strict=True):
+        assert trials._judged(bench, "torch-eager", trace).verdict.kind is Kind.ROUNDING
+
+
+def test_benches_are_paired_within_a_model(stand: Stand) -> None:
+    another = dataclasses.replace(stand, setup=Setup("gpt2", 1, ()))
+    assert [len(pair) for pair in trials.in_pairs([stand, stand, stand, another])] == [2, 1, 1]
 
 
 def test_limits_are_reported_on_seeds_that_they_were_not_chosen_on() -> None:
