@@ -17,10 +17,12 @@ test: .venv/installed
 
 # The unit tests of what loads, exports, taps and runs a model of transformers, under its version 5. optimum-onnx does not
 # allow that one yet, so without it.
-LOADS := candidates comparison controls decode_stage decoding golden inputs limits model_utils pytest_plugin replay
-LOADS += padded positions runtimes shelf verdicts
+LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
+LOADS += numerics/test_replay numerics/test_verdicts onnx_files/test_structure pipeline/test_compare_model
+LOADS += pipeline/test_decode_stage pipeline/test_inputs pipeline/test_padding_stage runtimes/test_decoding
+LOADS += runtimes/test_positions runtimes/test_runtimes test_model_utils test_pytest_plugin
 TESTS5 := tests/export tests/faults tests/test_docstrings.py tests/test_light_imports.py
-TESTS5 += $(LOADS:%=tests/compare/test_%.py)
+TESTS5 += $(LOADS:%=tests/compare/%.py)
 
 test-transformers5: .venv5/installed
 	$(BIN5)/python $(PYTEST) -m "not slow and not optimum" $(TESTS5) $(ARGS)

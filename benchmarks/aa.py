@@ -26,12 +26,12 @@ from matplotlib.figure import Figure
 from benchmarks import slowed
 from benchmarks.load import busy
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from compare import environment
-from compare.inputs import tokenize
+from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, log_ratios, paired_ratio
+from compare.pipeline.inputs import tokenize
 from compare.traces import write_trace
 from export.cache import Entry
 from export.exporting import exported
@@ -108,7 +108,7 @@ def make_stand(scratch: Path) -> Stand:
     slowed.install(scratch / "site")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(scratch / "site"), os.environ.get("PYTHONPATH", "")])
     os.environ[slowed.BRAKE] = str(scratch / "brake.onnx")
-    return Stand(entry, scratch / "inputs", scratch, environment.cores())
+    return Stand(entry, scratch / "inputs", scratch, machine.cores())
 
 
 def make_brake(stand: Stand) -> dict[str, Any]:

@@ -23,12 +23,13 @@ import numpy as np
 from benchmarks.aa import Stand, loaded
 from benchmarks.load import BUSY_LOOP, busy
 from benchmarks.record import Aim, arguments, finish
-from compare import assembly, environment
-from compare.inputs import tokenize
+from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
 from compare.latency.rounds import Timing, run_rounds
 from compare.latency.statistics import Ratio, midmean, paired_ratio
+from compare.pipeline import assemble
+from compare.pipeline.inputs import tokenize
 from compare.report.measurability import faster, why_not_measurable
 from compare.traces import write_trace
 from export.exporting import exported
@@ -146,7 +147,7 @@ def make_stand(scratch: Path) -> Stand:
     entry = exported("distilgpt2-seeded")
     found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
     write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
-    return Stand(entry, scratch / "inputs", scratch, environment.cores())
+    return Stand(entry, scratch / "inputs", scratch, machine.cores())
 
 
 def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:
@@ -180,8 +181,8 @@ def every_first_attempt(timing: Timing) -> Timing:
 
 def read(timings: list[Timing], seed: int) -> Reading:
     """What `python -m compare` would say of these turns."""
-    rows = [assembly.latency_part(timing, timings[0], seed) for timing in timings]
-    why = why_not_measurable(rows, assembly.disturbance_part(timings, MAX_LOAD), SECONDS)
+    rows = [assemble.latency_part(timing, timings[0], seed) for timing in timings]
+    why = why_not_measurable(rows, assemble.disturbance_part(timings, MAX_LOAD), SECONDS)
     return Reading(paired_ratio(timings[2].turns, timings[0].turns, seed), why, why is None and faster(rows[2], rows))
 
 

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.trials import BINS, CHOOSING, CleanRun, Trial, bin_name, bin_of, clean_runs, faults, stands, unseen_runs
-from compare import environment
+from compare import machine
 from compare.numerics.errors import Multiples
 from compare.numerics.verdicts import LIMITS, Kind, Limits, judge
 from tests.faults.kinds import KINDS
@@ -31,7 +31,7 @@ STATISTICS = tuple(each.name for each in fields(Multiples))
 
 def main() -> None:
     options = arguments(__doc__)
-    torch.set_num_threads(environment.cores())
+    torch.set_num_threads(machine.cores())
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(CHOOSING[:1] if options.quick else CHOOSING, Path(scratch)))
         clean = [run for stand in there for run in (*clean_runs(stand), *unseen_runs(stand))]

@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 
 from benchmarks.export_cost import save_source
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from compare import environment
-from compare.inputs import tokenize
+from compare import machine
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, paired_ratio
+from compare.pipeline.inputs import tokenize
 from compare.traces import Trace, write_trace
 from export.exporting import exported
 from export.graphs import last_position
@@ -63,7 +63,7 @@ def main() -> None:
             folder = Path(scratch) / str(tokens)
             tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
             write_trace(folder / "inputs", tensors)
-            write_trace(folder / "rungs" / "once", tensors, {"threads": environment.cores()})
+            write_trace(folder / "rungs" / "once", tensors, {"threads": machine.cores()})
             found[tokens] = measure(sides, folder, QUICK_SECONDS if options.quick else seconds)
             print(
                 f"{tokens:>5} tokens, {found[tokens]['rounds']} rounds: {spoken(found[tokens]['ratios'])}", flush=True
@@ -74,7 +74,7 @@ def main() -> None:
         str(tokens): {**one, "ratios": {name: asdict(ratio) for name, ratio in one["ratios"].items()}}
         for tokens, one in found.items()
     }
-    finish("deploy", {"threads": environment.cores(), "tokens": figures}, aims, quick=options.quick)
+    finish("deploy", {"threads": machine.cores(), "tokens": figures}, aims, quick=options.quick)
 
 
 def export_theirs(scratch: Path) -> Path:
@@ -95,7 +95,7 @@ def export_theirs(scratch: Path) -> Path:
 
 def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, Any]:
     """Rounds with all sides in them, their turns in nanoseconds, and the ratios."""
-    threads = environment.cores()
+    threads = machine.cores()
     workers = [
         Worker(
             name,

@@ -31,7 +31,7 @@ from benchmarks.trials import (
     tried,
     unseen_runs,
 )
-from compare import environment
+from compare import machine
 from compare.numerics.verdicts import Kind
 from tests.faults.bench import Planted
 from tests.faults.kinds import KINDS, NotHere, segment_of
@@ -42,7 +42,7 @@ LOAD = 2
 
 def main() -> None:
     options = arguments(__doc__)
-    torch.set_num_threads(environment.cores())
+    torch.set_num_threads(machine.cores())
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(REPORTING[:1] if options.quick else REPORTING, Path(scratch)))
         with busy(LOAD):

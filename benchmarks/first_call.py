@@ -25,7 +25,7 @@ import torch
 from benchmarks.load import busy
 from benchmarks.proportions import interval
 from benchmarks.record import Aim, arguments, finish
-from compare import environment
+from compare import machine
 from compare.numerics.first_calls import warm_up
 
 CASES = tuple(
@@ -35,7 +35,7 @@ CASES = tuple(
         ("float32", "float64"),
     )
 )
-THREADS = environment.cores()
+THREADS = machine.cores()
 
 #: Forks of each case, without the warm-up and with it.
 FORKS, QUICK_FORKS = (60, 75), (2, 3)
@@ -192,9 +192,9 @@ def summed(counts: list[Count]) -> dict[str, Any]:
 
 def planted() -> str:
     """What a comparison says of a runtime whose attention is off in its first process alone."""
-    from compare.comparison import compare
-    from compare.settings import Settings
-    from tests.compare.fakes import installed
+    from compare.pipeline.compare_model import compare
+    from compare.pipeline.settings import Settings
+    from tests.helpers.fakes import installed
 
     with tempfile.TemporaryDirectory() as scratch, installed(Path(scratch)):
         asked = Settings(runtimes=["wavers"], quick=True, latency=False, out=Path(scratch) / "report")

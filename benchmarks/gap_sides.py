@@ -68,7 +68,7 @@ def bare() -> Side:
 
 
 def decisions_of_logits() -> Side:
-    from compare.numerics.decisions import decisions
+    from compare.numerics.diagnostics.next_token import decisions
 
     def run(actual: Arrays, golden: Arrays) -> None:
         ids = np.zeros(golden["logits"].shape[:2], dtype=np.int64)
@@ -89,7 +89,7 @@ def units_in_the_last_place() -> Side:
 
 
 def rows_of_attention() -> Side:
-    from compare.numerics.softmax import softmax_gap
+    from compare.numerics.diagnostics.softmax import softmax_gap
 
     def run(actual: Arrays, golden: Arrays) -> None:
         mask = np.ones((1, golden["logits"].shape[1]), dtype=np.int64)

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from compare import __all__ as public_functions
-from compare import environment
+from compare import machine
 from compare.report.parts import ModelPart
 from compare.report.schema import Report
 from export.cache import Entry, cache_root, entries, verify
@@ -111,7 +111,7 @@ def main() -> None:
     assert compared is not None, "a comparison of a model names it"
     marker = Marker(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=environment.commit(),
+        commit=machine.commit(),
         model=Model(**{name: getattr(compared, name) for name in Model.model_fields}),
         graphs=[graphs_of(entry) for entry in entries_of(compared)],
         runtimes=gaps_of(report),

@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.export_cost import save_source
 from benchmarks.peer_environments import peer_python
-from compare import environment
-from compare.child import environment as child_environment
-from compare.inputs import tokenize
+from compare import machine
 from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import paired_ratio, typical
+from compare.pipeline.inputs import tokenize
+from compare.processes.child import environment as child_environment
 from compare.traces import write_trace
 from export.exporting import exported
 
@@ -62,7 +62,7 @@ def prepare(scratch: Path) -> Setup:
         theirs=scratch / "theirs",
         python=peer_python(PEERS),
         scratch=scratch,
-        threads=environment.cores(),
+        threads=machine.cores(),
     )
     inputs = tokenize(setup.entry, text=None, sequence=TOKENS, batch=1, positions=1024)
     write_trace(scratch / "inputs", {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compare import environment
+from compare import machine
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -41,12 +41,12 @@ def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: boo
         "benchmark": name,
         "quick": quick,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": environment.commit(),
+        "commit": machine.commit(),
         "environment": {
-            "processor": environment.processor(),
-            "cores": environment.cores(),
-            "memory_bytes": environment.memory_bytes(),
-            "packages": environment.package_versions(),
+            "processor": machine.processor(),
+            "cores": machine.cores(),
+            "memory_bytes": machine.memory_bytes(),
+            "packages": machine.package_versions(),
         },
         "aims": [asdict(aim) for aim in aims],
         "figures": figures,

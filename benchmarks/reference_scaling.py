@@ -16,7 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from compare import environment, reference_attention, streaming_attention
+from compare import machine, reference_attention, streaming_attention
 
 LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 WHOLE_UP_TO = 8192
@@ -27,7 +27,7 @@ STREAMING, EAGER, SDPA = "streaming, NumPy", "torch eager", "torch SDPA"
 
 def main() -> None:
     options = arguments(__doc__)
-    torch.set_num_threads(environment.cores())
+    torch.set_num_threads(machine.cores())
     lengths = LENGTHS[:6] if options.quick else LENGTHS
     times = {length: time_all(length) for length in lengths}
     memory = {length: peak_bytes(length) for length in lengths if length >= 1024}
@@ -44,7 +44,7 @@ def main() -> None:
         Aim(f"{STREAMING} over {SDPA} at {AT:,}", "<= 3.5", f"{behind:.2f}", behind <= 3.5),
         Aim("exponent of its peak memory", "1.0 +- 0.1", f"{exponent:.3f}", abs(exponent - 1) <= 0.1),
     ]
-    figures = {"seconds": times, "peak_bytes": memory, "exponent": exponent, "threads": environment.cores()}
+    figures = {"seconds": times, "peak_bytes": memory, "exponent": exponent, "threads": machine.cores()}
     finish("reference_scaling", figures, aims, quick=options.quick)
 
 

@@ -22,10 +22,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from compare import environment
+from compare import machine
 from compare.latency.rounds import Timing, Worker, run_rounds
 from compare.latency.statistics import log_ratios, turn_medians, typical
-from compare.numerics.work import work_of
+from compare.numerics.diagnostics.model_work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace
 from export.exporting import exported
@@ -71,7 +71,7 @@ def main() -> None:
     axes = ranges(quick=options.quick)
     seconds, long_seconds = (2.0, 2.0) if options.quick else (40.0, 100.0)
     folder = exported("distilgpt2-seeded").folder
-    one_token = Point(1, 1, environment.cores())
+    one_token = Point(1, 1, machine.cores())
     points = dict.fromkeys([one_token, *(point for found in axes.values() for point in found.values())])
     took = {point: long_seconds if point.batch * point.sequence > MANY else seconds for point in points}
     took[one_token] = 0.01  # for its memory alone
@@ -117,7 +117,7 @@ def main() -> None:
 
 def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
     """Axis -> place on it -> point; points that axes share are measured once."""
-    cores = environment.cores()
+    cores = machine.cores()
     sequences = (32, 64, 128, 256) if quick else (32, 64, 128, 256, 512, 1024)
     threads = sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})
     return {

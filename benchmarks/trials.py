@@ -15,16 +15,16 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from compare.assembly import verdict_part
-from compare.inputs import DEFAULT_TEXT
 from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
-from compare.numerics.orders import permuted_product, split_product
+from compare.numerics.summation_orders import permuted_product, split_product
 from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
+from compare.pipeline.assemble import verdict_part
+from compare.pipeline.inputs import DEFAULT_TEXT
+from compare.pipeline.second_look import RUNS, agreed
 from compare.report.gap_parts import VerdictPart
 from compare.runtimes.registry import BUILT_IN
-from compare.runtimes.trace import Second, trace
-from compare.second_look import RUNS, agreed
+from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace
 from export import dynamo, optimum_exporter
 from export.graphs import write_graphs
@@ -33,7 +33,7 @@ from export.sources import SHIPPED
 from export.taps import run_tapped
 from tests.faults.bench import Bench, Planted, Size
 from tests.faults.kinds import KINDS, Fault, NotHere, segment_of
-from tests.tiny import tiny_model
+from tests.helpers.tiny import tiny_model
 
 #: Sizes in floors: faults are drawn evenly over the bins, and reported by them.
 BINS = ((0.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 64.0), (64.0, np.inf))

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # At once: the modules of these names would hide the functions later.
-from compare.reference_attention import reference_attention
-from compare.streaming_attention import streaming_attention
+from compare.attention.reference import reference_attention
+from compare.attention.streaming import streaming_attention
 
 if TYPE_CHECKING:
     from compare.model_utils import (

@@ -89,8 +89,8 @@ def compare_attention_implementations(
     >>> [runtime.name for runtime in report.runtimes if runtime.name not in report.untrusted]
     ['torch-eager', 'onnxruntime']
     """
-    from compare.comparison import compare
-    from compare.settings import Settings
+    from compare.pipeline.compare_model import compare
+    from compare.pipeline.settings import Settings
 
     settings = Settings(
         text=text,
@@ -130,7 +130,7 @@ def visualize_model_comparison(report: "Report", out: Path | None = None) -> "di
     >>> sorted(visualize_model_comparison(report))
     ['gap_by_layer', 'heads_torch-eager']
     """
-    from compare.report.plots import draw_figures, save_figures
+    from compare.report.render.plots import draw_figures, save_figures
 
     figures = draw_figures(report)
     if out is not None:

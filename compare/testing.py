@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from compare.report.places import place_words
 
 if TYPE_CHECKING:
-    from compare.numerics.attention_scale import AttentionScale
+    from compare.numerics.single_attention.scale import AttentionScale
     from compare.numerics.verdicts import Limits, Verdict
 
 #: What the statistics are called, in the order they are listed.
@@ -89,7 +89,7 @@ def assert_attention_close(
     compare.testing.AttentionMismatch: attention is different, not rounding: ...
     """
     __tracebackhide__ = True  # pytest then shows the caller's line
-    from compare.numerics.attention_scale import attention_scale
+    from compare.numerics.single_attention.scale import attention_scale
     from compare.numerics.verdicts import LIMITS, Kind
 
     if floors is not None and not floors > 0:
@@ -107,7 +107,7 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
     """What is said of another shape than golden's, and of NaN."""
     import numpy as np
 
-    from compare.numerics.attention_scale import NAME, numbers
+    from compare.numerics.single_attention.scale import NAME, numbers
 
     found, golden = numbers(actual), made.golden
     if found.shape != golden.shape:
@@ -132,8 +132,8 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
     """What is said of an error that is more than rounding."""
     import numpy as np
 
-    from compare.numerics.attention_scale import NAME, numbers
     from compare.numerics.errors import FEWEST_POSITIONS
+    from compare.numerics.single_attention.scale import NAME, numbers
 
     gap, evidence = made.weigh(actual)
     found, multiples = numbers(actual), evidence.accumulated

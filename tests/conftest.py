@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 from export.telemetry import turn_off
-from tests.tiny import tiny_model
+from tests.helpers.tiny import tiny_model
 
 turn_off()
 

@@ -42,12 +42,12 @@ def test_help_of_a_command_loads_what_typer_loads_alone() -> None:
 
 
 def test_showing_a_report_loads_its_schema_alone() -> None:
-    renderers = "compare.report.terminal, compare.report.markdown, compare.report.pytest_benchmark"
+    renderers = "compare.report.render.terminal, compare.report.render.markdown, compare.report.render.pytest_benchmark"
     assert loaded_by(f"import {renderers}") == ["pydantic"]
 
 
 def test_a_comparison_leaves_frameworks_to_its_children() -> None:
-    assert not {"torch", "transformers", "onnxruntime"} & set(loaded_by("import compare.comparison"))
+    assert not {"torch", "transformers", "onnxruntime"} & set(loaded_by("import compare.pipeline.compare_model"))
 
 
 @pytest.mark.parametrize("name", ["torch", "pydantic"])

@@ -11,7 +11,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """One call of attention, arguments as `compare.reference_attention.reference_attention` takes them.
+    """One call of attention, arguments as `compare.attention.reference.reference_attention` takes them.
 
     query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim). mask: boolean or added.
     """

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from compare.attention_operator import attention_operator
+from compare.attention.onnx_operator import attention_operator
 from compare.battery.inputs import Array, Inputs, added
 from compare.battery.kernels.registry import Unsupported
 from compare.model_utils import adapt_dimensions
@@ -114,7 +114,7 @@ def mismatch(found: Sequence[Array], case: NodeCase) -> str | None:
 
 
 def operator_outputs(case: NodeCase, wrap: Callable[[Array], Any]) -> list[Any]:
-    """The outputs of `compare.attention_operator` on the arrays that `wrap` makes. Raises `Unsupported` if expanded."""
+    """The outputs of `attention_operator` on the arrays that `wrap` makes. Raises `Unsupported` if expanded."""
     node, given, attributes = case.call
     found = attention_operator(**{_ARGUMENTS.get(n, n): wrap(x) for n, x in given.items()}, **attributes)
     return [getattr(found, _RESULTS.get(output, output)) for output in node.output if output]

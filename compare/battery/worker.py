@@ -16,7 +16,7 @@ import numpy as np
 from compare.battery.cases import make_inputs
 from compare.battery.kernels.registry import Kernel, KernelSpec, Unsupported
 from compare.battery.node_cases import mismatch, read_node_case
-from compare.child import in_a_line, main_of_child, questions
+from compare.processes.child import in_a_line, main_of_child, questions
 
 
 def _work(job: dict[str, Any]) -> None:

@@ -11,8 +11,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from compare.child import ChildFailed
 from compare.latency.rounds import Timing, Worker, drawn, turn_line, undisturbed
+from compare.processes.child import ChildFailed
 
 
 class Aside:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from compare import environment
+from compare import machine
 
 #: A turn counts where others used at most this part of the CPU time. `python -m benchmarks.busy` measures what it costs
 #: on a quiet machine and what it lets pass on a busy one.
@@ -76,7 +76,7 @@ class Load:
 def snapshot(own: Collection[int]) -> Snapshot:
     """The machine now. own: ids of the processes that are ours."""
     if _LINUX:
-        idle, stolen, counted = _machine_times(Path("/proc/stat").read_text(), environment.usable_cpus())
+        idle, stolen, counted = _machine_times(Path("/proc/stat").read_text(), machine.usable_cpus())
         pids: Collection[int] = [int(found.name) for found in Path("/proc").iterdir() if found.name.isdigit()]
     else:
         times = psutil.cpu_times()
@@ -92,7 +92,7 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
     What is seen of processes is exact, but those that came and went in between are in the machine's times alone. So
     these are believed where they say more than what was seen, by more than they are rounded by.
     """
-    cpus = environment.cores() if cpus is None else cpus
+    cpus = machine.cores() if cpus is None else cpus
     room = cpus * (after.wall - before.wall)
     used = {pid: max(0, found - before.processes.get(pid, 0)) for pid, found in after.processes.items()}
     ours = sum(found for pid, found in used.items() if pid in own)

@@ -15,9 +15,9 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from compare.child import ChildFailed, Dialogue, OutOfMemory, own_processes
 from compare.latency import disturbance
 from compare.latency.disturbance import Load, load_between, snapshot
+from compare.processes.child import ChildFailed, Dialogue, OutOfMemory, own_processes
 from compare.runtimes.registry import Graph
 
 #: What a worker holds: one of a model's graphs, or a limit of the machine.
@@ -45,7 +45,7 @@ class Timing:
 
     again: the baseline, loaded a second time. graph: what of the model it holds, "limit" where it holds none of it.
     peak_bytes, settled_bytes: the memory of its process tree, the largest and that of the last turn's end
-    (`compare.process_tree.ProcessTree`). Of a graph "decode" turns are steps, prefills what came before them, and
+    (`compare.processes.tree.ProcessTree`). Of a graph "decode" turns are steps, prefills what came before them, and
     tokens those of the last generation, a list a sequence.
 
     disturbed: round -> nanoseconds of each attempt in which others used the CPU; they are not in `turns`. loads: round

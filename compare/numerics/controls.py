@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from compare.numerics.orders import (
+from compare.attention.streaming import streaming_attention
+from compare.numerics.summation_orders import (
     OrderedProducts,
     Product,
     Total,
@@ -24,7 +25,6 @@ from compare.numerics.orders import (
     sequential_total,
     split_product,
 )
-from compare.streaming_attention import streaming_attention
 from export.taps import AttentionFunction, graph_attention, run_tapped
 
 

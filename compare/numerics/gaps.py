@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compare.numerics.diagnostics.softmax import SoftmaxGap
 from compare.numerics.errors import Error, error_of
-from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.tensors import Tensor
 
 

@@ -63,7 +63,7 @@ def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[
 
 def golden_attention(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
     """The reference attention as `export.taps` hands it its arguments."""
-    from compare.reference_attention import reference_attention
+    from compare.attention.reference import reference_attention
 
     return reference_attention(query, key, value, mask=mask, scale=scale)
 

@@ -16,7 +16,7 @@ from compare.traces import Trace
 from export.positions import positions_of
 
 if TYPE_CHECKING:  # it loads torch, and the main process reads causes without
-    from compare.numerics.scales import Scales
+    from compare.numerics.weigher import Scales
 
 IGNORED = "ignores the attention mask"
 COUNTED = "counts padding as positions"

@@ -24,24 +24,24 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare.child import Dialogue, in_a_line, main_of_child, questions
+from compare.numerics.diagnostics.model_work import Work, work_of
+from compare.numerics.diagnostics.softmax import SoftmaxGap
 from compare.numerics.errors import Multiples
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import Ruler
 from compare.numerics.padding import Cause, cause_of
-from compare.numerics.softmax import SoftmaxGap
 from compare.numerics.verdicts import TensorEvidence
-from compare.numerics.work import Work, work_of
+from compare.processes.child import Dialogue, in_a_line, main_of_child, questions
 from compare.traces import Trace
 
 if TYPE_CHECKING:
-    from compare.numerics.scales import Scales
+    from compare.numerics.weigher import Scales
 
 
 class Numerics:
     """The parent's side. Make it in the main thread; `timeout` in seconds for each answer.
 
-    Every method raises `compare.child.ChildFailed` where the process crashes, hangs or raises.
+    Every method raises `compare.processes.child.ChildFailed` where the process crashes, hangs or raises.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ def _work(job: dict[str, Any]) -> None:
     import torch  # here: the parent's side imports this module too, and no framework
 
     from compare.numerics.replay import profile_of
-    from compare.numerics.scales import Scales
+    from compare.numerics.weigher import Scales
     from export.taps import tap_names
 
     torch.set_num_threads(job["threads"])

@@ -14,7 +14,10 @@ from compare.numerics.precisions import LOWER
 
 
 class Kind(IntEnum):
-    """The verdicts, from best to worst. "Unsteady" is said of several runs (`compare.second_look`), never of one."""
+    """The verdicts, from best to worst.
+
+    "Unsteady" is said of several runs (`compare.pipeline.second_look`), never of one.
+    """
 
     IDENTICAL = 0
     ROUNDING = 1

@@ -10,9 +10,9 @@ from typing import Any
 
 import onnx
 
-from compare.inputs import Inputs
 from compare.onnx_files.reading import OnnxFile, shape_of
-from compare.runtimes.graph_io import feed, fits, mended, written
+from compare.pipeline.inputs import Inputs
+from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
 
 #: A name with the number of a layer in it, and the kind of tap that it is.

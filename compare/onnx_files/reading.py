@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from onnx.helper import tensor_dtype_to_np_dtype
 
-from compare.runtimes.graph_io import GraphInput
+from compare.runtimes.onnx_inputs import GraphInput
 from export.errors import BadInput
 
 #: Operators that compute in, or convert from, integers of eight bits or fewer.

@@ -11,7 +11,7 @@ import onnx
 from onnx import ModelProto, ValueInfoProto, helper
 
 from compare.onnx_files.reading import OnnxFile
-from compare.runtimes.graph_io import TAP
+from compare.runtimes.onnx_inputs import TAP
 from export.errors import BadInput, CannotRun
 
 

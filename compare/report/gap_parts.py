@@ -87,7 +87,7 @@ class VerdictPart(Part):
 
 
 class SoftmaxPart(Part):
-    """What the rows of an attention say; see `compare.numerics.softmax.SoftmaxGap`."""
+    """What the rows of an attention say; see `compare.numerics.diagnostics.softmax.SoftmaxGap`."""
 
     rows: int
     row_sums: float
@@ -122,7 +122,7 @@ class GapPart(Part):
 
 
 class DecisionsPart(Part):
-    """What the gap does to the next tokens; see `compare.numerics.decisions.Decisions`."""
+    """What the gap does to the next tokens; see `compare.numerics.diagnostics.next_token.Decisions`."""
 
     positions: int
     flips: int
@@ -140,7 +140,7 @@ class GraphPart(Part):
 
     fed: the inputs that it was given. unmatched: outputs that are no tensor of the model, and are not compared.
     quantized: its operators that compute with quantized numbers. halves: half precisions that weights are stored in.
-    found: taps that it does not name, told by the structure of the graph (`compare.onnx_files.candidates`).
+    found: taps that it does not name, told by the structure of the graph (`compare.onnx_files.structure`).
     """
 
     file: str

@@ -88,7 +88,7 @@ class LatencyPart(TurnsPart):
 
 
 class WorkPart(Part):
-    """How much work the model is on the input; see `compare.numerics.work.Work`."""
+    """How much work the model is on the input; see `compare.numerics.diagnostics.model_work.Work`."""
 
     prefill_flops: int
     prefill_last_flops: int
@@ -158,9 +158,10 @@ class LimitsPart(Part):
 class SelfGapsPart(Part):
     """How far a runtime's logits lie from its own, on the deploy graph, when only the circumstances change.
 
-    gaps: what was changed -> largest difference of a logit (`compare.numerics.ladder`), and the largest difference to
-    the baseline's. missing: what could not be run, and why. verdict: over the logits of what was timed, which may be
-    another graph than the one that shows its taps; None where two ONNX files are compared, without golden.
+    gaps: what was changed -> largest difference of a logit (`compare.numerics.diagnostics.rerun_variants`), and the
+    largest difference to the baseline's. missing: what could not be run, and why. verdict: over the logits of what was
+    timed, which may be another graph than the one that shows its taps; None where two ONNX files are compared, without
+    golden.
     """
 
     runtime: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from compare.numerics.bounds import gamma
+from compare.numerics.diagnostics.bounds import gamma
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.further_latency import grid_tables, interference_table
 from compare.report.gap_parts import EvidencePart, GapPart, RuntimePart, VerdictPart

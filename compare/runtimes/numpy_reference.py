@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compare.reference_attention import reference_attention
+from compare.attention.reference import reference_attention
 from compare.runtimes.torch_model import TorchModel
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from compare.runtimes.graph_io import TAP, GraphInput, feed, is_past, present_of
+from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, is_past, present_of
 from compare.runtimes.registry import Graph
 
 _DTYPES = {"float": "float32", "double": "float64"}

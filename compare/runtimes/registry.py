@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from compare.listed import Listed
+from compare.lazy import Listed
 from export.errors import BadInput, CannotRun, near
 
 if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is

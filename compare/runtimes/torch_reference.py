@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from compare.reference_attention import reference_attention
+from compare.attention.reference import reference_attention
 from compare.runtimes.torch_model import TorchModel
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.compare import fakes
+from tests.helpers import fakes
 
 #: What ran through the model of `report`.
 COMPARED_TEXT = "To be, or not to be."
@@ -73,9 +73,9 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 
     One for all of pytest's processes: whoever asks first makes it, and the others wait and read it.
     """
-    from compare.comparison import compare
+    from compare.pipeline.compare_model import compare
+    from compare.pipeline.settings import Settings
     from compare.report.schema import Report
-    from compare.settings import Settings
 
     settings = Settings(
         text=COMPARED_TEXT, seconds=0.5, min_rounds=6, threads=1, out=shared_folder / "report", keep_traces=True
@@ -107,9 +107,9 @@ def scales(tmp_path_factory: pytest.TempPathFactory):
     """Golden and floors of byte-gpt2 on 48 bytes."""
     import numpy as np
 
-    from compare.inputs import DEFAULT_TEXT
     from compare.numerics.replay import profile_of
-    from compare.numerics.scales import Scales
+    from compare.numerics.weigher import Scales
+    from compare.pipeline.inputs import DEFAULT_TEXT
     from compare.traces import write_trace
     from export.models import load
     from export.sources import SHIPPED, find

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import train_byte_gpt2
-from compare.inputs import DEFAULT_TEXT
+from compare.pipeline.inputs import DEFAULT_TEXT
 from export.models import MiniTransformer, load
 from export.sources import SHIPPED, find
 

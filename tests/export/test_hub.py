@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.export.local_hub import COMMIT, Fault, LocalHub, sha256
+from tests.helpers.local_hub import COMMIT, Fault, LocalHub, sha256
 
 MODEL = "someone/tiny"
 

@@ -19,8 +19,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 from compare.numerics.errors import Floor, error_of, multiples_of
 from compare.numerics.replay import profile_of
-from compare.numerics.scales import Scales
 from compare.numerics.verdicts import TensorEvidence, Verdict, judge, place_of
+from compare.numerics.weigher import Scales
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph

@@ -10,13 +10,13 @@ import onnx
 import onnxruntime
 import pytest
 
-from compare.inputs import padded, tokenize
 from compare.numerics.padding import COUNTED, Cause, cause_of
-from compare.numerics.scales import Scales
 from compare.numerics.verdicts import Kind, Verdict, beyond_limits, judge
-from compare.onnx_files.candidates import candidates
+from compare.numerics.weigher import Scales
 from compare.onnx_files.staging import inspecting
-from compare.padded import excused
+from compare.onnx_files.structure import candidates
+from compare.pipeline.inputs import padded, tokenize
+from compare.pipeline.padding_stage import excused
 from compare.report.schema import Report
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.runtimes.registry import BUILT_IN, spec_of
@@ -24,7 +24,7 @@ from compare.traces import Trace, write_trace
 from export.cache import Entry
 from export.exporting import exported
 from export.taps import LAYOUTS
-from tests.compare.test_candidates import nameless
+from tests.compare.onnx_files.test_structure import nameless
 from tests.faults.graph import Graph
 from tests.faults.kinds import NotHere
 from tests.faults.padding import PADDING_FAULTS

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from compare.inputs import DEFAULT_TEXT
 from compare.numerics.verdicts import Kind, judge, place_of
+from compare.pipeline.inputs import DEFAULT_TEXT
 from export.exporting import exported
 from export.taps import tap_names
 from tests.faults.bench import Bench, Planted

@@ -11,7 +11,7 @@ from benchmarks.faults import counts, distinct, false_alarms, wavering
 from benchmarks.proportions import upper_bound
 from benchmarks.trials import CHOOSING, REPORTING, CleanRun, Setup, Stand, dialled, faults, unseen_runs
 from compare.numerics.verdicts import Kind
-from compare.second_look import RUNS
+from compare.pipeline.second_look import RUNS
 from export.exporting import exported
 from tests.faults.bench import Bench
 from tests.faults.kinds import KINDS

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from compare.listed import Listed
+from compare.lazy import Listed
 from export.errors import BadInput, near
 
 if TYPE_CHECKING:  # listing the kernels is to work where not even NumPy is

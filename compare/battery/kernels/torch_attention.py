@@ -9,10 +9,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from compare.attention.reference import reference_attention
 from compare.battery.inputs import Array, Inputs, one_mask
 from compare.battery.kernels.registry import Unsupported
 from compare.battery.node_cases import NodeCase, operator_outputs, through_attend
-from compare.reference_attention import reference_attention
 
 
 class Reference:

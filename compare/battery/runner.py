@@ -1,0 +1,147 @@
+"""The battery is run: each kernel in a process of its own, and one that crashes or hangs costs a cell."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare import machine
+from compare.battery.cases import CASES, Case, make_inputs
+from compare.battery.judging import Weigher
+from compare.battery.kernels.registry import BUILT_IN, KernelSpec
+from compare.battery.node_cases import load_node_cases, write_node_cases
+from compare.battery.result import Battery, CasePart, Cell, KernelPart, NodeScore
+from compare.processes.child import ChildFailed, Dialogue
+
+#: Seconds for one answer, the first of which imports the kernel's library. `long` takes some seconds here.
+TIMEOUT = 120.0
+
+#: A kernel that has lost so many processes is not asked any more: one that always hangs would take its time each time.
+MOST_LOST = 3
+
+Say = Callable[[str], None]
+
+
+def run_battery(
+    kernels: Sequence[KernelSpec] = BUILT_IN,
+    cases: Sequence[Case] = tuple(CASES.values()),
+    *,
+    named: bool = False,
+    node_cases: bool = True,
+    seed: int = 0,
+    threads: int | None = None,
+    timeout: float = TIMEOUT,
+    say: Say = lambda _: None,
+) -> Battery:
+    """Run cases through kernels, weigh what comes out, and score the kernels on ONNX's node cases.
+
+    named: the kernels were asked for by name. seed: of the inputs. timeout: seconds for each answer of a kernel. What
+    goes wrong with a kernel is a cell of the result.
+    """
+    started = time.monotonic()
+    threads = threads or machine.cores()
+
+    @cache
+    def weigher(name: str) -> Weigher:
+        say(f"golden and floors of {name}")
+        return Weigher(make_inputs(name, seed))
+
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if node_cases:
+            say("making ONNX's node cases")
+            write_node_cases(scratch / "nodes", list(load_node_cases().values()))
+        parts = []
+        for spec in kernels:
+            if missing := spec.missing():
+                note = f"needs {', '.join(missing)}, not installed here: {spec.install}"
+                parts.append(KernelPart(name=spec.name, summary=spec.summary, named=named, missing=note))
+                continue
+            asked = _Asked(spec, scratch, seed, threads, timeout)
+            try:
+                cells = [_cell(asked, case.name, weigher) for case in cases]
+                nodes = _score(asked, list(load_node_cases())) if node_cases else None
+            finally:
+                asked.end()
+            parts.append(KernelPart(name=spec.name, summary=spec.summary, named=named, cells=cells, nodes=nodes))
+            say(f"{spec.name}: {len(cells) - sum(c.is_finding for c in cells)} of {len(cells)} without a finding")
+    return Battery(
+        seed=seed,
+        threads=threads,
+        commit=machine.commit(),
+        processor=machine.processor(),
+        versions=machine.package_versions(),
+        cases=[_case_part(case, weigher(case.name)) for case in cases],
+        kernels=parts,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+class _Asked:
+    """A kernel's process, replaced by a new one when it is lost."""
+
+    def __init__(self, spec: KernelSpec, scratch: Path, seed: int, threads: int, timeout: float) -> None:
+        self._threads, self._timeout, self._log = threads, timeout, scratch / f"{spec.name}.log"
+        out = scratch / spec.name
+        out.mkdir()
+        self._job = {
+            "kernel": asdict(spec),
+            "seed": seed,
+            "threads": threads,
+            "out": str(out),
+            "node_cases": str(scratch / "nodes"),
+        }
+        self._process: Dialogue | None = None
+        self._lost: list[str] = []
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """The worker's answer, or {"error": ...} where there is none."""
+        if len(self._lost) >= MOST_LOST:
+            return {"error": f"not run: lost {MOST_LOST} times before, last: {self._lost[-1]}"}
+        try:
+            if self._process is None:
+                self._process = Dialogue(
+                    "compare.battery.worker", self._job, threads=self._threads, log=self._log, timeout=self._timeout
+                )
+            return self._process.ask(line)
+        except ChildFailed as error:
+            self._lost.append(str(error).replace(f" to {line!r}", ""))
+            self.end()
+            return {"error": self._lost[-1]}
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+
+def _cell(asked: _Asked, case: str, weigher: Callable[[str], Weigher]) -> Cell:
+    answer = asked.ask(f"case {case}")
+    if "unsupported" in answer:
+        return Cell(case=case, kind="not asked", note=answer["unsupported"])
+    if "error" in answer:
+        return Cell(case=case, kind="failed", note=answer["error"])
+    found = weigher(case).weigh(np.load(answer["saved"]))
+    kept = ("multiple", "statistic", "where", "note")
+    return Cell.model_validate(
+        {"case": case, "kind": found.kind.words, **{name: getattr(found, name) for name in kept}}
+    )
+
+
+def _score(asked: _Asked, names: Sequence[str]) -> NodeScore:
+    answers = {name: asked.ask(f"node {name}") for name in names}
+    wrong = {name: why for name, answer in answers.items() if (why := answer.get("wrong") or answer.get("error"))}
+    not_asked = Counter(answer["unsupported"] for answer in answers.values() if "unsupported" in answer)
+    passed = len(names) - len(wrong) - not_asked.total()
+    return NodeScore(passed=passed, wrong=wrong, not_asked=dict(not_asked))
+
+
+def _case_part(case: Case, weigher: Weigher) -> CasePart:
+    scale = weigher.scale
+    return CasePart(name=case.name, summary=case.summary, controls=len(scale.controls), distinct=scale.distinct)

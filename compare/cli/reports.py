@@ -1,0 +1,84 @@
+"""The commands that read saved reports and measure nothing: `show`, `rejudge`, `diff`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compare.report.render.formats import Format, chosen_format, print_as
+
+Saved = Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")]
+
+
+def show(
+    report: Saved,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Of what is on stdout; default terminal.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Short for --format markdown: with every tensor.")
+    ] = False,
+    explain: Annotated[
+        str | None, typer.Option(help="How this runtime's verdict was reached.", show_default=False)
+    ] = None,
+) -> None:
+    """Show a saved report again; nothing is measured, no framework is needed."""
+    shape = chosen_format(format_, json=json, markdown=markdown)
+    from compare.report.schema import Report
+
+    loaded = Report.read(report)
+    if explain is None:
+        print_as(loaded, shape)
+        return
+    from compare.report.render.terminal import print_explanation
+
+    print_explanation(loaded, explain)
+
+
+def rejudge(
+    report: Saved,
+    rounding: Annotated[float, typer.Option(help="How many floors are still rounding; 2 by default.")] = 2.0,
+) -> None:
+    """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
+    from compare.rejudge import rejudge as judge_again
+    from compare.report import tables, wording
+    from compare.report.render.terminal import print_table
+    from compare.report.schema import Report
+
+    judged = judge_again(Report.read(report), rounding)
+    print_table(tables.gap_table(judged))
+    for line in wording.verdict_lines(judged):
+        print(line)
+    raise typer.Exit(judged.exit_code())
+
+
+def diff(
+    older: Annotated[Path, typer.Argument(metavar="A", help="The older report: its folder, or its report.json.")],
+    newer: Annotated[Path, typer.Argument(metavar="B", help="The newer one.")],
+    fail_over: Annotated[
+        float, typer.Option(help="Exit 1 where a runtime takes longer by more than so many percent.")
+    ] = 5.0,
+    json: Annotated[bool, typer.Option("--json", help="The difference as JSON on stdout, nothing else.")] = False,
+) -> None:
+    """What became worse from one report to a newer one: verdicts, and latency beside each report's own baseline.
+
+    Exit codes: 0 no regression, 1 a verdict is worse and at or beyond the newer report's --fail-on, a runtime that ran
+    fails, or one is slower by more than --fail-over for certain, 2 wrong input or reports that cannot be compared.
+    """
+    from compare.diff import text as difference_text
+    from compare.diff.compare import diff as difference_of
+    from compare.report.render.terminal import print_table
+    from compare.report.schema import Report
+
+    difference = difference_of(Report.read(older), Report.read(newer), fail_over)
+    if json:
+        print(difference.model_dump_json(indent=1))
+    else:
+        for line in difference_text.opening(difference):
+            print(line)
+        for table in difference_text.tables(difference):
+            print_table(table)
+        for line in difference_text.lines(difference):
+            print(line)
+    raise typer.Exit(difference.exit_code())

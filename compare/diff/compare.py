@@ -1,0 +1,166 @@
+"""Two saved reports: what became worse from one to the other, in verdicts and in latency.
+
+Absolute times of two runs are times of two states of a machine, so they are never compared. What is compared is how a
+runtime's time beside its own report's baseline changed, and only where the rounds of both support it.
+"""
+
+from collections.abc import Iterator
+from math import isfinite
+
+from compare.diff.comparability import check_comparable, circumstances
+from compare.diff.schema import (
+    ChangeWord,
+    Difference,
+    JudgedWord,
+    LatencyChange,
+    RegressionPart,
+    RuntimeChange,
+    SidePart,
+    StandingPart,
+)
+from compare.latency.statistics import log_ratios, ratio_of_ratios
+from compare.report.gap_parts import VERDICTS, RuntimePart
+from compare.report.latency_parts import LatencyPart, RatioPart
+from compare.report.numbers import interval
+from compare.report.schema import Report
+from compare.report.wording import in_rounding
+from export.errors import BadInput
+
+
+def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
+    """What changed from the older report to the newer one.
+
+    fail_over: percent that a runtime may take longer, beside the baseline, before it counts. Raises `BadInput` where it
+    is no percentage, and where the two reports are not of one model on one input.
+    """
+    if not (isfinite(fail_over) and fail_over >= 0):
+        raise BadInput(f"--fail-over is {fail_over:g}; it takes a percentage of 0 or more, 5 by default")
+    check_comparable(older, newer)
+    latency = list(_latency(older, newer))
+    return Difference(
+        subject=newer.subject,
+        baseline=newer.runtimes[0].name,
+        fail_over=fail_over,
+        fail_on=newer.fails_from,
+        older=_side(older),
+        newer=_side(newer),
+        runtimes=list(_runtimes(older, newer)),
+        latency=latency,
+        notes=circumstances(older, newer),
+        regressions=[*_worse(older, newer), *_failed(older, newer), *_slower(latency, fail_over)],
+    )
+
+
+def verdict_change(older: JudgedWord | None, newer: JudgedWord | None) -> ChangeWord | None:
+    """Whether a verdict became better or worse, in their order; None where a run has none, or nothing tells.
+
+    "not judged" has no place in the order, and is the same as itself alone; but whatever turns "broken" is worse.
+
+    >>> verdict_change("rounding", "different"), verdict_change("not judged", "identical")
+    ('worse', None)
+    """
+    if older is None or newer is None:
+        return None
+    if older == newer:
+        return "same"
+    if older == "not judged" or newer == "not judged":
+        return "worse" if newer == "broken" else None
+    return "worse" if VERDICTS.index(newer) > VERDICTS.index(older) else "better"
+
+
+def _side(report: Report) -> SidePart:
+    return SidePart(
+        created=report.created,
+        commit=report.environment.commit,
+        rounds=report.rounds,
+        baseline_ms=report.latency[0].median_ms if report.latency else None,
+    )
+
+
+def _both(older: Report, newer: Report) -> Iterator[tuple[RuntimePart, RuntimePart]]:
+    """The runtimes that both reports have."""
+    before = {runtime.name: runtime for runtime in older.runtimes}
+    return ((before[runtime.name], runtime) for runtime in newer.runtimes if runtime.name in before)
+
+
+def _runtimes(older: Report, newer: Report) -> Iterator[RuntimeChange]:
+    before, after = ({runtime.name: runtime for runtime in report.runtimes} for report in (older, newer))
+    for name in dict.fromkeys([*after, *before]):
+        then, now = _standing(before.get(name)), _standing(after.get(name))
+        change = verdict_change(then.verdict, now.verdict) if then and now else None
+        yield RuntimeChange(name=name, older=then, newer=now, change=change)
+
+
+def _standing(runtime: RuntimePart | None) -> StandingPart | None:
+    if runtime is None:
+        return None
+    verdict = runtime.verdict.kind if runtime.verdict else None
+    return StandingPart(verdict=verdict, rounding=in_rounding(runtime), error=runtime.error)
+
+
+def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
+    """Every row but the baselines, against which all others stand."""
+    before, after = ({(row.runtime, row.again): row for row in report.latency[1:]} for report in (older, newer))
+    for key in dict.fromkeys([*after, *before]):
+        then, now = before.get(key), after.get(key)
+        change, missing = _ratio_change(older, newer, then, now)
+        peaks = [row.peak_bytes if row else None for row in (then, now)]
+        runtime, again = key
+        yield LatencyChange(
+            runtime=runtime,
+            again=again,
+            older=then.ratio if then else None,
+            newer=now.ratio if now else None,
+            change=change,
+            memory_percent=100 * (peaks[1] / peaks[0] - 1) if peaks[0] and peaks[1] else None,
+            missing=missing,
+        )
+
+
+def _ratio_change(
+    older: Report, newer: Report, then: LatencyPart | None, now: LatencyPart | None
+) -> tuple[RatioPart | None, str]:
+    """The ratio of a row's two ratios; where there is none, why not."""
+    if then is None or now is None:
+        return None, f"not in {'A' if then is None else 'B'}"
+    for side, row in (("A", then), ("B", now)):
+        if row.error:
+            return None, f"failed in {side}: {row.error}"
+    rounds = [log_ratios(row.turns, report.latency[0].turns) for report, row in ((older, then), (newer, now))]
+    ratio = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
+    if ratio is None:
+        return None, "too few undisturbed rounds beside the baseline"
+    change = RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high)
+    return (change, "") if change.measurable else (None, "not measurable: known to no better than a factor of two")
+
+
+def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:
+    """The verdicts that became worse and are at or beyond what the newer report fails on."""
+    for then, now in _both(older, newer):
+        words = [runtime.verdict.kind if runtime.verdict else None for runtime in (then, now)]
+        why = newer.beyond(now)
+        if why is not None and not now.error and verdict_change(words[0], words[1]) == "worse":
+            yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name} was {words[0]} and is {why}")
+        elif why is None and now.name in newer.untrusted and now.name not in older.untrusted:
+            yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name}: {newer.untrusted[now.name]}")
+
+
+def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:
+    """The runtimes that ran and do not any more; those that were only timed and are not any more come after."""
+    failed = {now.name: now.error for then, now in _both(older, newer) if then.error is None and now.error}
+    timed = {row.runtime for row in older.latency if row.turns and row.error is None}
+    for row in newer.latency:
+        if row.error and row.runtime in timed:
+            failed.setdefault(row.runtime, row.error)
+    for name, error in failed.items():
+        yield RegressionPart(runtime=name, kind="failure", said=f"{name} ran and fails now: {error}")
+
+
+def _slower(latency: list[LatencyChange], fail_over: float) -> Iterator[RegressionPart]:
+    """The runtimes that take longer than before by more than `fail_over` percent, for certain."""
+    for row in latency:
+        if row.change and not row.again and row.change.low > 1 + fail_over / 100:
+            said = (
+                f"{row.runtime} takes {interval(row.change)} times as long as before, more than {fail_over:g} % longer"
+            )
+            yield RegressionPart(runtime=row.runtime, kind="latency", said=said)

@@ -1,0 +1,216 @@
+"""The scale for a single attention: golden in float64, and what rounding does to it, made from the inputs alone.
+
+So anyone's kernel can be held against them without a model: `compare.testing` is built on this.
+"""
+
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compare.attention.reference import causal_mask, masked, spread_groups
+from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
+from compare.numerics.first_calls import warm_up
+from compare.numerics.gaps import Gap, WrongShape, check_shapes, gap_of
+from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
+from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verdict, judge
+
+Array = NDArray[Any]
+
+#: What the context is called among the tensors of a run; it is the only one here.
+NAME = "context.0"
+
+#: How many standard deviations a normal number exceeds once in a thousand times.
+_ONE_IN_A_THOUSAND = NormalDist().inv_cdf(0.999)
+
+#: The precisions that golden is more exact than, and that torch computes in.
+PRECISIONS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class AttentionScale:
+    """Golden and the floor of one attention, against which contexts are weighed.
+
+    golden: the context in float64, (batch, heads, sequence, head_dim). controls: the runs that the floor was made from.
+    distinct: how many of them differ in their bits.
+    """
+
+    golden: Array
+    floor: Floor
+    controls: tuple[str, ...]
+    distinct: int
+
+    def weigh(self, context: Any) -> tuple[Gap, TensorEvidence]:
+        """The context's gap to golden, and what a verdict can rest on; local and accumulated errors are the same here.
+
+        context: an array of golden's shape, of any precision. Raises `WrongShape`.
+        """
+        found = numbers(context)
+        check_shapes({NAME: found}, {NAME: self.golden})
+        error = _error(found, self.golden)
+        multiples = multiples_of(error, self.floor)
+        with np.errstate(over="ignore", invalid="ignore"):
+            half = bool(np.array_equal(found.astype(np.float16), found))
+        evidence = TensorEvidence(
+            local=multiples,
+            accumulated=multiples,
+            relative=float(error.rms[0] / error.size[0]) if error.size[0] else 0.0,
+            half=half,
+            nan=error.nan,
+            place=error.place,
+        )
+        return gap_of(NAME, error), evidence
+
+    def judge(self, context: Any, *, limits: Limits = LIMITS) -> Verdict:
+        """The verdict over a context: broken for another shape than golden's, and for NaN, as golden has none."""
+        try:
+            _, evidence = self.weigh(context)
+        except WrongShape as wrong:
+            return Verdict(Kind.BROKEN, NAME, note=str(wrong))
+        return judge({NAME: evidence}, bitwise=False, limits=limits)
+
+
+def attention_scale(
+    query: Any,
+    key: Any,
+    value: Any,
+    *,
+    mask: Any = None,
+    causal: bool = False,
+    scale: float | None = None,
+    softcap: float = 0.0,
+) -> AttentionScale:
+    """Golden and the floor of an attention, from its inputs, which are those of `reference_attention`.
+
+    query, key, value: NumPy or Torch arrays, all float32, all float16 or all (Torch) bfloat16. The controls run in that
+    precision, golden in float64 on the same numbers. A mask that is added is taken in the inputs' precision, which is
+    what it is added in. Rows that see no key are zeros.
+
+    Raises ValueError for float64, for shapes that do not fit, and where numbers are not finite or overflow.
+
+    >>> query, key, value = np.random.default_rng(0).standard_normal((3, 1, 2, 20, 8), dtype=np.float32)
+    >>> made = attention_scale(query, key, value, causal=True)
+    >>> made.judge(made.golden.astype(np.float32)).kind.words
+    'rounding'
+    >>> made.judge(made.golden * 1.001).kind.words
+    'different'
+    """
+    warm_up()
+    problem = _problem(query, key, value, mask, causal, scale, softcap)
+    golden, attention = (x.numpy() for x in problem.double().solve())
+    errors, exact, bits = {}, True, set()
+    for name, run in control_contexts(problem):
+        if not bool(torch.isfinite(run).all()):
+            continue  # scores that overflow in one order and not in another are no rounding
+        errors[name] = _error(numbers(run), golden)
+        exact = exact and (name not in ORDERS or not errors[name].max.any())
+        bits.add(run.contiguous().view(torch.uint8).numpy().tobytes())
+    if not set(errors) & set(ORDERS):
+        raise ValueError(
+            f"every control overflows {_name(problem.query.dtype)}, golden's largest value is "
+            f"{np.abs(golden).max():.3g}; take smaller inputs, or a precision with a wider range"
+        )
+    # A model has to have five distinct controls. Here fewer are no fault: the attention of one token, or one that looks
+    # at one key alone, is exact in every order, and then it is exact that is asked for.
+    roundoff = torch.finfo(problem.query.dtype).eps / 2
+    floor = _spread(floor_of(list(errors.values()), roundoff), [error.rms for error in errors.values()], golden.size)
+    copied = bool(np.isin(attention, (0.0, 1.0)).all())  # golden is rows of values: exact by nature and not by luck
+    exactly = exact and (copied or floor.max.max() == 0)
+    return AttentionScale(golden, replace(floor, exact=np.array([exactly])), tuple(errors), len(bits))
+
+
+def _spread(floor: Floor, rms: list[Array], count: int) -> Floor:
+    """The floor, and at least what one run in a thousand would be off by, were its errors normal and as the controls'.
+
+    rms: each control's. count: how many numbers it is the root mean square of. Over many they all lie close together,
+    and their largest says it; over four, a clean kernel may well be twice as far off as the unluckiest of a few runs.
+    The quantile of the chi-square distribution is that of Wilson and Hilferty (1931), to within 4 % in the square.
+    """
+    part = 2 / (9 * count)
+    quantile: float = (1 - part + _ONE_IN_A_THOUSAND * part**0.5) ** 1.5
+    least = np.maximum(floor.rms, quantile * np.sqrt(np.mean(np.square(rms), axis=0)))
+    return replace(floor, rms=least, max=np.maximum(floor.max, least))  # no largest is below its root mean square
+
+
+def numbers(x: Any) -> Array:
+    """An array of any library as NumPy's float64, in which the numbers of every precision here have room."""
+    return _tensor(x).double().numpy()
+
+
+def _error(found: Array, golden: Array) -> Error:
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities are for the verdict to name
+        return error_of(NAME, found, golden, np.ones((golden.shape[0], golden.shape[2]), dtype=np.int64))
+
+
+def _problem(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float | None, softcap: float) -> Problem:
+    """The inputs as they are to be, or a ValueError that says what is wrong with them."""
+    arrays = {"query": _tensor(query), "key": _tensor(key), "value": _tensor(value)}
+    _check(arrays)
+    precision = arrays["query"].dtype
+    key, value = spread_groups(*arrays.values())
+    scores = torch.zeros((*arrays["query"].shape[:-1], key.shape[2]), dtype=precision)
+    sees = None if mask is None else _mask(_tensor(mask), scores)
+    if causal:  # into the mask, because a control that permutes the keys has no diagonal
+        seen = causal_mask(scores)
+        sees = (
+            seen if sees is None else seen & sees if sees.dtype == torch.bool else masked(sees.expand_as(scores), seen)
+        )
+    chosen = arrays["query"].shape[-1] ** -0.5 if scale is None else float(scale)
+    return Problem(arrays["query"], key, value, sees, chosen, softcap)
+
+
+def _mask(mask: Tensor, scores: Tensor) -> Tensor:
+    """The mask, in the scores' precision where it is added; ValueError for one that cannot be."""
+    try:
+        mask.expand_as(scores)
+    except RuntimeError:
+        shapes = f"{tuple(mask.shape)}, which does not broadcast to {tuple(scores.shape)}"
+        raise ValueError(f"mask has shape {shapes}") from None
+    if mask.dtype == torch.bool:
+        return mask
+    count = int((~(mask < torch.inf)).sum())
+    if count:
+        raise ValueError(
+            f"mask has {count} values that are NaN or infinite upwards; it takes finite ones, and -inf where a key is "
+            "not seen"
+        )
+    return mask.to(scores.dtype)
+
+
+def _check(arrays: dict[str, Tensor]) -> None:
+    for name, x in arrays.items():
+        if x.ndim != 4 or not x.numel():
+            raise ValueError(f"{name} has shape {tuple(x.shape)}; it takes (batch, heads, sequence, head_dim), none 0")
+    precisions = {name: x.dtype for name, x in arrays.items()}
+    if torch.float64 in precisions.values():
+        raise ValueError(
+            f"{_listed(precisions)}: golden is float64 and so no more exact than this; give float32, float16 or "
+            "bfloat16 inputs, or hold two float64 results against each other with numpy.testing.assert_allclose"
+        )
+    if len(set(precisions.values())) > 1 or arrays["query"].dtype not in PRECISIONS:
+        raise ValueError(f"{_listed(precisions)}; all three are to be float32, all float16 or all bfloat16")
+    for name, x in arrays.items():
+        count = int((~torch.isfinite(x)).sum())
+        if count:
+            raise ValueError(
+                f"{name} has {count} values that are not finite; rounding can be told of finite ones alone"
+            )
+
+
+def _tensor(x: Any) -> Tensor:
+    """The array as a tensor in this process's own memory; NumPy's is copied, since it may be read-only or reversed."""
+    if isinstance(x, torch.Tensor):
+        return x.detach().cpu()
+    return torch.from_numpy(np.array(x))
+
+
+def _listed(precisions: dict[str, torch.dtype]) -> str:
+    return ", ".join(f"{name} is {_name(precision)}" for name, precision in precisions.items())
+
+
+def _name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")

@@ -1,0 +1,252 @@
+"""What the numbers say: golden, the controls, a trace of each runtime, gaps, and a verdict for each.
+
+Two things run side by side: the numerics process weighs one trace while the next runtime makes its own.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from compare.latency.rounds import Worker
+from compare.numerics.diagnostics.heads import Head, choose_heads, head_map
+from compare.numerics.diagnostics.model_work import Work
+from compare.numerics.diagnostics.next_token import decisions
+from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
+from compare.numerics.golden import RULER_LIMIT, Ruler
+from compare.numerics.process import Numerics
+from compare.numerics.verdicts import TensorEvidence, Verdict, judge
+from compare.onnx_files.structure import misplaced
+from compare.pipeline import assemble
+from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
+from compare.pipeline.padding_stage import judge_padded
+from compare.processes.child import ChildFailed, end_children
+from compare.report.gap_parts import DecisionsPart, RuntimePart
+from compare.report.parts import ControlsPart
+from compare.report.schema import MAPS_FILE
+from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.runtimes.tracer import Second, trace
+from compare.traces import Trace, forget, same_bits
+from export.cache import cache_root, verify
+from export.errors import CannotRun
+
+#: Fewer distinct controls than this say too little about rounding to judge by.
+FEWEST_CONTROLS = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's.
+
+    work: how much the model is on the input; why that is not known, where it is not; None where nothing is timed.
+    """
+
+    ruler: Ruler
+    controls: ControlsPart
+    runtimes: list[RuntimePart]
+    heads: list[Head]
+    between: dict[str, Gap]
+    work: Work | str | None
+
+
+@contextmanager
+def numerics_of(run: ModelRun) -> Iterator[Numerics]:
+    """The run's numerics process, while this is open."""
+    numerics = Numerics(
+        run.entry.folder,
+        run.input_folder,
+        run.scratch / GOLDEN,
+        padded=(run.padded_folder(INPUTS), run.padded_folder(GOLDEN)),
+        kept=cache_root(run.settings.cache_dir) / "golden",
+        threads=run.threads,
+        log=run.log("golden"),
+        timeout=run.settings.timeout,
+    )
+    try:
+        yield numerics
+    finally:
+        numerics.end()
+
+
+def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measured:
+    """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
+
+    Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
+    has changed.
+    """
+    pool = ThreadPoolExecutor(max_workers=2)
+    one_at_a_time = Lock()  # two traces at once make the first one late; imports after them have both cores
+
+    def trace_of(row: Row) -> Trace:
+        with one_at_a_time:
+            return make_trace(run, row)
+
+    try:
+        traces = {row.name: pool.submit(trace_of, row) for row in run.rows}
+        imports = [pool.submit(worker.import_libraries) for worker in workers]
+        digests = [pool.submit(verify, entry) for entry in run.entries]
+        golden, ruler, controls = make_golden(run, numerics)
+        heads = choose_heads(golden)
+        maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
+        runtimes = []
+        for row in run.rows:
+            part, found = weigh(run, row, traces[row.name], golden, numerics)
+            runtimes.append(part)
+            if found is not None:
+                maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        work = count_work(run, numerics) if workers else None
+        between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
+        for future in [*digests, *imports]:
+            future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_children()
+        pool.shutdown()
+    arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
+    np.savez_compressed(run.out / MAPS_FILE, **arrays)
+    return Measured(ruler, controls, runtimes, heads, between, work)
+
+
+def count_work(run: ModelRun, numerics: Numerics) -> Work | str:
+    """The model's work, which nobody waits for: the workers still import. Raises `CannotRun` where numerics fail."""
+    try:
+        return numerics.work()
+    except ChildFailed as error:
+        raise CannotRun(f"the model's work could not be counted: {error}; see {run.log('golden')}") from error
+
+
+def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
+    """The golden trace, after the ruler was checked, and the controls. Raises `CannotRun`."""
+    try:
+        golden, ruler = numerics.golden()
+        run.say(str(ruler))
+        if not ruler.holds:
+            raise CannotRun(
+                f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} "
+                f"of the size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please report the "
+                "model's name"
+            )
+        names, distinct = numerics.controls()
+    except ChildFailed as error:
+        raise CannotRun(f"the golden run failed: {error}; its log is {run.log('golden')}") from error
+    if distinct < FEWEST_CONTROLS:
+        raise CannotRun(
+            f"only {distinct} of {len(names)} controls are distinct, too few to tell rounding by (at least "
+            f"{FEWEST_CONTROLS}); give a longer text: --text, --sequence"
+        )
+    run.say(f"{distinct} distinct controls say what rounding does")
+    return golden, ruler, ControlsPart(names=names, distinct=distinct)
+
+
+def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
+    """One runtime's trace, in a folder of the row's name in the scratch folder or in `out`.
+
+    With it the same process writes the trace of the padded input, where there is one that the row takes, into the
+    padded folder of the same name. Raises `ChildFailed`, and `CannotRun` where the runtime is not installed.
+    """
+    out = out or run.scratch / row.name
+    row.spec.check_installed()
+    second = None
+    if run.padded is not None and not row.unpadded:
+        rows = row.rows or len(run.padded.input_ids)
+        second = Second(run.padded_folder(INPUTS), run.padded_folder(out.name), rows)
+    return trace(
+        row.spec.name,
+        row.folder,
+        run.input_folder,
+        out,
+        second=second,
+        threads=run.threads,
+        log=run.log(out.name),
+        timeout=run.settings.timeout,
+    )
+
+
+def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
+    """A trace that can be weighed: places told by structure alone are left out where they do not fit.
+
+    Raises `WrongShape` where it has no logits, or a tensor of another shape than golden's.
+    """
+    if "logits" not in found:
+        raise WrongShape("the run gave no logits")
+    if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
+        found = forget(found.folder, unfit)
+    check_shapes(found, golden)
+    return found
+
+
+def weighed(
+    run: ModelRun, row: Row, found: Trace, numerics: Numerics
+) -> tuple[Trace, dict[str, tuple[Gap, TensorEvidence]]]:
+    """A trace, and each tensor's gap and evidence; places that were told wrong are left out.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    try:
+        known = numerics.weigh(found.folder)
+        relative = {name: gap.rms / gap.size if gap.size else 0.0 for name, (gap, _) in known.items()}
+        if wrong := misplaced(relative, row.found):
+            found = forget(found.folder, wrong)
+            known = numerics.weigh(found.folder)
+    except ChildFailed as error:
+        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
+    return found, known
+
+
+def judged(run: ModelRun, row: Row, part: RuntimePart, found: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
+    """The verdict on one run of a row; bitwise equality is to the baseline's first run."""
+    bitwise = row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name)
+    return judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
+
+
+def weigh(
+    run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
+) -> tuple[RuntimePart, Trace | None]:
+    """A runtime's row: its gaps and verdict, or why it has none."""
+    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named)
+    if row.file is not None:
+        part.graph = assemble.graph_part(row.file, row.taps)
+    try:
+        found = fitting(future.result(), row, golden)
+    except (ChildFailed, CannotRun, WrongShape) as error:
+        part.error = str(error)
+        if isinstance(error, WrongShape):
+            part.verdict = assemble.broken_part(str(error))
+        run.say(f"{row.name}: {part.error}")
+        return part, None
+    found, known = weighed(run, row, found, numerics)
+    evidence = {name: each for name, (_, each) in known.items()}
+    verdict = judged(run, row, part, found, evidence)
+    part.verdict = assemble.verdict_part(verdict)
+    part.gaps = [assemble.gap_part(name, *known.get(name, ())) for name in golden]
+    logits, _ = known["logits"]
+    if run.entry.manifest.source.trained:
+        multiple = evidence["logits"].accumulated.max
+        rounding = logits.max / multiple if multiple else 0.0
+        inputs = run.inputs
+        decided = decisions(
+            found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
+        )
+        part.decisions = DecisionsPart.model_validate(asdict(decided))
+    if part.graph is not None:
+        part.graph.found = [name for name in row.found if name in found]
+    part.facts = found.facts["facts"]
+    run.phases.setdefault("until first gap row", time.monotonic() - run.started)
+    run.say(f"{row.name}: {verdict.kind.words}, logits {logits.max:.1e} from golden")
+    judge_padded(run, row, part, found, numerics)
+    return part, found
+
+
+def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:
+    """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
+    pair = (GRAPH_RUNTIME, BESIDE)
+    if run.beside is None or not traced.issuperset(pair):
+        return {}
+    chosen, default = (Trace(run.scratch / name) for name in pair)
+    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}

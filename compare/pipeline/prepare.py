@@ -1,0 +1,175 @@
+"""What a comparison begins with: the runtimes and files that were asked for, the model's graphs, inputs, a folder."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from compare import machine
+from compare.onnx_files.matching import check_inputs, check_model, exposed, padded_rows
+from compare.onnx_files.reading import OnnxFile, read_onnx_file
+from compare.onnx_files.staging import stage
+from compare.onnx_files.structure import candidates
+from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
+from compare.pipeline.grid import grid_inputs
+from compare.pipeline.inputs import padded, tokenize
+from compare.pipeline.settings import Settings, check_settings, make_folder
+from compare.report.schema import REPORT_FILE
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
+from compare.traces import write_trace
+from export.cache import Entry, cache_root
+from export.errors import BadInput, CannotRun
+from export.exporting import DEFAULT_EXPORTER, export_model, exported
+from export.models import MiniTransformer
+
+
+def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> ModelRun:
+    """A run with its rows and its inputs, before anything is measured.
+
+    Raises `BadInput` and `CannotRun` for what a person can mend.
+    """
+    started = time.monotonic()
+    specs = chosen_runtimes(settings.runtimes)
+    check_settings(settings)
+    check_rows(specs, settings)
+    file = read_file(settings.onnx)
+    entry = find_entry(model, settings, settings.exporter, say)
+    if file is not None:
+        check_model(file, entry.manifest.model)
+    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
+    beside = None
+    if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
+        beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
+    facts = entry.manifest.model
+    inputs = tokenize(
+        entry.folder,
+        text=settings.text,
+        sequence=settings.sequence,
+        batch=settings.batch,
+        positions=facts["positions"],
+        quick=settings.quick,
+    )
+    if file is not None:
+        check_inputs(file, inputs)
+    run = ModelRun(
+        entry=entry,
+        beside=beside,
+        inputs=inputs,
+        padded=padded(inputs, positions=facts["positions"], vocabulary=facts["vocabulary"], model_folder=entry.folder),
+        grid=grid_inputs(entry, settings),
+        rows=[row for row in rows if "inspect" in row.spec.graphs],
+        decoders=[row for row in rows if settings.decodes and "decode" in row.spec.graphs],
+        settings=settings,
+        threads=settings.threads or machine.cores(),
+        out=make_report_folder(settings, entry.manifest.source.name),
+        say=say,
+        notes=stand_in_notes(model, entry) + entry.notes,
+        started=started,
+    )
+    for note in run.notes:
+        say(f"NOTE: {note}")
+    run.phases["model and graphs"] = time.monotonic() - started
+    for folder, given in ((run.input_folder, inputs), (run.padded_folder(INPUTS), run.padded)):
+        assert given is not None
+        write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
+    if beside is not None:
+        run.rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
+    if file is not None:
+        run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
+    return run
+
+
+def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
+    """The runtimes to run, the baseline first. Raises `BadInput` for an unknown one, `CannotRun` for a named one that
+    is not installed; where none is named, those that are not installed stay in, to be rows that say so."""
+    if names is None or list(names) == ["all"]:
+        chosen = list(listing().specs.values())
+    else:
+        chosen = [spec_of(name) for name in dict.fromkeys(names)]
+        for spec in chosen:
+            spec.check_installed()
+    baseline = spec_of(BASELINE)
+    baseline.check_installed()
+    return [baseline, *(spec for spec in chosen if spec != baseline)]
+
+
+def check_rows(specs: list[Spec], settings: Settings) -> None:
+    """Raises `CannotRun` where a runtime that was asked for by name would have no row."""
+    for spec in specs:
+        if spec.name not in (settings.runtimes or ()) or "inspect" in spec.graphs:
+            continue
+        holds = f"runtime {spec.name} holds {', '.join(spec.graphs)} and nothing else"
+        if "decode" not in spec.graphs:
+            raise CannotRun(f"{holds}: it can be neither compared nor asked to decode; leave it out of --runtimes")
+        if not settings.decodes:
+            option = "--no-decode" if settings.latency else "--no-latency"
+            raise CannotRun(
+                f"{holds}, and {option} leaves decoding out: it would have no row. Leave out {option}, or "
+                f"{spec.name} of --runtimes"
+            )
+
+
+def read_file(path: Path | None) -> OnnxFile | None:
+    """The ONNX file that was named, if one was. Raises `BadInput`, and `CannotRun` where nothing here can run it."""
+    if path is None:
+        return None
+    spec_of(GRAPH_RUNTIME).check_installed()
+    return read_onnx_file(path.expanduser())
+
+
+def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
+    """The row of an ONNX file of so many layers, its graphs laid into the run's scratch folder."""
+    folder = run.scratch / "graphs" / name
+    named = exposed(file, layers)
+    found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
+    taps = found | named
+    stage(file, taps, folder)
+    row = Row(name, spec_of(GRAPH_RUNTIME), folder, named=True, file=file, taps=taps, found=tuple(found.values()))
+    if run.padded is None:
+        return row
+    try:
+        return replace(row, rows=padded_rows(file, run.padded))
+    except BadInput as error:
+        return replace(row, unpadded=str(error))
+
+
+def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
+    """The model's entry in the cache, exported now if it is not there yet."""
+    if isinstance(model, MiniTransformer):
+        return export_model(model, cache_dir=settings.cache_dir, exporter=exporter, say=say)
+    return exported(
+        model,
+        offline=settings.offline,
+        fallback=settings.fallback,
+        cache_dir=settings.cache_dir,
+        exporter=exporter,
+        say=say,
+    )
+
+
+def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
+    """What is said, loudly, where another model is compared than the one that was asked for."""
+    source = entry.manifest.source
+    if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
+        return []
+    return [
+        f"no hub answers and {model} is not in the cache, so its architecture is compared with RANDOM WEIGHTS "
+        f"({source.name}). Latency is that of {model}; what the model says means nothing"
+    ]
+
+
+def make_report_folder(settings: Settings, name: str) -> Path:
+    """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{name}"
+    make_folder(out)
+    scratch = out / "scratch"
+    if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
+        shutil.rmtree(scratch)
+    if scratch.exists():
+        raise BadInput(f"{scratch} is there and was not made by a comparison; give another folder: --out FOLDER")
+    (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
+    make_folder(scratch)
+    return out

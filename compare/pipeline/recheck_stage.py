@@ -1,0 +1,140 @@
+"""After the rounds: each runtime's logits beside its own under other circumstances, and what exposing taps changes.
+
+The workers that were timed hold the models already, and are not timed any more: a rung may change their threads. So the
+baseline, which is timed in every shift, has its turn when all are over.
+"""
+
+import shutil
+
+import numpy as np
+
+from compare.latency.rounds import Worker
+from compare.numerics.diagnostics.rerun_variants import Rung, logit_gap, rungs
+from compare.numerics.gaps import WrongShape, check_shapes
+from compare.numerics.process import Numerics
+from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.pipeline import assemble
+from compare.pipeline.context import GOLDEN, Run
+from compare.processes.child import ChildFailed
+from compare.report.gap_parts import VerdictPart
+from compare.report.latency_parts import LastPart, ObserverPart, SelfGapsPart
+from compare.traces import Trace, write_trace
+from export.errors import CannotRun
+
+
+def make_ladder(run: Run) -> list[Rung]:
+    """The rungs of the run's input, their inputs written where workers find them.
+
+    Of the plain run, which is judged, all sequences are kept, of the others the first.
+    """
+    ladder = list(rungs(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
+    for rung in ladder:
+        tensors = {"input_ids": rung.input_ids, "attention_mask": rung.attention_mask}
+        facts = {"threads": rung.threads, "sequences": len(rung.input_ids) if rung is ladder[0] else 1}
+        write_trace(run.rungs_folder / rung.name, tensors, facts)
+    return ladder
+
+
+def self_gaps(run: Run, workers: list[Worker], ladder: list[Rung]) -> list[SelfGapsPart]:
+    """A row for each of the runtimes that was timed: its own gaps, rung by rung."""
+    timed = [
+        worker for worker in workers if worker.alive and not worker.timing.again and worker.timing.graph == "deploy"
+    ]
+    return [climb(run, worker, ladder) for worker in timed]
+
+
+def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
+    """The rows with anything in them, each with the gap of its plain run to the baseline's where both are there."""
+    baseline = run.rows[0].name
+    theirs = _plain(run, baseline)
+    for row in rows:
+        mine = _plain(run, row.runtime)
+        if row.runtime != baseline and (gap := _gap(run, mine, theirs)) is not None:
+            row.gaps[baseline] = gap
+    return [row for row in rows if row.gaps or row.missing]
+
+
+def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> None:
+    """Fill in each row's verdict over the logits of what was timed, which need not be the graph that shows its taps.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    with run.phase("runs again"):
+        for row in rows:
+            if (plain := _plain(run, row.runtime)) is not None:
+                row.verdict = logits_verdict(run, plain, numerics)
+
+
+def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> VerdictPart:
+    """The verdict over a trace that has nothing but logits; of another shape than golden's they are broken.
+
+    Raises `CannotRun` where the numerics fail.
+    """
+    try:
+        check_shapes(trace, Trace(run.scratch / GOLDEN))
+        weighed = numerics.weigh(trace.folder)
+    except WrongShape as error:
+        return assemble.verdict_part(Verdict(Kind.BROKEN, note=str(error)))
+    except ChildFailed as error:
+        raise CannotRun(f"the logits in {trace.folder.name} could not be weighed: {error}") from error
+    return assemble.verdict_part(judge({name: evidence for name, (_, evidence) in weighed.items()}, bitwise=False))
+
+
+def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:
+    """One runtime's row."""
+    row = SelfGapsPart(runtime=worker.timing.runtime)
+    for rung in ladder:
+        length = rung.input_ids.shape[1]
+        if run.positions is not None and length > run.positions:
+            row.missing[rung.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
+        elif (error := worker.rung(rung.name)) is not None:
+            row.missing[rung.name] = error
+        elif (plain := _plain(run, row.runtime)) is not None and rung is not ladder[0]:
+            found = Trace(run.self_folder(row.runtime) / rung.name)
+            row.gaps[rung.name] = logit_gap(plain["logits"], found["logits"], run.inputs.attention_mask)
+            shutil.rmtree(found.folder)
+    return row
+
+
+def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
+    """The inspect graph beside the deploy graph, once the plain logits are there; None where no graph was timed."""
+    pair = {worker.timing.graph: worker for worker in workers if worker.timing.runtime == _observed(workers)}
+    if not pair:
+        return None
+    operators = {graph: worker.operators() for graph, worker in pair.items()}
+    name = pair["inspect"].timing.runtime
+    plain, folder = _plain(run, name), run.scratch / name
+    gap = _gap(run, Trace(folder) if folder.is_dir() else None, plain)
+    timings = [worker.timing for worker in workers]
+    return assemble.observer_part(timings, operators, gap, run.settings.seed)
+
+
+def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart | None:
+    """The graph that gives the logits of the last position alone, once the plain logits are there; None without one."""
+    last = next((worker for worker in workers if worker.timing.graph == "deploy-last"), None)
+    if last is None:
+        return None
+    name = last.timing.runtime
+    deploy = next(worker for worker in workers if worker.timing.runtime == name and worker.timing.graph == "deploy")
+    gap, plain = None, _plain(run, name)
+    if last.alive and plain is not None and last.rung("plain") is None:
+        found = Trace(run.self_folder(name, "deploy-last") / "plain")["logits"]
+        gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
+    return assemble.last_part(last.timing, deploy.timing, baseline.timing, gap, run.settings.seed)
+
+
+def _observed(workers: list[Worker]) -> str | None:
+    return next((worker.timing.runtime for worker in workers if worker.timing.graph == "inspect"), None)
+
+
+def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
+    """The largest difference of a logit; None where one is not there, or has another shape and is broken therefore."""
+    if first is None or second is None or first["logits"].shape != second["logits"].shape:
+        return None
+    return logit_gap(first["logits"], second["logits"], run.inputs.attention_mask)
+
+
+def _plain(run: Run, row: str) -> Trace | None:
+    """The deploy graph's logits on the inputs as they are, where it gave any."""
+    folder = run.self_folder(row) / "plain"
+    return Trace(folder) if folder.is_dir() else None

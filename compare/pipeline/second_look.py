@@ -1,0 +1,115 @@
+"""A second look at an alarm: the runtime is traced again in fresh processes before its verdict stands.
+
+A process can be wrong by chance, as in torch's first call of a function (`compare.numerics.first_calls`). One run
+cannot tell that from a fault. Without an alarm nothing is traced again.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from compare.numerics.gaps import WrongShape
+from compare.numerics.process import Numerics
+from compare.pipeline import assemble
+from compare.pipeline.context import GOLDEN, ModelRun, Row
+from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
+from compare.pipeline.padding_stage import judge_padded
+from compare.processes.child import ChildFailed
+from compare.report.gap_parts import VERDICTS, FurtherRunPart, RuntimePart, VerdictPart
+from compare.traces import Trace
+
+#: How many runs decide the verdict of a runtime whose first run is an alarm.
+RUNS = 3
+
+
+def look_again(run: ModelRun, parts: Sequence[RuntimePart], numerics: Numerics) -> None:
+    """Trace each runtime whose verdict is an alarm in further processes, and let all runs decide its verdict.
+
+    parts: one for each row of the run; gaps, heads and decisions stay those of the first run. Raises `CannotRun` if the
+    numerics process fails.
+    """
+    for row, part in zip(run.rows, parts, strict=True):
+        if part.verdict is None or not is_alarm(part.verdict, part):
+            continue
+        run.say(f"{row.name}: {part.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
+        with run.phase("second look"):
+            further = [run_again(run, row, part, number, numerics) for number in range(2, RUNS + 1)]
+        part.again = [found for _, found in further]
+        part.verdict = agreed([part.verdict, *(verdict for verdict, _ in further)])
+        run.say(f"{row.name}: {part.verdict.sentence}")
+
+
+def is_alarm(verdict: VerdictPart, runtime: RuntimePart) -> bool:
+    """Whether a verdict is more than rounding, and no reduced precision that was asked for.
+
+    It was asked for if the runtime declares one, or its ONNX file holds quantized operators or weights in half
+    precision.
+    """
+    graph = runtime.graph
+    asked_for = runtime.precision != "float32" or (graph is not None and bool(graph.quantized or graph.halves))
+    return verdict.kind in ("different", "broken") or (verdict.kind == "reduced precision" and not asked_for)
+
+
+def run_again(
+    run: ModelRun, row: Row, part: RuntimePart, number: int, numerics: Numerics
+) -> tuple[VerdictPart, FurtherRunPart]:
+    """The verdict on one further run in a process of its own, and what it rests on."""
+    golden = Trace(run.scratch / GOLDEN)
+    try:
+        found = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
+    except (ChildFailed, WrongShape) as error:
+        return assemble.broken_part(str(error)), FurtherRunPart()
+    found, known = weighed(run, row, found, numerics)
+    evidence = {name: evidence for name, (_, evidence) in known.items()}
+    verdict = assemble.verdict_part(judged(run, row, part, found, evidence))
+    again = part.model_copy(update={"verdict": verdict, "padding": None})
+    judge_padded(run, row, again, found, numerics)
+    assert again.verdict is not None
+    kept = {name: assemble.evidence_part(each) for name, each in evidence.items()}
+    return again.verdict, FurtherRunPart(evidence=kept, padding=again.padding)
+
+
+def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
+    """One verdict over several runs of a runtime; `runs` of it are all of them.
+
+    If all have the same kind and begin at the same tensor, it is that of the first. Otherwise it is "unsteady", with
+    the runs counted in its note; but a runtime that is different or broken in every run is called what its mildest run
+    is.
+
+    >>> facts = dict(precision=None, note="", weak=False, statistic="max", multiple=400.0)
+    >>> off = VerdictPart(kind="different", tensor="context.0", place="layer 0, attention", **facts)
+    >>> fine = VerdictPart(kind="rounding", tensor="context.1", place="layer 1, attention", **facts)
+    >>> agreed([off, fine, fine]).sentence
+    'unsteady: different in 1 of 3 runs, first at layer 0, attention; otherwise rounding'
+    >>> agreed([off, off, off]).kind
+    'different'
+    """
+    first = runs[0]
+    if all(_place(run) == _place(first) for run in runs):
+        return first.model_copy(update={"runs": list(runs)})
+    mildest, worst = min(runs, key=_rank), max(runs, key=_rank)
+    counted = "; ".join(_counted(runs))
+    if _rank(mildest) > VERDICTS.index("unsteady"):
+        note = "; ".join(filter(None, (mildest.note, counted)))
+        return mildest.model_copy(update={"note": note, "runs": list(runs)})
+    return worst.model_copy(update={"kind": "unsteady", "padded": "", "note": counted, "runs": list(runs)})
+
+
+def _place(verdict: VerdictPart) -> tuple[str, str | None, bool]:
+    """What two runs have in common that agree: the kind, and where it begins, in which of the two inputs."""
+    return verdict.kind, verdict.tensor, bool(verdict.padded)
+
+
+def _rank(verdict: VerdictPart) -> int:
+    return VERDICTS.index(verdict.kind)
+
+
+def _counted(runs: Sequence[VerdictPart]) -> Iterator[str]:
+    """How many runs are what, the worst first; those that are no alarm together at the end."""
+    within = VERDICTS.index("rounding")
+    worst_first = sorted(runs, key=_rank, reverse=True)
+    alarms = Counter((run.kind, run.padded, run.place) for run in worst_first if _rank(run) > within)
+    for (kind, padded, place), number in alarms.items():
+        where = f" {padded}" if padded else ""
+        yield f"{kind}{where} in {number} of {len(runs)} runs" + (f", first at {place}" if place else "")
+    if others := dict.fromkeys(run.kind for run in runs if _rank(run) <= within):
+        yield f"otherwise {' or '.join(others)}"

@@ -1,0 +1,114 @@
+"""Golden and floors kept between runs: the same bits, never stale, never damaged, never too much."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.numerics import golden_cache
+from compare.numerics import weigher as scales_module
+from compare.numerics.replay import profile_of
+from compare.numerics.weigher import Scales
+from compare.traces import Trace, write_trace
+from export.taps import tap_names
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "a.npy").write_bytes(b"x" * 1000)
+    return folder
+
+
+def test_what_was_kept_is_taken(made: Path, tmp_path: Path) -> None:
+    golden_cache.put(tmp_path / "root", "key", made, {"worst": 1e-15})
+    assert golden_cache.take(tmp_path / "root", "key", tmp_path / "out") == {"worst": 1e-15}
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["a.npy"]
+    assert (tmp_path / "out" / "a.npy").read_bytes() == b"x" * 1000
+    assert golden_cache.take(tmp_path / "root", "another", tmp_path / "other") is None
+
+
+def test_what_was_damaged_is_forgotten(made: Path, tmp_path: Path) -> None:
+    golden_cache.put(tmp_path / "root", "key", made, {})
+    (tmp_path / "root" / "key" / "a.npy").write_bytes(b"y" * 1000)
+    assert golden_cache.take(tmp_path / "root", "key", tmp_path / "out") is None
+    assert not (tmp_path / "root" / "key").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_was_second_leaves_what_is_there(made: Path, tmp_path: Path) -> None:
+    golden_cache.put(tmp_path / "root", "key", made, {"run": 1})
+    golden_cache.put(tmp_path / "root", "key", made, {"run": 2})
+    assert golden_cache.take(tmp_path / "root", "key", tmp_path / "out") == {"run": 1}
+    assert [folder.name for folder in (tmp_path / "root").iterdir()] == ["key"]
+
+
+def test_what_was_used_longest_ago_gives_way(made: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for age, key in enumerate(("old", "older", "oldest")):
+        golden_cache.put(root, key, made, {})
+        os.utime(root / key, (1e9 - age, 1e9 - age))
+    assert golden_cache.take(root, "oldest", tmp_path / "out") == {}, "which makes it the newest"
+    golden_cache.put(root, "new", made, {}, limit=3500)
+    assert {folder.name for folder in root.iterdir()} == {"new", "oldest", "old"}
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "root").write_text("a file, and no folder")
+    golden_cache.put(tmp_path / "root", "key", made, {})
+    assert (tmp_path / "root").read_text() == "a file, and no folder"
+
+
+def test_the_key_changes_with_all_that_decides(entry, tmp_path: Path) -> None:
+    ids, mask = np.arange(8)[None], np.ones((1, 8), dtype=np.int64)
+    key = golden_cache.key_of(entry.folder, [ids, mask], 2)
+    assert key is not None
+    assert key == golden_cache.key_of(entry.folder, [ids.copy(), mask], 2)
+    others = [
+        golden_cache.key_of(entry.folder, [ids + 1, mask], 2),
+        golden_cache.key_of(entry.folder, [ids, mask - 1], 2),
+        golden_cache.key_of(entry.folder, [ids, mask], 1),
+    ]
+    manifest = json.loads((entry.folder / golden_cache.MANIFEST).read_text())
+    manifest["files"]["model.safetensors"]["sha256"] = "0"
+    (tmp_path / golden_cache.MANIFEST).write_text(json.dumps(manifest))
+    others.append(golden_cache.key_of(tmp_path, [ids, mask], 2))
+    assert len({key, *others}) == 5
+
+
+def test_a_folder_without_digests_has_no_key(tiny_folder: Path) -> None:
+    assert golden_cache.key_of(tiny_folder, [], 2) is None
+
+
+def test_the_sources_that_decide_are_there() -> None:
+    assert all((Path(golden_cache.__file__).parents[2] / source).is_file() for source in golden_cache._SOURCES)
+
+
+def test_kept_scales_are_the_same_to_the_bit(entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.arange(20)[None]
+    write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    profile = profile_of(tap_names(2))
+
+    def scales_in(name: str) -> Scales:
+        return Scales(entry.folder, tmp_path / "inputs", tmp_path / name / "golden", kept=tmp_path / "kept")
+
+    first = scales_in("first")
+    ruler, controls = first.make_golden(), first.make_floors(profile)
+
+    def not_again(*_: object, **__: object) -> None:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(scales_module, "control_runs", not_again)
+    monkeypatch.setattr(scales_module, "float64_runs", not_again)
+    second = scales_in("second")
+    assert second.make_golden() == ruler
+    assert tuple(second.make_floors(profile)) == tuple(controls)
+    for name, tensor in Trace(first.out).items():
+        assert np.array_equal(tensor, Trace(second.out)[name])
+    assert list(second.floors[profile]) == list(first.floors[profile])
+    for name, pair in first.floors[profile].items():
+        for mine, theirs in zip(pair, second.floors[profile][name], strict=True):
+            assert all(np.array_equal(getattr(mine, field), getattr(theirs, field)) for field in vars(mine))

@@ -1,0 +1,65 @@
+"""The self-gap ladder: what is run again, and what of it is compared."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from compare.latency.rounds import Timing
+from compare.numerics.diagnostics.rerun_variants import logit_gap, rungs
+from compare.pipeline.recheck_stage import climb
+
+
+@pytest.fixture
+def two() -> tuple[np.ndarray, np.ndarray]:
+    """A batch of two, the first with two positions of padding."""
+    ids = np.arange(10).reshape(2, 5)
+    return ids, np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+
+
+def test_every_rung_begins_with_the_same_sequence(two) -> None:
+    ids, mask = two
+    for given in ((ids, mask), (ids[:1], mask[:1])):
+        for rung in rungs(*given, threads=2):
+            length = min(5, rung.input_ids.shape[1])
+            assert np.array_equal(rung.input_ids[0, :length], ids[0, :length])
+            assert np.array_equal(rung.attention_mask[0, :length], mask[0, :length])
+            assert not rung.attention_mask[:, 5:].any()
+            assert rung.input_ids.shape == rung.attention_mask.shape
+
+
+def test_what_was_alone_gets_company_and_what_had_some_is_alone(two) -> None:
+    ids, mask = two
+    assert {r.name: len(r.input_ids) for r in rungs(ids, mask, threads=2)}["batch of 1"] == 1
+    company = next(r for r in rungs(ids[:1], mask[:1], threads=2) if r.name == "batch of 4").input_ids
+    assert len({tuple(row) for row in company}) == 4
+
+
+def test_the_other_number_of_threads_is_another(two) -> None:
+    assert {(t, list(rungs(*two, threads=t))[-1].threads) for t in (1, 2, 8)} == {(1, 2), (2, 1), (8, 1)}
+
+
+def test_a_rung_that_the_model_has_no_room_for_is_not_run() -> None:
+    ids = np.zeros((1, 60), dtype=int)
+    ladder = [rung for rung in rungs(ids, np.ones_like(ids), threads=1) if rung.name == "8 of padding"]
+    worker = SimpleNamespace(timing=Timing("onnxruntime", False, "deploy"))  # it cannot be asked for a rung
+    row = climb(SimpleNamespace(positions=64), worker, ladder)  # type: ignore[arg-type]
+    assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
+
+
+def test_padding_does_not_count_nor_what_one_run_has_alone(two) -> None:
+    _, mask = two
+    plain = np.zeros((2, 5, 3))
+    other = np.full((1, 13, 3), 9.0)
+    other[0, :3] = 0.25
+    assert logit_gap(plain, other, mask) == 0.25
+    assert logit_gap(plain, other[:, :2], mask) == 0.25
+
+
+def test_a_nan_in_one_run_is_a_gap_and_in_both_is_none() -> None:
+    plain, other = np.zeros((2, 1, 2, 3))
+    plain[0, 1, 2] = np.nan
+    mask = np.ones((1, 2), dtype=int)
+    assert np.isnan(logit_gap(plain, other, mask))
+    other[0, 1, 2] = np.nan
+    assert logit_gap(plain, other, mask) == 0

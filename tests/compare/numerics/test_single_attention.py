@@ -1,0 +1,335 @@
+"""The scale of a single attention: clean kernels are rounding, whatever they are asked, and faults never are."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from torch.nn.functional import scaled_dot_product_attention
+
+from compare import reference_attention, streaming_attention
+from compare.numerics.gaps import WrongShape
+from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
+from compare.numerics.single_attention.scale import attention_scale, numbers
+from compare.numerics.verdicts import LIMITS, Kind
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def drawn(seed: int, shape: tuple[int, ...], magnitude: float = 1.0) -> np.ndarray:
+    return (magnitude * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+
+def qkv(heads: int = 4, queries: int = 20, keys: int = 20, size: int = 8, key_heads: int | None = None) -> list:
+    key_heads = key_heads or heads
+    return [drawn(1, (2, heads, queries, size)), *(drawn(n, (2, key_heads, keys, size)) for n in (2, 3))]
+
+
+def sdpa(query, key, value, **how) -> np.ndarray:
+    return scaled_dot_product_attention(*map(torch.from_numpy, (query, key, value)), enable_gqa=True, **how).numpy()
+
+
+@st.composite
+def problems(draw: st.DrawFn):
+    """query, key, value in float32 and what else there is; causal where every query sees a key."""
+    batch, key_heads, group = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    queries, keys, size = draw(st.integers(1, 24)), draw(st.integers(1, 24)), draw(st.sampled_from([1, 2, 7, 16]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    magnitude = draw(st.sampled_from([0.1, 1.0, 10.0]))
+    query = (magnitude * random.standard_normal((batch, key_heads * group, queries, size))).astype(np.float32)
+    key, value = (random.standard_normal((batch, key_heads, keys, size)).astype(np.float32) for _ in range(2))
+    seen = random.random((batch, 1, queries, keys)) < 0.7
+    seen[..., 0] = True  # torch's own is not asked for rows that see no key
+    added = np.where(seen, random.standard_normal(seen.shape), -np.inf).astype(np.float32)
+    mask = draw(st.sampled_from([None, seen, added]))
+    return (query, key, value), mask, draw(st.booleans()) and keys >= queries
+
+
+@settings(max_examples=150)
+@given(problem=problems(), block=st.integers(1, 9))
+def test_clean_kernels_are_rounding(problem, block: int) -> None:
+    arrays, mask, causal = problem
+    scale = attention_scale(*arrays, mask=mask, causal=causal)
+    tensors, given_mask = [torch.from_numpy(x) for x in arrays], None if mask is None else torch.from_numpy(mask)
+    whole, seen = given_mask, torch.from_numpy(_diagonal(arrays))
+    if causal:
+        whole = seen if mask is None else given_mask & seen if mask.dtype == bool else given_mask.where(seen, -np.inf)
+    kernels = {
+        "torch": scaled_dot_product_attention(*tensors, attn_mask=whole, enable_gqa=True),
+        "NumPy": reference_attention(*arrays, mask=mask, causal=causal)[0],
+        "streaming": streaming_attention(*tensors, mask=given_mask, causal=causal, block=block),
+    }
+    for name, context in kernels.items():
+        verdict = scale.judge(context)
+        assert verdict.kind is Kind.ROUNDING, (name, verdict)
+
+
+def _diagonal(arrays) -> np.ndarray:
+    queries, keys = arrays[0].shape[2], arrays[1].shape[2]
+    return np.tri(queries, keys, keys - queries, dtype=bool)
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+@settings(max_examples=40)
+@given(problem=problems())
+def test_clean_kernels_of_half_the_width_are_rounding(precision, problem) -> None:
+    """torch's own, and one that computes in float32 and rounds at the end."""
+    arrays, mask, _ = problem
+    narrow = [torch.from_numpy(x).to(precision) for x in arrays]
+    given_mask = None if mask is None else torch.from_numpy(mask)
+    if mask is not None and mask.dtype != bool:
+        given_mask = given_mask.to(precision)
+    scale = attention_scale(*narrow, mask=given_mask)
+    wide = given_mask if given_mask is None or mask.dtype == bool else given_mask.float()
+    for how, tensors in ((given_mask, narrow), (wide, [x.float() for x in narrow])):
+        context = scaled_dot_product_attention(*tensors, attn_mask=how, enable_gqa=True).to(precision)
+        assert scale.judge(context).kind is Kind.ROUNDING
+
+
+def _softmax_over_queries(query, key, value) -> np.ndarray:
+    scores = query @ np.swapaxes(key, -1, -2) * query.shape[-1] ** -0.5
+    weights = np.exp(scores - scores.max(-2, keepdims=True))
+    return weights / weights.sum(-2, keepdims=True) @ value
+
+
+FAULTS = {
+    "scale off by 1 %": lambda q, k, v: reference_attention(q, k, v, causal=True, scale=1.01 * q.shape[-1] ** -0.5)[0],
+    "mask shifted by one": lambda q, k, v: reference_attention(
+        q, k, v, mask=np.tri(q.shape[2], k.shape[2], k.shape[2] - q.shape[2] + 1, dtype=bool)
+    )[0],
+    "no mask": lambda q, k, v: reference_attention(q, k, v)[0],
+    "two heads swapped": lambda q, k, v: reference_attention(q, k, v, causal=True)[0][:, [1, 0, 2, 3]],
+    "key and value swapped": lambda q, k, v: reference_attention(q, v, k, causal=True)[0],
+    "softmax over another axis": _softmax_over_queries,
+    "one value dropped": lambda q, k, v: reference_attention(q, k, v * (np.arange(20) != 3)[:, None], causal=True)[0],
+    "computed in float16": lambda q, k, v: reference_attention(*(x.astype(np.float16) for x in (q, k, v)), causal=True)[
+        0
+    ],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32), size=st.sampled_from([4, 8, 16]))
+def test_faults_are_found(fault: str, seed: int, size: int) -> None:
+    random = np.random.default_rng(seed)
+    arrays = random.standard_normal((3, 2, 4, 20, size), dtype=np.float32)
+    verdict = attention_scale(*arrays, causal=True).judge(FAULTS[fault](*arrays))
+    assert verdict.kind is Kind.DIFFERENT
+    assert verdict.multiple is not None
+    assert verdict.multiple > 10
+
+
+def test_a_fault_in_a_single_number_is_found_with_its_place() -> None:
+    arrays = qkv()
+    context = sdpa(*arrays)
+    context[1, 2, 7, 3] += 3e-6
+    scale = attention_scale(*arrays)
+    gap, evidence = scale.weigh(context)
+    assert gap.place == evidence.place == (1, 2, 7, 3)
+    assert evidence.local == evidence.accumulated
+    assert "max" in evidence.local.beyond(LIMITS.local)
+    assert "rms" not in evidence.local.beyond(LIMITS.local)
+    assert scale.judge(context).kind is Kind.DIFFERENT
+
+
+def test_nothing_but_orders_and_nudges_makes_the_floor() -> None:
+    scale = attention_scale(*qkv(), causal=True)
+    assert len(scale.controls) == len(ORDERS) + 4 == 14
+    assert scale.distinct >= 10
+    assert scale.golden.dtype == np.float64
+    assert len(attention_scale(*(x.astype(np.float16) for x in qkv())).controls) == 13  # without NumPy
+
+
+@pytest.mark.parametrize(("size", "nudged"), [(1, 64), (4, 16), (7, 10), (16, 4)])
+def test_the_fewer_numbers_the_more_nudges(size: int, nudged: int) -> None:
+    arrays = [drawn(seed, (1, 1, 1, size)) for seed in range(3)]
+    assert len(attention_scale(*arrays).controls) == len(ORDERS) + nudged
+
+
+def test_the_floor_of_one_number_is_the_one_in_a_thousand() -> None:
+    """Of a single number the quantile is the normal's of both sides, 3.29 standard deviations, to within 2 %."""
+    query, key, value = drawn(0, (1, 1, 1, 1)), *(drawn(seed, (1, 1, 9, 1)) for seed in (1, 2))
+    problem = Problem(*map(torch.from_numpy, (query, key, value)), None, 1.0, 0.0)
+    golden = problem.double().solve()[0].numpy()
+    errors = [numbers(run) - golden for _, run in control_contexts(problem)]
+    floor = attention_scale(query, key, value).floor
+    assert floor.rms == pytest.approx(3.29 * np.sqrt(np.mean(np.square(errors))), rel=0.02)
+    assert floor.max == floor.rms
+
+
+def test_limits_may_be_others() -> None:
+    arrays = qkv()
+    scale = attention_scale(*arrays)
+    assert scale.judge(sdpa(*arrays), limits=LIMITS.scaled(1e-3)).kind is Kind.DIFFERENT
+
+
+def test_grouped_heads_and_other_numbers_of_keys_than_queries() -> None:
+    arrays = qkv(heads=6, key_heads=2, queries=5, keys=31)
+    for causal in (False, True):
+        mask = torch.from_numpy(_diagonal(arrays)) if causal else None
+        scale = attention_scale(*arrays, causal=causal)
+        assert scale.judge(sdpa(*arrays, attn_mask=mask)).kind is Kind.ROUNDING
+    tiled = [arrays[0], *(np.tile(x, (1, 3, 1, 1)) for x in arrays[1:])]  # groups interleaved, a common mistake
+    assert scale.judge(reference_attention(*tiled, causal=True)[0]).kind is Kind.DIFFERENT
+
+
+def test_scale_and_softcap_are_the_references() -> None:
+    arrays = qkv()
+    how = {"scale": -0.4, "softcap": 3.0}
+    scale = attention_scale(*arrays, **how)
+    assert scale.judge(streaming_attention(*arrays, **how, block=4)).kind is Kind.ROUNDING
+    assert scale.judge(streaming_attention(*arrays, scale=-0.4, block=4)).kind is Kind.DIFFERENT
+
+
+def test_huge_scores_choose_one_key_exactly() -> None:
+    query, key, value = qkv()
+    query = 1e4 * query
+    scale = attention_scale(query, key, value)
+    assert scale.judge(sdpa(query, key, value)).kind is Kind.ROUNDING
+
+
+@pytest.mark.parametrize("keys", [2, 3, 7, 16])
+def test_ties(keys: int) -> None:
+    query, key, value = qkv(keys=keys)
+    key = np.broadcast_to(key[:, :, :1], key.shape)
+    for values in (value, np.ones_like(value)):
+        scale = attention_scale(query, key, values)
+        assert scale.judge(sdpa(query, np.ascontiguousarray(key), values)).kind is Kind.ROUNDING
+        assert scale.judge(streaming_attention(query, key, values, block=2)).kind is Kind.ROUNDING
+
+
+@pytest.mark.parametrize("keys", [1, 4])
+def test_what_copies_a_value_must_be_exact(keys: int) -> None:
+    """One token, and one key that wins by so much that the others are exactly 0."""
+    query, key, value = qkv(queries=3, keys=keys)
+    if keys > 1:
+        query, key = np.ones_like(query), np.zeros_like(key)
+        key[:, :, 2] = 1e4
+    scale = attention_scale(query, key, value)
+    exact = sdpa(query, key, value)
+    assert scale.floor.exact.all()
+    assert scale.judge(exact).kind is Kind.ROUNDING
+    off = scale.judge(np.nextafter(exact, np.float32(9)))
+    assert off.kind is Kind.DIFFERENT
+    assert off.multiple == np.inf
+
+
+def test_values_of_zero_must_come_out_as_zero() -> None:
+    query, key, value = qkv()
+    scale = attention_scale(query, key, 0 * value)
+    assert scale.judge(0 * value).kind is Kind.ROUNDING
+    assert scale.judge(0 * value + np.float32(1e-30)).multiple == np.inf
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_rows_that_see_no_key_are_zeros(added: bool) -> None:
+    arrays = qkv()
+    mask = np.random.default_rng(0).random((20, 20)) < 0.5
+    mask[4] = False
+    given_mask = np.where(mask, 0.0, -np.inf) if added else mask
+    scale = attention_scale(*arrays, mask=given_mask)
+    assert (scale.golden[:, :, 4] == 0).all()
+    context, _ = reference_attention(*arrays, mask=given_mask)
+    assert scale.judge(context).kind is Kind.ROUNDING
+    context[:, :, 4] = np.nan
+    assert scale.judge(context).kind is Kind.BROKEN
+
+
+def test_causal_with_fewer_keys_than_queries_leaves_the_first_without_any() -> None:
+    arrays = qkv(queries=6, keys=4)
+    scale = attention_scale(*arrays, causal=True)
+    assert (scale.golden[:, :, :2] == 0).all()
+    assert scale.judge(streaming_attention(*arrays, causal=True, block=3)).kind is Kind.ROUNDING
+
+
+def test_subnormal_values() -> None:
+    query, key, value = qkv()
+    value = (value * np.float32(1e-40)).astype(np.float32)
+    assert 0 < np.abs(value).max() < np.finfo(np.float32).tiny
+    scale = attention_scale(query, key, value)
+    context, _ = reference_attention(query, key, value)
+    assert scale.judge(context).kind is Kind.ROUNDING
+    assert scale.judge(0 * context).kind is Kind.DIFFERENT
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinity_is_different(value: float) -> None:
+    arrays = qkv()
+    context = sdpa(*arrays)
+    context[0, 0, 3, 2] = value
+    verdict = attention_scale(*arrays).judge(context)
+    assert verdict.kind is Kind.DIFFERENT
+    assert verdict.multiple == np.inf
+
+
+def test_nan_is_broken_and_so_is_another_shape() -> None:
+    arrays = qkv()
+    scale, context = attention_scale(*arrays), sdpa(*arrays)
+    context[0, 0, 3, 2] = np.nan
+    assert scale.judge(context).kind is Kind.BROKEN
+    assert scale.judge(context).note == "context.0 has NaN where golden has none"
+    for wrong in (context[:1], np.swapaxes(context, 1, 2)):
+        verdict = scale.judge(wrong)
+        assert verdict.kind is Kind.BROKEN
+        assert verdict.note == f"context.0 has shape {wrong.shape}, golden has (2, 4, 20, 8)"
+    with pytest.raises(WrongShape, match=r"context\.0 has shape \(1, 4, 20, 8\), golden has \(2, 4, 20, 8\)"):
+        scale.weigh(context[:1])
+
+
+def test_arrays_may_be_read_only_reversed_and_part_of_a_graph() -> None:
+    arrays = [x[..., ::-1] for x in qkv()]
+    for x in arrays:
+        x.flags.writeable = False
+    scale = attention_scale(*arrays)
+    tensors = [torch.from_numpy(x.copy()).requires_grad_() for x in arrays]
+    assert scale.judge(scaled_dot_product_attention(*tensors)).kind is Kind.ROUNDING
+    np.testing.assert_array_equal(attention_scale(*tensors).golden, scale.golden)
+
+
+def test_what_overflows_in_one_order_alone_is_left_out() -> None:
+    """float16 ends at 65504: query times key passes that before the scale, and not after it."""
+    query, key, value = (x.astype(np.float16) for x in qkv(size=16))
+    query, key = np.full_like(query, 100), np.full_like(key, 50)
+    scale = attention_scale(query, key, value)
+    assert "root of the scale" in scale.controls
+    assert "plain" not in scale.controls
+    with pytest.raises(ValueError, match=r"every control overflows float16, golden's largest value is \d"):
+        attention_scale(query * np.float16(300), key * np.float16(300), value, scale=1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.astype(np.float64), r"query is float64, key is float64, value is float64: golden is float64 and"),
+        (lambda x: x.astype(np.int64), r"query is int64, .*; all three are to be float32, all float16 or all bfloat16"),
+        (lambda x: x[0], r"query has shape \(4, 20, 8\); it takes \(batch, heads, sequence, head_dim\), none 0"),
+        (lambda x: x[:, :, :0], r"query has shape \(2, 4, 0, 8\)"),
+        (lambda x: np.where(x > 2, np.inf, x), r"query has \d+ values that are not finite"),
+    ],
+)
+def test_inputs_that_nothing_can_be_told_of(change, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        attention_scale(*(change(x) for x in qkv()))
+
+
+def test_precisions_that_differ_and_shapes_that_do_not_fit() -> None:
+    query, key, value = qkv()
+    with pytest.raises(ValueError, match="query is float32, key is float16, value is float32; all three"):
+        attention_scale(query, key.astype(np.float16), value)
+    with pytest.raises(ValueError, match="shapes do not fit: query"):
+        attention_scale(query, key[:, :, :5], value)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.ones((20, 19), bool), r"mask has shape \(20, 19\), which does not broadcast to \(2, 4, 20, 20\)"),
+        (np.ones((3, 1, 1, 20, 20), bool), r"mask has shape \(3, 1, 1, 20, 20\), which does not"),
+        (np.full((20, 20), np.nan), "mask has 400 values that are NaN or infinite upwards; it takes finite ones, and"),
+        (np.full((20, 20), np.inf), "mask has 400 values that are NaN or infinite upwards"),
+    ],
+)
+def test_masks_that_cannot_be(mask: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        attention_scale(*qkv(), mask=mask)

@@ -1,0 +1,37 @@
+"""Scales: what a run is weighed by, whatever it exposes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.numerics import weigher as scales_module
+from compare.numerics.replay import profile_of
+from compare.numerics.weigher import Scales
+from compare.traces import Trace, write_trace
+from export.taps import tap_names
+
+
+def test_logits_alone_are_weighed_by_the_floors_that_are_there(entry, tmp_path: Path, monkeypatch) -> None:
+    """The controls made for a run that shows all serve one that shows logits alone, and say the same of it."""
+    ids = np.arange(20)[None]
+    write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+
+    def scales_in(name: str, profile: frozenset[str]) -> Scales:
+        made = Scales(entry.folder, tmp_path / "inputs", tmp_path / name)
+        made.make_golden()
+        made.make_floors(profile)
+        return made
+
+    serving = scales_in("serving", profile_of(tap_names(2)))
+    own = scales_in("own", frozenset())
+    logits = Trace(own.out)["logits"].astype(np.float32)
+    logits[0, 3, 5] += 1e-4
+    write_trace(tmp_path / "run", {"logits": logits})
+    monkeypatch.setattr(scales_module, "control_runs", lambda *_: pytest.fail("the controls were run again"))
+    (gap, evidence), (same_gap, same_evidence) = (s.weigh(Trace(tmp_path / "run"))["logits"] for s in (serving, own))
+    assert (gap, evidence) == (same_gap, same_evidence)
+    assert evidence.local == evidence.accumulated
+    assert evidence.accumulated.max > 10
+    assert evidence.place == (0, 3, 5)
+    assert list(serving.floors[frozenset()]) == list(own.floors[frozenset()])

@@ -1,0 +1,149 @@
+"""Decoding in the main job: who decodes, in which rounds, whether each cache is right, and what the advice is."""
+
+from pathlib import Path
+
+import pytest
+
+from compare.latency.decoding import TOKENS, prefills
+from compare.latency.rounds import Timing
+from compare.pipeline.assemble import decode_part
+from compare.pipeline.compare_model import compare
+from compare.pipeline.settings import Settings
+from compare.report import latency_tables, latency_wording, tables
+from compare.report.advice import answer, choices, decode_advice
+from compare.report.latency_parts import RatioPart
+from compare.report.schema import Report
+from compare.runtimes.registry import BASELINE, BUILT_IN
+from tests.helpers.fakes import installed
+
+DECODING = [spec for spec in BUILT_IN if "decode" in spec.graphs]
+
+
+def test_every_runtime_that_decodes_has_a_row_and_the_baseline_two(report: Report) -> None:
+    installed = [spec.name for spec in DECODING if not spec.missing()]
+    missing = [spec.name for spec in DECODING if spec.missing()]
+    assert [row.runtime for row in report.decoding] == [BASELINE, *installed, *missing]
+    assert [row.again for row in report.decoding] == [place == 1 for place in range(len(report.decoding))]
+    for row in report.decoding:
+        if row.runtime in missing:
+            assert "pip install" in row.error
+            continue
+        assert row.error is None
+        assert list(row.turns) == list(range(report.rounds, report.rounds + report.decode_rounds))
+        assert list(row.prefills) == list(row.turns)
+        assert all(len(steps) == TOKENS - 1 for steps in row.turns.values())
+        assert [len(tokens) for tokens in row.tokens] == [TOKENS]
+        assert row.parted is None
+        assert row.tokens_per_s > 0
+        assert row.first_token_ms > 0
+        assert row.of_peak is not None
+
+
+def test_every_cache_gives_what_one_pass_over_the_text_gives(report: Report) -> None:
+    lengths = [str(length) for length in prefills(report.input.sequence)]
+    assert len(lengths) >= 2
+    for row in report.decoding:
+        if row.error is None:
+            assert {name: check.kind for name, check in row.checks.items()} == dict.fromkeys(lengths, "rounding")
+            assert report.beyond(row) is None
+    table = latency_tables.decode_table(report)
+    assert [cells[-1] for cells in table.rows if not cells[-1].startswith("failed")] == ["rounding"] * (
+        len([row for row in report.decoding if row.error is None])
+    )
+
+
+def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> None:
+    part = report.last
+    assert part.runtime == "onnxruntime"
+    assert part.gap < 1e-4
+    assert list(part.turns) == list(report.latency[0].turns)
+    assert part.to_deploy is not None
+    assert part.runtime not in [row.runtime for row in report.latency if row is part]
+    assert "Less work" in latency_tables.last_table(report).title
+
+
+@pytest.fixture(scope="module")
+def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A comparison with two decoders that are wrong from a step on: a position too far, and a past that is stale.
+
+    And with a runtime that is right where its taps are looked at, and wrong as it is timed.
+    """
+    with installed(tmp_path_factory.mktemp("site")):
+        names = ["ahead", "stale", "twofaced", "onnxruntime"]
+        out = tmp_path_factory.mktemp("faulty")
+        settings = Settings(text="To be, or not to be.", runtimes=names, seconds=0.2, min_rounds=6, threads=1, out=out)
+        return compare(str(tiny_folder), settings)
+
+
+@pytest.mark.parametrize("name", ["ahead", "stale"])
+def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: Report, name: str) -> None:
+    assert next(runtime for runtime in faulty.runtimes if runtime.name == name).verdict.kind in (
+        "rounding",
+        "identical",
+    )
+    row = next(row for row in faulty.decoding if row.runtime == name)
+    assert {check.kind for check in row.checks.values()} == {"different"}
+    assert faulty.exit_code() == 1
+    said = latency_wording.decode_lines(faulty)
+    assert sum(line.startswith(f"{name} decodes wrongly after a prefill of ") for line in said) == len(row.checks)
+    assert next(cells for cells in latency_tables.decode_table(faulty).rows if cells[0] == name)[-1] == "different!"
+
+
+def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    altered.decoding[1].ratio = RatioPart(estimate=1, low=0.99, high=1.01)
+    for row in altered.decoding[2:]:
+        low = 0.1 if row.runtime in ("ahead", "stale") else 0.5
+        row.ratio = RatioPart(estimate=low, low=low, high=low)
+    (said,) = decode_advice(altered)
+    assert said.startswith("To generate, deploy onnxruntime: a step is 2 times as fast as torch-eager's")
+    assert said in answer(altered)
+    for row in altered.decoding[1:]:
+        row.ratio = RatioPart(estimate=0.97, low=0.9, high=1.05)
+    (said,) = decode_advice(altered)
+    assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
+
+
+def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    best = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    best.ratio = RatioPart(estimate=0.5, low=0.48, high=0.52)
+    times = {"near": (0.55, 0.51, 0.58), "far": (0.6, 0.53, 0.7)}
+    altered.decoding += [
+        best.model_copy(update={"runtime": name, "ratio": RatioPart(estimate=estimate, low=low, high=high)})
+        for name, (estimate, low, high) in times.items()
+    ]
+    assert decode_advice(altered)[1:] == ["Not told apart from it in the time of a step: near (0.550 [0.510, 0.580])."]
+
+
+def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_right(faulty: Report) -> None:
+    assert next(runtime for runtime in faulty.runtimes if runtime.name == "twofaced").verdict.kind == "identical"
+    kinds = {row.runtime: row.verdict.kind for row in faulty.self_gaps}
+    assert kinds.pop("twofaced") == "different"
+    assert set(kinds.values()) == {"rounding"}
+    assert faulty.untrusted.keys() == {"twofaced"}
+    assert any(
+        line.startswith("twofaced is NOT to be trusted: as it was timed, it is different") for line in answer(faulty)
+    )
+    assert {choice.name for choice in choices(faulty) if not choice.trusted} == {"twofaced"}
+    assert next(cells for cells in tables.self_gap_table(faulty).rows if cells[0] == "twofaced")[-1] == "different!"
+
+
+def test_a_row_stands_alone_where_the_baseline_did_not_decode() -> None:
+    baseline = Timing(BASELINE, False, "decode", error="killed by SIGKILL")
+    other = Timing("other", False, "decode", turns={0: [5, 7]}, prefills={0: [8]}, tokens=[[1, 2, 3]])
+    part = decode_part(other, baseline, {}, seed=0, named=False)
+    assert (part.ratio, part.first_token, part.parted) == (None, None, None)
+    assert part.tokens_per_s == pytest.approx(3 / 20e-9)
+    assert decode_part(baseline, baseline, {}, seed=0, named=False).error == "killed by SIGKILL"
+
+
+def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) -> None:
+    altered = faulty.model_copy(deep=True)
+    altered.model.trained = True
+    graph = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    graph.parted = 3
+    lines = latency_wording.decode_lines(altered)
+    assert "Of the tokens that onnxruntime and torch-eager generate the first 3 are the same." in lines
+    altered.model.trained = False
+    assert not any("generate" in line for line in latency_wording.decode_lines(altered))

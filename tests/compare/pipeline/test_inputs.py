@@ -1,0 +1,101 @@
+"""Text becomes ids; what cannot is said with the numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.pipeline.inputs import DEFAULT_TEXT, byte_inputs, padded, tokenize
+from export.cache import Entry
+from export.errors import BadInput
+
+
+def tokens(entry: Entry, text: str | None = None, sequence: int | None = None, batch: int = 1, **more):
+    return tokenize(entry.folder, text=text, sequence=sequence, batch=batch, **{"positions": 64, **more})
+
+
+def test_a_given_text_is_taken_whole(entry: Entry) -> None:
+    inputs = tokens(entry, "Hi there\n")
+    assert inputs.input_ids.tolist() == [[39, 72, 220, 83, 71, 68, 81, 68, 198]]
+    assert inputs.tokens == ["H", "i", "·", "t", "h", "e", "r", "e", "⏎"]
+    assert inputs.attention_mask.all()
+    assert inputs.padding == 0
+    assert inputs.input_ids.dtype == np.int64
+
+
+def test_the_default_text_is_long_enough_for_every_position_of_gpt2(entry: Entry) -> None:
+    assert tokens(entry, positions=1024).input_ids.shape == (1, 128)
+    assert tokens(entry, sequence=1024, positions=1024).input_ids.shape == (1, 1024)
+    assert tokens(entry, positions=64).input_ids.shape == (1, 64)
+    assert len(DEFAULT_TEXT.read_text().split()) > 900  # about as many tokens with GPT-2's own vocabulary, and more
+
+
+def test_quick_takes_32_at_most(entry: Entry) -> None:
+    assert tokens(entry, quick=True).input_ids.shape == (1, 32)
+    assert tokens(entry, "four", quick=True).input_ids.shape == (1, 4)
+
+
+def test_a_batch_starts_at_places_spread_over_the_text(entry: Entry) -> None:
+    rows = tokens(entry, "abcdefgh", sequence=4, batch=4).input_ids
+    letters = ["".join(chr(i + 33) for i in row) for row in rows]
+    assert letters == ["abcd", "cdef", "efgh", "ghab"]
+
+
+def test_the_same_input_has_the_same_digest(entry: Entry) -> None:
+    assert tokens(entry, "abc").sha256 == tokens(entry, "abc").sha256 != tokens(entry, "abd").sha256
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"text": "  \n"}, "the text is empty; give some with --text or --text-file"),
+        ({"sequence": 65}, "--sequence asks for 65 tokens and the model has 64 positions; it takes 1 to 64"),
+        (
+            {"text": "x" * 65},
+            "the text has 65 tokens and the model has 64 positions; --sequence 64 takes its beginning",
+        ),
+        (
+            {"text": "abc", "sequence": 9},
+            "--sequence asks for 9 tokens and the text has 3; ask for 1 to 3, or give a longer text",
+        ),
+    ],
+)
+def test_what_cannot_be(entry: Entry, arguments, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        tokens(entry, **arguments)
+    assert message in str(error.value)
+
+
+def test_bytes_are_the_ids_where_there_is_no_tokenizer() -> None:
+    found = byte_inputs(200, text="aé", sequence=None, batch=2)
+    assert found.input_ids.tolist() == [[97, 195, 169], [195, 169, 97]]
+    assert found.tokens == ["a", "Ã", "©"]
+    assert byte_inputs(100, text=None, sequence=5, batch=1).input_ids.max() < 100
+    with pytest.raises(BadInput, match="--sequence asks for 9 tokens and the text has 3"):
+        byte_inputs(256, text="aé", sequence=9, batch=1)
+
+
+def test_the_padded_input_is_of_the_text_on_both_sides(entry: Entry) -> None:
+    text = tokens(entry, sequence=40)
+    found = padded(text, positions=64, vocabulary=300, model_folder=entry.folder)
+    ids, mask = found.input_ids, found.attention_mask
+    assert mask.tolist() == [[1] * 12, [0] * 5 + [1] * 7, [1] * 7 + [0] * 5]
+    assert ids[0].tolist() == text.input_ids[0, :12].tolist()
+    assert ids[1, 5:].tolist() == ids[2, :7].tolist() == text.input_ids[0, 12:19].tolist()
+    assert not ids[mask == 0].any()
+
+
+def test_of_a_short_text_or_a_short_model_the_padded_input_is_made_too(entry: Entry) -> None:
+    text = tokens(entry, "ab")
+    again = padded(text, positions=64, vocabulary=300, model_folder=entry.folder)
+    assert again.input_ids[0].tolist() == text.input_ids[0].tolist() * 6
+    short = padded(text, positions=4, vocabulary=300, model_folder=entry.folder)
+    assert short.attention_mask.tolist() == [[1] * 4, [0, 0, 1, 1], [1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(("said", "used"), [(7, 7), (-1, 0), (None, 0), (300, 0)])
+def test_padding_is_the_models_own_token_where_it_has_one(entry: Entry, tmp_path: Path, said, used: int) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"pad_token_id": said}))
+    found = padded(tokens(entry, "ab"), positions=64, vocabulary=300, model_folder=tmp_path)
+    assert set(found.input_ids[found.attention_mask == 0].tolist()) == {used}

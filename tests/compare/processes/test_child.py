@@ -1,0 +1,118 @@
+"""What becomes of a child is said in one line, whatever becomes of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from compare.processes.child import ChildFailed, end_children, environment, run_child
+from compare.processes.memory import counters, out_of_memory_kills
+
+SOURCE = """
+from compare.processes.child import main_of_child
+import os, signal, subprocess, sys, time
+def work(job):
+    if job["do"] == "write": open(job["path"], "w").write("done")
+    if job["do"] == "raise": raise ValueError("two\\nlines")
+    if job["do"] == "crash": os.kill(os.getpid(), signal.SIGSEGV)
+    if job["do"] == "hang": time.sleep(600)
+    if job["do"] == "silent": os._exit(7)
+    if job["do"] == "starve": open(job["path"], "w").write("oom_kill 1"); os.kill(os.getpid(), signal.SIGKILL)
+    if job["do"] == "helped": subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", job["path"]])
+main_of_child(work)
+"""
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "some_child.py").write_text(SOURCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def run(do: str, timeout: float = 60.0) -> None:
+        job = {"do": do, "path": tmp_path / "out"}
+        run_child("some_child", job, threads=1, log=tmp_path / "logs" / "log", timeout=timeout)
+
+    return run
+
+
+def test_a_child_that_does_its_job_leaves_no_log(child, tmp_path: Path) -> None:
+    child("write")
+    assert (tmp_path / "out").read_text() == "done"
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        ("raise", "^ValueError: two lines$"),
+        ("crash", "^killed by SIGSEGV$"),
+        ("silent", "^ended with exit code 7 and not a word$"),
+    ],
+)
+def test_last_words(child, tmp_path: Path, do: str, message: str) -> None:
+    with pytest.raises(ChildFailed, match=message):
+        child(do)
+    assert (tmp_path / "logs" / "log").exists()
+
+
+def test_a_child_that_hangs_is_ended(child) -> None:
+    with pytest.raises(ChildFailed, match=r"^no answer within 1 s$"):
+        child("hang", timeout=1)
+    assert not [p for p in psutil.Process().children(recursive=True) if "some_child" in " ".join(p.cmdline())]
+
+
+def test_children_are_ended_from_another_thread(child) -> None:
+    threading.Timer(1.0, end_children).start()
+    with pytest.raises(ChildFailed, match=r"^killed by SIGKILL$"):
+        child("hang")
+
+
+def test_a_child_that_was_killed_for_want_of_memory(child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compare.processes.memory.counters", lambda: [tmp_path / "out"])
+    with pytest.raises(ChildFailed, match=r"^killed by SIGKILL: out of memory$"):
+        child("starve")
+
+
+def test_the_kernels_own_counter_is_read_where_there_is_one() -> None:
+    for path in counters():
+        assert not path.is_file() or "oom_kill " in path.read_text()
+    assert out_of_memory_kills() >= 0
+
+
+def test_what_a_child_leaves_behind_ends_with_it(child, tmp_path: Path) -> None:
+    child("helped")
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path / "out") in (p.info["cmdline"] or ())]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux alone")
+def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "some_child.py").write_text(SOURCE)
+    code = (
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-m', 'some_child', '{\"do\": \"hang\"}'])\n"
+        "print(p.pid, flush=True); time.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout is not None
+    orphan = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(1.0)  # until it has asked to be told
+    orphan.suspend()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    gone, _ = psutil.wait_procs([orphan], timeout=10)
+    assert gone or not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_every_child_has_the_same_threads_and_no_hub() -> None:
+    given = environment(3)
+    assert {given[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")} == {"3"}
+    assert given["HF_HUB_OFFLINE"] == "1"
+    assert "glibc.malloc.hugetlb=1" in given["GLIBC_TUNABLES"].split(":")

@@ -1,0 +1,107 @@
+"""Decoding: step by step comes what one pass over the whole text gives, in every runtime that keeps keys and values."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.latency import decoding
+from compare.runtimes import registry
+from compare.runtimes.onnx_inputs import GraphInput, feed
+from compare.runtimes.registry import BASELINE, Decoder, Runtime, Spec, spec_of
+from export.cache import Entry
+from export.errors import CannotRun
+from export.exporting import exported
+from tests.compare.runtimes.test_runtimes import every_runtime
+
+
+def decoded(runtime: Decoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:
+    """The logits of all positions: the prefill's, then those of a step each."""
+    found = [runtime.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())]
+    for i in range(prefill, ids.shape[1]):
+        found.append(runtime.step(ids[:, i : i + 1].copy(), mask[:, : i + 1].copy()))
+        assert found[-1]["logits"].shape == (len(ids), 1, 300)
+    assert {name for outputs in found for name in outputs} == {"logits"}
+    return np.concatenate([outputs["logits"] for outputs in found], axis=1)
+
+
+@pytest.fixture(scope="module")
+def deployed(entry: Entry) -> Runtime:
+    return spec_of(BASELINE).load_class()(entry.folder, threads=1, graph="deploy")
+
+
+@every_runtime("decode")
+def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask) -> None:
+    """Step by step come the logits that one pass gives, at all real positions, for any prefill and batch."""
+    ids, mask = ids_and_mask
+    expected = deployed.run(ids, mask)["logits"]
+    runtime = spec.load_decoder()(entry.folder, threads=1, graph="decode")
+    for prefill in (1, 5, 6):
+        found = decoded(runtime, ids, mask, prefill)
+        np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
+    found = decoded(runtime, ids[:1], mask[:1], 4)
+    np.testing.assert_allclose(found, expected[:1], atol=1e-5, rtol=0)
+    runtime.close()
+
+
+@every_runtime("decode")
+def test_contract_of_several_positions_a_step(
+    spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of a text goes on from the cache at once, and sees nothing ahead."""
+    ids, mask = ids_and_mask
+    expected = deployed.run(ids, mask)["logits"]
+    monkeypatch.setattr(decoding, "STEPS", 2)
+    found = decoding.follow(spec.load_decoder()(entry.folder, threads=1, graph="decode"), ids, mask, prefill=3)
+    np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
+
+
+@every_runtime("decode")
+def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> None:
+    """A prefill forgets what was kept: the steps after it give the same bits, whatever came before."""
+    ids, mask = ids_and_mask
+    runtime = spec.load_decoder()(entry.folder, threads=1, graph="decode")
+    first = decoded(runtime, ids, mask, 5)
+    decoded(runtime, ids[:1, ::-1], mask[:1], 3)
+    np.testing.assert_array_equal(decoded(runtime, ids, mask, 5), first)
+    runtime.close()
+
+
+def test_a_runtime_that_cannot_decode_says_so() -> None:
+    with pytest.raises(CannotRun, match=r"runtime numpy-reference cannot decode; it holds inspect, deploy$"):
+        spec_of("numpy-reference").load_decoder()
+
+
+@pytest.mark.optimum
+def test_what_optimum_exports_is_decoded(tiny_folder: Path, deployed: Runtime, ids_and_mask) -> None:
+    ids, mask = ids_and_mask
+    folder = exported(str(tiny_folder), exporter="optimum").folder
+    expected = deployed.run(ids, mask)["logits"]
+    for name in (registry.GRAPH_RUNTIME, "optimum"):
+        found = decoded(spec_of(name).load_decoder()(folder, threads=1, graph="decode"), ids, mask, 5)
+        np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("name", "right"), [("ahead", 5), ("stale", 6)])
+def test_planted_faults_are_in_the_steps_alone(
+    fake_runtimes, entry: Entry, deployed: Runtime, ids_and_mask, name: str, right: int
+) -> None:
+    """Other tests rely on it: right up to so many positions of 12, of which 5 are the prefill, and wrong from there."""
+    ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
+    runtime = spec_of(name).load_decoder()(entry.folder, threads=1, graph="decode")
+    for _ in range(2):
+        wrong = np.abs(decoded(runtime, ids, mask, 5) - deployed.run(ids, mask)["logits"]).max(axis=(0, 2))
+        assert wrong[:right].max() < 1e-5
+        assert wrong[right:].min() > 1e-4
+    whole = spec_of(name).load_class()(entry.folder, threads=1, graph="deploy").run(ids, mask)
+    np.testing.assert_array_equal(whole["logits"], deployed.run(ids, mask)["logits"])
+
+
+def test_positions_go_on_after_the_past() -> None:
+    """Of a graph that asks for positions, and for the branch that reads a past."""
+    ids, mask = np.zeros((2, 1), dtype=np.int64), np.ones((2, 4), dtype=np.int64)
+    wanted = [GraphInput("position_ids", "int64", (None, None)), GraphInput("use_cache_branch", "bool", (1,))]
+    fed = feed(wanted, ids, mask)
+    assert fed["position_ids"].tolist() == [[3], [3]]
+    assert fed["use_cache_branch"].tolist() == [True]
+    assert feed(wanted, ids, mask[:, :1])["use_cache_branch"].tolist() == [False]
