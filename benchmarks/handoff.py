@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict
 
 from compare import __all__ as public_functions
 from compare import machine
-from compare.report.parts import ModelPart
 from compare.report.schema import Report
+from compare.results.circumstances import ModelPart
 from export.cache import Entry, cache_root, entries, verify
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,8 +4,8 @@ from compare.numerics.verdicts import LIMITS, Limits, judge
 from compare.pipeline import assemble
 from compare.pipeline.padding_stage import evidence_of, judged_again
 from compare.pipeline.second_look import agreed, is_alarm
-from compare.report.gap_parts import FurtherRunPart, RuntimePart, VerdictPart
 from compare.report.schema import Report
+from compare.results.gaps import FurtherRunPart, RuntimePart, VerdictPart
 from export.errors import BadInput
 
 

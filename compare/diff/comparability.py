@@ -1,7 +1,7 @@
 """Whether two reports can be held against each other: what must be alike, and what only has to be said."""
 
-from compare.report.parts import EnvironmentPart
 from compare.report.schema import Report
+from compare.results.circumstances import EnvironmentPart
 from export.errors import BadInput
 
 

@@ -19,11 +19,11 @@ from compare.diff.schema import (
     StandingPart,
 )
 from compare.latency.statistics import log_ratios, ratio_of_ratios
-from compare.report.gap_parts import VERDICTS, RuntimePart
-from compare.report.latency_parts import LatencyPart, RatioPart
 from compare.report.numbers import interval
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
+from compare.results.gaps import VERDICTS, RuntimePart
+from compare.results.latency import LatencyPart, RatioPart
 from export.errors import BadInput
 
 

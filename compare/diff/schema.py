@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.report.gap_parts import VerdictWord
-from compare.report.latency_parts import RatioPart
+from compare.results.gaps import VerdictWord
+from compare.results.latency import RatioPart
 
 JudgedWord = VerdictWord | Literal["not judged"]
 ChangeWord = Literal["better", "same", "worse"]

@@ -22,8 +22,9 @@ from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
-from compare.report.gap_parts import EvidencePart, GapPart, GraphPart, VerdictPart
-from compare.report.latency_parts import (
+from compare.results.circumstances import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
+from compare.results.gaps import EvidencePart, GapPart, GraphPart, VerdictPart
+from compare.results.latency import (
     DecodePart,
     DisturbancePart,
     ExportersPart,
@@ -33,7 +34,6 @@ from compare.report.latency_parts import (
     RatioPart,
     TurnsPart,
 )
-from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 

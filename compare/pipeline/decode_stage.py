@@ -16,8 +16,8 @@ from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun
 from compare.pipeline.latency_stage import decoder, shifts, take_rounds
 from compare.pipeline.recheck_stage import logits_verdict
-from compare.report.gap_parts import VerdictPart
-from compare.report.latency_parts import DecodePart
+from compare.results.gaps import VerdictPart
+from compare.results.latency import DecodePart
 from compare.traces import Trace
 
 

@@ -13,7 +13,7 @@ from compare.pipeline.context import Run
 from compare.pipeline.inputs import Inputs, tokenize
 from compare.pipeline.settings import Settings
 from compare.pipeline.shapes import Shape, shapes_of
-from compare.report.latency_parts import GridCell
+from compare.results.latency import GridCell
 from compare.traces import write_trace
 from export.cache import Entry
 

@@ -11,7 +11,7 @@ from compare.latency.rounds import Worker
 from compare.latency.statistics import paired_ratio, typical
 from compare.pipeline.assemble import ratio_part, turns_part
 from compare.pipeline.context import Run
-from compare.report.latency_parts import InterferencePart
+from compare.results.latency import InterferencePart
 
 
 @dataclass

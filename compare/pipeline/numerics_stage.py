@@ -27,9 +27,9 @@ from compare.pipeline import assemble
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
 from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed, end_children
-from compare.report.gap_parts import DecisionsPart, RuntimePart
-from compare.report.parts import ControlsPart
 from compare.report.schema import MAPS_FILE
+from compare.results.circumstances import ControlsPart
+from compare.results.gaps import DecisionsPart, RuntimePart
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace, forget, same_bits

@@ -17,7 +17,7 @@ from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verd
 from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
-from compare.report.gap_parts import VERDICTS, EvidencePart, PaddingPart, RuntimePart, VerdictPart
+from compare.results.gaps import VERDICTS, EvidencePart, PaddingPart, RuntimePart, VerdictPart
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
 

@@ -7,8 +7,8 @@ from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
 from compare.numerics.diagnostics.model_work import Work
 from compare.pipeline.assemble import ratio_part, turns_of
-from compare.report.gap_parts import RuntimePart
-from compare.report.latency_parts import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
+from compare.results.gaps import RuntimePart
+from compare.results.latency import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
 
 
 def limits_part(timings: Sequence[Timing], work: Work | str | None) -> LimitsPart | None:

@@ -14,7 +14,7 @@ from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
 from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed
-from compare.report.gap_parts import VERDICTS, FurtherRunPart, RuntimePart, VerdictPart
+from compare.results.gaps import VERDICTS, FurtherRunPart, RuntimePart, VerdictPart
 from compare.traces import Trace
 
 #: How many runs decide the verdict of a runtime whose first run is an alarm.

@@ -1,10 +1,10 @@
 """The tables of latency under other circumstances: beside the others unsuspended, and on a grid of inputs."""
 
-from compare.report.latency_parts import GridCell, LatencyPart
 from compare.report.latency_wording import worker_name
 from compare.report.numbers import NOTHING, interval, number
 from compare.report.schema import Report
 from compare.report.table import Table
+from compare.results.latency import GridCell, LatencyPart
 
 
 def interference_table(report: Report) -> Table | None:

@@ -2,10 +2,10 @@
 
 from math import log
 
-from compare.report.gap_parts import VERDICTS
-from compare.report.latency_parts import InterferencePart, LatencyPart, RatioPart
 from compare.report.numbers import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
+from compare.results.gaps import VERDICTS
+from compare.results.latency import InterferencePart, LatencyPart, RatioPart
 
 
 def in_shifts(report: Report) -> list[str]:

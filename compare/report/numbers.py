@@ -1,6 +1,6 @@
 """How numbers are written in every table and sentence."""
 
-from compare.report.latency_parts import RatioPart
+from compare.results.latency import RatioPart
 
 NOTHING = "–"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from compare.report.gap_parts import VERDICTS, RuntimePart, VerdictWord
-from compare.report.latency_parts import (
+from compare.results.circumstances import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, Part, RulerPart
+from compare.results.gaps import VERDICTS, RuntimePart, VerdictWord
+from compare.results.latency import (
     DecodePart,
     DisturbancePart,
     ExportersPart,
@@ -20,7 +21,6 @@ from compare.report.latency_parts import (
     ObserverPart,
     SelfGapsPart,
 )
-from compare.report.parts import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, Part, RulerPart
 from export.errors import BadInput
 
 SCHEMA = 9

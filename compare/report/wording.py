@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
 from compare.report.latency_wording import (
     decode_lines,
     grid_failures,
@@ -15,6 +14,7 @@ from compare.report.measurability import disturbance_lines
 from compare.report.numbers import NOTHING, number
 from compare.report.padding_wording import padded_input, padding_lines
 from compare.report.schema import Report
+from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.

@@ -89,7 +89,7 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 @pytest.fixture
 def altered(report):
     """A copy of the report, free to be altered, with times as of a quiet machine: 1 ms a call in each of 12 rounds."""
-    from compare.report.latency_parts import RatioPart
+    from compare.results.latency import RatioPart
 
     copy = report.model_copy(deep=True)
     for rows in (copy.latency, copy.decoding):

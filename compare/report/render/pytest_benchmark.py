@@ -9,8 +9,8 @@ import json
 from statistics import mean, median, stdev
 from typing import Any
 
-from compare.report.latency_parts import LatencyPart
 from compare.report.schema import Report
+from compare.results.latency import LatencyPart
 
 #: The version of pytest-benchmark whose fields and definitions these are.
 FORMAT = "5.3.1"

@@ -11,9 +11,9 @@ import pytest
 from compare.diff import text as difference_text
 from compare.diff.comparability import circumstances
 from compare.diff.compare import diff, verdict_change
-from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
-from compare.report.latency_parts import LatencyPart
 from compare.report.schema import Report
+from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
+from compare.results.latency import LatencyPart
 from export.errors import BadInput
 
 

@@ -11,8 +11,8 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report import latency_tables, latency_wording, tables
 from compare.report.advice import answer, choices, decode_advice
-from compare.report.latency_parts import RatioPart
 from compare.report.schema import Report
+from compare.results.latency import RatioPart
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
 

@@ -8,8 +8,8 @@ from compare.numerics.verdicts import Kind, Verdict
 from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
 from compare.report import tables, wording
-from compare.report.gap_parts import PaddingPart, VerdictPart
 from compare.report.schema import Report
+from compare.results.gaps import PaddingPart, VerdictPart
 
 
 def verdict(kind: str, **facts) -> VerdictPart:

@@ -11,11 +11,11 @@ from compare.pipeline.second_look import RUNS, agreed, is_alarm
 from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
 from compare.report.advice import advice, answer
-from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
-from compare.report.latency_parts import RatioPart
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.tables import gap_table
+from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
+from compare.results.latency import RatioPart
 from tests.helpers.fakes import installed
 
 #: A comparison, what it said, and how often each runtime that counts its starts was started.

@@ -7,10 +7,10 @@ import pytest
 from compare import compare_attention_implementations, visualize_model_comparison
 from compare.report import latency_wording, numbers, tables
 from compare.report.further_latency import grid_tables, interference_table
-from compare.report.latency_parts import InterferencePart, RatioPart
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
+from compare.results.latency import InterferencePart, RatioPart
 from tests.compare.report.test_report import shown
 
 

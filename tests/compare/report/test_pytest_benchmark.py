@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from compare.report.latency_parts import LatencyPart, RatioPart
 from compare.report.render.pytest_benchmark import stats, to_pytest_benchmark
 from compare.report.schema import Report
+from compare.results.latency import LatencyPart, RatioPart
 
 #: Every field that pytest-benchmark 5.3.1 writes of a benchmark, and of its samples.
 BENCHMARK = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}

@@ -10,11 +10,11 @@ from rich.console import Console
 from compare.numerics.verdicts import Kind
 from compare.report import latency_tables, latency_wording, numbers, tables, wording
 from compare.report.advice import advice, answer, choices, front
-from compare.report.gap_parts import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
-from compare.report.latency_parts import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
 from compare.report.render.markdown import to_markdown
 from compare.report.render.terminal import print_report
 from compare.report.schema import SCHEMA, Report
+from compare.results.gaps import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
+from compare.results.latency import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
 from export.errors import BadInput
 
 

@@ -4,8 +4,8 @@ from math import inf
 
 from pydantic import Field
 
-from compare.report.gap_parts import VERDICTS, VerdictPart
-from compare.report.parts import Part
+from compare.results.circumstances import Part
+from compare.results.gaps import VERDICTS, VerdictPart
 
 
 class RatioPart(Part):

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from compare.report.parts import Part
+from compare.results.circumstances import Part
 
 VerdictWord = Literal["identical", "rounding", "reduced precision", "unsteady", "different", "broken"]
 
