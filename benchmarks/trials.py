@@ -22,7 +22,7 @@ from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
 from compare.pipeline.assemble import verdict_part
 from compare.pipeline.inputs import DEFAULT_TEXT
 from compare.pipeline.second_look import RUNS, agreed
-from compare.results.gaps import VerdictPart
+from compare.results.verdicts import VerdictPart
 from compare.runtimes.registry import BUILT_IN
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace

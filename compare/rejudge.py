@@ -5,7 +5,8 @@ from compare.pipeline import assemble
 from compare.pipeline.padding_stage import evidence_of, judged_again
 from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
-from compare.results.gaps import FurtherRunPart, RuntimePart, VerdictPart
+from compare.results.runtimes import FurtherRunPart, RuntimePart
+from compare.results.verdicts import VerdictPart
 from export.errors import BadInput
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.results.gaps import VERDICTS, VerdictWord
+from compare.results.verdicts import VERDICTS, VerdictWord
 
 
 class _Part(BaseModel):

@@ -22,8 +22,9 @@ from compare.latency.statistics import log_ratios, ratio_of_ratios
 from compare.report.numbers import interval
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
-from compare.results.gaps import VERDICTS, RuntimePart
 from compare.results.latency import LatencyPart, RatioPart
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import VERDICTS
 from export.errors import BadInput
 
 

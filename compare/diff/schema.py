@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.results.gaps import VerdictWord
 from compare.results.latency import RatioPart
+from compare.results.verdicts import VerdictWord
 
 JudgedWord = VerdictWord | Literal["not judged"]
 ChangeWord = Literal["better", "same", "worse"]

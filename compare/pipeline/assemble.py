@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Container, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -23,17 +23,11 @@ from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
 from compare.results.circumstances import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
-from compare.results.gaps import EvidencePart, GapPart, GraphPart, VerdictPart
-from compare.results.latency import (
-    DecodePart,
-    DisturbancePart,
-    ExportersPart,
-    LastPart,
-    LatencyPart,
-    ObserverPart,
-    RatioPart,
-    TurnsPart,
-)
+from compare.results.gaps import EvidencePart, GapPart, MultiplesPart, SoftmaxPart
+from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, RatioPart, TurnsPart
+from compare.results.reruns import ExportersPart, ObserverPart
+from compare.results.runtimes import GraphPart
+from compare.results.verdicts import VERDICTS, VerdictPart
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 
@@ -91,7 +85,11 @@ def padded_part(padded: Inputs) -> PaddedInputPart:
 
 
 def evidence_part(evidence: TensorEvidence) -> EvidencePart:
-    return EvidencePart.model_validate(asdict(evidence))
+    plain = asdict(evidence)
+    local, accumulated = plain.pop("local"), plain.pop("accumulated")
+    return EvidencePart(
+        local=MultiplesPart(**local) if local else None, accumulated=MultiplesPart(**accumulated), **plain
+    )
 
 
 def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
@@ -118,8 +116,16 @@ def head_parts(heads: list[Head]) -> list[HeadPart]:
 
 def verdict_part(verdict: Verdict) -> VerdictPart:
     """The verdict with its kind and place in words."""
-    kept = ("place", "tensor", "statistic", "multiple", "precision", "note", "weak")
-    return VerdictPart.model_validate({"kind": verdict.kind.words, **{name: getattr(verdict, name) for name in kept}})
+    return VerdictPart(
+        kind=VERDICTS[verdict.kind],
+        tensor=verdict.tensor,
+        place=verdict.place,
+        statistic=verdict.statistic,
+        multiple=verdict.multiple,
+        precision=verdict.precision,
+        note=verdict.note,
+        weak=verdict.weak,
+    )
 
 
 def broken_part(note: str) -> VerdictPart:
@@ -131,7 +137,7 @@ def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None 
     """The gap of a tensor and what is known of it, or a part that says the run does not expose it."""
     if gap is None:
         return GapPart(tensor=name, exposed=False)
-    return GapPart(**asdict(gap), evidence=evidence_part(evidence) if evidence else None)
+    return replace(_plain_part(gap), evidence=evidence_part(evidence) if evidence else None)
 
 
 def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
@@ -150,7 +156,13 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
 
 def pair_gap_part(gap: Gap, *, bitwise: bool) -> GapPart:
     """The gap of a tensor between two graphs."""
-    return GapPart(**asdict(gap), bitwise=bitwise)
+    return replace(_plain_part(gap), bitwise=bitwise)
+
+
+def _plain_part(gap: Gap) -> GapPart:
+    plain = asdict(gap)
+    softmax = plain.pop("softmax")
+    return GapPart(softmax=SoftmaxPart(**softmax) if softmax else None, **plain)
 
 
 def not_judged(first: Gap, exposed: Iterable[str]) -> VerdictPart:

@@ -22,7 +22,7 @@ from compare.pipeline.prepare import make_report_folder, read_file, staged
 from compare.pipeline.settings import Settings, check_settings
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
-from compare.results.gaps import RuntimePart
+from compare.results.runtimes import RuntimePart
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 

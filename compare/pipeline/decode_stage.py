@@ -16,8 +16,8 @@ from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun
 from compare.pipeline.latency_stage import decoder, shifts, take_rounds
 from compare.pipeline.recheck_stage import logits_verdict
-from compare.results.gaps import VerdictPart
 from compare.results.latency import DecodePart
+from compare.results.verdicts import VerdictPart
 from compare.traces import Trace
 
 

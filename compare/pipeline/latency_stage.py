@@ -17,7 +17,8 @@ from compare.pipeline.grid import Cell, make_cells, take_cells
 from compare.pipeline.interference import Interference, take_pairs
 from compare.pipeline.recheck_stage import beside_baseline, last_position, make_ladder, observer, self_gaps
 from compare.processes.memory import available_bytes
-from compare.results.latency import LastPart, ObserverPart, SelfGapsPart
+from compare.results.latency import LastPart
+from compare.results.reruns import ObserverPart, SelfGapsPart
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Graph
 
 #: A worker is taken to need so many times the largest memory that any before it reached.

@@ -29,7 +29,8 @@ from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import ControlsPart
-from compare.results.gaps import DecisionsPart, RuntimePart
+from compare.results.gaps import DecisionsPart
+from compare.results.runtimes import RuntimePart
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace, forget, same_bits
@@ -233,7 +234,7 @@ def weigh(
         decided = decisions(
             found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
         )
-        part.decisions = DecisionsPart.model_validate(asdict(decided))
+        part.decisions = DecisionsPart(**asdict(decided))
     if part.graph is not None:
         part.graph.found = [name for name in row.found if name in found]
     part.facts = found.facts["facts"]

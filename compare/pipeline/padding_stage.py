@@ -6,7 +6,7 @@ limit, why is asked for (`compare.numerics.padding`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from compare.numerics.errors import Multiples
 from compare.numerics.gaps import WrongShape, check_shapes
@@ -17,7 +17,9 @@ from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verd
 from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
-from compare.results.gaps import VERDICTS, EvidencePart, PaddingPart, RuntimePart, VerdictPart
+from compare.results.gaps import EvidencePart
+from compare.results.runtimes import PaddingPart, RuntimePart
+from compare.results.verdicts import VERDICTS, VerdictPart
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
 
@@ -94,8 +96,8 @@ def padded_verdict(verdict: Verdict, cause: Cause) -> VerdictPart:
     """A verdict over the padded input, with where it holds and why in words."""
     different = verdict.kind is Kind.DIFFERENT
     (side,) = cause.sides if len(cause.sides) == 1 else ("",)
-    said = {"padded": f"where sequences are padded{f' on the {side}' if side else ''}"}
-    return assemble.verdict_part(verdict).model_copy(update=said | {"cause": cause.words if different else ""})
+    padded = f"where sequences are padded{f' on the {side}' if side else ''}"
+    return replace(assemble.verdict_part(verdict), padded=padded, cause=cause.words if different else "")
 
 
 def worse(padding: PaddingPart) -> VerdictPart:
@@ -133,7 +135,7 @@ def judged_again(
 
 def evidence_of(part: EvidencePart) -> TensorEvidence:
     """What a verdict can rest on, as a report holds it."""
-    plain = part.model_dump()
+    plain = asdict(part)
     local = plain.pop("local")
     return TensorEvidence(
         local=None if local is None else Multiples(**local), accumulated=Multiples(**plain.pop("accumulated")), **plain

@@ -16,8 +16,9 @@ from compare.numerics.verdicts import Kind, Verdict, judge
 from compare.pipeline import assemble
 from compare.pipeline.context import GOLDEN, Run
 from compare.processes.child import ChildFailed
-from compare.results.gaps import VerdictPart
-from compare.results.latency import LastPart, ObserverPart, SelfGapsPart
+from compare.results.latency import LastPart
+from compare.results.reruns import ObserverPart, SelfGapsPart
+from compare.results.verdicts import VerdictPart
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 

@@ -7,8 +7,9 @@ from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
 from compare.numerics.diagnostics.model_work import Work
 from compare.pipeline.assemble import ratio_part, turns_of
-from compare.results.gaps import RuntimePart
-from compare.results.latency import DecodePart, LatencyPart, LimitPart, LimitsPart, RatioPart, WorkPart
+from compare.results.latency import DecodePart, LatencyPart, RatioPart
+from compare.results.machine_limits import LimitPart, LimitsPart, WorkPart
+from compare.results.runtimes import RuntimePart
 
 
 def limits_part(timings: Sequence[Timing], work: Work | str | None) -> LimitsPart | None:
@@ -18,7 +19,7 @@ def limits_part(timings: Sequence[Timing], work: Work | str | None) -> LimitsPar
     compute, bandwidth = (limit_part(timings, spec) for spec in (COMPUTE, BANDWIDTH))
     if isinstance(work, str):
         return LimitsPart(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
-    return LimitsPart(compute=compute, bandwidth=bandwidth, work=WorkPart.model_validate(work._asdict()))
+    return LimitsPart(compute=compute, bandwidth=bandwidth, work=WorkPart(**work._asdict()))
 
 
 def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:

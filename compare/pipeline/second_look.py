@@ -6,6 +6,7 @@ cannot tell that from a fault. Without an alarm nothing is traced again.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
@@ -14,7 +15,8 @@ from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
 from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed
-from compare.results.gaps import VERDICTS, FurtherRunPart, RuntimePart, VerdictPart
+from compare.results.runtimes import FurtherRunPart, RuntimePart
+from compare.results.verdicts import VERDICTS, VerdictPart
 from compare.traces import Trace
 
 #: How many runs decide the verdict of a runtime whose first run is an alarm.
@@ -61,7 +63,7 @@ def run_again(
     found, known = weighed(run, row, found, numerics)
     evidence = {name: evidence for name, (_, evidence) in known.items()}
     verdict = assemble.verdict_part(judged(run, row, part, found, evidence))
-    again = part.model_copy(update={"verdict": verdict, "padding": None})
+    again = replace(part, verdict=verdict, padding=None)
     judge_padded(run, row, again, found, numerics)
     assert again.verdict is not None
     kept = {name: assemble.evidence_part(each) for name, each in evidence.items()}
@@ -85,13 +87,13 @@ def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
     """
     first = runs[0]
     if all(_place(run) == _place(first) for run in runs):
-        return first.model_copy(update={"runs": list(runs)})
+        return replace(first, runs=list(runs))
     mildest, worst = min(runs, key=_rank), max(runs, key=_rank)
     counted = "; ".join(_counted(runs))
     if _rank(mildest) > VERDICTS.index("unsteady"):
         note = "; ".join(filter(None, (mildest.note, counted)))
-        return mildest.model_copy(update={"note": note, "runs": list(runs)})
-    return worst.model_copy(update={"kind": "unsteady", "padded": "", "note": counted, "runs": list(runs)})
+        return replace(mildest, note=note, runs=list(runs))
+    return replace(worst, kind="unsteady", padded="", note=counted, runs=list(runs))
 
 
 def _place(verdict: VerdictPart) -> tuple[str, str | None, bool]:

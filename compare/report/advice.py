@@ -10,8 +10,8 @@ from compare.report.measurability import control_bound, faster, measurable, why_
 from compare.report.numbers import interval, number
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
-from compare.results.gaps import RuntimePart
 from compare.results.latency import LatencyPart, RatioPart
+from compare.results.runtimes import RuntimePart
 
 
 def answer(report: Report) -> list[str]:

@@ -4,8 +4,8 @@ from math import log
 
 from compare.report.numbers import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
-from compare.results.gaps import VERDICTS
 from compare.results.latency import InterferencePart, LatencyPart, RatioPart
+from compare.results.verdicts import VERDICTS
 
 
 def in_shifts(report: Report) -> list[str]:

@@ -5,22 +5,14 @@
 
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from compare.results.circumstances import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, Part, RulerPart
-from compare.results.gaps import VERDICTS, RuntimePart, VerdictWord
-from compare.results.latency import (
-    DecodePart,
-    DisturbancePart,
-    ExportersPart,
-    GridCell,
-    InterferencePart,
-    LastPart,
-    LatencyPart,
-    LimitsPart,
-    ObserverPart,
-    SelfGapsPart,
-)
+from compare.results.circumstances import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
+from compare.results.latency import DecodePart, DisturbancePart, GridCell, InterferencePart, LastPart, LatencyPart
+from compare.results.machine_limits import LimitsPart
+from compare.results.reruns import ExportersPart, ObserverPart, SelfGapsPart
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import VERDICTS, VerdictWord
 from export.errors import BadInput
 
 SCHEMA = 9
@@ -32,7 +24,7 @@ REPORT_FILE = "report.json"
 MAPS_FILE = "maps.npz"
 
 
-class Report(Part):
+class Report(BaseModel):
     """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
     other.
 
@@ -41,6 +33,8 @@ class Report(Part):
 
     shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
     """
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
     schema_version: int = SCHEMA
     created: str

@@ -19,7 +19,9 @@ from compare.report.places import place_words
 from compare.report.schema import Report
 from compare.report.table import Table
 from compare.report.wording import KINDS, in_rounding, runtime_of, verdict_word
-from compare.results.gaps import EvidencePart, GapPart, RuntimePart, VerdictPart
+from compare.results.gaps import EvidencePart, GapPart
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import VerdictPart
 
 
 def gap_table(report: Report) -> Table:

@@ -14,7 +14,8 @@ from compare.report.measurability import disturbance_lines
 from compare.report.numbers import NOTHING, number
 from compare.report.padding_wording import padded_input, padding_lines
 from compare.report.schema import Report
-from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
+from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.verdicts import VerdictPart
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.

@@ -1,23 +1,21 @@
-"""The parts of a report that say what was compared, on what, and where."""
+"""What was compared, on which input, on which machine, and what the numerics rest on."""
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from compare.results.base import Result
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
-
-
-class ModelPart(Part):
-    """The model that was compared. provenance: where its weights come from. entry: its folder in the cache."""
+@dataclass(kw_only=True)
+class ModelPart(Result):
+    """The model that was compared."""
 
     name: str
-    asked_for: str
-    provenance: str
-    trained: bool
-    entry: str
-    type: str
+    asked_for: str  # the name that was given; of a folder its last part alone
+    provenance: str  # where its weights come from
+    trained: bool  # False for random weights
+    entry: str  # its folder in the cache
+    type: str  # its architecture, as transformers names it
     layers: int
     heads: int
     key_value_heads: int
@@ -27,39 +25,36 @@ class ModelPart(Part):
     positions: int
     parameters: int
     tokens_are: Literal["bytes", "vocabulary"]
-    exporter: str
+    exporter: str  # whose graphs ran
     opset: int
-    graph_bytes: int
+    graph_bytes: int  # of all files of the entry
 
 
-class PaddedInputPart(Part):
-    """The second input of the numerics, with padding on either side. longest, shortest: real tokens of a sequence.
-
-    sha256: of ids and mask.
-    """
+@dataclass(kw_only=True)
+class PaddedInputPart(Result):
+    """The second input of the numerics, with padding on either side."""
 
     sequences: int
-    longest: int
+    longest: int  # real tokens of the longest sequence
     shortest: int
-    sha256: str
+    sha256: str  # of ids and mask
 
 
-class InputPart(Part):
-    """What ran through the model. tokens: the first sequence of the batch, as text. sha256: of ids and mask."""
+@dataclass(kw_only=True)
+class InputPart(Result):
+    """The input of the model."""
 
     batch: int
     sequence: int
-    padding: int
-    tokens: list[str]
-    sha256: str
+    padding: int  # how many positions are padding
+    tokens: list[str]  # the first sequence of the batch, as text
+    sha256: str  # of ids and mask
     padded: PaddedInputPart | None = None
 
 
-class EnvironmentPart(Part):
-    """The machine and the packages, without names or paths of the machine.
-
-    cpus: those that whatever was timed was bound to; None where it was not.
-    """
+@dataclass(kw_only=True)
+class EnvironmentPart(Result):
+    """The machine and the packages, without names or paths of the machine."""
 
     python: str
     platform: str
@@ -67,28 +62,31 @@ class EnvironmentPart(Part):
     cores: int
     memory_bytes: int
     threads: int
-    cpus: list[int] | None = None
+    cpus: list[int] | None = None  # those that the timed processes were bound to; None if they were not
     packages: dict[str, str]
     commit: str | None
 
 
-class RulerPart(Part):
-    """Golden against transformers' eager attention in float64: relative root mean square of the worst tensor."""
+@dataclass(kw_only=True)
+class RulerPart(Result):
+    """Golden against transformers' eager attention in float64."""
 
-    worst: float
-    tensor: str
+    worst: float  # root mean square of the difference over that of the tensor, of the worst tensor
+    tensor: str  # which that is
     limit: float
 
 
-class ControlsPart(Part):
-    """The float32 runs that differ from golden by rounding alone, and how many of them gave distinct logits."""
+@dataclass(kw_only=True)
+class ControlsPart(Result):
+    """The controls: float32 runs that differ from golden by rounding alone."""
 
     names: list[str]
-    distinct: int
+    distinct: int  # how many of them gave distinct logits
 
 
-class HeadPart(Part):
-    """A head that has maps in `maps.npz`: arrays `golden/INDEX` and `RUNTIME/INDEX`, INDEX its place in `heads`."""
+@dataclass(kw_only=True)
+class HeadPart(Result):
+    """A head with maps in `maps.npz`: arrays `golden/INDEX` and `RUNTIME/INDEX`, INDEX its place in the report."""
 
     layer: int
     head: int

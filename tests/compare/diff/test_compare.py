@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from compare.diff import text as difference_text
 from compare.diff.comparability import circumstances
 from compare.diff.compare import diff, verdict_change
 from compare.report.schema import Report
-from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
 from compare.results.latency import LatencyPart
+from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.verdicts import VerdictPart
 from export.errors import BadInput
 
 
@@ -281,7 +283,7 @@ def test_what_cannot_be_compared_is_refused(report: Report, altered: Report, cha
 def test_two_files_need_the_same_baseline(altered: Report) -> None:
     altered.model = None
     graph = GraphPart(file="x", bytes=1, sha256="a" * 64, opset=18, fed=[], unmatched=[], quantized=[], halves=[])
-    altered.runtimes[0].graph, altered.runtimes[-1].graph = graph, graph.model_copy()
+    altered.runtimes[0].graph, altered.runtimes[-1].graph = graph, replace(graph)
     other = altered.model_copy(deep=True)
     other.runtimes[-1].graph.sha256 = "b" * 64  # the one that is held against the baseline may change
     assert diff(altered, other).fail_on == "broken"

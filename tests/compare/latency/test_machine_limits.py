@@ -1,5 +1,6 @@
 """The machine's limits: how much work a pass is, what part of a limit it reaches, and what a comparison says of it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from compare.pipeline import roofline
 from compare.report import latency_tables, latency_wording, numbers
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
-from compare.results.gaps import RuntimePart, VerdictPart
-from compare.results.latency import LatencyPart, LimitPart
+from compare.results.latency import LatencyPart
+from compare.results.machine_limits import LimitPart
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import VerdictPart
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from export.errors import BadInput
 
@@ -108,7 +111,7 @@ def test_any_turns_are_held_against_either_limit() -> None:
     part = roofline.limits_part(timings(), WORK)
     assert (part.compute.per_call, part.bandwidth.per_call) == (1000, 400)
     assert part.compute.per_second == pytest.approx(1000 / 75e-9)
-    assert part.work.model_dump() == WORK._asdict()
+    assert asdict(part.work) == WORK._asdict()
     decode = roofline.share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
     assert (decode.estimate, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
 
@@ -161,7 +164,7 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report, tiny_fo
         assert {0, *([report.rounds] if part is limits.bandwidth else [])} <= part.turns.keys()
         assert part.per_second > 0
     assert limits.uncounted is None
-    assert limits.work.model_dump() == work_of(tiny_folder, 1, report.input.sequence)._asdict()
+    assert asdict(limits.work) == work_of(tiny_folder, 1, report.input.sequence)._asdict()
     assert COMPUTE.name not in {row.runtime for row in report.latency} | {row.runtime for row in report.self_gaps}
     for row in report.latency:
         turns = [(np.median(turn), np.median(row.turns[n])) for n, turn in limits.compute.turns.items()]

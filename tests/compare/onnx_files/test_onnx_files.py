@@ -16,7 +16,7 @@ from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
 from compare.report import wording
 from compare.report.schema import Report
-from compare.results.gaps import RuntimePart
+from compare.results.runtimes import RuntimePart
 from compare.runtimes.onnx_inputs import GraphInput, feed
 from export.cache import Entry
 from export.errors import BadInput, CannotRun

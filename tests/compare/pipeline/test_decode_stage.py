@@ -1,5 +1,6 @@
 """Decoding in the main job: who decodes, in which rounds, whether each cache is right, and what the advice is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty
     best.ratio = RatioPart(estimate=0.5, low=0.48, high=0.52)
     times = {"near": (0.55, 0.51, 0.58), "far": (0.6, 0.53, 0.7)}
     altered.decoding += [
-        best.model_copy(update={"runtime": name, "ratio": RatioPart(estimate=estimate, low=low, high=high)})
+        replace(best, runtime=name, ratio=RatioPart(estimate=estimate, low=low, high=high))
         for name, (estimate, low, high) in times.items()
     ]
     assert decode_advice(altered)[1:] == ["Not told apart from it in the time of a step: near (0.550 [0.510, 0.580])."]

@@ -9,7 +9,8 @@ from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
 from compare.report import tables, wording
 from compare.report.schema import Report
-from compare.results.gaps import PaddingPart, VerdictPart
+from compare.results.runtimes import PaddingPart
+from compare.results.verdicts import VerdictPart
 
 
 def verdict(kind: str, **facts) -> VerdictPart:

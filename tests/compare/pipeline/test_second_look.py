@@ -14,8 +14,9 @@ from compare.report.advice import advice, answer
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.tables import gap_table
-from compare.results.gaps import GraphPart, RuntimePart, VerdictPart
 from compare.results.latency import RatioPart
+from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.verdicts import VerdictPart
 from tests.helpers.fakes import installed
 
 #: A comparison, what it said, and how often each runtime that counts its starts was started.

@@ -13,8 +13,11 @@ from compare.report.advice import advice, answer, choices, front
 from compare.report.render.markdown import to_markdown
 from compare.report.render.terminal import print_report
 from compare.report.schema import SCHEMA, Report
-from compare.results.gaps import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
-from compare.results.latency import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
+from compare.results.gaps import DecisionsPart
+from compare.results.latency import LatencyPart, RatioPart
+from compare.results.reruns import ObserverPart, SelfGapsPart
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import VERDICTS, VerdictPart
 from export.errors import BadInput
 
 

@@ -1,0 +1,39 @@
+"""What the machine can do, and how much work the model is."""
+
+from dataclasses import dataclass
+
+from compare.results.base import Result
+from compare.results.latency import TurnsPart
+
+
+@dataclass(kw_only=True)
+class WorkPart(Result):
+    """How much work the model is on the input (`compare.numerics.diagnostics.model_work`)."""
+
+    prefill_flops: int
+    prefill_last_flops: int
+    decode_flops: int
+    decode_bytes: int
+    past: int
+
+
+@dataclass(kw_only=True)
+class LimitPart(TurnsPart):
+    """A limit of the machine, FLOP/s or bytes/s, measured in the same rounds as the runtimes."""
+
+    name: str
+    error: str | None = None  # why nothing is known of it
+    per_call: int | None = None  # FLOPs or bytes of a call
+    per_second: float | None = None
+    median_ms: float | None = None
+    spread: float | None = None  # interquartile range over the median
+
+
+@dataclass(kw_only=True)
+class LimitsPart(Result):
+    """What the machine can do, and the model's work."""
+
+    compute: LimitPart
+    bandwidth: LimitPart
+    work: WorkPart | None
+    uncounted: str | None = None  # why the work is not known
