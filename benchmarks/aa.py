@@ -30,8 +30,9 @@ from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
 from compare.latency.rounds import Worker, run_rounds
-from compare.latency.statistics import Ratio, log_ratios, paired_ratio
+from compare.latency.statistics import log_ratios, paired_ratio
 from compare.pipeline.inputs import tokenize
+from compare.results.latency import Ratio
 from compare.traces import write_trace
 from export.cache import Entry
 from export.exporting import exported
@@ -224,7 +225,7 @@ def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:
     generator = np.random.default_rng(seed)
     picks = [np.median(generator.choice(side, (2000, side.size)), axis=1) for side in (samples, baseline)]
     low, high = np.quantile(picks[0] / picks[1], [0.025, 0.975])
-    return Ratio(float(np.median(samples) / np.median(baseline)), float(low), float(high))
+    return Ratio(estimate=float(np.median(samples) / np.median(baseline)), low=float(low), high=float(high))
 
 
 def covered(trials: list[Trial]) -> int:

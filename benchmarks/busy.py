@@ -27,10 +27,11 @@ from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
 from compare.latency.rounds import Timing, run_rounds
-from compare.latency.statistics import Ratio, midmean, paired_ratio
+from compare.latency.statistics import midmean, paired_ratio
 from compare.pipeline import assemble
 from compare.pipeline.inputs import tokenize
 from compare.report.measurability import faster, why_not_measurable
+from compare.results.latency import Ratio
 from compare.traces import write_trace
 from export.exporting import exported
 

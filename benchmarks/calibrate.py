@@ -16,8 +16,9 @@ import torch
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.trials import BINS, CHOOSING, CleanRun, Trial, bin_name, bin_of, clean_runs, faults, stands, unseen_runs
 from compare import machine
-from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, Kind, Limits, judge
+from compare.numerics.verdicts import LIMITS, Limits, judge
+from compare.results.gaps import Multiples
+from compare.results.verdicts import reaches
 from tests.faults.kinds import KINDS
 
 LADDER = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -101,7 +102,7 @@ def row(limits: Limits, clean: list[CleanRun], trials: list[Trial]) -> dict[str,
     """False alarms, and faults found by size, under some limits."""
 
     def alarmed(evidence: Any) -> bool:
-        return judge(evidence, bitwise=False, limits=limits).kind >= Kind.REDUCED_PRECISION
+        return reaches(judge(evidence, bitwise=False, limits=limits).kind, "reduced precision")
 
     found = {bin_name(i): [0, 0] for i in range(len(BINS))}
     for trial in trials:

@@ -21,8 +21,9 @@ from benchmarks.export_cost import save_source
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.rounds import Worker, run_rounds
-from compare.latency.statistics import Ratio, paired_ratio
+from compare.latency.statistics import paired_ratio
 from compare.pipeline.inputs import tokenize
+from compare.results.latency import Ratio
 from compare.traces import Trace, write_trace
 from export.exporting import exported
 from export.graphs import last_position

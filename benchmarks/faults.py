@@ -32,7 +32,6 @@ from benchmarks.trials import (
     unseen_runs,
 )
 from compare import machine
-from compare.numerics.verdicts import Kind
 from tests.faults.bench import Planted
 from tests.faults.kinds import KINDS, NotHere, segment_of
 
@@ -58,7 +57,7 @@ def main() -> None:
             size, placed = trial.size, trial.verdict
             print(
                 f"  {trial.planted.kind.name}, {trial.planted.place}, {trial.stand}: {size.floors:.2f} x rounding "
-                f"({size.statistic} of {size.tensor}); {placed.kind.words}, {placed.place or 'no place'}"
+                f"({size.statistic} of {size.tensor}); {placed.kind}, {placed.place or 'no place'}"
             )
     print(
         f"in full, in every place of {there[2].name}: {sum(t.placed for t in full)} of {len(full)} named where they are"
@@ -69,7 +68,7 @@ def main() -> None:
         f"{wavering(clean)} unsteady; false alarms {false_alarms(clean)}, "
         f"with 95 % confidence at most {bound:.2%}; in {len(unseen)} runs in unseen orders {false_alarms(unseen)}"
     )
-    named = sum(run.verdict.kind is Kind.REDUCED_PRECISION and run.verdict.precision == run.runtime for run in lower)
+    named = sum(run.verdict.kind == "reduced precision" and run.verdict.precision == run.runtime for run in lower)
     print(f"bf16 and fp16: {named} of {len(lower)} named from the numbers alone")
     plot(trials, quick=options.quick)
     figures = {

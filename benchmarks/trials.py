@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
 from compare.numerics.summation_orders import permuted_product, split_product
-from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, judge
-from compare.pipeline.assemble import verdict_part
+from compare.numerics.verdicts import judge
 from compare.pipeline.inputs import DEFAULT_TEXT
 from compare.pipeline.second_look import RUNS, agreed
-from compare.results.verdicts import VerdictPart
+from compare.results.gaps import TensorEvidence
+from compare.results.verdicts import Verdict, reaches
 from compare.runtimes.registry import BUILT_IN
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace
@@ -125,7 +125,7 @@ class Trial:
 
     @property
     def found(self) -> bool:
-        return self.verdict.kind >= Kind.REDUCED_PRECISION
+        return reaches(self.verdict.kind, "reduced precision")
 
     @property
     def placed(self) -> bool:
@@ -145,7 +145,7 @@ class Trial:
             "strength": self.planted.strength,
             "size": asdict(self.size),
             "same bits": self.same,
-            "verdict": self.verdict.kind.words,
+            "verdict": self.verdict.kind,
             "named": self.verdict.place if self.found else "",
             "statistic": self.verdict.statistic,
             "multiple": self.verdict.multiple,
@@ -167,9 +167,9 @@ class CleanRun:
     further: tuple[Verdict, ...] = ()
 
     @property
-    def said(self) -> VerdictPart:
+    def said(self) -> Verdict:
         """What a comparison says of it, after all of its runs."""
-        return agreed([verdict_part(verdict) for verdict in (self.verdict, *self.further)])
+        return agreed([self.verdict, *self.further])
 
 
 def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
@@ -207,7 +207,7 @@ def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
         label = f"{name}, {exporter}, {count} thread{'s' * (count != 1)}"
         for stand, found in zip(stands, traced(stands, name, exporter, count), strict=True):
             run = replace(_judged(stand, label, found), fresh=stand is stands[0])
-            if run.verdict.kind >= Kind.REDUCED_PRECISION:
+            if reaches(run.verdict.kind, "reduced precision"):
                 again = [traced([stand], name, exporter, count) for _ in range(1, RUNS)]
                 run = replace(run, further=tuple(_judged(stand, label, trace).verdict for (trace,) in again))
             yield run

@@ -1,12 +1,12 @@
 """A saved report judged again: the evidence is in it, so other limits need no other run."""
 
 from compare.numerics.verdicts import LIMITS, Limits, judge
-from compare.pipeline import assemble
-from compare.pipeline.padding_stage import evidence_of, judged_again
+from compare.pipeline.padding_stage import judged_again
 from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
+from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRunPart, RuntimePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from export.errors import BadInput
 
 
@@ -30,21 +30,18 @@ def rejudge(report: Report, rounding: float) -> Report:
         if runtime.verdict is None:
             continue
         first, *further = runtime.verdict.runs or [runtime.verdict]
-        evidence = {gap.tensor: gap.evidence for gap in runtime.gaps if gap.evidence is not None}
-        runtime.verdict = _verdict(runtime, first, FurtherRunPart(evidence=evidence, padding=runtime.padding), limits)
+        found = FurtherRunPart(evidence=evidence_of(runtime.gaps), padding=runtime.padding)
+        runtime.verdict = _verdict(runtime, first, found, limits)
         if further and is_alarm(runtime.verdict, runtime):
             again = [_verdict(runtime, *pair, limits) for pair in zip(further, runtime.again, strict=True)]
             runtime.verdict = agreed([runtime.verdict, *again])
     return judged
 
 
-def _verdict(runtime: RuntimePart, verdict: VerdictPart, found: FurtherRunPart, limits: Limits) -> VerdictPart:
+def _verdict(runtime: RuntimePart, verdict: Verdict, found: FurtherRunPart, limits: Limits) -> Verdict:
     """The verdict on one run under other limits. verdict: the one it has; found: what that rests on."""
     quantized = runtime.graph.quantized if runtime.graph else ()
     text = found.padding.text if found.padding else verdict
     if found.evidence:
-        evidence = {name: evidence_of(part) for name, part in found.evidence.items()}
-        text = assemble.verdict_part(
-            judge(evidence, bitwise=text.kind == "identical", limits=limits, quantized=quantized)
-        )
+        text = judge(found.evidence, bitwise=text.kind == "identical", limits=limits, quantized=quantized)
     return judged_again(found.padding, text, limits, quantized)

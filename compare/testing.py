@@ -12,7 +12,8 @@ from compare.report.places import place_words
 
 if TYPE_CHECKING:
     from compare.numerics.single_attention.scale import AttentionScale
-    from compare.numerics.verdicts import Limits, Verdict
+    from compare.numerics.verdicts import Limits
+    from compare.results.verdicts import Verdict
 
 #: What the statistics are called, in the order they are listed.
 STATISTICS = {"rms": "root mean square", "max": "largest", "channel": "worst channel", "slope": "slope"}
@@ -90,16 +91,16 @@ def assert_attention_close(
     """
     __tracebackhide__ = True  # pytest then shows the caller's line
     from compare.numerics.single_attention.scale import attention_scale
-    from compare.numerics.verdicts import LIMITS, Kind
+    from compare.numerics.verdicts import LIMITS
 
     if floors is not None and not floors > 0:
         raise ValueError(f"floors is {floors:g}; it takes a number above 0, {LIMITS.local.rms:g} by default")
     made = attention_scale(query, key, value, mask=mask, causal=causal, scale=scale, softcap=softcap)
     limits = LIMITS if floors is None else LIMITS.scaled(floors / LIMITS.local.rms)
     verdict = made.judge(actual, limits=limits)
-    if verdict.kind is Kind.BROKEN:
+    if verdict.kind == "broken":
         raise _broken(actual, made)
-    if verdict.kind is not Kind.ROUNDING:
+    if verdict.kind != "rounding":
         raise _different(actual, made, verdict, limits)
 
 
@@ -135,10 +136,10 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
     from compare.numerics.errors import FEWEST_POSITIONS
     from compare.numerics.single_attention.scale import NAME, numbers
 
-    gap, evidence = made.weigh(actual)
-    found, multiples = numbers(actual), evidence.accumulated
-    assert verdict.statistic is not None
-    assert verdict.multiple is not None
+    gap, found = made.weigh(actual), numbers(actual)
+    assert gap.evidence is not None and gap.place is not None
+    assert verdict.statistic is not None and verdict.multiple is not None
+    multiples = gap.evidence.accumulated
     limit = getattr(limits.local, verdict.statistic)
     place = place_words(NAME, gap.place)
     counted = f"{verdict.multiple:.3g} floors where {limit:.3g} is the limit"

@@ -11,7 +11,7 @@ import numpy as np
 from compare.attention.reference import reference_attention
 from compare.battery.inputs import Array, Inputs, one_mask
 from compare.numerics.single_attention.scale import AttentionScale, attention_scale
-from compare.numerics.verdicts import Kind
+from compare.results.verdicts import VERDICTS, VerdictWord
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Weighed:
     where: a few words, if a difference is in rows of one kind. note: what the kernel does, in words; "" for rounding.
     """
 
-    kind: Kind
+    kind: VerdictWord
     multiple: float | None = None
     statistic: str | None = None
     where: str = ""
@@ -48,17 +48,17 @@ class Weigher:
         """The verdict over a context (batch, heads, sequence, value's head_dim)."""
         golden = self.scale.golden
         if context.shape != golden.shape:
-            return Weighed(Kind.BROKEN, where="shape", note=f"gives shape {context.shape}, expected {golden.shape}")
+            return Weighed("broken", where="shape", note=f"gives shape {context.shape}, expected {golden.shape}")
         apart = self.nan | self.empty
         rest = np.where(apart[..., None], golden, context)
         nan = np.isnan(rest).any(axis=-1)
         if nan.any():
-            return Weighed(Kind.BROKEN, where="NaN", note=f"NaN in {_count(np.asarray(nan))} where golden has none")
+            return Weighed("broken", where="NaN", note=f"NaN in {_count(np.asarray(nan))} where golden has none")
         found = self._of_numbers(rest)
         if self.nan.any() and not np.isnan(context[self.nan]).all():
             lost = self.nan & ~np.isnan(context).all(axis=-1)
             note = f"numbers in {_count(lost, self.nan)} that are NaN in golden, as their mask is"
-            return replace(found, kind=max(found.kind, Kind.DIFFERENT), where="NaN is lost", note=_and(note, found))
+            return replace(found, kind=_worse(found.kind, "different"), where="NaN is lost", note=_and(note, found))
         if np.any(context[self.empty] != 0):
             return self._of_empty_rows(context, found)
         return found
@@ -66,10 +66,13 @@ class Weigher:
     def _of_numbers(self, context: Array) -> Weighed:
         """The verdict over finite numbers against golden."""
         verdict = self.scale.judge(context)
+        assert verdict.kind != "not judged"  # there is golden
         found = Weighed(verdict.kind, verdict.multiple, verdict.statistic)
-        if verdict.kind <= Kind.ROUNDING:
+        if verdict.kind in ("identical", "rounding"):
             return found
-        gap, evidence = self.scale.weigh(context)
+        gap = self.scale.weigh(context)
+        evidence = gap.evidence
+        assert evidence is not None
         place = list(evidence.place)
         actual, truth = context[evidence.place], self.scale.golden[evidence.place]
         row = self._described(context[evidence.place[:-1]][None], evidence.place[:2])
@@ -85,8 +88,8 @@ class Weigher:
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         row = self._described(context[first][None], first[:2]) or "neither zeros nor the mean of the values"
         note = f"{row} in {_count(wrong, self.empty)} that see no key, expected zeros"
-        kind = Kind.BROKEN if nan else Kind.DIFFERENT
-        return replace(found, kind=max(found.kind, kind), where="rows of no key", note=_and(note, found))
+        kind = _worse(found.kind, "broken" if nan else "different")
+        return replace(found, kind=kind, where="rows of no key", note=_and(note, found))
 
     def _described(self, rows: Array, place: tuple[int, ...]) -> str:
         """What rows of one batch and head hold, where that has a name; else ""."""
@@ -129,8 +132,12 @@ def _count(rows: Array, among: Array | None = None) -> str:
     return f"{np.count_nonzero(rows)} of {rows.size if among is None else np.count_nonzero(among)} rows"
 
 
+def _worse(first: VerdictWord, second: VerdictWord) -> VerdictWord:
+    return max(first, second, key=VERDICTS.index)
+
+
 def _and(note: str, found: Weighed) -> str:
     """What is said of some rows, and how the rest is."""
     if found.note:
         return f"{note}; and elsewhere {found.note}"
-    return note if found.multiple is None else f"{note}; the rest is {found.kind.words} {found.multiple:.2g}"
+    return note if found.multiple is None else f"{note}; the rest is {found.kind} {found.multiple:.2g}"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.results.verdicts import VERDICTS, VerdictWord
+from compare.results.verdicts import VerdictWord, reaches
 
 
 class _Part(BaseModel):
@@ -43,8 +43,7 @@ class Cell(_Part):
         """
         if self.kind in ("not asked", "failed"):
             return self.kind == "failed"
-        words: list[str] = list(VERDICTS)
-        return words.index(self.kind) >= words.index(verdict)
+        return reaches(self.kind, verdict)
 
 
 class NodeScore(_Part):

@@ -128,10 +128,7 @@ def _cell(asked: _Asked, case: str, weigher: Callable[[str], Weigher]) -> Cell:
     if "error" in answer:
         return Cell(case=case, kind="failed", note=answer["error"])
     found = weigher(case).weigh(np.load(answer["saved"]))
-    kept = ("multiple", "statistic", "where", "note")
-    return Cell.model_validate(
-        {"case": case, "kind": found.kind.words, **{name: getattr(found, name) for name in kept}}
-    )
+    return Cell(case=case, **asdict(found))
 
 
 def _score(asked: _Asked, names: Sequence[str]) -> NodeScore:

@@ -22,7 +22,7 @@ from compare.latency.statistics import log_ratios, ratio_of_ratios
 from compare.report.numbers import interval
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
-from compare.results.latency import LatencyPart, RatioPart
+from compare.results.latency import LatencyPart, Ratio
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import VERDICTS
 from export.errors import BadInput
@@ -120,7 +120,7 @@ def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
 
 def _ratio_change(
     older: Report, newer: Report, then: LatencyPart | None, now: LatencyPart | None
-) -> tuple[RatioPart | None, str]:
+) -> tuple[Ratio | None, str]:
     """The ratio of a row's two ratios; where there is none, why not."""
     if then is None or now is None:
         return None, f"not in {'A' if then is None else 'B'}"
@@ -128,10 +128,9 @@ def _ratio_change(
         if row.error:
             return None, f"failed in {side}: {row.error}"
     rounds = [log_ratios(row.turns, report.latency[0].turns) for report, row in ((older, then), (newer, now))]
-    ratio = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
-    if ratio is None:
+    change = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
+    if change is None:
         return None, "too few undisturbed rounds beside the baseline"
-    change = RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high)
     return (change, "") if change.measurable else (None, "not measurable: known to no better than a factor of two")
 
 

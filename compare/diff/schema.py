@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from compare.results.latency import RatioPart
+from compare.results.latency import Ratio
 from compare.results.verdicts import VerdictWord
 
 JudgedWord = VerdictWord | Literal["not judged"]
@@ -50,9 +50,9 @@ class LatencyChange(_Part):
 
     runtime: str
     again: bool
-    older: RatioPart | None
-    newer: RatioPart | None
-    change: RatioPart | None
+    older: Ratio | None
+    newer: Ratio | None
+    change: Ratio | None
     memory_percent: float | None
     missing: str = ""
 

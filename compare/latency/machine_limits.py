@@ -9,7 +9,8 @@ every weight for one token and is held against the memory (the roofline model; W
 from dataclasses import dataclass
 from typing import Literal
 
-from compare.latency.statistics import Ratio, paired_ratio, typical
+from compare.latency.statistics import paired_ratio, typical
+from compare.results.latency import Ratio
 from compare.runtimes.registry import Spec
 from compare.runtimes.registry import spec_of as runtime_of
 
@@ -72,4 +73,4 @@ class Limit:
         if ratio is None:
             return None
         of_work = work / self.per_call
-        return Ratio(ratio.estimate * of_work, ratio.low * of_work, ratio.high * of_work)
+        return Ratio(estimate=ratio.estimate * of_work, low=ratio.low * of_work, high=ratio.high * of_work)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from compare.results.latency import Ratio
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -22,33 +23,6 @@ _NORMAL = NormalDist()
 
 #: Fewer rounds than this say nothing of how much two runs vary.
 FEWEST_ROUNDS = 3
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A runtime's time over the baseline's: the midmean over rounds and its bootstrap interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether the interval leaves 1 out.
-
-        >>> Ratio(0.5, 0.48, 0.53).told_apart, Ratio(1.01, 0.98, 1.03).told_apart
-        (True, False)
-        """
-        return self.low > 1 or self.high < 1
-
-    @property
-    def half_width(self) -> float:
-        """Half the interval's width, as a share of the ratio: what `--precision` is about.
-
-        >>> round(Ratio(0.5, 0.49, 0.51).half_width, 3)
-        0.02
-        """
-        return (self.high - self.low) / 2 / self.estimate
 
 
 def turn_medians(turns: Turns) -> dict[int, float]:
@@ -77,7 +51,7 @@ def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
     if not logs.size:
         return None
     low, high = interval(logs, seed)
-    return Ratio(math.exp(midmean(logs)), math.exp(low), math.exp(high))
+    return Ratio(estimate=math.exp(midmean(logs)), low=math.exp(low), high=math.exp(high))
 
 
 def log_ratios(turns: Turns, baseline: Turns) -> NDArray[np.float64]:
@@ -145,7 +119,7 @@ def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed
     freedom = _degrees_of_freedom(older, newer)
     stretch = student(freedom) / _NORMAL.inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt((freedom + 1) / freedom)
     low, high = change + stretch * (np.quantile(changes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]) - change)
-    return Ratio(*(math.exp(value) for value in (change, low, high)))
+    return Ratio(estimate=math.exp(change), low=math.exp(low), high=math.exp(high))
 
 
 def student(degrees: float) -> float:

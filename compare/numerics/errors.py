@@ -6,7 +6,7 @@ the largest value of a statistic among the controls; a runtime's error divided b
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.tensors import by_head, seen_keys
+from compare.results.gaps import Multiples
 
 Array = NDArray[Any]
 
@@ -69,22 +70,6 @@ class Floor:
     slope: Array
     channels: Array
     exact: Array
-
-
-@dataclass(frozen=True)
-class Multiples:
-    """A tensor's error in units of its floor, the worst group's and the worst channel's."""
-
-    rms: float
-    max: float
-    channel: float
-    slope: float
-
-    def beyond(self, limits: "Multiples") -> dict[str, float]:
-        """The statistics that pass their limits, with their multiples, the one that passes by the most first."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        passed = {name: value for name, value in found.items() if not value <= getattr(limits, name)}
-        return dict(sorted(passed.items(), key=lambda item: -item[1] / getattr(limits, item[0])))
 
 
 def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None) -> Error:

@@ -1,54 +1,12 @@
 """Gaps: how far the tensors of one run lie from golden's, tensor by tensor, in the tensors' own units."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from compare.numerics.diagnostics.softmax import SoftmaxGap
 from compare.numerics.errors import Error, error_of
 from compare.numerics.tensors import Tensor
-
-
-@dataclass(frozen=True)
-class Gap:
-    """How far one tensor lies from golden's, in the tensor's own units.
-
-    max, rms, p50, p99, p999: the largest, root mean square, median, 99th and 99.9th percentile of |actual - golden|;
-    percentiles to within 1.6 %. size: golden's root mean square, which makes gaps of different tensors comparable.
-    slope: the part of the gap that is proportional to golden. place: of the largest, as an index of the tensor. heads:
-    of attention, the largest of each head. Attention counts on and below the causal diagonal only; what stands above it
-    is `above_diagonal`, which is to be exactly 0. ulps: the same percentiles of the gap in units in the last place of
-    float32. softmax: of attention, what its rows say; both only where a run is weighed. NaN where the run gave a NaN.
-    """
-
-    tensor: str
-    max: float
-    rms: float
-    p50: float
-    p99: float
-    p999: float
-    size: float
-    slope: float
-    place: tuple[int, ...]
-    heads: tuple[float, ...] = ()
-    above_diagonal: float | None = None
-    ulps: tuple[float, ...] = ()
-    softmax: SoftmaxGap | None = None
-
-    @property
-    def kind(self) -> str:
-        """The tensor's name without its layer.
-
-        >>> gap_of("hidden_state.3", error_of("logits", *np.ones((2, 1, 1, 1)), np.ones((1, 1)))).kind
-        'hidden_state'
-        """
-        return self.tensor.partition(".")[0]
-
-    @property
-    def layer(self) -> int | None:
-        number = self.tensor.partition(".")[2]
-        return int(number) if number else None
+from compare.results.gaps import Gap
 
 
 class WrongShape(Exception):

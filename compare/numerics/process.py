@@ -1,18 +1,17 @@
 """The numerics process: makes golden and the controls of one model on one input, and weighs traces against them.
 
-
 Everything in it is float64 models and floors; it knows no runtime, and a runtime's process knows nothing of it. It
 answers lines on stdin with lines of JSON on stdout:
 
     golden           write the golden trace                {"worst": ..., "tensor": ...}: the ruler
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
-    weigh TRACE      weigh a trace folder                  {tensor: [Gap, TensorEvidence], ...}
+    weigh TRACE      weigh a trace folder                  {tensor: the fields of `Gap`, ...}
     work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
 A second input has padding; of it the same is asked after the word `padded`, and why a run is wrong there:
 
     padded golden    write its golden trace                {"worst": ..., "tensor": ...}: the ruler
-    padded weigh TRACE                                     {tensor: [Gap, TensorEvidence], ...}
+    padded weigh TRACE                                     {tensor: the fields of `Gap`, ...}
     padded cause TENSOR,TENSOR,... TRACE                   the fields of `compare.numerics.padding.Cause`
 
 `python -m compare.numerics.process JOB`.
@@ -24,14 +23,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare.numerics.diagnostics.model_work import Work, work_of
-from compare.numerics.diagnostics.softmax import SoftmaxGap
-from compare.numerics.errors import Multiples
-from compare.numerics.gaps import Gap
+from compare.numerics.diagnostics.model_work import work_of
 from compare.numerics.golden import Ruler
 from compare.numerics.padding import Cause, cause_of
-from compare.numerics.verdicts import TensorEvidence
 from compare.processes.child import Dialogue, in_a_line, main_of_child, questions
+from compare.results.gaps import Gap
+from compare.results.machine_limits import Work
 from compare.traces import Trace
 
 if TYPE_CHECKING:
@@ -73,8 +70,8 @@ class Numerics:
         answer = self._ask("controls")
         return answer["names"], answer["distinct"]
 
-    def weigh(self, trace: Path) -> dict[str, tuple[Gap, TensorEvidence]]:
-        """Each tensor's gap to golden and what a verdict can rest on, in the order of execution.
+    def weigh(self, trace: Path) -> dict[str, Gap]:
+        """Each tensor's gap to golden, with the evidence that a verdict can rest on, in the order of execution.
 
         Every tensor of the trace is to have golden's shape (`compare.numerics.gaps.check_shapes`).
         """
@@ -86,7 +83,7 @@ class Numerics:
             self._padded_ruler = Ruler(**self._ask("padded golden"))
         return Trace(self._padded_out), self._padded_ruler
 
-    def weigh_padded(self, trace: Path) -> dict[str, tuple[Gap, TensorEvidence]]:
+    def weigh_padded(self, trace: Path) -> dict[str, Gap]:
         """As `weigh`, of a trace of the padded input."""
         return _weighed_from(self._ask(f"padded weigh {trace}"))
 
@@ -113,24 +110,10 @@ class Numerics:
         return answer
 
 
-def _weighed_from(answer: dict[str, Any]) -> dict[str, tuple[Gap, TensorEvidence]]:
-    return {name: (_gap_from(gap), _evidence_from(evidence)) for name, (gap, evidence) in answer.items()}
+def _weighed_from(answer: dict[str, Any]) -> dict[str, Gap]:
+    from pydantic import TypeAdapter  # here: the child needs no pydantic
 
-
-def _gap_from(found: dict[str, Any]) -> Gap:
-    softmax = found["softmax"] and SoftmaxGap(**found["softmax"])
-    tuples = {name: tuple(found[name]) for name in ("place", "heads", "ulps")}
-    return Gap(**{**found, **tuples, "softmax": softmax})
-
-
-def _evidence_from(found: dict[str, Any]) -> TensorEvidence:
-    local = found.pop("local")
-    return TensorEvidence(
-        local=Multiples(**local) if local else None,
-        accumulated=Multiples(**found.pop("accumulated")),
-        place=tuple(found.pop("place")),
-        **found,
-    )
+    return TypeAdapter(dict[str, Gap]).validate_python(answer)
 
 
 def _work(job: dict[str, Any]) -> None:
@@ -164,8 +147,7 @@ def _work(job: dict[str, Any]) -> None:
 
 def weighed(scales: "Scales", folder: Path) -> dict[str, Any]:
     """A trace weighed, as JSON has it."""
-    found = scales.weigh(Trace(folder))
-    return {name: [asdict(gap), asdict(evidence)] for name, (gap, evidence) in found.items()}
+    return {name: asdict(gap) for name, gap in scales.weigh(Trace(folder)).items()}
 
 
 def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
@@ -185,7 +167,7 @@ def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
 def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
     """The work of the model in a folder; where it cannot be counted, why not."""
     try:
-        return work_of(folder, batch, sequence)._asdict()
+        return asdict(work_of(folder, batch, sequence))
     except Exception as error:  # whatever a model of any architecture raises is its answer
         return {"error": in_a_line(error, most=200).replace(str(folder), folder.name)}  # a report holds no paths
 

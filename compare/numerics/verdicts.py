@@ -5,34 +5,12 @@ which the model makes its tensors; errors against golden itself (accumulated) ar
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from enum import IntEnum
+from dataclasses import asdict, dataclass, replace
 from math import inf
 
-from compare.numerics.errors import Multiples
 from compare.numerics.precisions import LOWER
-
-
-class Kind(IntEnum):
-    """The verdicts, from best to worst.
-
-    "Unsteady" is said of several runs (`compare.pipeline.second_look`), never of one.
-    """
-
-    IDENTICAL = 0
-    ROUNDING = 1
-    REDUCED_PRECISION = 2
-    UNSTEADY = 3
-    DIFFERENT = 4
-    BROKEN = 5
-
-    @property
-    def words(self) -> str:
-        """
-        >>> Kind.REDUCED_PRECISION.words
-        'reduced precision'
-        """
-        return self.name.lower().replace("_", " ")
+from compare.results.gaps import Multiples, TensorEvidence
+from compare.results.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -60,7 +38,7 @@ class Limits:
         """
 
         def times(limits: Multiples) -> Multiples:
-            return Multiples(**{f.name: factor * getattr(limits, f.name) for f in fields(limits)})
+            return Multiples(**{name: factor * limit for name, limit in asdict(limits).items()})
 
         return replace(self, local=times(self.local), accumulated=times(self.accumulated), weak=times(self.weak))
 
@@ -89,58 +67,6 @@ SEGMENTS = {
 }
 
 
-@dataclass(frozen=True)
-class TensorEvidence:
-    """What is known of one tensor of a run. relative: root mean square of its local error over the tensor's own.
-
-    half: all its values can be written in fp16. above: the largest probability above the causal diagonal, padding: on a
-    key that is padding. place: of the largest local error. local is None where it was not replayed. terms: in the
-    segment's longest sum (`bounds.py`).
-    """
-
-    local: Multiples | None
-    accumulated: Multiples
-    relative: float
-    half: bool = False
-    nan: bool = False
-    above: float = 0.0
-    padding: float = 0.0
-    place: tuple[int, ...] = ()
-    terms: int = 0
-
-    @property
-    def unseen(self) -> str:
-        """What stands where a query may see no key, in words; empty where all of that is exactly 0."""
-        places = {"above the causal diagonal": self.above, "on padding": self.padding}
-        return "; ".join(f"{value:.1e} stands {place}" for place, value in places.items() if not value <= 0)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A word, where it comes from, and how far that is from rounding.
-
-    tensor: the first one beyond a limit, in the order of execution. statistic, multiple: which, and how many floors.
-    weak: it rests on logits alone. precision: which one the errors look like. exposed: what the run gave to judge by.
-    """
-
-    kind: Kind
-    tensor: str | None = None
-    statistic: str | None = None
-    multiple: float | None = None
-    precision: str | None = None
-    note: str = ""
-    weak: bool = False
-    exposed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-
-    @property
-    def place(self) -> str:
-        """
-        >>> Verdict(Kind.DIFFERENT, "hidden_state.3").place
-        'layer 2, norm and MLP'
-        """
-        return place_of(self.tensor, self.exposed) if self.tensor else ""
-
-
 def judge(
     evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS, quantized: Sequence[str] = ()
 ) -> Verdict:
@@ -151,42 +77,54 @@ def judge(
     errors alone eight-bit integers look like bf16 where weights are alike in size, and like nothing where they are not.
     """
     excused = _excused(evidence, limits) if quantized else frozenset()
-    verdict = replace(_judge(evidence, bitwise, limits, excused), exposed=frozenset(evidence))
+    verdict = placed(_judge(evidence, bitwise, limits, excused), evidence)
     operators = ", ".join(quantized)
     if verdict.precision == QUANTIZED:
         return replace(verdict, note=f"named by the graph's operators ({operators}) and not by its values")
-    if quantized and verdict.kind is Kind.DIFFERENT:
+    if quantized and verdict.kind == "different":
         note = f"the graph's operators ({operators}) are quantized, which may be why"
         return replace(verdict, note="; ".join(filter(None, (verdict.note, note))))
     return verdict
+
+
+def placed(verdict: Verdict, exposed: Collection[str]) -> Verdict:
+    """The verdict with the place of its tensor in words; exposed: what the run gave to judge by."""
+    return replace(verdict, place=place_of(verdict.tensor, exposed)) if verdict.tensor else verdict
 
 
 def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits, excused: frozenset[str]) -> Verdict:
     """excused: tensors whose errors the graph's quantized operators explain."""
     for name, found in evidence.items():
         if found.nan:
-            return Verdict(Kind.BROKEN, name, note=f"{name} has NaN where golden has none")
+            return Verdict(kind="broken", tensor=name, note=f"{name} has NaN where golden has none")
     if bitwise:
-        return Verdict(Kind.IDENTICAL)
+        return Verdict(kind="identical")
     if set(evidence) == {"logits"}:
         return _judge_logits_alone(evidence["logits"], limits)
     coarse: Verdict | None = None
     for name, found in evidence.items():
         if found.unseen:
-            return Verdict(Kind.DIFFERENT, name, note=found.unseen)
+            return Verdict(kind="different", tensor=name, note=found.unseen)
         if found.local is not None and (passed := found.local.beyond(limits.local)):
             statistic = next(iter(passed))
             if name not in excused:
                 return _beyond(evidence, name, statistic, passed, limits)
-            coarse = coarse or Verdict(Kind.REDUCED_PRECISION, name, statistic, passed[statistic], QUANTIZED)
+            coarse = coarse or Verdict(
+                kind="reduced precision",
+                tensor=name,
+                statistic=statistic,
+                multiple=passed[statistic],
+                precision=QUANTIZED,
+            )
     if coarse is not None:
         return coarse
     for name, found in evidence.items():
         if passed := found.accumulated.beyond(limits.accumulated):
             statistic = next(iter(passed))
             note = f"in an untapped place before {name}"
-            return Verdict(Kind.DIFFERENT, name, statistic, passed[statistic], note=note)
-    return Verdict(Kind.ROUNDING, *_nearest(evidence, limits))
+            return Verdict(kind="different", tensor=name, statistic=statistic, multiple=passed[statistic], note=note)
+    name, statistic, multiple = _nearest(evidence, limits)
+    return Verdict(kind="rounding", tensor=name, statistic=statistic, multiple=multiple)
 
 
 def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
@@ -258,27 +196,29 @@ def _hidden_segments(kind: str, layer: int, exposed: Collection[str]) -> Iterato
 
 def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
     note = "rests on accumulated logits alone, which is a weak test"
+    nearest = Verdict(
+        kind="rounding", tensor="logits", statistic="max", multiple=found.accumulated.max, note=note, weak=True
+    )
     if passed := found.accumulated.beyond(limits.weak):
         statistic = next(iter(passed))
-        return Verdict(Kind.DIFFERENT, "logits", statistic, passed[statistic], note=note, weak=True)
-    return Verdict(Kind.ROUNDING, "logits", "max", found.accumulated.max, note=note, weak=True)
+        return replace(nearest, kind="different", statistic=statistic, multiple=passed[statistic])
+    return nearest
 
 
 def _beyond(
     evidence: Mapping[str, TensorEvidence], name: str, statistic: str, passed: dict[str, float], limits: Limits
 ) -> Verdict:
     """A local error beyond its limit: a lower precision throughout, or another computation in one place."""
-    multiple = passed[statistic]
+    different = Verdict(kind="different", tensor=name, statistic=statistic, multiple=passed[statistic])
     for precision, roundoff in LOWER.items():
         alike = [tensor for tensor in evidence if _looks_like(evidence[tensor], roundoff, limits)]
         linear = [tensor for tensor in alike if SEGMENTS[tensor.partition(".")[0]] != "attention"]
         if len({SEGMENTS[tensor.partition(".")[0]] for tensor in linear}) >= 2:
             said = _narrowed(precision, [evidence[tensor] for tensor in linear])
-            return Verdict(Kind.REDUCED_PRECISION, name, statistic, multiple, said)
+            return replace(different, kind="reduced precision", precision=said)
         if name in linear:
-            note = f"looks like {precision} in {place_of(name)}"
-            return Verdict(Kind.DIFFERENT, name, statistic, multiple, precision, note)
-    return Verdict(Kind.DIFFERENT, name, statistic, multiple)
+            return replace(different, precision=precision, note=f"looks like {precision} in {place_of(name)}")
+    return different
 
 
 def _looks_like(found: TensorEvidence, roundoff: float, limits: Limits) -> bool:

@@ -15,11 +15,11 @@ from compare.numerics.diagnostics.bounds import longest_sum
 from compare.numerics.diagnostics.softmax import softmax_gap
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.first_calls import warm_up
-from compare.numerics.gaps import Gap, gap_of
+from compare.numerics.gaps import gap_of
 from compare.numerics.golden import Ruler, float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.tensors import Tensor
-from compare.numerics.verdicts import TensorEvidence
+from compare.results.gaps import Gap, TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights
 
@@ -94,8 +94,8 @@ class Scales:
             golden_cache.put(self.shelf, key, folder, {"names": names, "distinct": len(outputs)})
         return names, len(outputs)
 
-    def weigh(self, trace: Trace) -> dict[str, tuple[Gap, TensorEvidence]]:
-        """Each tensor's gap to golden and what a verdict can rest on, in the order of execution."""
+    def weigh(self, trace: Trace) -> dict[str, Gap]:
+        """Each tensor's gap to golden, with the evidence that a verdict can rest on, in the order of execution."""
         golden = Trace(self.out)
         shown = {name: trace[name] for name in golden if name in trace}
         profile = profile_of(shown)
@@ -108,7 +108,7 @@ class Scales:
             ulps = ulps_of(name, tensor, golden[name], self.mask)
             rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max) if gap.heads else None
             evidence = self._evidence(name, tensor, (local[name], accumulated[name]), floors)
-            found[name] = replace(gap, ulps=ulps, softmax=rows), evidence
+            found[name] = replace(gap, ulps=ulps, softmax=rows, evidence=evidence)
         return found
 
     def reread(

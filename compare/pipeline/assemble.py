@@ -2,9 +2,7 @@
 
 import platform
 from collections.abc import Container, Iterable
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,22 +10,19 @@ import numpy as np
 from compare import machine
 from compare.latency.disturbance import visible
 from compare.latency.rounds import Held, Timing
-from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, typical
+from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, typical
 from compare.numerics.diagnostics.heads import Head
-from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
-from compare.numerics.precisions import UNIT_ROUNDOFF
-from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
 from compare.results.circumstances import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
-from compare.results.gaps import EvidencePart, GapPart, MultiplesPart, SoftmaxPart
-from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, RatioPart, TurnsPart
+from compare.results.gaps import Gap
+from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, TurnsPart
 from compare.results.reruns import ExportersPart, ObserverPart
 from compare.results.runtimes import GraphPart
-from compare.results.verdicts import VERDICTS, VerdictPart
+from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 
@@ -84,14 +79,6 @@ def padded_part(padded: Inputs) -> PaddedInputPart:
     return PaddedInputPart(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
 
 
-def evidence_part(evidence: TensorEvidence) -> EvidencePart:
-    plain = asdict(evidence)
-    local, accumulated = plain.pop("local"), plain.pop("accumulated")
-    return EvidencePart(
-        local=MultiplesPart(**local) if local else None, accumulated=MultiplesPart(**accumulated), **plain
-    )
-
-
 def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
     return EnvironmentPart(
         python=platform.python_version(),
@@ -114,32 +101,6 @@ def head_parts(heads: list[Head]) -> list[HeadPart]:
     return [HeadPart(layer=head.layer, head=head.head, name=head.name) for head in heads]
 
 
-def verdict_part(verdict: Verdict) -> VerdictPart:
-    """The verdict with its kind and place in words."""
-    return VerdictPart(
-        kind=VERDICTS[verdict.kind],
-        tensor=verdict.tensor,
-        place=verdict.place,
-        statistic=verdict.statistic,
-        multiple=verdict.multiple,
-        precision=verdict.precision,
-        note=verdict.note,
-        weak=verdict.weak,
-    )
-
-
-def broken_part(note: str) -> VerdictPart:
-    """The verdict on a run that gave nothing to weigh."""
-    return verdict_part(Verdict(Kind.BROKEN, note=note))
-
-
-def gap_part(name: str, gap: Gap | None = None, evidence: TensorEvidence | None = None) -> GapPart:
-    """The gap of a tensor and what is known of it, or a part that says the run does not expose it."""
-    if gap is None:
-        return GapPart(tensor=name, exposed=False)
-    return replace(_plain_part(gap), evidence=evidence_part(evidence) if evidence else None)
-
-
 def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
     """What there is to know of an ONNX file before it has run; taps: its tensors that are compared."""
     return GraphPart(
@@ -154,32 +115,6 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
     )
 
 
-def pair_gap_part(gap: Gap, *, bitwise: bool) -> GapPart:
-    """The gap of a tensor between two graphs."""
-    return replace(_plain_part(gap), bitwise=bitwise)
-
-
-def _plain_part(gap: Gap) -> GapPart:
-    plain = asdict(gap)
-    softmax = plain.pop("softmax")
-    return GapPart(softmax=SoftmaxPart(**softmax) if softmax else None, **plain)
-
-
-def not_judged(first: Gap, exposed: Iterable[str]) -> VerdictPart:
-    """What is said of a graph that differs from another: the first tensor that does, and by how much."""
-    relative = first.rms / first.size / UNIT_ROUNDOFF if first.size else inf
-    return VerdictPart(
-        kind="not judged",
-        tensor=first.tensor,
-        place=place_of(first.tensor, set(exposed)),
-        statistic=None,
-        multiple=None,
-        precision=None,
-        note=f"by {relative:.2g} unit roundoffs of its size",
-        weak=False,
-    )
-
-
 def exporters_part(
     chosen: Entry, default: Entry | None, between: dict[str, Gap], timings: list[Timing], seed: int
 ) -> ExportersPart | None:
@@ -189,7 +124,8 @@ def exporters_part(
     largest: dict[str, float] = {}
     for name, gap in between.items():
         kind = name.partition(".")[0]
-        largest[kind] = max(largest.get(kind, 0.0), gap.max)
+        if gap.max is not None:
+            largest[kind] = max(largest.get(kind, 0.0), gap.max)
     turns = {timing.runtime: timing.turns for timing in timings if timing.error is None and timing.graph == "deploy"}
     first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
     return ExportersPart(
@@ -197,7 +133,7 @@ def exporters_part(
         chosen=chosen.manifest.exporter,
         default=default.manifest.exporter,
         gaps=largest,
-        ratio=ratio_part(paired_ratio(first, second, seed)) if first and second else None,
+        ratio=paired_ratio(first, second, seed) if first and second else None,
         graph_bytes=(chosen.bytes, default.bytes),
     )
 
@@ -220,7 +156,7 @@ def observer_part(
     return ObserverPart(
         runtime=inspect.runtime,
         error=inspect.error or deploy.error,
-        ratio=ratio_part(paired_ratio(inspect.turns, deploy.turns, seed)),
+        ratio=paired_ratio(inspect.turns, deploy.turns, seed),
         nodes=(sum(operators["inspect"].values()), sum(operators["deploy"].values()))
         if all(operators.values())
         else None,
@@ -267,10 +203,6 @@ def disturbance_part(timings: Iterable[Timing], max_load: float) -> DisturbanceP
     )
 
 
-def ratio_part(ratio: Ratio | None) -> RatioPart | None:
-    return RatioPart(estimate=ratio.estimate, low=ratio.low, high=ratio.high) if ratio else None
-
-
 def latency_parts(timings: list[Timing], seed: int) -> list[LatencyPart]:
     """A row for each worker, the baseline's first; the graph that exposes every tap has a row elsewhere."""
     return [latency_part(timing, timings[0], seed) for timing in timings if timing.graph == "deploy"]
@@ -295,13 +227,11 @@ def last_part(timing: Timing, deploy: Timing, baseline: Timing, gap: float | Non
     part = LastPart(runtime=timing.runtime, again=False, error=timing.error, gap=gap, **turns_of(timing))
     _fill_in_samples(part, timing, baseline, seed)
     _fill_in_process(part, timing)
-    part.to_deploy = ratio_part(paired_ratio(timing.turns, deploy.turns, seed))
+    part.to_deploy = paired_ratio(timing.turns, deploy.turns, seed)
     return part
 
 
-def decode_part(
-    timing: Timing, baseline: Timing, checks: dict[str, VerdictPart], seed: int, *, named: bool
-) -> DecodePart:
+def decode_part(timing: Timing, baseline: Timing, checks: dict[str, Verdict], seed: int, *, named: bool) -> DecodePart:
     """A decoder's samples, and what they say; where it failed, why."""
     part = DecodePart(
         runtime=timing.runtime,
@@ -318,7 +248,7 @@ def decode_part(
     part.prefills, part.tokens = timing.prefills, timing.tokens
     part.first_token_ms = float(np.median([sample for (sample,) in timing.prefills.values()])) / 1e6
     if timing is not baseline:
-        part.first_token = ratio_part(paired_ratio(timing.prefills, baseline.prefills, seed))
+        part.first_token = paired_ratio(timing.prefills, baseline.prefills, seed)
         part.parted = first_difference(timing.tokens, baseline.tokens) if baseline.tokens else None
     rates = [
         len(timing.tokens) * (1 + len(steps)) / (timing.prefills[number][0] + sum(steps)) * 1e9
@@ -354,7 +284,7 @@ def _fill_in_samples(part: LatencyPart, timing: Timing, baseline: Timing, seed: 
     part.p90_ms, part.p99_ms = (_milliseconds(percentile(samples, share)) for share in (0.9, 0.99))
     part.spread, part.outliers, part.drift = relative_spread(samples), outliers(samples), drift(timing.turns)
     if timing is not baseline:
-        part.ratio = ratio_part(paired_ratio(timing.turns, baseline.turns, seed))
+        part.ratio = paired_ratio(timing.turns, baseline.turns, seed)
 
 
 def _milliseconds(nanoseconds: float | None) -> float | None:

@@ -5,12 +5,16 @@ graph is broken, and gaps are given in unit roundoffs of each tensor's size.
 """
 
 import time
+from collections.abc import Iterable
+from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from compare import machine
 from compare.numerics.gaps import gaps
-from compare.numerics.verdicts import Kind, Verdict
+from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.numerics.verdicts import place_of
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
 from compare.pipeline import assemble
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
@@ -22,7 +26,9 @@ from compare.pipeline.prepare import make_report_folder, read_file, staged
 from compare.pipeline.settings import Settings, check_settings
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
+from compare.results.gaps import Gap
 from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
@@ -122,21 +128,28 @@ def compare_traces(part: RuntimePart, found: Trace, expected: Trace, run: Run) -
     for name, tensor in shared.items():
         if found[name].shape != tensor.shape:
             part.error = f"{name} has shape {found[name].shape}, the baseline's {tensor.shape}"
-            part.verdict = assemble.verdict_part(Verdict(Kind.BROKEN, name, note=part.error))
+            part.verdict = Verdict(kind="broken", tensor=name, place=place_of(name), note=part.error)
             return
     between = list(gaps(found, shared, run.inputs.attention_mask))
     equal = {name: np.array_equal(found[name].view(np.uint8), shared[name].view(np.uint8)) for name in shared}
-    part.gaps = [assemble.pair_gap_part(gap, bitwise=equal[gap.tensor]) for gap in between]
-    part.gaps += [assemble.gap_part(name) for name in expected if name not in shared]
+    part.gaps = [replace(gap, bitwise=equal[gap.tensor]) for gap in between]
+    part.gaps += [Gap(tensor=name, exposed=False) for name in expected if name not in shared]
     nan = next((n for n in shared if np.isnan(found[n]).any() and not np.isnan(shared[n]).any()), None)
     differing = [gap for gap in between if not equal[gap.tensor]]
     if nan is not None:
         note = f"{nan} has NaN where the baseline has none"
-        part.verdict = assemble.verdict_part(Verdict(Kind.BROKEN, nan, note=note))
+        part.verdict = Verdict(kind="broken", tensor=nan, place=place_of(nan), note=note)
     elif differing:
-        part.verdict = assemble.not_judged(differing[0], shared)
+        part.verdict = not_judged(differing[0], shared)
     else:
-        part.verdict = assemble.verdict_part(Verdict(Kind.IDENTICAL))
+        part.verdict = Verdict(kind="identical")
+
+
+def not_judged(first: Gap, exposed: Iterable[str]) -> Verdict:
+    """What is said of a graph that differs from another; first: the gap of the first tensor that does."""
+    relative = first.rms / first.size / UNIT_ROUNDOFF if first.rms is not None and first.size else inf
+    note = f"by {relative:.2g} unit roundoffs of its size"
+    return Verdict(kind="not judged", tensor=first.tensor, place=place_of(first.tensor, set(exposed)), note=note)
 
 
 def execution_order(row: Row) -> list[str]:

@@ -11,13 +11,12 @@ from compare.latency.decoding import prefills
 from compare.latency.machine_limits import BANDWIDTH
 from compare.latency.rounds import Timing, Worker
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import Kind, Verdict
 from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun
 from compare.pipeline.latency_stage import decoder, shifts, take_rounds
 from compare.pipeline.recheck_stage import logits_verdict
 from compare.results.latency import DecodePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from compare.traces import Trace
 
 
@@ -44,7 +43,7 @@ def take_decoding(
         return Decoding()
     decoders = decoders_of(run, workers)
     bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
-    checks: dict[str, dict[str, VerdictPart]] = {}
+    checks: dict[str, dict[str, Verdict]] = {}
     number = first
     for shift in shifts(run, decoders + bandwidth, failed):
         number = take_rounds(run, shift, seconds, first=number)
@@ -97,7 +96,7 @@ def _goes_on(worker: Worker) -> bool:
     return worker.timing.graph in ("deploy", "decode") and not worker.ended
 
 
-def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, VerdictPart]:
+def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdict]:
     """Positions prefilled -> the verdict over the logits of the whole text, the rest of it decoded step by step.
 
     The limits are those of a runtime that exposes nothing but logits.
@@ -107,7 +106,7 @@ def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdic
     for prefill in prefills(run.inputs.input_ids.shape[1]):
         error = worker.follow(prefill)
         if error is not None:
-            found[str(prefill)] = assemble.verdict_part(Verdict(Kind.BROKEN, note=error))
+            found[str(prefill)] = Verdict(kind="broken", note=error)
             continue
         folder = run.self_folder(name) / f"follow-{prefill}"
         found[str(prefill)] = logits_verdict(run, Trace(folder), numerics)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from compare.latency.asides import Pair, run_pairs
 from compare.latency.rounds import Worker
 from compare.latency.statistics import paired_ratio, typical
-from compare.pipeline.assemble import ratio_part, turns_part
+from compare.pipeline.assemble import turns_part
 from compare.pipeline.context import Run
 from compare.results.latency import InterferencePart
 
@@ -60,8 +60,8 @@ def _part(pair: Pair, baseline: Pair, seed: int) -> InterferencePart:
     if pair.error is not None:
         return part
     part.alone_ms, part.beside_ms = (typical(turns) / 1e6 if turns else None for turns in (alone, beside))
-    part.slowdown = ratio_part(paired_ratio(beside, alone, seed))
+    part.slowdown = paired_ratio(beside, alone, seed)
     if pair is not baseline:
-        part.ratio_alone = ratio_part(paired_ratio(alone, baseline.alone.timing.turns, seed))
-        part.ratio_beside = ratio_part(paired_ratio(beside, baseline.beside.timing.turns, seed))
+        part.ratio_alone = paired_ratio(alone, baseline.alone.timing.turns, seed)
+        part.ratio_beside = paired_ratio(beside, baseline.beside.timing.turns, seed)
     return part

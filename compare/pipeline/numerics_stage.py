@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,12 +16,11 @@ import numpy as np
 
 from compare.latency.rounds import Worker
 from compare.numerics.diagnostics.heads import Head, choose_heads, head_map
-from compare.numerics.diagnostics.model_work import Work
 from compare.numerics.diagnostics.next_token import decisions
-from compare.numerics.gaps import Gap, WrongShape, check_shapes, gaps
+from compare.numerics.gaps import WrongShape, check_shapes, gaps
 from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import TensorEvidence, Verdict, judge
+from compare.numerics.verdicts import judge
 from compare.onnx_files.structure import misplaced
 from compare.pipeline import assemble
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
@@ -29,8 +28,10 @@ from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import ControlsPart
-from compare.results.gaps import DecisionsPart
+from compare.results.gaps import Gap, TensorEvidence, evidence_of
+from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace, forget, same_bits
@@ -182,16 +183,14 @@ def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
     return found
 
 
-def weighed(
-    run: ModelRun, row: Row, found: Trace, numerics: Numerics
-) -> tuple[Trace, dict[str, tuple[Gap, TensorEvidence]]]:
-    """A trace, and each tensor's gap and evidence; places that were told wrong are left out.
+def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap]]:
+    """A trace, and each tensor's gap with its evidence; places that the structure of a graph told wrong are left out.
 
     Raises `CannotRun` where the numerics fail.
     """
     try:
         known = numerics.weigh(found.folder)
-        relative = {name: gap.rms / gap.size if gap.size else 0.0 for name, (gap, _) in known.items()}
+        relative = {name: gap.rms / gap.size if gap.rms and gap.size else 0.0 for name, gap in known.items()}
         if wrong := misplaced(relative, row.found):
             found = forget(found.folder, wrong)
             known = numerics.weigh(found.folder)
@@ -218,28 +217,27 @@ def weigh(
     except (ChildFailed, CannotRun, WrongShape) as error:
         part.error = str(error)
         if isinstance(error, WrongShape):
-            part.verdict = assemble.broken_part(str(error))
+            part.verdict = Verdict(kind="broken", note=str(error))
         run.say(f"{row.name}: {part.error}")
         return part, None
     found, known = weighed(run, row, found, numerics)
-    evidence = {name: each for name, (_, each) in known.items()}
-    verdict = judged(run, row, part, found, evidence)
-    part.verdict = assemble.verdict_part(verdict)
-    part.gaps = [assemble.gap_part(name, *known.get(name, ())) for name in golden]
-    logits, _ = known["logits"]
+    evidence = evidence_of(known.values())
+    part.verdict = judged(run, row, part, found, evidence)
+    part.gaps = [known.get(name) or Gap(tensor=name, exposed=False) for name in golden]
+    logits = known["logits"]
+    assert logits.max is not None
     if run.entry.manifest.source.trained:
         multiple = evidence["logits"].accumulated.max
         rounding = logits.max / multiple if multiple else 0.0
         inputs = run.inputs
-        decided = decisions(
+        part.decisions = decisions(
             found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
         )
-        part.decisions = DecisionsPart(**asdict(decided))
     if part.graph is not None:
         part.graph.found = [name for name in row.found if name in found]
     part.facts = found.facts["facts"]
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{row.name}: {verdict.kind.words}, logits {logits.max:.1e} from golden")
+    run.say(f"{row.name}: {part.verdict.kind}, logits {logits.max:.1e} from golden")
     judge_padded(run, row, part, found, numerics)
     return part, found
 

@@ -6,20 +6,18 @@ limit, why is asked for (`compare.numerics.padding`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from compare.numerics.errors import Multiples
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.golden import RULER_LIMIT
 from compare.numerics.padding import COUNTED, Cause
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verdict, beyond_limits, judge
-from compare.pipeline import assemble
+from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, placed
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
-from compare.results.gaps import EvidencePart
+from compare.results.gaps import TensorEvidence, evidence_of
 from compare.results.runtimes import PaddingPart, RuntimePart
-from compare.results.verdicts import VERDICTS, VerdictPart
+from compare.results.verdicts import VERDICTS, Verdict, reaches
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
 
@@ -60,18 +58,18 @@ def _judged(
         )
     found = Trace(run.padded_folder(text.folder.name))
     if "error" in found.facts:
-        return Verdict(Kind.BROKEN, note=f"it ran on the text and not here: {found.facts['error']}"), Cause()
+        return Verdict(kind="broken", note=f"it ran on the text and not here: {found.facts['error']}"), Cause()
     found = forget(found.folder, [name for name in found if name not in text])
     try:
         check_shapes(found, golden)
     except WrongShape as error:
-        return Verdict(Kind.BROKEN, note=str(error)), Cause()
-    evidence = {name: known for name, (_, known) in numerics.weigh_padded(found.folder).items()}
-    padding.evidence = {name: assemble.evidence_part(known) for name, known in evidence.items()}
+        return Verdict(kind="broken", note=str(error)), Cause()
+    evidence = evidence_of(numerics.weigh_padded(found.folder).values())
+    padding.evidence = evidence
     bitwise = row != run.rows[0] and same_bits(found, run.padded_folder(run.rows[0].name))
     verdict = judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
     wrong = beyond_limits(evidence, weak=verdict.weak)
-    if verdict.kind is not Kind.DIFFERENT or not wrong:
+    if verdict.kind != "different" or not wrong:
         return verdict, Cause()
     return excused(verdict, evidence, numerics.cause(found.folder, wrong))
 
@@ -87,20 +85,20 @@ def excused(
     if cause.words == COUNTED:
         rest = {name: found for name, found in evidence.items() if name.partition(".")[0] not in ("query", "key")}
         without = judge(rest, bitwise=False, limits=limits)
-        if without.kind < Kind.DIFFERENT:
-            return replace(without, exposed=frozenset(evidence)), cause
+        if not reaches(without.kind, "different"):
+            return placed(without, evidence), cause
     return verdict, cause
 
 
-def padded_verdict(verdict: Verdict, cause: Cause) -> VerdictPart:
+def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
     """A verdict over the padded input, with where it holds and why in words."""
-    different = verdict.kind is Kind.DIFFERENT
+    different = verdict.kind == "different"
     (side,) = cause.sides if len(cause.sides) == 1 else ("",)
     padded = f"where sequences are padded{f' on the {side}' if side else ''}"
-    return replace(assemble.verdict_part(verdict), padded=padded, cause=cause.words if different else "")
+    return replace(verdict, padded=padded, cause=cause.words if different else "")
 
 
-def worse(padding: PaddingPart) -> VerdictPart:
+def worse(padding: PaddingPart) -> Verdict:
     """The worse of the verdicts on the text and on the padded input; the text's where they are the same word.
 
     Of a run in reduced precision a padded one that is different counts where its cause is named, or something stands
@@ -114,9 +112,7 @@ def worse(padding: PaddingPart) -> VerdictPart:
     return padded
 
 
-def judged_again(
-    padding: PaddingPart | None, text: VerdictPart, limits: Limits, quantized: Sequence[str]
-) -> VerdictPart:
+def judged_again(padding: PaddingPart | None, text: Verdict, limits: Limits, quantized: Sequence[str]) -> Verdict:
     """The verdict on a run under other limits, from what a report holds of its padded input, if it had one.
 
     text: the new verdict on the text. quantized: see `compare.numerics.verdicts.judge`.
@@ -125,18 +121,9 @@ def judged_again(
         return text
     padding.text = text
     if padding.evidence and padding.verdict is not None:
-        evidence = {name: evidence_of(part) for name, part in padding.evidence.items()}
+        evidence = padding.evidence
         verdict = judge(evidence, bitwise=padding.verdict.kind == "identical", limits=limits, quantized=quantized)
-        if verdict.kind is Kind.DIFFERENT:
+        if verdict.kind == "different":
             verdict, _ = excused(verdict, evidence, Cause(padding.cause), limits)
         padding.verdict = padded_verdict(verdict, Cause(padding.cause, padding.sides))
     return worse(padding)
-
-
-def evidence_of(part: EvidencePart) -> TensorEvidence:
-    """What a verdict can rest on, as a report holds it."""
-    plain = asdict(part)
-    local = plain.pop("local")
-    return TensorEvidence(
-        local=None if local is None else Multiples(**local), accumulated=Multiples(**plain.pop("accumulated")), **plain
-    )

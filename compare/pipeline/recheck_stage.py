@@ -12,13 +12,14 @@ from compare.latency.rounds import Worker
 from compare.numerics.diagnostics.rerun_variants import Rung, logit_gap, rungs
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import Kind, Verdict, judge
+from compare.numerics.verdicts import judge
 from compare.pipeline import assemble
 from compare.pipeline.context import GOLDEN, Run
 from compare.processes.child import ChildFailed
+from compare.results.gaps import evidence_of
 from compare.results.latency import LastPart
 from compare.results.reruns import ObserverPart, SelfGapsPart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
@@ -66,7 +67,7 @@ def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> None:
                 row.verdict = logits_verdict(run, plain, numerics)
 
 
-def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> VerdictPart:
+def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
     """The verdict over a trace that has nothing but logits; of another shape than golden's they are broken.
 
     Raises `CannotRun` where the numerics fail.
@@ -75,10 +76,10 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> VerdictPart:
         check_shapes(trace, Trace(run.scratch / GOLDEN))
         weighed = numerics.weigh(trace.folder)
     except WrongShape as error:
-        return assemble.verdict_part(Verdict(Kind.BROKEN, note=str(error)))
+        return Verdict(kind="broken", note=str(error))
     except ChildFailed as error:
         raise CannotRun(f"the logits in {trace.folder.name} could not be weighed: {error}") from error
-    return assemble.verdict_part(judge({name: evidence for name, (_, evidence) in weighed.items()}, bitwise=False))
+    return judge(evidence_of(weighed.values()), bitwise=False)
 
 
 def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
 from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
-from compare.numerics.diagnostics.model_work import Work
-from compare.pipeline.assemble import ratio_part, turns_of
-from compare.results.latency import DecodePart, LatencyPart, RatioPart
-from compare.results.machine_limits import LimitPart, LimitsPart, WorkPart
+from compare.pipeline.assemble import turns_of
+from compare.results.latency import DecodePart, LatencyPart, Ratio
+from compare.results.machine_limits import LimitPart, LimitsPart, Work
 from compare.results.runtimes import RuntimePart
 
 
@@ -19,7 +18,7 @@ def limits_part(timings: Sequence[Timing], work: Work | str | None) -> LimitsPar
     compute, bandwidth = (limit_part(timings, spec) for spec in (COMPUTE, BANDWIDTH))
     if isinstance(work, str):
         return LimitsPart(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
-    return LimitsPart(compute=compute, bandwidth=bandwidth, work=WorkPart(**work._asdict()))
+    return LimitsPart(compute=compute, bandwidth=bandwidth, work=work)
 
 
 def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:
@@ -39,7 +38,7 @@ def limit_part(timings: Sequence[Timing], spec: LimitSpec) -> LimitPart:
     )
 
 
-def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int) -> RatioPart | None:
+def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
     """Which part of a limit was reached in turns of `work` FLOPs or bytes a call; None where the limit is not known.
 
     It takes any turns of the same rounds: a prefill's with its FLOPs and the compute limit, a decode step's with its
@@ -47,7 +46,7 @@ def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int)
     """
     if part.per_call is None:
         return None
-    return ratio_part(Limit(part.per_call, part.turns).share(turns, work, seed))
+    return Limit(part.per_call, part.turns).share(turns, work, seed)
 
 
 def hold_against_limits(

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
-from compare.pipeline import assemble
 from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
 from compare.pipeline.padding_stage import judge_padded
 from compare.processes.child import ChildFailed
+from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRunPart, RuntimePart
-from compare.results.verdicts import VERDICTS, VerdictPart
+from compare.results.verdicts import VERDICTS, Verdict
 from compare.traces import Trace
 
 #: How many runs decide the verdict of a runtime whose first run is an alarm.
@@ -40,7 +40,7 @@ def look_again(run: ModelRun, parts: Sequence[RuntimePart], numerics: Numerics) 
         run.say(f"{row.name}: {part.verdict.sentence}")
 
 
-def is_alarm(verdict: VerdictPart, runtime: RuntimePart) -> bool:
+def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
     """Whether a verdict is more than rounding, and no reduced precision that was asked for.
 
     It was asked for if the runtime declares one, or its ONNX file holds quantized operators or weights in half
@@ -53,33 +53,32 @@ def is_alarm(verdict: VerdictPart, runtime: RuntimePart) -> bool:
 
 def run_again(
     run: ModelRun, row: Row, part: RuntimePart, number: int, numerics: Numerics
-) -> tuple[VerdictPart, FurtherRunPart]:
+) -> tuple[Verdict, FurtherRunPart]:
     """The verdict on one further run in a process of its own, and what it rests on."""
     golden = Trace(run.scratch / GOLDEN)
     try:
         found = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
     except (ChildFailed, WrongShape) as error:
-        return assemble.broken_part(str(error)), FurtherRunPart()
+        return Verdict(kind="broken", note=str(error)), FurtherRunPart()
     found, known = weighed(run, row, found, numerics)
-    evidence = {name: evidence for name, (_, evidence) in known.items()}
-    verdict = assemble.verdict_part(judged(run, row, part, found, evidence))
+    evidence = evidence_of(known.values())
+    verdict = judged(run, row, part, found, evidence)
     again = replace(part, verdict=verdict, padding=None)
     judge_padded(run, row, again, found, numerics)
     assert again.verdict is not None
-    kept = {name: assemble.evidence_part(each) for name, each in evidence.items()}
-    return again.verdict, FurtherRunPart(evidence=kept, padding=again.padding)
+    return again.verdict, FurtherRunPart(evidence=evidence, padding=again.padding)
 
 
-def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
+def agreed(runs: Sequence[Verdict]) -> Verdict:
     """One verdict over several runs of a runtime; `runs` of it are all of them.
 
     If all have the same kind and begin at the same tensor, it is that of the first. Otherwise it is "unsteady", with
     the runs counted in its note; but a runtime that is different or broken in every run is called what its mildest run
     is.
 
-    >>> facts = dict(precision=None, note="", weak=False, statistic="max", multiple=400.0)
-    >>> off = VerdictPart(kind="different", tensor="context.0", place="layer 0, attention", **facts)
-    >>> fine = VerdictPart(kind="rounding", tensor="context.1", place="layer 1, attention", **facts)
+    >>> facts = dict(statistic="max", multiple=400.0)
+    >>> off = Verdict(kind="different", tensor="context.0", place="layer 0, attention", **facts)
+    >>> fine = Verdict(kind="rounding", tensor="context.1", place="layer 1, attention", **facts)
     >>> agreed([off, fine, fine]).sentence
     'unsteady: different in 1 of 3 runs, first at layer 0, attention; otherwise rounding'
     >>> agreed([off, off, off]).kind
@@ -96,16 +95,16 @@ def agreed(runs: Sequence[VerdictPart]) -> VerdictPart:
     return replace(worst, kind="unsteady", padded="", note=counted, runs=list(runs))
 
 
-def _place(verdict: VerdictPart) -> tuple[str, str | None, bool]:
+def _place(verdict: Verdict) -> tuple[str, str | None, bool]:
     """What two runs have in common that agree: the kind, and where it begins, in which of the two inputs."""
     return verdict.kind, verdict.tensor, bool(verdict.padded)
 
 
-def _rank(verdict: VerdictPart) -> int:
+def _rank(verdict: Verdict) -> int:
     return VERDICTS.index(verdict.kind)
 
 
-def _counted(runs: Sequence[VerdictPart]) -> Iterator[str]:
+def _counted(runs: Sequence[Verdict]) -> Iterator[str]:
     """How many runs are what, the worst first; those that are no alarm together at the end."""
     within = VERDICTS.index("rounding")
     worst_first = sorted(runs, key=_rank, reverse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from compare import machine
-from compare.numerics.verdicts import Kind
 from compare.pipeline.inputs import check_text
 from compare.pipeline.shapes import shapes_of
+from compare.results.verdicts import VERDICTS
 from export.errors import BadInput, near
 from export.exporting import DEFAULT_EXPORTER, check_exporter
 
@@ -130,9 +130,8 @@ def cpus_for(threads: int) -> list[int]:
 
 def check_fail_on(fail_on: str) -> None:
     """Raises `BadInput` for what is no verdict."""
-    verdicts = [kind.words for kind in Kind]
-    if fail_on not in verdicts:
-        raise BadInput(f"--fail-on is {fail_on!r}; {near(fail_on, verdicts)}")
+    if fail_on not in VERDICTS:
+        raise BadInput(f"--fail-on is {fail_on!r}; {near(fail_on, VERDICTS)}")
 
 
 def check_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from compare.report.measurability import control_bound, faster, measurable, why_
 from compare.report.numbers import interval, number
 from compare.report.schema import Report
 from compare.report.wording import in_rounding
-from compare.results.latency import LatencyPart, RatioPart
+from compare.results.latency import LatencyPart, Ratio
 from compare.results.runtimes import RuntimePart
 
 
@@ -63,7 +63,7 @@ class Choice:
 
     row: LatencyPart
     runtime: RuntimePart
-    time: RatioPart
+    time: Ratio
     trusted: bool
     gap: float | None
 
@@ -76,7 +76,7 @@ def choices(report: Report) -> list[Choice]:
     """The runtimes that were timed and have numbers, the baseline first."""
     parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
     timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
-    baseline = RatioPart(estimate=1.0, low=1.0, high=1.0)
+    baseline = Ratio(estimate=1.0, low=1.0, high=1.0)
     found = []
     for row in timed:
         runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio

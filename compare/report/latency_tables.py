@@ -5,7 +5,7 @@ from compare.report.numbers import NOTHING, interval, number, percent, rate, sha
 from compare.report.schema import Report
 from compare.report.table import Table
 from compare.report.wording import KINDS, verdict_word
-from compare.results.latency import LatencyPart, RatioPart
+from compare.results.latency import LatencyPart, Ratio
 
 
 def exporters_table(report: Report) -> Table | None:
@@ -97,7 +97,7 @@ def decode_table(report: Report) -> Table | None:
     return Table(title, columns, rows)
 
 
-def _interval(time: RatioPart | None) -> str:
+def _interval(time: Ratio | None) -> str:
     return NOTHING if time is None else interval(time)
 
 

@@ -4,7 +4,7 @@ from math import log
 
 from compare.report.numbers import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
-from compare.results.latency import InterferencePart, LatencyPart, RatioPart
+from compare.results.latency import InterferencePart, LatencyPart, Ratio
 from compare.results.verdicts import VERDICTS
 
 
@@ -51,7 +51,7 @@ def _closest(parts: list[InterferencePart]) -> str:
     return f"known to {give_or_take(max(known, key=_width))} at worst" if known else "there are no times"
 
 
-def _width(ratio: RatioPart) -> float:
+def _width(ratio: Ratio) -> float:
     return ratio.half_width
 
 
@@ -124,10 +124,10 @@ def decode_lines(report: Report) -> list[str]:
     return lines
 
 
-def told(ratio: RatioPart) -> str:
+def told(ratio: Ratio) -> str:
     """A ratio of times in words, where its interval leaves 1 out.
 
-    >>> told(RatioPart(estimate=0.5, low=0.48, high=0.53)), told(RatioPart(estimate=1.01, low=0.98, high=1.04))
+    >>> told(Ratio(estimate=0.5, low=0.48, high=0.53)), told(Ratio(estimate=1.01, low=0.98, high=1.04))
     ('2 x as fast', 'not told apart (+-3 %)')
     """
     if not ratio.measurable:

@@ -1,6 +1,6 @@
 """How numbers are written in every table and sentence."""
 
-from compare.results.latency import RatioPart
+from compare.results.latency import Ratio
 
 NOTHING = "–"
 
@@ -8,30 +8,30 @@ NOTHING = "–"
 NOT_MEASURABLE = "not measurable"
 
 
-def give_or_take(ratio: RatioPart) -> str:
+def give_or_take(ratio: Ratio) -> str:
     """How closely a ratio is known, as half the width of its interval.
 
-    >>> give_or_take(RatioPart(estimate=1.0, low=0.97, high=1.02))
+    >>> give_or_take(Ratio(estimate=1.0, low=0.97, high=1.02))
     '+-2.5 %'
-    >>> give_or_take(RatioPart(estimate=0.5, low=0, high=float("inf")))
+    >>> give_or_take(Ratio(estimate=0.5, low=0, high=float("inf")))
     'not measurable'
     """
     return f"+-{100 * ratio.half_width:.2g} %" if ratio.measurable else NOT_MEASURABLE
 
 
-def interval(ratio: RatioPart) -> str:
+def interval(ratio: Ratio) -> str:
     """A ratio with its interval, where that is narrower than a factor of two.
 
-    >>> interval(RatioPart(estimate=0.5, low=0.48, high=0.53)), interval(RatioPart(estimate=0.2, low=0.001, high=28.5))
+    >>> interval(Ratio(estimate=0.5, low=0.48, high=0.53)), interval(Ratio(estimate=0.2, low=0.001, high=28.5))
     ('0.500 [0.480, 0.530]', 'not measurable')
     """
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" if ratio.measurable else NOT_MEASURABLE
 
 
-def share(part: RatioPart | None) -> str:
+def share(part: Ratio | None) -> str:
     """A part of a whole with its interval, in per cent.
 
-    >>> share(RatioPart(estimate=0.623, low=0.58, high=0.65))
+    >>> share(Ratio(estimate=0.623, low=0.58, high=0.65))
     '62 % [58, 65]'
     """
     if part is None:

@@ -4,18 +4,20 @@
 """
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from compare.report.older import updated
 from compare.results.circumstances import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
 from compare.results.latency import DecodePart, DisturbancePart, GridCell, InterferencePart, LastPart, LatencyPart
 from compare.results.machine_limits import LimitsPart
 from compare.results.reruns import ExportersPart, ObserverPart, SelfGapsPart
 from compare.results.runtimes import RuntimePart
-from compare.results.verdicts import VERDICTS, VerdictWord
+from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
-SCHEMA = 9
+SCHEMA = 10
 
 
 REPORT_FILE = "report.json"
@@ -68,6 +70,11 @@ class Report(BaseModel):
 
     _folder: Path | None = PrivateAttr(default=None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_schema(cls, report: Any) -> Any:
+        return updated(report, SCHEMA)
+
     @property
     def folder(self) -> Path | None:
         """Where it was written to or read from; maps and figures lie beside it."""
@@ -96,9 +103,7 @@ class Report(BaseModel):
         One that did not run has an error instead.
         """
         verdict = runtime.verdict
-        if verdict is None or verdict.kind == "not judged":
-            return None
-        return verdict.sentence if VERDICTS.index(verdict.kind) >= VERDICTS.index(self.fails_from) else None
+        return verdict.sentence if verdict and reaches(verdict.kind, self.fails_from) else None
 
     @property
     def untrusted(self) -> dict[str, str]:

@@ -19,9 +19,9 @@ from compare.report.places import place_words
 from compare.report.schema import Report
 from compare.report.table import Table
 from compare.report.wording import KINDS, in_rounding, runtime_of, verdict_word
-from compare.results.gaps import EvidencePart, GapPart
+from compare.results.gaps import Gap, TensorEvidence
 from compare.results.runtimes import RuntimePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 
 
 def gap_table(report: Report) -> Table:
@@ -96,8 +96,8 @@ def padded_explanation(report: Report, name: str) -> Table | None:
 
 def _explained(
     name: str,
-    evidence: Mapping[str, EvidencePart | None],
-    verdict: VerdictPart | None,
+    evidence: Mapping[str, TensorEvidence | None],
+    verdict: Verdict | None,
     without: str,
     tokens: Sequence[str],
     *,
@@ -153,7 +153,7 @@ def other_metrics(report: Report, name: str) -> Table | None:
     return Table(title, columns, rows) if rows else None
 
 
-def _beside_the_bound(gap: GapPart) -> list[str]:
+def _beside_the_bound(gap: Gap) -> list[str]:
     """A tensor's local error over its size, and Higham's bound on the longest sum that made it, in unit roundoffs."""
     if gap.evidence is None or gap.evidence.local is None:
         return [NOTHING] * 2
@@ -249,5 +249,5 @@ def _place(tensor: str, place: Sequence[int], report: Report) -> str:
     return place_words(tensor, place, report.input.tokens, alone=report.input.batch == 1)
 
 
-def _is(gap: GapPart, kind: str) -> bool:
+def _is(gap: Gap, kind: str) -> bool:
     return gap.tensor.partition(".")[0] == kind

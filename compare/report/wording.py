@@ -15,7 +15,7 @@ from compare.report.numbers import NOTHING, number
 from compare.report.padding_wording import padded_input, padding_lines
 from compare.report.schema import Report
 from compare.results.runtimes import GraphPart, RuntimePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
@@ -65,21 +65,21 @@ def verdict_lines(report: Report) -> list[str]:
     return lines
 
 
-def run_lines(name: str, verdict: VerdictPart) -> list[str]:
+def run_lines(name: str, verdict: Verdict) -> list[str]:
     """A line for each run of a runtime whose runs do not agree; gaps and figures are the first run's."""
     if verdict.kind != "unsteady":
         return []
     return [f"{name}, run {number}  {run.sentence}" for number, run in enumerate(verdict.runs, start=1)]
 
 
-def verdict_word(verdict: VerdictPart | None) -> str:
+def verdict_word(verdict: Verdict | None) -> str:
     """A verdict in a cell, with a mark where it is more than rounding."""
     if verdict is None:
         return NOTHING
     return verdict.kind if verdict.kind in ("identical", "rounding") else f"{verdict.kind}!"
 
 
-def verdict_line(runtime: RuntimePart, verdict: VerdictPart) -> str:
+def verdict_line(runtime: RuntimePart, verdict: Verdict) -> str:
     """A verdict in a line; where all is rounding, what that does to the logits, which are looked at first."""
     multiple = in_rounding(runtime)
     if verdict.kind != "rounding" or multiple is None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from math import inf
 
 from compare.results.base import Result
-from compare.results.verdicts import VERDICTS, VerdictPart
+from compare.results.verdicts import VERDICTS, Verdict
 
 
-@dataclass(kw_only=True)
-class RatioPart(Result):
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Result):
     """Time over the baseline's, paired by round: the midmean over rounds and its 95 % bootstrap interval."""
 
     estimate: float
@@ -17,14 +17,18 @@ class RatioPart(Result):
 
     @property
     def half_width(self) -> float:
-        """Half the interval's width, as a share of the ratio."""
+        """Half the interval's width, as a share of the ratio: what `--precision` is about.
+
+        >>> round(Ratio(estimate=0.5, low=0.49, high=0.51).half_width, 3)
+        0.02
+        """
         return (self.high - self.low) / 2 / self.estimate
 
     @property
     def measurable(self) -> bool:
         """Whether the interval is narrower than a factor of two; a wider one says nothing and is not printed.
 
-        >>> RatioPart(estimate=0.3, low=0.25, high=0.45).measurable, RatioPart(estimate=1, low=0.01, high=28).measurable
+        >>> Ratio(estimate=0.3, low=0.25, high=0.45).measurable, Ratio(estimate=1, low=0.01, high=28).measurable
         (True, False)
         """
         return 0 < self.high <= 2 * self.low < inf
@@ -71,15 +75,15 @@ class LatencyPart(TurnsPart):
     spread: float | None = None  # interquartile range over the median
     outliers: int | None = None  # see `compare.latency.statistics`, as for the next
     drift: float | None = None
-    ratio: RatioPart | None = None
-    of_peak: RatioPart | None = None  # its FLOP/s over the matrix product's; None if it is not all float32
+    ratio: Ratio | None = None
+    of_peak: Ratio | None = None  # its FLOP/s over the matrix product's; None if it is not all float32
 
 
 @dataclass(kw_only=True)
 class LastPart(LatencyPart):
     """The graph that computes the logits of the last position alone: less work than any other row's."""
 
-    to_deploy: RatioPart | None = None  # its time over the deploy graph's in the same runtime
+    to_deploy: Ratio | None = None  # its time over the deploy graph's in the same runtime
     gap: float | None = None  # largest difference of a logit there
 
 
@@ -93,16 +97,16 @@ class DecodePart(LatencyPart):
 
     named: bool = False  # the runtime was asked for by name
     first_token_ms: float | None = None  # of the prefill (TTFT), as is the next
-    first_token: RatioPart | None = None
+    first_token: Ratio | None = None
     tokens_per_s: float | None = None  # over whole generations
     # positions prefilled -> the verdict over the logits of the text, decoded from there on
-    checks: dict[str, VerdictPart] = field(default_factory=dict)
+    checks: dict[str, Verdict] = field(default_factory=dict)
     tokens: list[list[int]] = field(default_factory=list)
     parted: int | None = None  # the first token that differs from the baseline's; None if none does
     prefills: dict[int, list[int]] = field(default_factory=dict)  # as `turns`, of the prefill
 
     @property
-    def verdict(self) -> VerdictPart | None:
+    def verdict(self) -> Verdict | None:
         """The worst of the checks."""
         return max(self.checks.values(), key=lambda check: VERDICTS.index(check.kind), default=None)
 
@@ -116,9 +120,9 @@ class InterferencePart(Result):
     error: str | None = None
     alone_ms: float | None = None
     beside_ms: float | None = None  # with all others running
-    slowdown: RatioPart | None = None  # beside over alone, paired by round
-    ratio_alone: RatioPart | None = None  # to the baseline timed likewise, as is the next; None of the baseline
-    ratio_beside: RatioPart | None = None
+    slowdown: Ratio | None = None  # beside over alone, paired by round
+    ratio_alone: Ratio | None = None  # to the baseline timed likewise, as is the next; None of the baseline
+    ratio_beside: Ratio | None = None
     alone: TurnsPart = field(default_factory=TurnsPart)
     beside: TurnsPart = field(default_factory=TurnsPart)
 

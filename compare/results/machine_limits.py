@@ -6,15 +6,13 @@ from compare.results.base import Result
 from compare.results.latency import TurnsPart
 
 
-@dataclass(kw_only=True)
-class WorkPart(Result):
+@dataclass(frozen=True, kw_only=True)
+class Work(Result):
     """How much work the model is on the input (`compare.numerics.diagnostics.model_work`)."""
 
-    prefill_flops: int
-    prefill_last_flops: int
-    decode_flops: int
-    decode_bytes: int
-    past: int
+    prefill_flops: int  # of a pass with the logits of all positions
+    decode_bytes: int  # read and written for one more token of each sequence
+    past: int  # how many positions are before that token
 
 
 @dataclass(kw_only=True)
@@ -35,5 +33,5 @@ class LimitsPart(Result):
 
     compute: LimitPart
     bandwidth: LimitPart
-    work: WorkPart | None
+    work: Work | None
     uncounted: str | None = None  # why the work is not known

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from compare.results.base import Result
-from compare.results.latency import RatioPart, TurnsPart
-from compare.results.verdicts import VerdictPart
+from compare.results.latency import Ratio, TurnsPart
+from compare.results.verdicts import Verdict
 
 
 @dataclass(kw_only=True)
@@ -12,7 +12,7 @@ class SelfGapsPart(Result):
     """How far a runtime's logits on the deploy graph lie from its own when only the circumstances change."""
 
     runtime: str
-    verdict: VerdictPart | None = None  # over the logits of what was timed; None if two files are compared
+    verdict: Verdict | None = None  # over the logits of what was timed; None if two files are compared
     # what was changed (`compare.numerics.diagnostics.rerun_variants`), or the baseline -> largest difference of a logit
     gaps: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)  # what could not be run, and why
@@ -27,7 +27,7 @@ class ObserverPart(TurnsPart):
 
     runtime: str
     error: str | None = None
-    ratio: RatioPart | None = None  # its time over the deploy graph's
+    ratio: Ratio | None = None  # its time over the deploy graph's
     nodes: tuple[int, int] | None = None  # how many nodes ran in one pass: inspect, deploy
     operators: dict[str, tuple[int, int]] = field(default_factory=dict)  # the same by operator; those that differ
     gap: float | None = None  # largest difference of a logit between the two graphs
@@ -41,5 +41,5 @@ class ExportersPart(Result):
     chosen: str
     default: str
     gaps: dict[str, float]  # kind of tensor -> largest difference between the two
-    ratio: RatioPart | None  # of their times, paired by round
+    ratio: Ratio | None  # of their times, paired by round
     graph_bytes: tuple[int, int]  # of the whole cache entries

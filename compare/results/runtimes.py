@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from math import isnan
 
 from compare.results.base import Result
-from compare.results.gaps import DecisionsPart, EvidencePart, GapPart
-from compare.results.verdicts import VerdictPart
+from compare.results.gaps import Decisions, Gap, TensorEvidence
+from compare.results.verdicts import Verdict
 
 
 @dataclass(kw_only=True)
@@ -27,20 +27,20 @@ class GraphPart(Result):
 class PaddingPart(Result):
     """A runtime on the padded input."""
 
-    text: VerdictPart  # its verdict without padding
-    verdict: VerdictPart | None = None
+    text: Verdict  # its verdict without padding
+    verdict: Verdict | None = None
     skipped: str = ""  # why it has no other verdict
     cause: str = ""  # why it is wrong if sequences are padded (`compare.numerics.padding`); also of rotary positions
     # that count padding, which do no harm
     sides: list[str] = field(default_factory=list)  # the sides of padding on which it is wrong
-    evidence: dict[str, EvidencePart] = field(default_factory=dict)
+    evidence: dict[str, TensorEvidence] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
 class FurtherRunPart(Result):
     """What the verdict on a further run rests on."""
 
-    evidence: dict[str, EvidencePart] = field(default_factory=dict)  # by tensor; empty if there was nothing to weigh
+    evidence: dict[str, TensorEvidence] = field(default_factory=dict)  # by tensor; empty if there was nothing to weigh
     padding: PaddingPart | None = None
 
 
@@ -53,12 +53,12 @@ class RuntimePart(Result):
     hybrid: bool  # part of it is Python, so it is not timed
     named: bool  # asked for by name
     error: str | None = None  # why it has no gaps
-    verdict: VerdictPart | None = None  # the worse of those on the text and on the padded input, both in `padding`
+    verdict: Verdict | None = None  # the worse of those on the text and on the padded input, both in `padding`
     padding: PaddingPart | None = None
-    decisions: DecisionsPart | None = None
+    decisions: Decisions | None = None
     facts: dict[str, str] = field(default_factory=dict)
     graph: GraphPart | None = None  # the ONNX file that it ran, if one was named
-    gaps: list[GapPart] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     again: list[FurtherRunPart] = field(default_factory=list)  # the further runs, if the first one was an alarm
 
     def largest(self, kind: str) -> float | None:

@@ -19,8 +19,10 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 from compare.numerics.errors import Floor, error_of, multiples_of
 from compare.numerics.replay import profile_of
-from compare.numerics.verdicts import TensorEvidence, Verdict, judge, place_of
+from compare.numerics.verdicts import judge, place_of
 from compare.numerics.weigher import Scales
+from compare.results.gaps import TensorEvidence, evidence_of
+from compare.results.verdicts import Verdict
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph
@@ -128,7 +130,7 @@ class Bench:
     def evidence(self, run: Tensors) -> dict[str, TensorEvidence]:
         """What a verdict on a run can rest on."""
         write_trace(self.scratch / "run", run)
-        return {name: known for name, (_, known) in self.scales.weigh(Trace(self.scratch / "run")).items()}
+        return evidence_of(self.scales.weigh(Trace(self.scratch / "run")).values())
 
     def run_single(self, graph: bytes) -> Tensors:
         """All outputs of a graph, run in ONNX Runtime as the comparison runs it."""

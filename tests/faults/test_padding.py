@@ -11,13 +11,15 @@ import onnxruntime
 import pytest
 
 from compare.numerics.padding import COUNTED, Cause, cause_of
-from compare.numerics.verdicts import Kind, Verdict, beyond_limits, judge
+from compare.numerics.verdicts import beyond_limits, judge
 from compare.numerics.weigher import Scales
 from compare.onnx_files.staging import inspecting
 from compare.onnx_files.structure import candidates
 from compare.pipeline.inputs import padded, tokenize
 from compare.pipeline.padding_stage import excused
 from compare.report.schema import Report
+from compare.results.gaps import evidence_of
+from compare.results.verdicts import Verdict
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.runtimes.registry import BUILT_IN, spec_of
 from compare.traces import Trace, write_trace
@@ -48,10 +50,10 @@ class Padded:
     def judged(self, run: dict[str, np.ndarray]) -> tuple[Verdict, Cause]:
         write_trace(self.scratch / "run", run)
         trace = Trace(self.scratch / "run")
-        evidence = {name: known for name, (_, known) in self.scales.weigh(trace).items()}
+        evidence = evidence_of(self.scales.weigh(trace).values())
         verdict = judge(evidence, bitwise=False)
         wrong = beyond_limits(evidence, weak=verdict.weak)
-        if verdict.kind is not Kind.DIFFERENT or not wrong:
+        if verdict.kind != "different" or not wrong:
             return verdict, Cause()
         return excused(verdict, evidence, cause_of(self.scales, trace, wrong))
 
@@ -90,7 +92,7 @@ def test_a_clean_run_is_rounding_in_every_runtime(model, tiny_export, model_type
     for spec in (spec for spec in BUILT_IN if "inspect" in spec.graphs):
         runtime = spec.load_class()(tiny_export(model_type).folder, threads=1, graph="inspect")
         verdict, _ = where.judged(runtime.run(ids, mask))
-        assert verdict.kind is Kind.ROUNDING, f"{spec.name}: {verdict}"
+        assert verdict.kind == "rounding", f"{spec.name}: {verdict}"
 
 
 @pytest.mark.parametrize("exporter", ["dynamo", OPTIMUM])
@@ -99,8 +101,8 @@ def test_a_clean_graph_is_rounding(model, tiny_export, model_type: str, exporter
     where, entry = model(model_type), tiny_export(model_type, exporter)
     bare = nameless(planted(entry, "deploy", None))
     for graph in (planted(entry, "inspect", None), inspecting(bare, candidates(bare.graph, 2) | {"logits": "logits"})):
-        assert where.judged(where.run(graph))[0].kind is Kind.ROUNDING
-    assert where.judged({"logits": where.run(bare)["logits"]})[0].kind is Kind.ROUNDING
+        assert where.judged(where.run(graph))[0].kind == "rounding"
+    assert where.judged({"logits": where.run(bare)["logits"]})[0].kind == "rounding"
 
 
 @pytest.mark.parametrize("fault", PADDING_FAULTS)
@@ -131,13 +133,13 @@ def test_a_fault_is_named(model, tiny_export, model_type: str, exporter: str, fa
     for run in (*runs, {"logits": runs[1]["logits"]}):
         verdict, cause = where.judged(run)
         if harmless:
-            assert verdict.kind is Kind.ROUNDING
+            assert verdict.kind == "rounding"
             assert cause.words == (COUNTED if "query.0" in run else "")
             continue
         unseen = (
             len(run) == 1 and fault == "mask ignored in one layer"
         )  # no reading of a whole model gives these logits
-        assert (verdict.kind, cause.words) == (Kind.DIFFERENT, "" if unseen else expected.words)
+        assert (verdict.kind, cause.words) == ("different", "" if unseen else expected.words)
         assert cause.sides == (["left"] if expected.left_alone else ["left", "right"])
 
 
@@ -148,7 +150,7 @@ def test_a_fault_that_no_reading_explains_is_placed(model, entry) -> None:
     run["context.1"] = run["context.1"].copy()
     run["context.1"][1, :, 6:] *= 1.01
     verdict, cause = where.judged(run)
-    assert (verdict.kind, verdict.place, cause) == (Kind.DIFFERENT, "layer 1, attention", Cause("", ["left"]))
+    assert (verdict.kind, verdict.place, cause) == ("different", "layer 1, attention", Cause("", ["left"]))
 
 
 @pytest.mark.parametrize("value", [1e-30, np.nan])
@@ -158,7 +160,7 @@ def test_what_stands_on_padding_is_seen_however_small(model, entry, value: float
     run["attention.1"] = run["attention.1"].copy()
     run["attention.1"][1, 2, 8, 1] = value
     verdict, _ = where.judged(run)
-    assert verdict.kind is Kind.DIFFERENT
+    assert verdict.kind == "different"
     assert verdict.note == f"{value:.1e} stands on padding"
 
 

@@ -5,27 +5,15 @@ torch and transformers are imported when work is counted, not before.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from compare.results.machine_limits import Work
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
 _FLOAT32 = 4
-
-
-class Work(NamedTuple):
-    """What the passes of a model on a batch take.
-
-    prefill_flops: with the logits of all positions; prefill_last_flops: with those of the last position alone.
-    decode_flops, decode_bytes: one more token for each sequence, after `past` positions.
-    """
-
-    prefill_flops: int
-    prefill_last_flops: int
-    decode_flops: int
-    decode_bytes: int
-    past: int
 
 
 def work_of(folder: Path, batch: int, sequence: int) -> Work:
@@ -50,17 +38,15 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
     with FakeTensorMode(), torch.no_grad():
         model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
 
-        def count(length: int, **more: Any) -> tuple[int, Any]:
-            with FlopCounterMode(display=False) as counter:
-                found = model(input_ids=torch.zeros(batch, length, dtype=torch.int64), **more)
-            return counter.get_total_flops(), found
+        def forward(length: int, **more: Any) -> Any:
+            return model(input_ids=torch.zeros(batch, length, dtype=torch.int64), **more)
 
-        prefill, _ = count(sequence, use_cache=False)
-        last, _ = count(sequence, use_cache=False, logits_to_keep=1)
-        cache = count(past, use_cache=True)[1].past_key_values if past else None
-        decode, found = count(1, use_cache=True, past_key_values=cache)
-        moved = weights_read(model, rows=batch) + sum(map(_bytes, _kept(found.past_key_values)))
-    return Work(prefill, last, decode, moved, past)
+        with FlopCounterMode(display=False) as counter:
+            forward(sequence, use_cache=False)
+        cache = forward(past, use_cache=True).past_key_values if past else None
+        step = forward(1, use_cache=True, past_key_values=cache)
+        moved = weights_read(model, rows=batch) + sum(map(_bytes, _kept(step.past_key_values)))
+    return Work(prefill_flops=counter.get_total_flops(), decode_bytes=moved, past=past)
 
 
 def weights_read(model: "PreTrainedModel", rows: int) -> int:

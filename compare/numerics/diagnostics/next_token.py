@@ -3,38 +3,16 @@
 Only for weights that mean something: on random ones the next token is nobody's opinion.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compare.numerics.tensors import query_rows
+from compare.results.gaps import Decisions
 
 #: Rows of logits taken at a time: 64 rows of GPT-2's vocabulary are 26 MB in float64.
 _ROWS = 64
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """A run's next tokens beside golden's, over all positions that are not padding.
-
-    flips: positions whose likeliest token differs; real_flips: those among them where golden's margin over its second
-    choice is more than twice what rounding does to a logit, so that no float32 run would flip there. top5: mean share
-    of golden's five likeliest tokens that are among the run's. kl: Kullback-Leibler divergence of the run's
-    distribution from golden's, in nats. centred: the largest logit gap once each position's mean is taken out, as a
-    constant changes nothing. perplexity: the run's less golden's, on the text itself.
-    """
-
-    positions: int
-    flips: int
-    real_flips: int
-    top5: float
-    kl_mean: float
-    kl_p99: float
-    kl_max: float
-    centred: float
-    perplexity: float
 
 
 def decisions(

@@ -1,32 +1,12 @@
 """What a softmax knows of its errors and a plain gap does not: its rows add up to 1 and are probabilities."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from compare.numerics.tensors import Tensor, seen_keys
+from compare.results.gaps import SoftmaxGap
 
 #: Smaller probabilities than this have no relative error worth naming: nothing that follows hears of them.
 LEAST = 1e-6
-
-
-@dataclass(frozen=True)
-class SoftmaxGap:
-    """How the rows of a run's attention lie beside golden's, over all heads and all queries that are not padding.
-
-    row_sums: the largest distance of a row's sum from 1. variation: the largest total variation of a row, half the sum
-    of |run - golden|: the probability that went to other keys (Levin and Peres 2017, proposition 4.2). flips: rows
-    whose likeliest key is another; real_flips: those among them where golden's margin over its second choice is more
-    than twice what rounding does to that head. relative: the largest relative error of a probability of `LEAST` or
-    more. Rows of one key are left out of flips.
-    """
-
-    rows: int
-    row_sums: float
-    variation: float
-    flips: int
-    real_flips: int
-    relative: float
 
 
 def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, rounding: Tensor) -> SoftmaxGap:
@@ -57,4 +37,4 @@ def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, round
                 changed = found.argmax(-1) != truth.argmax(-1)
                 flips += int(changed.sum())
                 real += int((changed & (first - second > 2 * rounding[head])).sum())
-    return SoftmaxGap(rows, sums, variation, flips, real, relative)
+    return SoftmaxGap(rows=rows, row_sums=sums, variation=variation, flips=flips, real_flips=real, relative=relative)

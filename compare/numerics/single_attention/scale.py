@@ -15,9 +15,11 @@ from torch import Tensor
 from compare.attention.reference import causal_mask, masked, spread_groups
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
 from compare.numerics.first_calls import warm_up
-from compare.numerics.gaps import Gap, WrongShape, check_shapes, gap_of
+from compare.numerics.gaps import WrongShape, check_shapes, gap_of
 from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
-from compare.numerics.verdicts import LIMITS, Kind, Limits, TensorEvidence, Verdict, judge
+from compare.numerics.verdicts import LIMITS, Limits, judge, place_of
+from compare.results.gaps import Gap, TensorEvidence, evidence_of
+from compare.results.verdicts import Verdict
 
 Array = NDArray[Any]
 
@@ -44,8 +46,8 @@ class AttentionScale:
     controls: tuple[str, ...]
     distinct: int
 
-    def weigh(self, context: Any) -> tuple[Gap, TensorEvidence]:
-        """The context's gap to golden, and what a verdict can rest on; local and accumulated errors are the same here.
+    def weigh(self, context: Any) -> Gap:
+        """The context's gap to golden with its evidence, of which the local and the accumulated error are the same.
 
         context: an array of golden's shape, of any precision. Raises `WrongShape`.
         """
@@ -63,15 +65,15 @@ class AttentionScale:
             nan=error.nan,
             place=error.place,
         )
-        return gap_of(NAME, error), evidence
+        return replace(gap_of(NAME, error), evidence=evidence)
 
     def judge(self, context: Any, *, limits: Limits = LIMITS) -> Verdict:
         """The verdict over a context: broken for another shape than golden's, and for NaN, as golden has none."""
         try:
-            _, evidence = self.weigh(context)
+            gap = self.weigh(context)
         except WrongShape as wrong:
-            return Verdict(Kind.BROKEN, NAME, note=str(wrong))
-        return judge({NAME: evidence}, bitwise=False, limits=limits)
+            return Verdict(kind="broken", tensor=NAME, place=place_of(NAME), note=str(wrong))
+        return judge(evidence_of([gap]), bitwise=False, limits=limits)
 
 
 def attention_scale(
@@ -94,9 +96,9 @@ def attention_scale(
 
     >>> query, key, value = np.random.default_rng(0).standard_normal((3, 1, 2, 20, 8), dtype=np.float32)
     >>> made = attention_scale(query, key, value, causal=True)
-    >>> made.judge(made.golden.astype(np.float32)).kind.words
+    >>> made.judge(made.golden.astype(np.float32)).kind
     'rounding'
-    >>> made.judge(made.golden * 1.001).kind.words
+    >>> made.judge(made.golden * 1.001).kind
     'different'
     """
     warm_up()

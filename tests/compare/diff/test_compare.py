@@ -15,13 +15,13 @@ from compare.diff.compare import diff, verdict_change
 from compare.report.schema import Report
 from compare.results.latency import LatencyPart
 from compare.results.runtimes import GraphPart, RuntimePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from export.errors import BadInput
 
 
-def verdict(kind: str, place: str = "") -> VerdictPart:
-    facts = {"tensor": "context.1", "statistic": "rms", "multiple": 57.3, "precision": None}
-    return VerdictPart(kind=kind, place=place, note="no logits" if kind == "broken" else "", weak=False, **facts)
+def verdict(kind: str, place: str = "") -> Verdict:
+    facts = {"tensor": "context.1", "statistic": "rms", "multiple": 57.3}
+    return Verdict(kind=kind, place=place, note="no logits" if kind == "broken" else "", **facts)
 
 
 def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: int = 0, **slower: float) -> Report:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.numerics import errors
-from compare.numerics.errors import Multiples, error_of, floor_of, multiples_of, ulps_of
+from compare.numerics.errors import error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.results.gaps import Multiples
 
 MASK = np.ones((1, 20), dtype=np.int64)
 
@@ -142,7 +143,9 @@ def test_few_positions_have_no_channels() -> None:
 
 def test_what_every_control_reaches_exactly_must_be_reached_exactly(truth: np.ndarray) -> None:
     floors = floor_of([error_of("hidden_state.0", truth, truth, MASK)] * 5)
-    assert multiples_of(error_of("hidden_state.0", truth, truth, MASK), floors) == Multiples(0, 0, 0, 0)
+    assert multiples_of(error_of("hidden_state.0", truth, truth, MASK), floors) == Multiples(
+        rms=0, max=0, channel=0, slope=0
+    )
     assert multiples_of(error_of("hidden_state.0", _at(truth, (0, 0, 0), 1e-15), truth, MASK), floors).max == np.inf
 
 
@@ -157,7 +160,7 @@ def test_nan_is_marked_and_never_within_a_limit(truth: np.ndarray, floor) -> Non
     error = error_of("hidden_state.0", _at(truth, (0, 2, 1), np.nan), truth, MASK)
     assert error.nan
     assert error.place == (0, 2, 1)
-    assert multiples_of(error, floor).beyond(Multiples(2, 4, 6, 8))
+    assert multiples_of(error, floor).beyond(Multiples(rms=2, max=4, channel=6, slope=8))
     assert not replace(error, nan=False).nan
 
 

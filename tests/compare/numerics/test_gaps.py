@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from compare.numerics.gaps import Gap, WrongShape, gaps
+from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.tensors import query_rows
+from compare.results.gaps import Gap
 
 
 def gap(name: str, actual: np.ndarray, golden: np.ndarray, mask: np.ndarray) -> Gap:
@@ -30,7 +31,7 @@ def test_statistics_are_numpys(seed: int, batch: int, length: int, padded: bool)
         assert quantile == pytest.approx(difference[int(np.ceil(share * difference.size)) - 1], rel=0.016)
     np.testing.assert_allclose(found.rms, np.sqrt((difference**2).mean()))
     np.testing.assert_allclose(found.size, np.sqrt((golden[mask.astype(bool)] ** 2).mean()))
-    assert (found.kind, found.layer, found.above_diagonal) == ("hidden_state", 3, None)
+    assert (found.tensor, found.above_diagonal) == ("hidden_state.3", None)
 
 
 @settings(max_examples=40)

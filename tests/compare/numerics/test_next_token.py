@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from compare.numerics.diagnostics.next_token import Decisions, decisions
+from compare.numerics.diagnostics.next_token import decisions
+from compare.results.gaps import Decisions
 
 MASK = np.ones((1, 3), dtype=np.int64)
 IDS = np.array([[0, 1, 2]])
@@ -23,7 +24,17 @@ def ids() -> np.ndarray:
 
 def test_the_same_logits_decide_the_same(golden: np.ndarray, ids: np.ndarray) -> None:
     found = decisions(golden, golden, ids, np.ones_like(ids), rounding=1e-6)
-    assert found == Decisions(180, 0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert found == Decisions(
+        positions=180,
+        flips=0,
+        real_flips=0,
+        top5=1.0,
+        kl_mean=0.0,
+        kl_p99=0.0,
+        kl_max=0.0,
+        centred=0.0,
+        perplexity=0.0,
+    )
 
 
 @pytest.mark.parametrize(("rounding", "real"), [(0.06, 0), (0.04, 1)])

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch.nn import functional
 
-from compare.numerics.errors import Multiples
-from compare.numerics.verdicts import LIMITS, Kind, TensorEvidence, Verdict, judge
+from compare.numerics.verdicts import LIMITS, judge
 from compare.numerics.weigher import Scales
+from compare.results.gaps import Multiples, TensorEvidence, evidence_of
+from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.models import load
 from export.sources import find
 from export.taps import graph_attention, run_tapped, tap_names
 
-NEAR = Multiples(1.0, 1.0, 1.0, 1.0)
-FAR = Multiples(50.0, 9.0, 3.0, 2.0)
+NEAR = Multiples(rms=1.0, max=1.0, channel=1.0, slope=1.0)
+FAR = Multiples(rms=50.0, max=9.0, channel=3.0, slope=2.0)
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def clean() -> dict[str, TensorEvidence]:
 
 
 def test_rounding_names_what_came_nearest_to_its_limit(clean) -> None:
-    clean["context.1"] = replace(clean["context.1"], local=Multiples(1.0, 3.0, 1.0, 1.0))
+    clean["context.1"] = replace(clean["context.1"], local=Multiples(rms=1.0, max=3.0, channel=1.0, slope=1.0))
     verdict = judge(clean, bitwise=False)
     assert (verdict.kind, verdict.tensor, verdict.statistic, verdict.multiple) == (
-        Kind.ROUNDING,
+        "rounding",
         "context.1",
         "max",
         3.0,
@@ -39,10 +40,10 @@ def test_rounding_names_what_came_nearest_to_its_limit(clean) -> None:
 
 def test_the_first_tensor_beyond_a_limit_is_named_and_not_the_worst(clean) -> None:
     clean["mid_state.0"] = replace(clean["mid_state.0"], local=FAR)
-    clean["logits"] = replace(clean["logits"], local=Multiples(1e6, 1e6, 1e6, 1e6))
+    clean["logits"] = replace(clean["logits"], local=Multiples(rms=1e6, max=1e6, channel=1e6, slope=1e6))
     verdict = judge(clean, bitwise=False)
     assert (verdict.kind, verdict.tensor, verdict.place) == (
-        Kind.DIFFERENT,
+        "different",
         "mid_state.0",
         "layer 0, output projection",
     )
@@ -51,9 +52,10 @@ def test_the_first_tensor_beyond_a_limit_is_named_and_not_the_worst(clean) -> No
 
 def test_order_of_judgement(clean) -> None:
     different = {**clean, "query.0": replace(clean["query.0"], local=FAR)}
-    assert judge(different, bitwise=True).kind is Kind.IDENTICAL
+    assert judge(different, bitwise=True).kind == "identical"
     broken = {**different, "value.1": replace(clean["value.1"], nan=True)}
-    assert judge(broken, bitwise=True) == Verdict(Kind.BROKEN, "value.1", note="value.1 has NaN where golden has none")
+    place, note = "layer 1, norm and projections to query, key, value", "value.1 has NaN where golden has none"
+    assert judge(broken, bitwise=True) == Verdict(kind="broken", tensor="value.1", place=place, note=note)
 
 
 def test_a_look_ahead_is_a_difference(clean) -> None:
@@ -62,21 +64,21 @@ def test_a_look_ahead_is_a_difference(clean) -> None:
 
 
 def test_a_difference_that_no_segment_shows(clean) -> None:
-    clean["logits"] = replace(clean["logits"], accumulated=Multiples(7.0, 2.0, 99.0, 99.0))
+    clean["logits"] = replace(clean["logits"], accumulated=Multiples(rms=7.0, max=2.0, channel=99.0, slope=99.0))
     verdict = judge(clean, bitwise=False)
-    assert (verdict.kind, verdict.note) == (Kind.DIFFERENT, "in an untapped place before logits")
+    assert (verdict.kind, verdict.note) == ("different", "in an untapped place before logits")
 
 
 def test_logits_alone_are_a_weak_test(clean) -> None:
     assert judge({"logits": clean["logits"]}, bitwise=False).weak
-    far = replace(clean["logits"], accumulated=Multiples(4.5, 1.0, 0.0, 0.0))
-    assert judge({"logits": far}, bitwise=False).kind is Kind.DIFFERENT
+    far = replace(clean["logits"], accumulated=Multiples(rms=4.5, max=1.0, channel=0.0, slope=0.0))
+    assert judge({"logits": far}, bitwise=False).kind == "different"
 
 
 def test_one_segment_in_a_lower_precision_is_a_difference_that_looks_like_it(clean) -> None:
     clean["hidden_state.2"] = replace(clean["hidden_state.2"], local=FAR, relative=0.6 * 2.0**-8)
     verdict = judge(clean, bitwise=False)
-    assert (verdict.kind, verdict.precision) == (Kind.DIFFERENT, "bf16")
+    assert (verdict.kind, verdict.precision) == ("different", "bf16")
     assert verdict.note == "looks like bf16 in layer 1, norm and MLP"
 
 
@@ -89,9 +91,9 @@ def quantized(clean) -> dict[str, TensorEvidence]:
 
 def test_quantized_operators_are_cited(quantized) -> None:
     verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
-    assert (verdict.kind, verdict.precision, verdict.tensor) == (Kind.REDUCED_PRECISION, "quantized", "hidden_state.0")
+    assert (verdict.kind, verdict.precision, verdict.tensor) == ("reduced precision", "quantized", "hidden_state.0")
     assert verdict.note == "named by the graph's operators (MatMulInteger) and not by its values"
-    assert judge(quantized, bitwise=False).kind is Kind.DIFFERENT, "nothing but the operators tells"
+    assert judge(quantized, bitwise=False).kind == "different", "nothing but the operators tells"
 
 
 @pytest.mark.parametrize(
@@ -101,39 +103,35 @@ def test_quantized_operators_are_no_excuse_for_a_fault(quantized, tensor: str, r
     """One in attention, which has no linear map in it; one larger than quantized numbers are coarse."""
     quantized[tensor] = replace(quantized[tensor], local=FAR, relative=relative)
     verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
-    assert (verdict.kind, verdict.tensor) == (Kind.DIFFERENT, tensor)
+    assert (verdict.kind, verdict.tensor) == ("different", tensor)
     assert verdict.note.endswith("the graph's operators (MatMulInteger) are quantized, which may be why")
 
 
 def test_attention_from_hidden_projections_is_excused_and_one_segment_alone_is_not(quantized, clean) -> None:
     fewer = {name: found for name, found in quantized.items() if not name.startswith(("query", "key", "value"))}
     fewer["attention.0"] = replace(fewer["attention.0"], local=FAR, relative=0.1)
-    assert judge(fewer, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.REDUCED_PRECISION
+    assert judge(fewer, bitwise=False, quantized=["MatMulInteger"]).kind == "reduced precision"
     clean["mid_state.0"] = quantized["mid_state.0"]
-    assert judge(clean, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.DIFFERENT
+    assert judge(clean, bitwise=False, quantized=["MatMulInteger"]).kind == "different"
 
 
 def test_quantized_operators_leave_other_verdicts_alone(clean) -> None:
     assert judge(clean, bitwise=False, quantized=["MatMulInteger"]) == judge(clean, bitwise=False)
     broken = clean | {"value.1": replace(clean["value.1"], nan=True)}
-    assert judge(broken, bitwise=False, quantized=["MatMulInteger"]).kind is Kind.BROKEN
+    assert judge(broken, bitwise=False, quantized=["MatMulInteger"]).kind == "broken"
 
 
 def test_limits_are_data(clean) -> None:
-    clean["query.1"] = replace(clean["query.1"], local=Multiples(3.0, 1.0, 1.0, 1.0))
-    assert judge(clean, bitwise=False).kind is Kind.DIFFERENT
-    looser = replace(LIMITS, local=Multiples(4.0, inf, inf, inf))
-    assert judge(clean, bitwise=False, limits=looser).kind is Kind.ROUNDING
-
-
-def evidence_of(scales: Scales, trace: Path) -> dict[str, TensorEvidence]:
-    return {name: evidence for name, (_, evidence) in scales.weigh(Trace(trace)).items()}
+    clean["query.1"] = replace(clean["query.1"], local=Multiples(rms=3.0, max=1.0, channel=1.0, slope=1.0))
+    assert judge(clean, bitwise=False).kind == "different"
+    looser = replace(LIMITS, local=Multiples(rms=4.0, max=inf, channel=inf, slope=inf))
+    assert judge(clean, bitwise=False, limits=looser).kind == "rounding"
 
 
 def verdict_on(scales: Scales, folder: Path, model, attention=graph_attention) -> Verdict:
     run = run_tapped(model, *scales.tensors, attention)
     write_trace(folder, {name: tensor.float().numpy() for name, tensor in run.items()})
-    return judge(evidence_of(scales, folder), bitwise=False)
+    return judge(evidence_of(scales.weigh(Trace(folder)).values()), bitwise=False)
 
 
 @pytest.fixture
@@ -145,13 +143,13 @@ def model():
 def test_a_clean_run_is_rounding(scales: Scales, tmp_path: Path, model, attention) -> None:
     taps = run_tapped(model, *scales.tensors, attention, probabilities=attention != "sdpa")
     write_trace(tmp_path, {name: tensor.numpy() for name, tensor in taps.items()})
-    assert judge(evidence_of(scales, tmp_path), bitwise=False).kind is Kind.ROUNDING
+    assert judge(evidence_of(scales.weigh(Trace(tmp_path)).values()), bitwise=False).kind == "rounding"
 
 
 @pytest.mark.parametrize(("dtype", "precision"), [(torch.bfloat16, "bf16"), (torch.float16, "fp16")])
 def test_lower_precision_is_named_from_the_numbers(scales, tmp_path: Path, model, dtype, precision: str) -> None:
     verdict = verdict_on(scales, tmp_path, model.to(dtype), "eager")
-    assert (verdict.kind, verdict.precision) == (Kind.REDUCED_PRECISION, precision)
+    assert (verdict.kind, verdict.precision) == ("reduced precision", precision)
 
 
 def scaled(matrix: str, by: float):
@@ -212,7 +210,7 @@ PROJECTIONS = "norm and projections to query, key, value"
 def test_a_fault_in_a_weight_is_found_in_its_layer(scales, tmp_path: Path, model, plant, segment: str, layer) -> None:
     plant(model, layer)
     verdict = verdict_on(scales, tmp_path, model)
-    assert (verdict.kind, verdict.place) == (Kind.DIFFERENT, f"layer {layer}, {segment}")
+    assert (verdict.kind, verdict.place) == ("different", f"layer {layer}, {segment}")
 
 
 def wrong_scale(query, key, value, mask, scale):
@@ -248,7 +246,7 @@ def softmax_through_fp16(query, key, value, mask, scale):
 @torch.no_grad()
 def test_a_fault_in_the_attention_is_found_there(scales, tmp_path: Path, model, attention) -> None:
     verdict = verdict_on(scales, tmp_path, model, attention)
-    assert (verdict.kind, verdict.place) == (Kind.DIFFERENT, "layer 0, attention")
+    assert (verdict.kind, verdict.place) == ("different", "layer 0, attention")
 
 
 @torch.no_grad()

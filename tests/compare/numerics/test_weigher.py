@@ -29,8 +29,9 @@ def test_logits_alone_are_weighed_by_the_floors_that_are_there(entry, tmp_path: 
     logits[0, 3, 5] += 1e-4
     write_trace(tmp_path / "run", {"logits": logits})
     monkeypatch.setattr(scales_module, "control_runs", lambda *_: pytest.fail("the controls were run again"))
-    (gap, evidence), (same_gap, same_evidence) = (s.weigh(Trace(tmp_path / "run"))["logits"] for s in (serving, own))
-    assert (gap, evidence) == (same_gap, same_evidence)
+    gap, same = (scales.weigh(Trace(tmp_path / "run"))["logits"] for scales in (serving, own))
+    assert gap == same
+    evidence = gap.evidence
     assert evidence.local == evidence.accumulated
     assert evidence.accumulated.max > 10
     assert evidence.place == (0, 3, 5)

@@ -13,7 +13,7 @@ from compare.pipeline.settings import Settings
 from compare.report import latency_tables, latency_wording, tables
 from compare.report.advice import answer, choices, decode_advice
 from compare.report.schema import Report
-from compare.results.latency import RatioPart
+from compare.results.latency import Ratio
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
 
@@ -92,15 +92,15 @@ def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: 
 
 def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
     altered = faulty.model_copy(deep=True)
-    altered.decoding[1].ratio = RatioPart(estimate=1, low=0.99, high=1.01)
+    altered.decoding[1].ratio = Ratio(estimate=1, low=0.99, high=1.01)
     for row in altered.decoding[2:]:
         low = 0.1 if row.runtime in ("ahead", "stale") else 0.5
-        row.ratio = RatioPart(estimate=low, low=low, high=low)
+        row.ratio = Ratio(estimate=low, low=low, high=low)
     (said,) = decode_advice(altered)
     assert said.startswith("To generate, deploy onnxruntime: a step is 2 times as fast as torch-eager's")
     assert said in answer(altered)
     for row in altered.decoding[1:]:
-        row.ratio = RatioPart(estimate=0.97, low=0.9, high=1.05)
+        row.ratio = Ratio(estimate=0.97, low=0.9, high=1.05)
     (said,) = decode_advice(altered)
     assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
 
@@ -108,10 +108,10 @@ def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> Non
 def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty: Report) -> None:
     altered = faulty.model_copy(deep=True)
     best = next(row for row in altered.decoding if row.runtime == "onnxruntime")
-    best.ratio = RatioPart(estimate=0.5, low=0.48, high=0.52)
+    best.ratio = Ratio(estimate=0.5, low=0.48, high=0.52)
     times = {"near": (0.55, 0.51, 0.58), "far": (0.6, 0.53, 0.7)}
     altered.decoding += [
-        replace(best, runtime=name, ratio=RatioPart(estimate=estimate, low=low, high=high))
+        replace(best, runtime=name, ratio=Ratio(estimate=estimate, low=low, high=high))
         for name, (estimate, low, high) in times.items()
     ]
     assert decode_advice(altered)[1:] == ["Not told apart from it in the time of a step: near (0.550 [0.510, 0.580])."]

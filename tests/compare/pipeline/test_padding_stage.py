@@ -1,21 +1,22 @@
 """The worse of two verdicts, on the text and where sequences are padded: which one it is, and how it is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from compare.numerics.padding import COUNTED, IGNORED, ONE_OFF, WRONG_SIDE, Cause, readings
-from compare.numerics.verdicts import Kind, Verdict
 from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
 from compare.report import tables, wording
 from compare.report.schema import Report
 from compare.results.runtimes import PaddingPart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 
 
-def verdict(kind: str, **facts) -> VerdictPart:
-    plain = {"tensor": "context.1", "place": "layer 1, attention", "statistic": "rms", "multiple": 9.0, "note": ""}
-    return VerdictPart(kind=kind, precision=None, weak=False, **plain | facts)
+def verdict(kind: str, **facts) -> Verdict:
+    plain = {"tensor": "context.1", "place": "layer 1, attention", "statistic": "rms", "multiple": 9.0}
+    return Verdict(kind=kind, **plain | facts)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,17 @@ def test_a_row_that_was_not_asked_keeps_its_verdict() -> None:
     ],
 )
 def test_the_sentence_says_where_and_why(cause: Cause, said: str) -> None:
-    found = padded_verdict(Verdict(Kind.DIFFERENT, "context.1", "rms", 57.3), cause)
+    found = padded_verdict(verdict("different", multiple=57.3), cause)
     after = "layer 1, attention on: context.1 is 57 x rounding (rms)"
     assert found.sentence == f"different where sequences are padded{said}{after}"
 
 
 def test_what_is_said_of_no_difference() -> None:
-    broken = padded_verdict(Verdict(Kind.BROKEN, note="no padding"), Cause())
+    broken = padded_verdict(Verdict(kind="broken", note="no padding"), Cause())
     assert broken.sentence == "broken where sequences are padded: no padding"
-    same = padded_verdict(Verdict(Kind.ROUNDING, "logits", "max", 0.5), Cause(COUNTED, ["left"]))
+    same = padded_verdict(
+        Verdict(kind="rounding", tensor="logits", statistic="max", multiple=0.5), Cause(COUNTED, ["left"])
+    )
     assert same.sentence.startswith("same model where sequences are padded on the left: nowhere more than 0.5 x")
     assert same.cause == ""
 
@@ -95,11 +98,11 @@ def test_what_was_found_there_is_judged_again_and_explained(altered: Report) -> 
     row = next(runtime for runtime in altered.runtimes if runtime.name == "onnxruntime")
     assert row.padding is not None
     row.padding.cause, row.padding.sides = IGNORED, ["left"]
-    local = row.padding.evidence["context.1"].local
-    assert local is not None
-    local.rms = 3.0
+    known = row.padding.evidence["context.1"]
+    assert known.local is not None
+    row.padding.evidence["context.1"] = replace(known, local=replace(known.local, rms=3.0))
 
-    def judged(rounding: float) -> VerdictPart:
+    def judged(rounding: float) -> Verdict:
         found = next(r.verdict for r in rejudge(altered, rounding).runtimes if r.name == "onnxruntime")
         assert found is not None
         return found

@@ -14,9 +14,9 @@ from compare.report.advice import advice, answer
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.tables import gap_table
-from compare.results.latency import RatioPart
+from compare.results.latency import Ratio
 from compare.results.runtimes import GraphPart, RuntimePart
-from compare.results.verdicts import VerdictPart
+from compare.results.verdicts import Verdict
 from tests.helpers.fakes import installed
 
 #: A comparison, what it said, and how often each runtime that counts its starts was started.
@@ -25,9 +25,9 @@ Looked = tuple[Report, list[str], dict[str, int]]
 COUNTED = "different in 1 of 3 runs, first at layer 0, attention; otherwise identical"
 
 
-def verdict(kind: str, tensor: str | None = None, place: str = "", note: str = "") -> VerdictPart:
+def verdict(kind: str, tensor: str | None = None, place: str = "", note: str = "") -> Verdict:
     facts: Any = {"kind": kind, "tensor": tensor, "place": place, "note": note}
-    return VerdictPart(statistic=None, multiple=None, precision=None, weak=False, **facts)
+    return Verdict(**facts)
 
 
 def runtime(precision: str = "float32", **graph: list[str]) -> RuntimePart:
@@ -73,7 +73,7 @@ LOWER, NAN = verdict("reduced precision", *ATTENTION), verdict("broken", note="l
         ),
     ],
 )
-def test_runs_that_agree_keep_their_verdict(runs: list[VerdictPart], kind: str, note: str) -> None:
+def test_runs_that_agree_keep_their_verdict(runs: list[Verdict], kind: str, note: str) -> None:
     """What is different or worse in every run is never called unsteady, which passes by default."""
     found = agreed(runs)
     assert (found.kind, found.note, found.runs) == (kind, note, runs)
@@ -190,7 +190,7 @@ def test_other_limits_judge_every_run_again(looked: Looked) -> None:
 def test_an_unsteady_runtime_is_never_advised_without_a_word(altered: Report) -> None:
     fastest = altered.latency[-1]
     for each in altered.latency[1:]:
-        each.ratio = RatioPart(
+        each.ratio = Ratio(
             estimate=0.1 if each is fastest else 1.0,
             low=0.1 if each is fastest else 0.9,
             high=0.11 if each is fastest else 1.1,
@@ -207,9 +207,9 @@ def test_an_unsteady_runtime_is_never_advised_without_a_word(altered: Report) ->
 def test_a_rival_that_is_unsteady_is_named_with_a_word(altered: Report) -> None:
     steady, wavering = altered.latency[2], altered.latency[3]
     for place, each in enumerate((steady, wavering)):
-        each.ratio = RatioPart(estimate=0.5 + place / 100, low=0.4, high=0.6)
+        each.ratio = Ratio(estimate=0.5 + place / 100, low=0.4, high=0.6)
     for each in altered.latency[4:]:
-        each.ratio = RatioPart(estimate=1.0, low=0.9, high=1.1)
+        each.ratio = Ratio(estimate=1.0, low=0.9, high=1.1)
     row(altered, wavering.runtime).verdict = agreed([OFF, FINE, FINE])
     said = advice(altered)
     assert said[0].startswith(f"Deploy {steady.runtime}: ")

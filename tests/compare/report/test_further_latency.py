@@ -10,7 +10,7 @@ from compare.report.further_latency import grid_tables, interference_table
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
-from compare.results.latency import InterferencePart, RatioPart
+from compare.results.latency import InterferencePart, Ratio
 from tests.compare.report.test_report import shown
 
 
@@ -104,8 +104,8 @@ def test_without_the_options_there_is_none_of_it(report: Report) -> None:
     )
 
 
-def ratio(estimate: float) -> RatioPart:
-    return RatioPart(estimate=estimate, low=estimate - 0.1, high=estimate + 0.1)
+def ratio(estimate: float) -> Ratio:
+    return Ratio(estimate=estimate, low=estimate - 0.1, high=estimate + 0.1)
 
 
 def part(runtime: str, slowdown: float, alone: float | None = None, beside: float | None = None, **more):

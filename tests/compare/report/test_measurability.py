@@ -5,10 +5,10 @@ import pytest
 from compare.report import latency_wording, measurability
 from compare.report.advice import answer
 from compare.report.schema import Report
-from compare.results.latency import RatioPart
+from compare.results.latency import Ratio
 
-WIDE = RatioPart(estimate=1.0, low=0.013, high=15.084)
-FAST = RatioPart(estimate=0.25, low=0.24, high=0.26)
+WIDE = Ratio(estimate=1.0, low=0.013, high=15.084)
+FAST = Ratio(estimate=0.25, low=0.24, high=0.26)
 
 
 def advised(report: Report) -> list[str]:
@@ -79,10 +79,8 @@ def test_a_median_far_above_the_best_calls_is_said_and_no_ground_for_advice(fast
 
 
 def test_a_ratio_is_no_better_than_a_control_that_is_off(fast: Report) -> None:
-    fast.latency[1].ratio = RatioPart(estimate=1.1, low=1.05, high=1.15)
-    next(row for row in fast.latency if row.runtime == "onnxruntime").ratio = RatioPart(
-        estimate=0.93, low=0.9, high=0.96
-    )
+    fast.latency[1].ratio = Ratio(estimate=1.1, low=1.05, high=1.15)
+    next(row for row in fast.latency if row.runtime == "onnxruntime").ratio = Ratio(estimate=0.93, low=0.9, high=0.96)
     (said,) = [line for line in answer(fast) if line.startswith("No runtime")]
     assert said == (
         "No runtime is told apart from torch-eager as faster; the closest, onnxruntime, reads 0.930 [0.900, 0.960], "
@@ -92,7 +90,7 @@ def test_a_ratio_is_no_better_than_a_control_that_is_off(fast: Report) -> None:
 
 def test_an_interval_wider_than_a_factor_of_two_is_no_number(fast: Report) -> None:
     row = next(row for row in fast.latency if row.runtime == "onnxruntime")
-    row.ratio = RatioPart(estimate=0.2, low=0.001, high=28.506)
+    row.ratio = Ratio(estimate=0.2, low=0.001, high=28.506)
     assert (latency_wording.ratio(row), latency_wording.reading(row)) == ("not measurable", "not measurable")
     others = [other for other in fast.latency if other.runtime != "onnxruntime"]
     assert all("not measurable" not in latency_wording.reading(other) for other in others)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from compare import results
-from compare.results.latency import LatencyPart, RatioPart
+from compare.results.latency import LatencyPart, Ratio
 
 PACKAGE = Path(results.__path__[0])
 
@@ -21,12 +21,12 @@ class Holder(BaseModel):
     rows: list[LatencyPart]
 
 
-def written(ratio: RatioPart) -> str:
+def written(ratio: Ratio) -> str:
     return Holder(rows=[LatencyPart(runtime="x", again=False, ratio=ratio)]).model_dump_json()
 
 
 def test_infinity_and_nan_are_strings_in_json_and_numbers_again() -> None:
-    text = written(RatioPart(estimate=float("nan"), low=-inf, high=inf))
+    text = written(Ratio(estimate=float("nan"), low=-inf, high=inf))
     plain = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert plain["rows"][0]["ratio"] == {"estimate": "NaN", "low": "-Infinity", "high": "Infinity"}
     ratio = Holder.model_validate_json(text).rows[0].ratio
@@ -36,7 +36,7 @@ def test_infinity_and_nan_are_strings_in_json_and_numbers_again() -> None:
 
 @pytest.mark.parametrize("place", [("rows", 0), ("rows", 0, "ratio")])
 def test_a_field_that_is_not_known_is_refused(place: tuple[str | int, ...]) -> None:
-    plain = json.loads(written(RatioPart(estimate=1.0, low=1.0, high=1.0)))
+    plain = json.loads(written(Ratio(estimate=1.0, low=1.0, high=1.0)))
     part = plain
     for step in place:
         part = part[step]
