@@ -1,7 +1,9 @@
 """A saved report judged again: the evidence is in it, so other limits need no other run."""
 
+from dataclasses import replace
+
 from compare.numerics.verdicts import LIMITS, Limits, judge
-from compare.pipeline.padding_stage import judged_again
+from compare.pipeline.padding_stage import rejudged, worse
 from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
@@ -25,23 +27,33 @@ def rejudge(report: Report, rounding: float) -> Report:
     if report.model is None:
         raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
     limits = LIMITS.scaled(rounding / LIMITS.local.rms)
-    judged = report.model_copy(deep=True)
-    for runtime in judged.runtimes:
-        if runtime.verdict is None:
-            continue
-        first, *further = runtime.verdict.runs or [runtime.verdict]
-        found = FurtherRunPart(evidence=evidence_of(runtime.gaps), padding=runtime.padding)
-        runtime.verdict = _verdict(runtime, first, found, limits)
-        if further and is_alarm(runtime.verdict, runtime):
-            again = [_verdict(runtime, *pair, limits) for pair in zip(further, runtime.again, strict=True)]
-            runtime.verdict = agreed([runtime.verdict, *again])
-    return judged
+    return report.model_copy(update={"runtimes": [_rejudged(runtime, limits) for runtime in report.runtimes]})
 
 
-def _verdict(runtime: RuntimePart, verdict: Verdict, found: FurtherRunPart, limits: Limits) -> Verdict:
-    """The verdict on one run under other limits. verdict: the one it has; found: what that rests on."""
+def _rejudged(runtime: RuntimePart, limits: Limits) -> RuntimePart:
+    """A row with the verdict that it has under other limits."""
+    if runtime.verdict is None:
+        return runtime
+    first, *others = runtime.verdict.runs or [runtime.verdict]
+    whole = FurtherRunPart(evidence=evidence_of(runtime.gaps), padding=runtime.padding)
+    verdict, whole = _run(runtime, first, whole, limits)
+    judged = replace(runtime, verdict=verdict, padding=whole.padding)
+    if not others or not is_alarm(verdict, runtime):
+        return judged
+    further = [_run(runtime, *pair, limits) for pair in zip(others, runtime.again, strict=True)]
+    verdicts = [verdict, *(verdict for verdict, _ in further)]
+    return replace(judged, verdict=agreed(verdicts), again=[part for _, part in further])
+
+
+def _run(
+    runtime: RuntimePart, verdict: Verdict, part: FurtherRunPart, limits: Limits
+) -> tuple[Verdict, FurtherRunPart]:
+    """The verdict on one run under other limits. verdict: the one it has; part: what that rests on."""
     quantized = runtime.graph.quantized if runtime.graph else ()
-    text = found.padding.text if found.padding else verdict
-    if found.evidence:
-        text = judge(found.evidence, bitwise=text.kind == "identical", limits=limits, quantized=quantized)
-    return judged_again(found.padding, text, limits, quantized)
+    text = part.padding.text if part.padding else verdict
+    if part.evidence:
+        text = judge(part.evidence, bitwise=text.kind == "identical", limits=limits, quantized=quantized)
+    if part.padding is None:
+        return text, part
+    padding = rejudged(part.padding, text, limits, quantized)
+    return worse(padding), replace(part, padding=padding)

@@ -1,7 +1,7 @@
 """From what was measured to the parts of the report's schema, one function a part."""
 
 import platform
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from compare.latency.rounds import Held, Timing
 from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, typical
 from compare.numerics.diagnostics.heads import Head
 from compare.numerics.golden import RULER_LIMIT, Ruler
-from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
@@ -21,7 +20,6 @@ from compare.results.circumstances import EnvironmentPart, HeadPart, InputPart, 
 from compare.results.gaps import Gap
 from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, TurnsPart
 from compare.results.reruns import ExportersPart, ObserverPart
-from compare.results.runtimes import GraphPart
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
@@ -99,20 +97,6 @@ def ruler_part(ruler: Ruler) -> RulerPart:
 
 def head_parts(heads: list[Head]) -> list[HeadPart]:
     return [HeadPart(layer=head.layer, head=head.head, name=head.name) for head in heads]
-
-
-def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
-    """What there is to know of an ONNX file before it has run; taps: its tensors that are compared."""
-    return GraphPart(
-        file=file.name,
-        bytes=file.bytes,
-        sha256=file.sha256(),
-        opset=file.opset,
-        fed=[wanted.name for wanted in file.inputs],
-        unmatched=[output for output in file.outputs if output not in taps],
-        quantized=file.quantized,
-        halves=file.halves,
-    )
 
 
 def exporters_part(

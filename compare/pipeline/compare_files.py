@@ -23,6 +23,7 @@ from compare.pipeline.interference import interference_parts
 from compare.pipeline.latency_stage import take_latency, workers_of
 from compare.pipeline.numerics_stage import make_trace
 from compare.pipeline.prepare import make_report_folder, read_file, staged
+from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.settings import Settings, check_settings
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
@@ -69,7 +70,7 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         with run.phase("imports, traces, gaps"):
             for worker in workers:
                 worker.import_libraries()
-            runtimes = hold_against(run)
+            runtimes = compare_rows(run)
         failed = {part.name for part in runtimes if part.error}
         latency = take_latency(run, workers, seconds=settings.seconds, failed=failed)
     run.phases["in all"] = time.monotonic() - started
@@ -94,55 +95,53 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
     return report
 
 
-def hold_against(run: Run) -> list[RuntimePart]:
-    """The row of the baseline, and that of the file with its gaps and what is said of them.
+def compare_rows(run: Run) -> list[RuntimePart]:
+    """The row of the baseline, and that of the file with its gaps and its verdict.
 
-    Raises `CannotRun` where the baseline does not run; a file that does not is a row with an error.
+    Raises `CannotRun` if the baseline does not run; a file that does not is a row with an error.
     """
-    baseline, mine = (part_of(row) for row in run.rows)
+    bare = [bare_row(row) for row in run.rows]
     try:
         expected = make_trace(run, run.rows[0])
     except ChildFailed as error:
         raise CannotRun(f"the baseline {run.settings.baseline} does not run: {error}") from error
     try:
-        found = make_trace(run, run.rows[1])
+        trace = make_trace(run, run.rows[1])
     except ChildFailed as error:
-        mine.error = str(error)
-        return [baseline, mine]
-    compare_traces(mine, found, expected, run)
-    for part, row in zip((baseline, mine), run.rows, strict=True):
-        assert part.graph is not None
-        part.graph.found = list(row.found)
-    run.say(f"{mine.name}: {mine.verdict.sentence if mine.verdict else mine.error}")
-    return [baseline, mine]
+        return [bare[0], replace(bare[1], error=str(error))]
+    baseline, other = (with_taps_by_structure(part, row.found) for part, row in zip(bare, run.rows, strict=True))
+    compared = compare_traces(other, trace, expected, run)
+    run.say(f"{compared.name}: {compared.verdict.sentence if compared.verdict else compared.error}")
+    return [baseline, compared]
 
 
-def compare_traces(part: RuntimePart, found: Trace, expected: Trace, run: Run) -> None:
-    """Fill in the gaps of one graph's tensors to another's, in the order in which it makes them, and the verdict."""
-    guessed = {name for row in run.rows for name in row.found}
+def compare_traces(row: RuntimePart, trace: Trace, expected: Trace, run: Run) -> RuntimePart:
+    """A row with the gaps of its tensors to another graph's, in the order in which it makes them, and the verdict."""
+    guessed = {name for each in run.rows for name in each.found}
     shared = {
         name: expected[name]
         for name in execution_order(run.rows[1])
-        if name in expected and not (name in guessed and found[name].shape != expected[name].shape)
+        if name in expected and not (name in guessed and trace[name].shape != expected[name].shape)
     }
     for name, tensor in shared.items():
-        if found[name].shape != tensor.shape:
-            part.error = f"{name} has shape {found[name].shape}, the baseline's {tensor.shape}"
-            part.verdict = Verdict(kind="broken", tensor=name, place=place_of(name), note=part.error)
-            return
-    between = list(gaps(found, shared, run.inputs.attention_mask))
-    equal = {name: np.array_equal(found[name].view(np.uint8), shared[name].view(np.uint8)) for name in shared}
-    part.gaps = [replace(gap, bitwise=equal[gap.tensor]) for gap in between]
-    part.gaps += [Gap(tensor=name, exposed=False) for name in expected if name not in shared]
-    nan = next((n for n in shared if np.isnan(found[n]).any() and not np.isnan(shared[n]).any()), None)
-    differing = [gap for gap in between if not equal[gap.tensor]]
+        if trace[name].shape != tensor.shape:
+            error = f"{name} has shape {trace[name].shape}, the baseline's {tensor.shape}"
+            return replace(row, error=error, verdict=broken(name, error))
+    equal = {name: np.array_equal(trace[name].view(np.uint8), shared[name].view(np.uint8)) for name in shared}
+    between = [replace(gap, bitwise=equal[gap.tensor]) for gap in gaps(trace, shared, run.inputs.attention_mask)]
+    nan = next((n for n in shared if np.isnan(trace[n]).any() and not np.isnan(shared[n]).any()), None)
+    differing = [gap for gap in between if not gap.bitwise]
     if nan is not None:
-        note = f"{nan} has NaN where the baseline has none"
-        part.verdict = Verdict(kind="broken", tensor=nan, place=place_of(nan), note=note)
-    elif differing:
-        part.verdict = not_judged(differing[0], shared)
+        verdict = broken(nan, f"{nan} has NaN where the baseline has none")
     else:
-        part.verdict = Verdict(kind="identical")
+        verdict = not_judged(differing[0], shared) if differing else Verdict(kind="identical")
+    unexposed = [Gap(tensor=name, exposed=False) for name in expected if name not in shared]
+    return replace(row, gaps=between + unexposed, verdict=verdict)
+
+
+def broken(tensor: str, note: str) -> Verdict:
+    """What is said of a graph that cannot be compared."""
+    return Verdict(kind="broken", tensor=tensor, place=place_of(tensor), note=note)
 
 
 def not_judged(first: Gap, exposed: Iterable[str]) -> Verdict:
@@ -158,9 +157,3 @@ def execution_order(row: Row) -> list[str]:
     made = [output for node in row.file.model.graph.node for output in node.output]
     places = {name: place for place, name in enumerate(made)}
     return [row.taps[name] for name in sorted(row.taps, key=lambda name: places.get(name, -1))]
-
-
-def part_of(row: Row) -> RuntimePart:
-    assert row.file is not None
-    graph = assemble.graph_part(row.file, row.taps)
-    return RuntimePart(name=row.name, precision=row.spec.precision, hybrid=False, named=True, graph=graph)

@@ -4,6 +4,7 @@ While one runtime's trace is weighed, the next one is made. Nothing runs beside 
 """
 
 import time
+from dataclasses import replace
 
 from compare.latency.rounds import Timing
 from compare.pipeline import assemble, roofline
@@ -34,12 +35,12 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     with workers_of(run) as workers, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, workers, numerics)
-        look_again(run, found.runtimes, numerics)
+        found = replace(found, runtimes=look_again(run, found.runtimes, numerics))
         failed = {row.name for row in found.runtimes if row.error}
         passes = settings.seconds * (PASSES if settings.decode else 1)
         steps = settings.seconds - passes
         latency = take_latency(run, workers, seconds=passes, failed=failed)
-        judge_timed(run, latency.self_gaps, numerics)
+        latency = replace(latency, self_gaps=judge_timed(run, latency.self_gaps, numerics))
         decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
     name = model if isinstance(model, str) else model.provenance.name

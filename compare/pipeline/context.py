@@ -1,7 +1,7 @@
 """A comparison under way: what all of its steps share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,11 @@ class Row:
     found: tuple[str, ...] = ()
     rows: int | None = None
     unpadded: str = ""
+
+    @property
+    def quantized(self) -> Sequence[str]:
+        """The operators of its ONNX file that compute with quantized numbers, which a verdict cites."""
+        return () if self.file is None else self.file.quantized
 
 
 @dataclass(kw_only=True)

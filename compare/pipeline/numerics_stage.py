@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,13 +22,13 @@ from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
 from compare.onnx_files.structure import misplaced
-from compare.pipeline import assemble
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
-from compare.pipeline.padding_stage import judge_padded
+from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import ControlsPart
-from compare.results.gaps import Gap, TensorEvidence, evidence_of
+from compare.results.gaps import Decisions, Gap, TensorEvidence, evidence_of
 from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import Verdict
@@ -199,47 +199,46 @@ def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[
     return found, known
 
 
-def judged(run: ModelRun, row: Row, part: RuntimePart, found: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
+def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
     """The verdict on one run of a row; bitwise equality is to the baseline's first run."""
-    bitwise = row != run.rows[0] and same_bits(found, run.scratch / run.rows[0].name)
-    return judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
+    bitwise = row != run.rows[0] and same_bits(trace, run.scratch / run.rows[0].name)
+    return judge(evidence, bitwise=bitwise, quantized=row.quantized)
 
 
 def weigh(
     run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
 ) -> tuple[RuntimePart, Trace | None]:
-    """A runtime's row: its gaps and verdict, or why it has none."""
-    part = RuntimePart(name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named)
-    if row.file is not None:
-        part.graph = assemble.graph_part(row.file, row.taps)
+    """A runtime's row with its gaps and its verdict, or with the reason why it has none; and its trace."""
+    bare = bare_row(row)
     try:
-        found = fitting(future.result(), row, golden)
+        trace = fitting(future.result(), row, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
-        part.error = str(error)
-        if isinstance(error, WrongShape):
-            part.verdict = Verdict(kind="broken", note=str(error))
-        run.say(f"{row.name}: {part.error}")
-        return part, None
-    found, known = weighed(run, row, found, numerics)
-    evidence = evidence_of(known.values())
-    part.verdict = judged(run, row, part, found, evidence)
-    part.gaps = [known.get(name) or Gap(tensor=name, exposed=False) for name in golden]
-    logits = known["logits"]
-    assert logits.max is not None
-    if run.entry.manifest.source.trained:
-        multiple = evidence["logits"].accumulated.max
-        rounding = logits.max / multiple if multiple else 0.0
-        inputs = run.inputs
-        part.decisions = decisions(
-            found["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding
-        )
-    if part.graph is not None:
-        part.graph.found = [name for name in row.found if name in found]
-    part.facts = found.facts["facts"]
+        run.say(f"{row.name}: {error}")
+        verdict = Verdict(kind="broken", note=str(error)) if isinstance(error, WrongShape) else None
+        return replace(bare, error=str(error), verdict=verdict), None
+    trace, known = weighed(run, row, trace, numerics)
+    verdict = judged(run, row, trace, evidence_of(known.values()))
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{row.name}: {part.verdict.kind}, logits {logits.max:.1e} from golden")
-    judge_padded(run, row, part, found, numerics)
-    return part, found
+    run.say(f"{row.name}: {verdict.kind}, logits {known['logits'].max:.1e} from golden")
+    padding = judge_padded(run, row, verdict, trace, numerics)
+    weighed_row = replace(
+        with_taps_by_structure(bare, [name for name in row.found if name in trace]),
+        verdict=worse(padding),
+        padding=padding,
+        decisions=decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None,
+        facts=trace.facts["facts"],
+        gaps=[known.get(name) or Gap(tensor=name, exposed=False) for name in golden],
+    )
+    return weighed_row, trace
+
+
+def decided(run: ModelRun, logits: Gap, trace: Trace, golden: Trace) -> Decisions:
+    """What a run's gap in the logits does to the next tokens. Of a logit, rounding is the gap over its multiple."""
+    assert logits.max is not None and logits.evidence is not None
+    multiple = logits.evidence.accumulated.max
+    rounding = logits.max / multiple if multiple else 0.0
+    inputs = run.inputs
+    return decisions(trace["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding)
 
 
 def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:

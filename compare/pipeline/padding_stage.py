@@ -16,39 +16,32 @@ from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, plac
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence, evidence_of
-from compare.results.runtimes import PaddingPart, RuntimePart
+from compare.results.runtimes import PaddingPart
 from compare.results.verdicts import VERDICTS, Verdict, reaches
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
 
 
-def judge_padded(run: ModelRun, row: Row, part: RuntimePart, text: Trace, numerics: Numerics) -> None:
-    """Fill in what the padded input says of a run of a row that was judged on the text, and the worse of both verdicts.
+def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
+    """What the padded input says of a run of a row, after its verdict on the text.
 
-    text: the run's trace of the text; what was found there to be another tensor is left out here too. Raises
-    `CannotRun` where the numerics fail.
+    trace: the run's, of the text; tensors that were left out of it are left out here too. Raises `CannotRun` if the
+    numerics fail.
     """
-    assert part.verdict is not None
-    part.padding = PaddingPart(text=part.verdict)
     if row.unpadded:
-        part.padding.skipped = row.unpadded
-        return
+        return PaddingPart(text=verdict, skipped=row.unpadded)
     with run.phase("padding"):
         try:
-            verdict, cause = _judged(run, row, part, part.padding, text, numerics)
+            padding = _judged(run, row, verdict, trace, numerics)
         except ChildFailed as error:
             raise CannotRun(f"{row.name} could not be weighed where sequences are padded: {error}") from error
-    part.padding.cause, part.padding.sides = cause.words, cause.sides
-    part.padding.verdict = padded_verdict(verdict, cause)
-    part.verdict = worse(part.padding)
-    if part.verdict is not part.padding.text:
-        run.say(f"{row.name}: {part.verdict.sentence}")
+    if (worst := worse(padding)) is not verdict:
+        run.say(f"{row.name}: {worst.sentence}")
+    return padding
 
 
-def _judged(
-    run: ModelRun, row: Row, part: RuntimePart, padding: PaddingPart, text: Trace, numerics: Numerics
-) -> tuple[Verdict, Cause]:
-    """The verdict over the trace of the padded input, and why, where it is worse than rounding."""
+def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
+    """The verdict over the trace of the padded input, and why, if it is worse than rounding."""
     golden, ruler = numerics.golden_padded()
     if not ruler.holds:
         raise CannotRun(
@@ -56,22 +49,31 @@ def _judged(
             f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please "
             "report the model's name"
         )
-    found = Trace(run.padded_folder(text.folder.name))
-    if "error" in found.facts:
-        return Verdict(kind="broken", note=f"it ran on the text and not here: {found.facts['error']}"), Cause()
-    found = forget(found.folder, [name for name in found if name not in text])
+    padded = Trace(run.padded_folder(trace.folder.name))
+    if "error" in padded.facts:
+        return _broken(text, f"it ran on the text and not here: {padded.facts['error']}")
+    padded = forget(padded.folder, [name for name in padded if name not in trace])
     try:
-        check_shapes(found, golden)
+        check_shapes(padded, golden)
     except WrongShape as error:
-        return Verdict(kind="broken", note=str(error)), Cause()
-    evidence = evidence_of(numerics.weigh_padded(found.folder).values())
-    padding.evidence = evidence
-    bitwise = row != run.rows[0] and same_bits(found, run.padded_folder(run.rows[0].name))
-    verdict = judge(evidence, bitwise=bitwise, quantized=part.graph.quantized if part.graph else ())
+        return _broken(text, str(error))
+    evidence = evidence_of(numerics.weigh_padded(padded.folder).values())
+    bitwise = row != run.rows[0] and same_bits(padded, run.padded_folder(run.rows[0].name))
+    verdict, cause = judge(evidence, bitwise=bitwise, quantized=row.quantized), Cause()
     wrong = beyond_limits(evidence, weak=verdict.weak)
-    if verdict.kind != "different" or not wrong:
-        return verdict, Cause()
-    return excused(verdict, evidence, numerics.cause(found.folder, wrong))
+    if verdict.kind == "different" and wrong:
+        verdict, cause = excused(verdict, evidence, numerics.cause(padded.folder, wrong))
+    return PaddingPart(
+        text=text,
+        verdict=padded_verdict(verdict, cause),
+        cause=cause.words,
+        sides=cause.sides,
+        evidence=evidence,
+    )
+
+
+def _broken(text: Verdict, note: str) -> PaddingPart:
+    return PaddingPart(text=text, verdict=padded_verdict(Verdict(kind="broken", note=note), Cause()))
 
 
 def excused(
@@ -112,18 +114,15 @@ def worse(padding: PaddingPart) -> Verdict:
     return padded
 
 
-def judged_again(padding: PaddingPart | None, text: Verdict, limits: Limits, quantized: Sequence[str]) -> Verdict:
-    """The verdict on a run under other limits, from what a report holds of its padded input, if it had one.
+def rejudged(padding: PaddingPart, text: Verdict, limits: Limits, quantized: Sequence[str]) -> PaddingPart:
+    """What the padded input says of a run under other limits, from what a report holds of it.
 
-    text: the new verdict on the text. quantized: see `compare.numerics.verdicts.judge`.
+    text: the verdict on the text under these limits. quantized: see `compare.numerics.verdicts.judge`.
     """
-    if padding is None:
-        return text
-    padding.text = text
-    if padding.evidence and padding.verdict is not None:
-        evidence = padding.evidence
-        verdict = judge(evidence, bitwise=padding.verdict.kind == "identical", limits=limits, quantized=quantized)
-        if verdict.kind == "different":
-            verdict, _ = excused(verdict, evidence, Cause(padding.cause), limits)
-        padding.verdict = padded_verdict(verdict, Cause(padding.cause, padding.sides))
-    return worse(padding)
+    if not padding.evidence or padding.verdict is None:
+        return replace(padding, text=text)
+    bitwise = padding.verdict.kind == "identical"
+    verdict = judge(padding.evidence, bitwise=bitwise, limits=limits, quantized=quantized)
+    if verdict.kind == "different":
+        verdict, _ = excused(verdict, padding.evidence, Cause(padding.cause), limits)
+    return replace(padding, text=text, verdict=padded_verdict(verdict, Cause(padding.cause, padding.sides)))

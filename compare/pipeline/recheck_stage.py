@@ -5,6 +5,7 @@ baseline, which is timed in every shift, has its turn when all are over.
 """
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,15 +57,18 @@ def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
     return [row for row in rows if row.gaps or row.missing]
 
 
-def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> None:
-    """Fill in each row's verdict over the logits of what was timed, which need not be the graph that shows its taps.
+def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> list[SelfGapsPart]:
+    """The rows with a verdict over the logits of what was timed, which need not be the graph that shows its taps.
 
-    Raises `CannotRun` where the numerics fail.
+    Raises `CannotRun` if the numerics fail.
     """
+
+    def judged(row: SelfGapsPart) -> SelfGapsPart:
+        plain = _plain(run, row.runtime)
+        return row if plain is None else replace(row, verdict=logits_verdict(run, plain, numerics))
+
     with run.phase("runs again"):
-        for row in rows:
-            if (plain := _plain(run, row.runtime)) is not None:
-                row.verdict = logits_verdict(run, plain, numerics)
+        return [judged(row) for row in rows]
 
 
 def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:

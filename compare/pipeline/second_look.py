@@ -12,7 +12,7 @@ from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
 from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
-from compare.pipeline.padding_stage import judge_padded
+from compare.pipeline.padding_stage import judge_padded, worse
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRunPart, RuntimePart
@@ -23,21 +23,25 @@ from compare.traces import Trace
 RUNS = 3
 
 
-def look_again(run: ModelRun, parts: Sequence[RuntimePart], numerics: Numerics) -> None:
-    """Trace each runtime whose verdict is an alarm in further processes, and let all runs decide its verdict.
+def look_again(run: ModelRun, runtimes: Sequence[RuntimePart], numerics: Numerics) -> list[RuntimePart]:
+    """The rows, each whose verdict is an alarm with one that all of its runs decide, the further ones made here.
 
-    parts: one for each row of the run; gaps, heads and decisions stay those of the first run. Raises `CannotRun` if the
-    numerics process fails.
+    runtimes: one for each row of the run; gaps, heads and decisions stay those of the first run. Raises `CannotRun` if
+    the numerics process fails.
     """
-    for row, part in zip(run.rows, parts, strict=True):
-        if part.verdict is None or not is_alarm(part.verdict, part):
-            continue
-        run.say(f"{row.name}: {part.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
-        with run.phase("second look"):
-            further = [run_again(run, row, part, number, numerics) for number in range(2, RUNS + 1)]
-        part.again = [found for _, found in further]
-        part.verdict = agreed([part.verdict, *(verdict for verdict, _ in further)])
-        run.say(f"{row.name}: {part.verdict.sentence}")
+    return [_confirmed(run, row, runtime, numerics) for row, runtime in zip(run.rows, runtimes, strict=True)]
+
+
+def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics) -> RuntimePart:
+    """One row after a second look, which is without an alarm the row as it is."""
+    if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
+        return runtime
+    run.say(f"{row.name}: {runtime.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
+    with run.phase("second look"):
+        further = [run_again(run, row, number, numerics) for number in range(2, RUNS + 1)]
+    verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
+    run.say(f"{row.name}: {verdict.sentence}")
+    return replace(runtime, verdict=verdict, again=[part for _, part in further])
 
 
 def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
@@ -51,22 +55,17 @@ def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
     return verdict.kind in ("different", "broken") or (verdict.kind == "reduced precision" and not asked_for)
 
 
-def run_again(
-    run: ModelRun, row: Row, part: RuntimePart, number: int, numerics: Numerics
-) -> tuple[Verdict, FurtherRunPart]:
+def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple[Verdict, FurtherRunPart]:
     """The verdict on one further run in a process of its own, and what it rests on."""
     golden = Trace(run.scratch / GOLDEN)
     try:
-        found = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
+        trace = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
     except (ChildFailed, WrongShape) as error:
         return Verdict(kind="broken", note=str(error)), FurtherRunPart()
-    found, known = weighed(run, row, found, numerics)
+    trace, known = weighed(run, row, trace, numerics)
     evidence = evidence_of(known.values())
-    verdict = judged(run, row, part, found, evidence)
-    again = replace(part, verdict=verdict, padding=None)
-    judge_padded(run, row, again, found, numerics)
-    assert again.verdict is not None
-    return again.verdict, FurtherRunPart(evidence=evidence, padding=again.padding)
+    padding = judge_padded(run, row, judged(run, row, trace, evidence), trace, numerics)
+    return worse(padding), FurtherRunPart(evidence=evidence, padding=padding)
 
 
 def agreed(runs: Sequence[Verdict]) -> Verdict:

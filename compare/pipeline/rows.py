@@ -1,0 +1,35 @@
+"""A runtime's row of the report before it has run: what the runtime is, and the ONNX file that it runs."""
+
+from collections.abc import Collection, Container
+from dataclasses import replace
+
+from compare.onnx_files.reading import OnnxFile
+from compare.pipeline.context import Row
+from compare.results.runtimes import GraphPart, RuntimePart
+
+
+def bare_row(row: Row) -> RuntimePart:
+    """The row of a runtime of which no more is known than what was asked for."""
+    graph = None if row.file is None else graph_part(row.file, row.taps)
+    return RuntimePart(
+        name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named, graph=graph
+    )
+
+
+def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
+    """What an ONNX file is before it has run. taps: its tensors that are compared."""
+    return GraphPart(
+        file=file.name,
+        bytes=file.bytes,
+        sha256=file.sha256(),
+        opset=file.opset,
+        fed=[wanted.name for wanted in file.inputs],
+        unmatched=[output for output in file.outputs if output not in taps],
+        quantized=file.quantized,
+        halves=file.halves,
+    )
+
+
+def with_taps_by_structure(row: RuntimePart, taps: Collection[str]) -> RuntimePart:
+    """The row with the taps that its graph does not name and its structure told; unchanged if it runs no ONNX file."""
+    return row if row.graph is None else replace(row, graph=replace(row.graph, found=list(taps)))
