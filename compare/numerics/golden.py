@@ -6,36 +6,15 @@ one of them computes something else, and nothing is judged.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
 from numpy.typing import NDArray
 
 from compare.numerics.tensors import query_rows, rms
+from compare.results.circumstances import Ruler
 
 RULER_LIMIT = 1e-12
-
-
-@dataclass(frozen=True)
-class Ruler:
-    """How well golden agrees with transformers' eager attention in float64.
-
-    worst: the root mean square of the difference over that of the tensor, of the worst tensor. tensor: which that is.
-
-    Not the largest difference over the tensor's size: the size of attention shrinks with the length of the sequence and
-    its largest element does not, so that float64 itself passes 1e-12 by that measure at 512 tokens (docs/method.md).
-    """
-
-    worst: float
-    tensor: str
-
-    @property
-    def holds(self) -> bool:
-        return self.worst <= RULER_LIMIT
-
-    def __str__(self) -> str:
-        return f"golden agrees with transformers eager in float64: {self.worst:.1g}"
 
 
 def ruler_of(
@@ -46,7 +25,7 @@ def ruler_of(
     for name, tensor in golden_run.items():
         kept = query_rows(name, tensor, attention_mask)
         difference = rms(kept - query_rows(name, eager_run[name], attention_mask))
-        rulers.append(Ruler(difference / (rms(kept) or 1.0), name))
+        rulers.append(Ruler(worst=difference / (rms(kept) or 1.0), tensor=name, limit=RULER_LIMIT))
     return max(rulers, key=lambda ruler: (isnan(ruler.worst), ruler.worst))
 
 

@@ -3,14 +3,14 @@
 Everything in it is float64 models and floors; it knows no runtime, and a runtime's process knows nothing of it. It
 answers lines on stdin with lines of JSON on stdout:
 
-    golden           write the golden trace                {"worst": ..., "tensor": ...}: the ruler
+    golden           write the golden trace                the fields of `Ruler`
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
     weigh TRACE      weigh a trace folder                  {tensor: the fields of `Gap`, ...}
     work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
 A second input has padding; of it the same is asked after the word `padded`, and why a run is wrong there:
 
-    padded golden    write its golden trace                {"worst": ..., "tensor": ...}: the ruler
+    padded golden    write its golden trace                the fields of `Ruler`
     padded weigh TRACE                                     {tensor: the fields of `Gap`, ...}
     padded cause TENSOR,TENSOR,... TRACE                   the fields of `compare.numerics.padding.Cause`
 
@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.numerics.diagnostics.model_work import work_of
-from compare.numerics.golden import Ruler
 from compare.numerics.padding import Cause, cause_of
 from compare.processes.child import Dialogue, in_a_line, main_of_child, questions
+from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap
 from compare.results.machine_limits import Work
 from compare.traces import Trace

@@ -16,9 +16,10 @@ from compare.numerics.diagnostics.softmax import softmax_gap
 from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
 from compare.numerics.first_calls import warm_up
 from compare.numerics.gaps import gap_of
-from compare.numerics.golden import Ruler, float64_runs, ruler_of
+from compare.numerics.golden import float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.tensors import Tensor
+from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap, TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights

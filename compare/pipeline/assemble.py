@@ -11,12 +11,10 @@ from compare import machine
 from compare.latency.disturbance import visible
 from compare.latency.rounds import Held, Timing
 from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, typical
-from compare.numerics.diagnostics.heads import Head
-from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
-from compare.results.circumstances import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
+from compare.results.circumstances import EnvironmentPart, InputPart, ModelPart, PaddedInputPart
 from compare.results.gaps import Gap
 from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, TurnsPart
 from compare.results.reruns import ExportersPart, ObserverPart
@@ -89,14 +87,6 @@ def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
         packages=machine.package_versions(),
         commit=machine.commit(),
     )
-
-
-def ruler_part(ruler: Ruler) -> RulerPart:
-    return RulerPart(worst=ruler.worst, tensor=ruler.tensor, limit=RULER_LIMIT)
-
-
-def head_parts(heads: list[Head]) -> list[HeadPart]:
-    return [HeadPart(layer=head.layer, head=head.head, name=head.name) for head in heads]
 
 
 def exporters_part(

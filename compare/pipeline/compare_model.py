@@ -63,7 +63,7 @@ def assembled(
         model=assemble.model_part(run.entry, asked_for=asked_for),
         input=assemble.input_part(run.inputs, run.padded),
         environment=assemble.environment_part(run.threads, run.cpus),
-        ruler=assemble.ruler_part(found.ruler),
+        ruler=found.ruler,
         controls=found.controls,
         runtimes=found.runtimes,
         latency=passes,
@@ -79,7 +79,7 @@ def assembled(
         exporters=assemble.exporters_part(run.entry, run.beside, found.between, timings, seed),
         self_gaps=latency.self_gaps,
         observer=latency.observer,
-        heads=assemble.head_parts(found.heads),
+        heads=found.heads,
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=run.notes,
     )

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from compare.latency.rounds import Worker
-from compare.numerics.diagnostics.heads import Head, choose_heads, head_map
+from compare.numerics.diagnostics.heads import choose_heads, head_map
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, check_shapes, gaps
-from compare.numerics.golden import RULER_LIMIT, Ruler
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
 from compare.onnx_files.structure import misplaced
@@ -27,7 +26,7 @@ from compare.pipeline.padding_stage import judge_padded, worse
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
-from compare.results.circumstances import ControlsPart
+from compare.results.circumstances import ControlsPart, Head, Ruler
 from compare.results.gaps import Decisions, Gap, TensorEvidence, evidence_of
 from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimePart
@@ -131,7 +130,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         if not ruler.holds:
             raise CannotRun(
                 f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} "
-                f"of the size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please report the "
+                f"of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please report the "
                 "model's name"
             )
         names, distinct = numerics.controls()

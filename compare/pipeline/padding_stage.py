@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from compare.numerics.gaps import WrongShape, check_shapes
-from compare.numerics.golden import RULER_LIMIT
 from compare.numerics.padding import COUNTED, Cause
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, placed
@@ -46,7 +45,7 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     if not ruler.holds:
         raise CannotRun(
             f"the ruler does not hold where sequences are padded: golden differs from transformers eager in float64 by "
-            f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {RULER_LIMIT:.0e}. Nothing is judged; please "
+            f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
             "report the model's name"
         )
     padded = Trace(run.padded_folder(trace.folder.name))

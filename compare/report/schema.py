@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from compare.report.older import updated
-from compare.results.circumstances import ControlsPart, EnvironmentPart, HeadPart, InputPart, ModelPart, RulerPart
+from compare.results.circumstances import ControlsPart, EnvironmentPart, Head, InputPart, ModelPart, Ruler
 from compare.results.latency import DecodePart, DisturbancePart, GridCell, InterferencePart, LastPart, LatencyPart
 from compare.results.machine_limits import LimitsPart
 from compare.results.reruns import ExportersPart, ObserverPart, SelfGapsPart
@@ -47,7 +47,7 @@ class Report(BaseModel):
     model: ModelPart | None
     input: InputPart
     environment: EnvironmentPart
-    ruler: RulerPart | None
+    ruler: Ruler | None
     controls: ControlsPart | None = None
     fail_on: VerdictWord = "different"
     runtimes: list[RuntimePart]
@@ -64,7 +64,7 @@ class Report(BaseModel):
     exporters: ExportersPart | None = None
     self_gaps: list[SelfGapsPart] = Field(default_factory=list)
     observer: ObserverPart | None = None
-    heads: list[HeadPart]
+    heads: list[Head]
     phases: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
 

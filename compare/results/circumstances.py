@@ -67,13 +67,24 @@ class EnvironmentPart(Result):
     commit: str | None
 
 
-@dataclass(kw_only=True)
-class RulerPart(Result):
-    """Golden against transformers' eager attention in float64."""
+@dataclass(frozen=True, kw_only=True)
+class Ruler(Result):
+    """How well golden agrees with transformers' eager attention in float64.
+
+    The largest difference would not do: the size of attention shrinks with the length of the sequence and its largest
+    element does not, so that by that measure float64 itself passes 1e-12 at 512 tokens (docs/method.md).
+    """
 
     worst: float  # root mean square of the difference over that of the tensor, of the worst tensor
     tensor: str  # which that is
-    limit: float
+    limit: float  # beyond it golden or eager computes something else, and nothing is judged
+
+    @property
+    def holds(self) -> bool:
+        return self.worst <= self.limit
+
+    def __str__(self) -> str:
+        return f"golden agrees with transformers eager in float64: {self.worst:.1g}"
 
 
 @dataclass(kw_only=True)
@@ -84,10 +95,10 @@ class ControlsPart(Result):
     distinct: int  # how many of them gave distinct logits
 
 
-@dataclass(kw_only=True)
-class HeadPart(Result):
+@dataclass(frozen=True, kw_only=True)
+class Head(Result):
     """A head with maps in `maps.npz`: arrays `golden/INDEX` and `RUNTIME/INDEX`, INDEX its place in the report."""
 
-    layer: int
+    layer: int  # counted from 0, as are heads
     head: int
-    name: str
+    name: str  # with the reason why it was chosen

@@ -1,31 +1,15 @@
 """Which heads are worth a picture, and what their attention looks like in golden and in a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.results.circumstances import Head
+
 #: A map larger than this cannot be read as a picture: its first rows and columns are kept.
 LARGEST_MAP = 64
-
-
-@dataclass(frozen=True)
-class Head:
-    """A head of the model, counted from 0, and why it was chosen."""
-
-    layer: int
-    head: int
-    why: str
-
-    @property
-    def name(self) -> str:
-        """
-        >>> Head(0, 3, "sharpest").name
-        'layer 0 head 3 (sharpest)'
-        """
-        return f"layer {self.layer} head {self.head} ({self.why})"
 
 
 def choose_heads(golden: Mapping[str, NDArray[Any]]) -> list[Head]:
@@ -40,7 +24,8 @@ def choose_heads(golden: Mapping[str, NDArray[Any]]) -> list[Head]:
         entropies += [(float(e), int(name.partition(".")[2]), head) for head, e in enumerate(entropy)]
     entropies.sort()
     places = {len(entropies) // 2: "middle", len(entropies) - 1: "flattest", 0: "sharpest"}
-    return [Head(entropies[i][1], entropies[i][2], places[i]) for i in sorted(places)] if entropies else []
+    chosen = [(*entropies[i][1:], places[i]) for i in sorted(places)] if entropies else []
+    return [Head(layer=layer, head=head, name=f"layer {layer} head {head} ({why})") for layer, head, why in chosen]
 
 
 def head_map(trace: Mapping[str, NDArray[Any]], head: Head) -> NDArray[Any] | None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from compare.numerics.golden import RULER_LIMIT, Ruler, float64_runs, ruler_of
+from compare.numerics.golden import RULER_LIMIT, float64_runs, ruler_of
+from compare.results.circumstances import Ruler
 from export.taps import LAYOUTS, run_tapped, tap_names
 
 
@@ -60,4 +61,5 @@ def test_padding_does_not_break_the_ruler(tiny, ids_and_mask) -> None:
 
 
 def test_the_ruler_reads_as_a_sentence() -> None:
-    assert str(Ruler(2.34e-15, "logits")) == "golden agrees with transformers eager in float64: 2e-15"
+    ruler = Ruler(worst=2.34e-15, tensor="logits", limit=RULER_LIMIT)
+    assert str(ruler) == "golden agrees with transformers eager in float64: 2e-15"

@@ -11,7 +11,6 @@ import torch
 
 from compare.diff.compare import diff
 from compare.latency.rounds import SELDOM
-from compare.numerics.golden import Ruler
 from compare.numerics.process import Numerics
 from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
@@ -20,6 +19,7 @@ from compare.report import tables
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
+from compare.results.circumstances import Ruler
 from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
 from compare.traces import Trace
 from export import models, sources
@@ -304,7 +304,7 @@ def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_
 
     def broken(self: Numerics) -> tuple[Trace, Ruler]:
         trace, _ = real(self)
-        return trace, Ruler(1e-9, "context.1")
+        return trace, Ruler(worst=1e-9, tensor="context.1", limit=1e-12)
 
     monkeypatch.setattr(Numerics, "golden", broken)
     with pytest.raises(
