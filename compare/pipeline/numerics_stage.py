@@ -207,7 +207,7 @@ def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvid
 def weigh(
     run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
 ) -> tuple[RuntimePart, Trace | None]:
-    """A runtime's row with its gaps and its verdict, or with the reason why it has none; and its trace."""
+    """A runtime's row and its trace; a run that cannot be weighed gives a row with an error, and no trace."""
     bare = bare_row(row)
     try:
         trace = fitting(future.result(), row, golden)
@@ -217,6 +217,7 @@ def weigh(
         return replace(bare, error=str(error), verdict=verdict), None
     trace, known = weighed(run, row, trace, numerics)
     verdict = judged(run, row, trace, evidence_of(known.values()))
+    choices = decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.say(f"{row.name}: {verdict.kind}, logits {known['logits'].max:.1e} from golden")
     padding = judge_padded(run, row, verdict, trace, numerics)
@@ -224,7 +225,7 @@ def weigh(
         with_taps_by_structure(bare, [name for name in row.found if name in trace]),
         verdict=worse(padding),
         padding=padding,
-        decisions=decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None,
+        decisions=choices,
         facts=trace.facts["facts"],
         gaps=[known.get(name) or Gap(tensor=name, exposed=False) for name in golden],
     )
@@ -232,10 +233,10 @@ def weigh(
 
 
 def decided(run: ModelRun, logits: Gap, trace: Trace, golden: Trace) -> Decisions:
-    """What a run's gap in the logits does to the next tokens. Of a logit, rounding is the gap over its multiple."""
+    """What a run's gap in the logits does to the next tokens."""
     assert logits.max is not None and logits.evidence is not None
     multiple = logits.evidence.accumulated.max
-    rounding = logits.max / multiple if multiple else 0.0
+    rounding = logits.max / multiple if multiple else 0.0  # the largest gap of the controls
     inputs = run.inputs
     return decisions(trace["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding)
 

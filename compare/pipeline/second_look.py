@@ -24,16 +24,16 @@ RUNS = 3
 
 
 def look_again(run: ModelRun, runtimes: Sequence[RuntimePart], numerics: Numerics) -> list[RuntimePart]:
-    """The rows, each whose verdict is an alarm with one that all of its runs decide, the further ones made here.
+    """Trace each runtime whose verdict is an alarm in further processes, and let all of its runs decide the verdict.
 
-    runtimes: one for each row of the run; gaps, heads and decisions stay those of the first run. Raises `CannotRun` if
-    the numerics process fails.
+    runtimes: one for each row of the run. Returns the same rows with these verdicts; gaps, heads and decisions stay
+    those of the first run. Raises `CannotRun` if the numerics process fails.
     """
     return [_confirmed(run, row, runtime, numerics) for row, runtime in zip(run.rows, runtimes, strict=True)]
 
 
 def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics) -> RuntimePart:
-    """One row after a second look, which is without an alarm the row as it is."""
+    """A row after its second look; a row without an alarm is returned as it is."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
     run.say(f"{row.name}: {runtime.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
