@@ -1,19 +1,10 @@
 """`import compare` and `--help` load nothing heavy, and a look-up no framework."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "onnx", "onnxruntime", "matplotlib", "pydantic", "numpy")
-
-
-def loaded_by(code: str) -> list[str]:
-    """Which of the heavy packages are loaded after the code has run in a fresh interpreter."""
-    probe = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    return run.stdout.splitlines()[-1].split()[1:]
+from tests.helpers.imports import loaded_by
 
 
 def help_of(module: str, *command: str) -> str:

@@ -7,9 +7,7 @@ import pytest
 from filelock import FileLock
 
 from tests.helpers import fakes
-
-#: What ran through the model of `report`.
-COMPARED_TEXT = "To be, or not to be."
+from tests.helpers.reports import COMPARED_TEXT
 
 
 @pytest.fixture(scope="session", autouse=True)

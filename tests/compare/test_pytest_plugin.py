@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_light_imports import HEAVY
+from tests.helpers.imports import HEAVY
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import torch
 
 from compare import reference_attention
 from compare.testing import AttentionMismatch, assert_attention_close
-from tests.test_light_imports import loaded_by
+from tests.helpers.imports import loaded_by
 
 pytestmark = pytest.mark.filterwarnings("error")
 

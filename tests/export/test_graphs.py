@@ -1,10 +1,7 @@
 """The graphs: they compute the model, they share its weights, and they differ in what they expose alone."""
 
-from pathlib import Path
-
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -13,43 +10,9 @@ from export.cache import Entry
 from export.errors import CannotRun
 from export.graphs import GRAPHS, cut, last_position, write_graphs
 from export.models import read_weights
-from export.positions import positions_of
 from export.taps import run_tapped, tap_names
 from export.weights_file import WEIGHTS, tensor_offsets
-
-
-def run_graph(folder, graph: str, ids, mask) -> dict[str, np.ndarray]:
-    """Every output of one run; where the graph takes a past, there was nothing before."""
-    return Graph(folder / graph)(ids, mask)
-
-
-class Graph:
-    """A graph that is run by ids, a mask and the keys and values of earlier positions."""
-
-    def __init__(self, path: Path) -> None:
-        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        self.names = [output.name for output in self.session.get_outputs()]
-        self.numbered = "position_ids" in [value.name for value in self.session.get_inputs()]
-
-    def __call__(self, ids, mask, past: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
-        feeds = {"input_ids": ids, "attention_mask": mask} | (self.nothing(len(ids)) if past is None else past)
-        if self.numbered:
-            feeds["position_ids"] = positions_of(mask, ids.shape[1])
-        return dict(zip(self.names, self.session.run(self.names, feeds), strict=True))
-
-    def nothing(self, batch: int) -> dict[str, np.ndarray]:
-        shapes = {value.name: value.shape for value in self.session.get_inputs() if "past" in value.name}
-        return {name: np.zeros((batch, shape[1], 0, shape[3]), np.float32) for name, shape in shapes.items()}
-
-    def decode(self, ids, mask, prefill: int) -> np.ndarray:
-        """The logits of all positions: so many at once, then one after another."""
-        found, past = [], None
-        for start, end in [(0, prefill), *((i, i + 1) for i in range(prefill, ids.shape[1]))]:
-            outputs = self(ids[:, start:end], mask[:, :end], past)
-            found.append(outputs.pop("logits"))
-            past = {name.replace("present", "past_key_values"): tensor for name, tensor in outputs.items()}
-            assert {tensor.shape[2] for tensor in past.values()} == {end}
-        return np.concatenate(found, axis=1)
+from tests.helpers.graphs import RunnableGraph, run_graph
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "qwen3"])
@@ -61,7 +24,7 @@ def test_the_graph_computes_the_model(tiny, tiny_export, ids_and_mask, model_typ
     assert list(found) == tap_names(2)
     for name, tensor in expected.items():
         np.testing.assert_allclose(found[name], tensor.numpy(), atol=2e-4, rtol=0, err_msg=name)
-    decode = Graph(folder / "decode.onnx")
+    decode = RunnableGraph(folder / "decode.onnx")
     for prefill in (1, 5, 6):
         logits = decode.decode(ids, mask, prefill)
         np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)
@@ -88,7 +51,7 @@ def test_a_window_that_slides_keeps_its_past(tiny, tmp_path, ids_and_mask) -> No
     ids, mask = ids_and_mask
     write_graphs(model, tmp_path, "a label", dynamo)
     deploy = run_graph(tmp_path, "deploy.onnx", ids, mask)["logits"]
-    logits = Graph(tmp_path / "decode.onnx").decode(ids, mask, 6)
+    logits = RunnableGraph(tmp_path / "decode.onnx").decode(ids, mask, 6)
     np.testing.assert_allclose(logits[mask == 1], deploy[mask == 1], atol=1e-5, rtol=0)
     model.config.sliding_window = None
     whole = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")["logits"].numpy()

@@ -17,7 +17,7 @@ from export.graphs import GRAPHS
 from export.optimum_exporter import FOLDED, export_decode, export_inspect
 from export.taps import run_tapped
 from export.weights_file import WEIGHTS
-from tests.export.test_graphs import Graph, run_graph
+from tests.helpers.graphs import RunnableGraph, run_graph
 
 pytestmark = pytest.mark.optimum
 
@@ -39,7 +39,7 @@ def test_the_graph_computes_the_model(tiny, tiny_export, ids_and_mask, model_typ
     for name, tensor in found.items():
         real = mask.astype(bool) if name != f"attention.{name[-1]}" else np.s_[:1]
         np.testing.assert_allclose(tensor[real], expected[name].numpy()[real], atol=2e-4, rtol=0, err_msg=name)
-    decode = Graph(folder / "decode.onnx")
+    decode = RunnableGraph(folder / "decode.onnx")
     for prefill in (1, 5, 6):
         logits = decode.decode(ids, mask, prefill)
         np.testing.assert_allclose(logits[mask == 1], found["logits"][mask == 1], atol=1e-5, rtol=0)

@@ -26,10 +26,10 @@ from compare.traces import Trace, write_trace
 from export.cache import Entry
 from export.exporting import exported
 from export.taps import LAYOUTS
-from tests.compare.onnx_files.test_structure import nameless
 from tests.faults.graph import Graph
 from tests.faults.kinds import NotHere
 from tests.faults.padding import PADDING_FAULTS
+from tests.helpers.graphs import nameless
 
 OPTIMUM = pytest.param("optimum", marks=pytest.mark.optimum)
 

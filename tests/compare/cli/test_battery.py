@@ -5,7 +5,7 @@ import json
 import pytest
 
 from compare.battery.result import Battery
-from tests.compare.cli.test_compare import command, refused
+from tests.helpers.commands import command, refused
 
 
 def test_tables_on_stdout_progress_on_stderr() -> None:

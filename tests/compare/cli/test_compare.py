@@ -18,26 +18,9 @@ from compare.report.render.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
 from export.cache import MANIFEST
-
-COMPARE = [sys.executable, "-m", "compare"]
-
-
-def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMPARE, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, **environment}
-    )
-
-
-def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr of a command that ends with that code; run in this process, which has all imported."""
-    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    stdout, stderr = capfd.readouterr()
-    assert (ended.value.code, stdout) == (code, ""), stderr
-    assert stderr.startswith("error: ")
-    assert stderr.count("\n") == 1
-    return stderr
+from tests.helpers import fakes
+from tests.helpers.commands import COMPARE, command, refused
+from tests.helpers.processes import comes_true, gone
 
 
 def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
@@ -120,8 +103,6 @@ def test_a_verdict_is_explained_tensor_by_tensor(report) -> None:
 
 
 def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> None:
-    from tests.helpers import fakes
-
     fakes.install(tmp_path)
     run = command("runtimes", PYTHONPATH=str(tmp_path))
     assert run.returncode == 0
@@ -286,9 +267,6 @@ def test_a_damaged_manifest_is_one_line(tiny_folder: Path, entry, tmp_path: Path
 
 def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
     """In the rounds, with a runtime that has helpers in sessions of their own, one of them nobody's child."""
-    from tests.compare.processes.test_tree import comes_true, gone
-    from tests.helpers import fakes
-
     fakes.install(tmp_path)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     arguments = ["--model", str(tiny_folder), "--runtimes", "helped", "--time", "600", "--text", "Hello"]

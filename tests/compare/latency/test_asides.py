@@ -16,8 +16,7 @@ from compare.latency.rounds import Timing, Worker
 from compare.latency.statistics import paired_ratio
 from compare.processes.child import ChildFailed
 from compare.traces import write_trace
-from tests.compare.latency.test_rounds import stopped
-from tests.compare.processes.test_tree import comes_true
+from tests.helpers.processes import comes_true, stopped
 
 
 def status(worker: Worker) -> str:

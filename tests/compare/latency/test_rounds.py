@@ -17,15 +17,7 @@ from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.latency.worker import stand
 from compare.traces import Trace, write_trace
-from tests.compare.processes.test_tree import comes_true, gone
-
-
-def stopped(worker: Worker) -> bool:
-    for _ in range(100):  # the signal takes a moment to arrive
-        if psutil.Process(worker._child.process.pid).status() == psutil.STATUS_STOPPED:
-            return True
-        time.sleep(0.01)
-    return False
+from tests.helpers.processes import comes_true, gone, stopped
 
 
 def test_all_but_the_one_that_is_asked_are_stopped(make, monkeypatch: pytest.MonkeyPatch) -> None:

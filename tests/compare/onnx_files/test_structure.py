@@ -21,21 +21,9 @@ from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from export.exporting import exported
 from export.taps import run_tapped
+from tests.helpers.graphs import nameless
 
 EXPORTERS = ["dynamo", pytest.param("optimum", marks=pytest.mark.optimum)]
-
-
-def nameless(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with numbers for the names of all that is neither input, output nor weight."""
-    kept = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)} | {""}
-    made = [name for node in model.graph.node for name in node.output if name not in kept]
-    names = {name: f"t{place}" for place, name in enumerate(made)}
-    for node in model.graph.node:
-        node.name = ""
-        for tensors in (node.input, node.output):
-            tensors[:] = [names.get(name, name) for name in tensors]
-    del model.graph.value_info[:]
-    return model
 
 
 def run(model: onnx.ModelProto, layers: int, folder: Path, ids, mask) -> dict[str, np.ndarray]:

@@ -26,8 +26,8 @@ from export import models, sources
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.taps import tap_names
-from tests.compare.conftest import COMPARED_TEXT
 from tests.helpers.fakes import installed
+from tests.helpers.reports import COMPARED_TEXT
 
 #: Those that get a row: a runtime that only decodes has no tensors to compare.
 COMPARED = [spec for spec in BUILT_IN if "inspect" in spec.graphs]

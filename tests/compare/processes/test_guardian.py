@@ -13,7 +13,7 @@ import pytest
 
 from compare.processes import guardian
 from compare.processes.tree import MARK, is_under
-from tests.compare.processes.test_tree import comes_true, gone
+from tests.helpers.processes import comes_true, gone
 
 #: A child that starts a process in a session of its own, whose parent ends at once, and names it. Then it waits.
 CHILD = """

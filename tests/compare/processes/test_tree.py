@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 
 from compare.processes.tree import MARK, ProcessTree, is_under, kill_marked, marked
+from tests.helpers.processes import comes_true, gone
 
 #: Starts a child in a session of its own, and one whose parent ends at once; names both, then sleeps.
 ROOT = """
@@ -54,17 +54,8 @@ def start() -> Iterator[Callable[..., tuple[subprocess.Popen[str], list[psutil.P
         root.stdout.close()
 
 
-def comes_true(what: Callable[[], bool]) -> bool:
-    """Whether it does within a minute: a signal takes a moment to arrive."""
-    return any(what() or time.sleep(0.02) for _ in range(3000))
-
-
 def stopped(members: list[psutil.Process]) -> bool:
     return all(member.status() == psutil.STATUS_STOPPED for member in members)
-
-
-def gone(members: list[psutil.Process]) -> bool:
-    return not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in members)
 
 
 def test_all_of_it_is_stopped_and_goes_on(start) -> None:

@@ -11,7 +11,7 @@ from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
 from compare.results.latency import InterferencePart, Ratio
-from tests.compare.report.test_report import shown
+from tests.helpers.reports import shown
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,14 @@
 """The report: written and read again unchanged, worded honestly, the same in every format."""
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from compare.report import latency_tables, latency_wording, numbers, tables, wording
 from compare.report.advice import advice, answer, choices, front
 from compare.report.render.markdown import to_markdown
-from compare.report.render.terminal import print_report
 from compare.report.schema import SCHEMA, Report
 from compare.results.gaps import Decisions
 from compare.results.latency import LatencyPart, Ratio
@@ -19,13 +16,7 @@ from compare.results.reruns import ObserverPart, SelfGapsPart
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import VERDICTS, Verdict
 from export.errors import BadInput
-
-
-def shown(report: Report) -> str:
-    console = Console(file=io.StringIO(), width=140)
-    print_report(report, console)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+from tests.helpers.reports import shown
 
 
 def test_round_trip(report: Report, tmp_path: Path) -> None:

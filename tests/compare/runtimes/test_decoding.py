@@ -8,21 +8,11 @@ import pytest
 from compare.latency import decoding
 from compare.runtimes import registry
 from compare.runtimes.onnx_inputs import GraphInput, feed
-from compare.runtimes.registry import BASELINE, Decoder, Runtime, Spec, spec_of
+from compare.runtimes.registry import BASELINE, Runtime, Spec, spec_of
 from export.cache import Entry
 from export.errors import CannotRun
 from export.exporting import exported
-from tests.compare.runtimes.test_runtimes import every_runtime
-
-
-def decoded(runtime: Decoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:
-    """The logits of all positions: the prefill's, then those of a step each."""
-    found = [runtime.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())]
-    for i in range(prefill, ids.shape[1]):
-        found.append(runtime.step(ids[:, i : i + 1].copy(), mask[:, : i + 1].copy()))
-        assert found[-1]["logits"].shape == (len(ids), 1, 300)
-    assert {name for outputs in found for name in outputs} == {"logits"}
-    return np.concatenate([outputs["logits"] for outputs in found], axis=1)
+from tests.helpers.runtimes import decoded, every_runtime
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import torch
 from compare.runtimes.registry import spec_of
 from export.positions import positions_of
 from export.taps import LAYOUTS, graph_attention, run_tapped
-from tests.compare.runtimes.test_decoding import decoded
-from tests.compare.runtimes.test_runtimes import every_runtime
+from tests.helpers.runtimes import decoded, every_runtime
 
 LENGTH, PADDING = 7, 5
 OPTIMUM = pytest.param("optimum", marks=pytest.mark.optimum)

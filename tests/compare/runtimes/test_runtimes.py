@@ -2,30 +2,19 @@
 
 import re
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from compare.runtimes import registry
-from compare.runtimes.registry import BASELINE, Graph, Spec, listing, spec_of
+from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
 from compare.testing import assert_attention_close
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.models import read_weights
 from export.taps import run_tapped, tap_names
-
-
-def marked(spec: Spec) -> Any:
-    """A runtime's name, marked where optimum-onnx is what it runs on."""
-    marks = [pytest.mark.optimum] if "optimum.onnxruntime" in spec.requires else []
-    return pytest.param(spec.name, marks=marks)
-
-
-def every_runtime(graph: Graph | None = None) -> Any:
-    """A test of every built-in runtime that can hold that graph; without one, of every runtime."""
-    return pytest.mark.parametrize("name", [marked(s) for s in registry.BUILT_IN if graph is None or graph in s.graphs])
+from tests.helpers.runtimes import every_runtime
 
 
 @every_runtime("inspect")
