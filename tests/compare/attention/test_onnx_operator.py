@@ -13,14 +13,9 @@ from compare.testing import assert_attention_close
 
 CASES = {name: case for name, case in load_node_cases().items() if not case.expanded}
 
-#: Cases that do not pass, each with its reason. At most 3 are allowed.
-KNOWN_FAILURES: dict[str, str] = {}
-
 
 def test_the_cases_are_all_there() -> None:
     assert len(CASES) == 93
-    assert len(KNOWN_FAILURES) <= 3
-    assert set(KNOWN_FAILURES) <= set(CASES)
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])

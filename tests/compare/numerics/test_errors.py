@@ -1,7 +1,5 @@
 """Errors and floors: each statistic finds what it is there for, and a floor is what rounding does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -161,7 +159,12 @@ def test_nan_is_marked_and_never_within_a_limit(truth: np.ndarray, floor) -> Non
     assert error.nan
     assert error.place == (0, 2, 1)
     assert multiples_of(error, floor).beyond(Multiples(rms=2, max=4, channel=6, slope=8))
-    assert not replace(error, nan=False).nan
+
+
+def test_nan_that_the_reference_has_too_is_no_fault(truth: np.ndarray) -> None:
+    assert not error_of("hidden_state.0", truth, truth, MASK).nan
+    both = _at(truth, (0, 2, 1), np.nan)
+    assert not error_of("hidden_state.0", both, both, MASK).nan
 
 
 def _at(x: np.ndarray, place: tuple[int, ...], by: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 from compare.latency.decoding import TOKENS, prefills
 from compare.latency.rounds import Timing
+from compare.latency.statistics import paired_ratio
 from compare.pipeline.assemble import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
@@ -58,8 +59,10 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
     assert part.runtime == "onnxruntime"
     assert part.gap < 1e-4
     assert list(part.turns) == list(report.latency[0].turns)
-    assert part.to_deploy is not None
-    assert part.runtime not in [row.runtime for row in report.latency if row is part]
+    (deploy,) = (row for row in report.latency if row.runtime == part.runtime)
+    assert deploy.turns != part.turns
+    expected = paired_ratio(part.turns, deploy.turns, report.seed)
+    assert part.to_deploy.estimate == pytest.approx(expected.estimate)
     assert "Less work" in latency_tables.last_table(report).title
 
 
