@@ -7,6 +7,7 @@ import pytest
 from filelock import FileLock
 
 from tests.helpers import fakes
+from tests.helpers.hanging import hangs_time_out_at_once
 from tests.helpers.reports import COMPARED_TEXT
 
 
@@ -24,6 +25,13 @@ def count_every_turn() -> Iterator[None]:
 def fake_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The runtimes of `fakes` are installed, here and in child processes."""
     with fakes.installed(tmp_path_factory.mktemp("site")):
+        yield
+
+
+@pytest.fixture
+def hangs_time_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A child that hangs is given up at once, whatever its timeout."""
+    with hangs_time_out_at_once(tmp_path_factory.mktemp("hanging")):
         yield
 
 

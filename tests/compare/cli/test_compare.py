@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -301,9 +300,9 @@ def test_ctrl_c_ends_everything_with_130(
         assert run.stderr is not None
         try:
             next(line for line in run.stderr if line.startswith(reached))
-            time.sleep(0.5)
-            family = psutil.Process(run.pid).children(recursive=True)
-            assert len(family) >= processes
+            root = psutil.Process(run.pid)
+            assert comes_true(lambda: len(root.children(recursive=True)) >= processes)
+            family = root.children(recursive=True)
             run.send_signal(signal.SIGINT)
             assert run.wait(timeout=20) == 130
         finally:

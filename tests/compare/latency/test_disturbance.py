@@ -53,9 +53,11 @@ def test_times_of_the_machine_that_stand_still_are_not_believed() -> None:
 
 
 def test_a_load_here_is_seen_and_named() -> None:
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    code = "print('begins', flush=True)\nwhile True: pass"
+    busy = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
-        time.sleep(0.2)
+        assert busy.stdout is not None
+        busy.stdout.readline()
         own = {os.getpid()}
         before = snapshot(own)
         time.sleep(0.3)
@@ -64,7 +66,7 @@ def test_a_load_here_is_seen_and_named() -> None:
         ours = load_between(before, after, {*own, busy.pid})
     finally:
         busy.kill()
-        busy.wait()
+        busy.communicate()
     assert load.others > 0.05  # of all CPUs; other tests may run on them too
     assert load.seconds >= 0.3
     if sys.platform == "linux":

@@ -245,11 +245,11 @@ def test_one_that_fails_says_why_and_leaves_nobody_behind(fake_runtimes, make, n
     assert not psutil.pid_exists(worker._child.process.pid)
 
 
-def test_one_that_hangs_is_given_up(fake_runtimes, make) -> None:
-    worker = make("hangs", timeout=20)
+def test_one_that_hangs_is_given_up(fake_runtimes, hangs_time_out, make) -> None:
+    worker = make("hangs", timeout=90)
     worker.import_libraries()
     worker.load()
-    assert worker.timing.error == "no answer to 'load deploy' within 20 s"
+    assert worker.timing.error == "no answer to 'load deploy' within 90 s"
     worker.end()
     assert not psutil.pid_exists(worker._child.process.pid)
 

@@ -27,6 +27,7 @@ from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.taps import tap_names
 from tests.helpers.fakes import installed
+from tests.helpers.hanging import hangs_time_out_at_once
 from tests.helpers.reports import COMPARED_TEXT
 
 #: Those that get a row: a runtime that only decodes has no tensors to compare.
@@ -106,9 +107,9 @@ def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
 @pytest.fixture(scope="module")
 def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison with two runtimes that fail, one that depends on its company, and one that is as it should be."""
-    with installed(tmp_path_factory.mktemp("site")):
-        names = ("crashes", "hangs", "moody", "onnxruntime")
-        return compare(str(tiny_folder), small(tmp_path_factory.mktemp("troubled"), *names, timeout=40.0))
+    site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
+    with installed(site), hangs_time_out_at_once(said):
+        return compare(str(tiny_folder), small(out, "crashes", "hangs", "moody", "onnxruntime", timeout=90.0))
 
 
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
@@ -192,7 +193,7 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
     errors = {runtime.name: runtime.error for runtime in troubled.runtimes}
     assert errors["torch-eager"] is errors["onnxruntime"] is None
     assert errors["crashes"] == "killed by SIGSEGV"
-    assert errors["hangs"] == "no answer within 40 s"
+    assert errors["hangs"] == "no answer within 90 s"
     latency = {row.runtime: row for row in troubled.latency}
     assert latency["crashes"].error == latency["hangs"].error == "not timed, because its trace failed"
     assert latency["onnxruntime"].ratio is not None

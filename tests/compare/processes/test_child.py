@@ -5,22 +5,24 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from compare.processes.child import ChildFailed, end_children, environment, run_child
+from tests.helpers.hanging import FOLDER, hanging
+from tests.helpers.processes import comes_true
 
 SOURCE = """
 from compare.processes.child import main_of_child
-import os, signal, subprocess, sys, time
+from tests.helpers.hanging import hang
+import os, signal, subprocess, sys
 def work(job):
     if job["do"] == "write": open(job["path"], "w").write("done")
     if job["do"] == "raise": raise ValueError("two\\nlines")
     if job["do"] == "crash": os.kill(os.getpid(), signal.SIGSEGV)
-    if job["do"] == "hang": time.sleep(600)
+    if job["do"] == "hang": hang()
     if job["do"] == "silent": os._exit(7)
     if job["do"] == "starve": open(job["path"], "w").write("oom_kill 1"); os.kill(os.getpid(), signal.SIGKILL)
     if job["do"] == "helped": subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", job["path"]])
@@ -38,6 +40,15 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         run_child("some_child", job, threads=1, log=tmp_path / "logs" / "log", timeout=timeout)
 
     return run
+
+
+@pytest.fixture
+def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a child that is to hang says that it does, and so that it is at its work."""
+    folder = tmp_path / "hanging"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER, str(folder))
+    return folder
 
 
 def test_a_child_that_does_its_job_leaves_no_log(child, tmp_path: Path) -> None:
@@ -60,16 +71,23 @@ def test_last_words(child, tmp_path: Path, do: str, message: str) -> None:
     assert (tmp_path / "logs" / "log").exists()
 
 
-def test_a_child_that_hangs_is_ended(child) -> None:
-    with pytest.raises(ChildFailed, match=r"^no answer within 1 s$"):
-        child("hang", timeout=1)
+def test_a_child_that_hangs_is_ended(child, hangs_time_out) -> None:
+    with pytest.raises(ChildFailed, match=r"^no answer within 60 s$"):
+        child("hang")
     assert not [p for p in psutil.Process().children(recursive=True) if "some_child" in " ".join(p.cmdline())]
 
 
-def test_children_are_ended_from_another_thread(child) -> None:
-    threading.Timer(1.0, end_children).start()
+def test_a_child_that_takes_too_long_is_ended(child) -> None:
+    with pytest.raises(ChildFailed, match=r"^no answer within 0 s$"):
+        child("hang", timeout=0.01)
+
+
+def test_children_are_ended_from_another_thread(child, at_work: Path) -> None:
+    ends = threading.Thread(target=lambda: comes_true(lambda: bool(hanging(at_work))) and end_children())
+    ends.start()
     with pytest.raises(ChildFailed, match=r"^killed by SIGKILL$"):
         child("hang")
+    ends.join()
 
 
 def test_a_child_that_was_killed_for_want_of_memory(child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +102,7 @@ def test_what_a_child_leaves_behind_ends_with_it(child, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux alone")
-def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -> None:
+def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path, at_work: Path) -> None:
     (tmp_path / "some_child.py").write_text(SOURCE)
     code = (
         "import subprocess, sys, time\n"
@@ -95,7 +113,7 @@ def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path) -
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     orphan = psutil.Process(int(parent.stdout.readline()))
-    time.sleep(1.0)  # until it has asked to be told
+    assert comes_true(lambda: hanging(at_work) == {orphan.pid})  # by now it has asked to be told
     orphan.suspend()
     parent.send_signal(signal.SIGKILL)
     parent.wait()

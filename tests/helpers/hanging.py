@@ -1,0 +1,66 @@
+"""Children that hang and say so, so that a test waits for what they say and not for a timeout."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from select import select
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+#: The environment variable that names the folder in which a hanging process leaves a file, named by its id.
+FOLDER = "HANGING_PROCESSES"
+
+
+def hang() -> None:
+    """Say that this process hangs, to whoever wants to know, and hang."""
+    if folder := os.environ.get(FOLDER):
+        (Path(folder) / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def hanging(folder: Path) -> set[int]:
+    """The ids of the processes that have said so."""
+    return {int(file.name) for file in folder.iterdir()}
+
+
+@contextmanager
+def hangs_time_out_at_once(folder: Path) -> Iterator[None]:
+    """While this is open, whoever waits for a child that hangs is told that the time is up, however long it is.
+
+    folder: an empty one, for what hanging children say.
+    """
+    from compare.processes import child
+
+    plain_wait = subprocess.Popen.wait
+
+    def wait(self: Any, timeout: float | None = None) -> int:
+        if timeout is None:
+            return plain_wait(self)
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return plain_wait(self, min(timeout, 0.05))
+            except subprocess.TimeoutExpired:
+                if self.pid in hanging(folder) or time.monotonic() > end:
+                    raise
+
+    def wait_for_answer(
+        reads: list[Any], writes: list[Any], errors: list[Any], timeout: float
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        (asked,) = (one.process.pid for one in child._alive if one.process.stdout is reads[0])
+        end = time.monotonic() + timeout
+        while True:
+            ready = select(reads, writes, errors, min(timeout, 0.05))
+            if any(ready) or asked in hanging(folder) or time.monotonic() > end:
+                return ready
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(folder))
+        patch.setattr(subprocess.Popen, "wait", wait)
+        patch.setattr(child, "select", SimpleNamespace(select=wait_for_answer))
+        yield
