@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compare import machine
+from compare.numerics.imported_files import imported_files
 from compare.numerics.tensors import Tensor
 from export.cache import MANIFEST
 
@@ -24,15 +25,11 @@ LIMIT = 2 * 10**9
 
 _FACTS = "kept.json"
 
-#: The source files that decide golden and floors, from the project's root.
-_SOURCES = (
-    *(
-        f"compare/numerics/{name}.py"
-        for name in ("controls", "errors", "first_calls", "golden", "replay", "summation_orders", "tensors", "weigher")
-    ),
-    *(f"compare/attention/{name}.py" for name in ("reference", "streaming")),
-    *(f"export/{name}.py" for name in ("models", "taps")),
-)
+#: The module that makes golden and floors. What it imports decides them too.
+_MAKER = "compare.numerics.weigher"
+
+#: The folder that holds this project's packages.
+_ROOT = Path(__file__).parents[2]
 
 
 def key_of(model: Path, tensors: Iterable[Tensor], threads: int) -> str | None:
@@ -52,10 +49,21 @@ def key_of(model: Path, tensors: Iterable[Tensor], threads: int) -> str | None:
         digest.update(tensor.tobytes())
     versions = [metadata.version(package) for package in ("numpy", "torch", "transformers")]
     digest.update(json.dumps([threads, machine.processor(), versions]).encode())
-    root = Path(__file__).parents[2]
-    for source in _SOURCES:
-        digest.update((root / source).read_bytes())
+    digest.update(source_digest(_ROOT).encode())
     return digest.hexdigest()[:16]
+
+
+def source_digest(root: Path) -> str:
+    """The digest of the source that makes golden and floors: of their module and all that it imports.
+
+    root: the folder that holds the packages.
+    """
+    digest = hashlib.sha256()
+    for name, file in imported_files(_MAKER, root).items():
+        content = file.read_bytes()
+        digest.update(f"{name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from compare.numerics import golden_cache
 from compare.numerics import weigher as scales_module
+from compare.numerics.imported_files import imported_files
 from compare.numerics.replay import profile_of
 from compare.numerics.weigher import Scales
 from compare.traces import Trace, write_trace
 from export.taps import tap_names
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -83,8 +87,53 @@ def test_a_folder_without_digests_has_no_key(tiny_folder: Path) -> None:
     assert golden_cache.key_of(tiny_folder, [], 2) is None
 
 
-def test_the_sources_that_decide_are_there() -> None:
-    assert all((Path(golden_cache.__file__).parents[2] / source).is_file() for source in golden_cache._SOURCES)
+#: The source files that decide golden and floors.
+DECISIVE = imported_files("compare.numerics.weigher", ROOT)
+
+
+def test_what_decides_golden_and_floors_is_among_their_sources() -> None:
+    numerics = ("controls", "errors", "first_calls", "golden", "precisions", "replay", "summation_orders", "tensors")
+    decisive = {f"compare.numerics.{name}" for name in numerics}
+    decisive |= {"compare.attention.reference", "compare.attention.streaming", "export.models", "export.taps"}
+    assert decisive <= set(DECISIVE)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A folder with a copy of this project's packages, without their data."""
+    only_source = shutil.ignore_patterns("__pycache__", "byte_gpt2")
+    for package in ("compare", "export"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=only_source)
+    return tmp_path
+
+
+def test_the_key_changes_with_every_source_that_decides(copied: Path) -> None:
+    before = golden_cache.source_digest(copied)
+    assert before == golden_cache.source_digest(ROOT)
+    for file in DECISIVE.values():
+        copy = copied / file.relative_to(ROOT)
+        content = copy.read_text()
+        copy.write_text(content + "# one line more\n")
+        assert golden_cache.source_digest(copied) != before, file
+        copy.write_text(content)
+    assert golden_cache.source_digest(copied) == before
+
+
+@pytest.mark.parametrize("folder", ["report", "cli", "pipeline", "latency", "runtimes", "diff", "battery"])
+def test_the_key_stays_where_another_source_changes(copied: Path, folder: str) -> None:
+    before = golden_cache.source_digest(copied)
+    for file in (copied / "compare" / folder).rglob("*.py"):
+        file.write_text(file.read_text() + "# one line more\n")
+    assert golden_cache.source_digest(copied) == before
+
+
+def test_the_key_holds_the_sources(entry, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = golden_cache.key_of(entry.folder, [], 2)
+    monkeypatch.setattr(golden_cache, "_ROOT", copied)
+    assert golden_cache.key_of(entry.folder, [], 2) == before
+    with (copied / "compare" / "numerics" / "precisions.py").open("a") as file:
+        file.write("# one line more\n")
+    assert golden_cache.key_of(entry.folder, [], 2) != before
 
 
 def test_kept_scales_are_the_same_to_the_bit(entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
