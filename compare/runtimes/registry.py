@@ -86,13 +86,6 @@ class Spec(Listed):
         loaded: type[Runtime] = self.load()
         return loaded
 
-    def load_decoder(self) -> type[Decoder]:
-        """The same of a runtime that can decode. Raises `CannotRun` for one that cannot, too."""
-        if "decode" not in self.graphs:
-            raise CannotRun(f"runtime {self.name} cannot decode; it holds {', '.join(self.graphs)}")
-        loaded: type[Decoder] = self.load()
-        return loaded
-
 
 ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
 

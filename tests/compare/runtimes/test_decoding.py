@@ -10,7 +10,6 @@ from compare.runtimes import registry
 from compare.runtimes.onnx_inputs import GraphInput, feed
 from compare.runtimes.registry import BASELINE, Runtime, Spec, spec_of
 from export.cache import Entry
-from export.errors import CannotRun
 from export.exporting import exported
 from tests.helpers.runtimes import decoded, every_runtime
 
@@ -25,7 +24,7 @@ def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_a
     """Step by step come the logits that one pass gives, at all real positions, for any prefill and batch."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
-    runtime = spec.load_decoder()(entry.folder, threads=1, graph="decode")
+    runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
     for prefill in (1, 5, 6):
         found = decoded(runtime, ids, mask, prefill)
         np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
@@ -42,7 +41,7 @@ def test_contract_of_several_positions_a_step(
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
     monkeypatch.setattr(decoding, "STEPS", 2)
-    found = decoding.follow(spec.load_decoder()(entry.folder, threads=1, graph="decode"), ids, mask, prefill=3)
+    found = decoding.follow(spec.load_class()(entry.folder, threads=1, graph="decode"), ids, mask, prefill=3)
     np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
 
 
@@ -50,16 +49,11 @@ def test_contract_of_several_positions_a_step(
 def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """A prefill forgets what was kept: the steps after it give the same bits, whatever came before."""
     ids, mask = ids_and_mask
-    runtime = spec.load_decoder()(entry.folder, threads=1, graph="decode")
+    runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
     first = decoded(runtime, ids, mask, 5)
     decoded(runtime, ids[:1, ::-1], mask[:1], 3)
     np.testing.assert_array_equal(decoded(runtime, ids, mask, 5), first)
     runtime.close()
-
-
-def test_a_runtime_that_cannot_decode_says_so() -> None:
-    with pytest.raises(CannotRun, match=r"runtime numpy-reference cannot decode; it holds inspect, deploy$"):
-        spec_of("numpy-reference").load_decoder()
 
 
 @pytest.mark.optimum
@@ -68,7 +62,7 @@ def test_what_optimum_exports_is_decoded(tiny_folder: Path, deployed: Runtime, i
     folder = exported(str(tiny_folder), exporter="optimum").folder
     expected = deployed.run(ids, mask)["logits"]
     for name in (registry.GRAPH_RUNTIME, "optimum"):
-        found = decoded(spec_of(name).load_decoder()(folder, threads=1, graph="decode"), ids, mask, 5)
+        found = decoded(spec_of(name).load_class()(folder, threads=1, graph="decode"), ids, mask, 5)
         np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
 
 
@@ -78,7 +72,7 @@ def test_planted_faults_are_in_the_steps_alone(
 ) -> None:
     """Other tests rely on it: right up to so many positions of 12, of which 5 are the prefill, and wrong from there."""
     ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
-    runtime = spec_of(name).load_decoder()(entry.folder, threads=1, graph="decode")
+    runtime = spec_of(name).load_class()(entry.folder, threads=1, graph="decode")
     for _ in range(2):
         wrong = np.abs(decoded(runtime, ids, mask, 5) - deployed.run(ids, mask)["logits"]).max(axis=(0, 2))
         assert wrong[:right].max() < 1e-5

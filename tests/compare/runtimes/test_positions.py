@@ -79,7 +79,7 @@ def test_every_graph(tiny_export, alone, padded, model_type: str, exporter: str)
                 np.testing.assert_allclose(rows, expected[name][0], atol=2e-5, rtol=0, err_msg=f"{graph} {name}")
     last = spec.load_class()(folder, threads=1, graph="deploy-last").run(*padded)["logits"]
     np.testing.assert_allclose(last[0, -1], expected["logits"][0, -1], atol=2e-5, rtol=0)
-    decoder = spec.load_decoder()(folder, threads=1, graph="decode")
+    decoder = spec.load_class()(folder, threads=1, graph="decode")
     for prefill in (1, PADDING + 1, PADDING + 3):
         for rows in real(decoded(decoder, *padded, prefill)):
             np.testing.assert_allclose(rows, expected["logits"][0], atol=2e-5, rtol=0)
@@ -89,7 +89,7 @@ def test_every_graph(tiny_export, alone, padded, model_type: str, exporter: str)
 def test_every_decoder(spec, entry, alone, padded) -> None:
     expected = spec_of("torch-eager").load_class()(entry.folder, threads=1, graph="deploy")
     logits = expected.run(alone, np.ones_like(alone))["logits"][0]
-    decoder = spec.load_decoder()(entry.folder, threads=1, graph="decode")
+    decoder = spec.load_class()(entry.folder, threads=1, graph="decode")
     for prefill in (1, PADDING + 1, PADDING + 3):
         for rows in real(decoded(decoder, *padded, prefill)):
             np.testing.assert_allclose(rows, logits, atol=2e-5, rtol=0)
@@ -98,7 +98,7 @@ def test_every_decoder(spec, entry, alone, padded) -> None:
 @pytest.mark.optimum
 def test_the_decoder_of_optimum_on_the_graph_of_optimum(tiny_export, alone, padded) -> None:
     folder = tiny_export("gpt2", "optimum").folder
-    decoder = spec_of("optimum").load_decoder()(folder, threads=1, graph="decode")
+    decoder = spec_of("optimum").load_class()(folder, threads=1, graph="decode")
     expected = decoded(decoder, alone, np.ones_like(alone), 3)[0]
     for rows in real(decoded(decoder, *padded, PADDING + 3)):
         np.testing.assert_allclose(rows, expected, atol=2e-5, rtol=0)
