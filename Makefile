@@ -19,9 +19,9 @@ test: .venv/installed
 # allow that one yet, so without it.
 LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
 LOADS += numerics/test_replay numerics/test_verdicts onnx_files/test_structure pipeline/test_compare_model
-LOADS += pipeline/test_decode_stage pipeline/test_inputs pipeline/test_padding_stage runtimes/test_decoding
-LOADS += runtimes/test_positions runtimes/test_runtimes test_model_utils test_pytest_plugin
-TESTS5 := tests/export tests/faults tests/test_docstrings.py tests/test_light_imports.py
+LOADS += pipeline/test_decode_stage pipeline/test_inputs pipeline/test_padding_stage runtimes/test_decoders
+LOADS += runtimes/test_padded_sequences runtimes/test_runtimes test_model_utils test_pytest_plugin
+TESTS5 := tests/export tests/faults tests/benchmarks/test_trials.py tests/test_docstrings.py tests/test_light_imports.py
 TESTS5 += $(LOADS:%=tests/compare/%.py)
 
 test-transformers5: .venv5/installed

@@ -1,4 +1,4 @@
-"""Decoding: step by step comes what one pass over the whole text gives, in every runtime that keeps keys and values."""
+"""Every decoder: step by step come the logits that one pass over the whole text gives."""
 
 from pathlib import Path
 
