@@ -1,7 +1,7 @@
 """Write `.epic5_complete.json`: what this project holds, by a real run of it, for whoever builds on it next.
 
 It runs the whole of the tests, the notebook among them, and one comparison with both exporters, and keeps what came of
-them with the commit and the versions. `make handoff` calls it; tests read it back (tests/benchmarks/test_handoff.py).
+them with the commit and the versions. `make handoff` calls it; `benchmarks.handoff_check` reads it back.
 """
 
 import argparse

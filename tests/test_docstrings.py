@@ -19,6 +19,7 @@ def _modules() -> list[Any]:
         m.name for package in (export, compare) for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
     beside = [
+        "benchmarks.handoff_check",
         "benchmarks.load",
         "benchmarks.proportions",
         "benchmarks.scaling",
