@@ -30,6 +30,7 @@ test-transformers5: .venv5/installed
 check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
 # Runs the tests, the notebook and a comparison, and keeps what came of them in .epic5_complete.json.
