@@ -54,3 +54,9 @@ def nameless(model: onnx.ModelProto) -> onnx.ModelProto:
             tensors[:] = [names.get(name, name) for name in tensors]
     del model.graph.value_info[:]
     return model
+
+
+def saved(model: onnx.ModelProto, path: Path) -> Path:
+    """The path at which a graph was saved, with its weights in it."""
+    onnx.save(model, path)
+    return path

@@ -7,7 +7,6 @@ import pytest
 
 from compare.latency import decoding
 from compare.runtimes import registry
-from compare.runtimes.onnx_inputs import GraphInput, feed
 from compare.runtimes.registry import BASELINE, Runtime, Spec, spec_of
 from export.cache import Entry
 from export.exporting import exported
@@ -79,13 +78,3 @@ def test_planted_faults_are_in_the_steps_alone(
         assert wrong[right:].min() > 1e-4
     whole = spec_of(name).load_class()(entry.folder, threads=1, graph="deploy").run(ids, mask)
     np.testing.assert_array_equal(whole["logits"], deployed.run(ids, mask)["logits"])
-
-
-def test_positions_go_on_after_the_past() -> None:
-    """Of a graph that asks for positions, and for the branch that reads a past."""
-    ids, mask = np.zeros((2, 1), dtype=np.int64), np.ones((2, 4), dtype=np.int64)
-    wanted = [GraphInput("position_ids", "int64", (None, None)), GraphInput("use_cache_branch", "bool", (1,))]
-    fed = feed(wanted, ids, mask)
-    assert fed["position_ids"].tolist() == [[3], [3]]
-    assert fed["use_cache_branch"].tolist() == [True]
-    assert feed(wanted, ids, mask[:, :1])["use_cache_branch"].tolist() == [False]

@@ -1,0 +1,49 @@
+"""An ONNX file is copied for a runtime, and itself never written."""
+
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+
+from compare.onnx_files.reading import read_onnx_file
+from compare.onnx_files.staging import stage
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
+from tests.helpers.graphs import saved
+
+
+def hashed(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_weights_by_way_of_a_link_beside_the_file(entry: Entry, tmp_path: Path) -> None:
+    """The cache of the hub's library: both files are links to files that lie in one other folder."""
+    for name in ("deploy.onnx", "model.safetensors"):
+        (tmp_path / name).symlink_to(entry.folder / name)
+    file = read_onnx_file(tmp_path / "deploy.onnx")
+    assert file.external == {"model.safetensors": (entry.folder / "model.safetensors").resolve()}
+    stage(file, {"logits": "logits"}, tmp_path / "staged")
+    assert hashed(tmp_path / "staged")["model.safetensors"] == (entry.folder / "model.safetensors").read_bytes()
+
+
+def test_staging_never_writes_over_the_file(entry: Entry, tmp_path: Path) -> None:
+    model = onnx.load(entry.folder / "deploy.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for pair in tensor.external_data:
+            pair.value = "inspect.onnx" if pair.key == "location" else pair.value
+    shutil.copyfile(entry.folder / "model.safetensors", tmp_path / "inspect.onnx")
+    file = read_onnx_file(saved(model, tmp_path / "odd.onnx"))
+    before = hashed(tmp_path)
+    with pytest.raises(BadInput, match=r"weights are kept in 'inspect\.onnx', a name that is taken here; rename"):
+        stage(file, {"logits": "logits"}, tmp_path / "staged")
+    assert hashed(tmp_path) == before
+
+
+def test_a_full_disk_is_one_line(entry: Entry, tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(CannotRun, match=r"cannot be copied into .*: No space left on device; make room, or give"):
+        stage(read_onnx_file(entry.folder / "deploy.onnx"), {"logits": "logits"}, tmp_path / "staged")
