@@ -10,7 +10,7 @@ from enum import IntEnum
 from math import inf
 
 from compare.numerics.errors import Multiples
-from compare.numerics.precisions import LOWER
+from compare.results.precisions import LOWER
 
 
 class Kind(IntEnum):

@@ -16,7 +16,6 @@ from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, per
 from compare.numerics.diagnostics.heads import Head
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler
-from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE
@@ -34,6 +33,7 @@ from compare.report.latency_parts import (
     TurnsPart,
 )
 from compare.report.parts import EnvironmentPart, HeadPart, InputPart, ModelPart, PaddedInputPart, RulerPart
+from compare.results.precisions import UNIT_ROUNDOFF
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 

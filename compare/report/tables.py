@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from compare.numerics.diagnostics.bounds import gamma
-from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.report.further_latency import grid_tables, interference_table
 from compare.report.gap_parts import EvidencePart, GapPart, RuntimePart, VerdictPart
 from compare.report.latency_tables import (
@@ -20,6 +18,7 @@ from compare.report.places import place_words
 from compare.report.schema import Report
 from compare.report.table import Table
 from compare.report.wording import KINDS, in_rounding, runtime_of, verdict_word
+from compare.results.precisions import UNIT_ROUNDOFF, gamma
 
 
 def gap_table(report: Report) -> Table:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from compare.numerics import errors
 from compare.numerics.errors import Multiples, error_of, floor_of, multiples_of, ulps_of
-from compare.numerics.precisions import UNIT_ROUNDOFF
+from compare.results.precisions import UNIT_ROUNDOFF
 
 MASK = np.ones((1, 20), dtype=np.int64)
 
