@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from compare.battery.cases import Case
 from compare.battery.kernels.registry import KernelSpec
 from compare.battery.result import Battery, Cell, KernelPart
-from compare.report.numbers import NOTHING
+from compare.report.formatting import NOTHING
 from compare.report.table import Table
 
 #: Kernels side by side; more of them go into a further table, so that every cell has room for a word.

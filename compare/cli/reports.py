@@ -42,9 +42,10 @@ def rejudge(
 ) -> None:
     """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
     from compare.rejudge import rejudge as judge_again
-    from compare.report import tables, wording
     from compare.report.render.terminal import print_table
     from compare.report.schema import Report
+    from compare.report.sections import explanation as tables
+    from compare.report.sections import gaps as wording
 
     judged = judge_again(Report.read(report), rounding)
     print_table(tables.gap_table(judged))

@@ -19,11 +19,11 @@ from compare.diff.schema import (
     StandingPart,
 )
 from compare.latency.statistics import log_ratios, ratio_of_ratios
+from compare.report.formatting import interval
 from compare.report.gap_parts import VERDICTS, RuntimePart
 from compare.report.latency_parts import LatencyPart, RatioPart
-from compare.report.numbers import interval
 from compare.report.schema import Report
-from compare.report.wording import in_rounding
+from compare.report.sections.gaps import in_rounding
 from export.errors import BadInput
 
 

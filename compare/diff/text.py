@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from compare.diff.schema import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
-from compare.report.latency_wording import told, worker_name
-from compare.report.numbers import NOTHING, interval, number
+from compare.report.formatting import NOTHING, interval, number
+from compare.report.sections.interference import told, worker_name
 from compare.report.table import Table
 
 

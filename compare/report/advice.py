@@ -6,12 +6,12 @@ Read from a report, like everything the renderers say; nothing is measured here.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from compare.report.formatting import interval, number
 from compare.report.gap_parts import RuntimePart
 from compare.report.latency_parts import LatencyPart, RatioPart
 from compare.report.measurability import control_bound, faster, measurable, why_not_measurable
-from compare.report.numbers import interval, number
 from compare.report.schema import Report
-from compare.report.wording import in_rounding
+from compare.report.sections.gaps import in_rounding
 
 
 def answer(report: Report) -> list[str]:

@@ -7,8 +7,8 @@ most calls of a runtime took far longer than its best ones.
 from collections.abc import Iterator, Sequence
 from statistics import quantiles
 
+from compare.report.formatting import number
 from compare.report.latency_parts import DisturbancePart, LatencyPart
-from compare.report.numbers import number
 from compare.report.schema import Report
 
 #: Fewer rounds than this are no ground for advice.

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from compare.report import tables, wording
 from compare.report.advice import answer
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import gaps as wording
 from compare.report.table import Table
 
 

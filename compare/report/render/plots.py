@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compare.report.advice import choices, front
 from compare.report.gap_parts import RuntimePart
 from compare.report.schema import MAPS_FILE, Report
-from compare.report.wording import KINDS
+from compare.report.sections.gaps import KINDS
 
 #: Colours that people with any colour vision tell apart (Okabe and Ito 2008), and marks for prints in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -4,9 +4,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from compare.report import tables, wording
 from compare.report.advice import answer
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import gaps as wording
 from compare.report.table import Table
 
 #: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.

@@ -15,11 +15,13 @@ from compare.latency.statistics import midmean
 from compare.numerics.diagnostics.model_work import Work, work_of
 from compare.numerics.process import work
 from compare.pipeline import roofline
-from compare.report import latency_tables, latency_wording, numbers
+from compare.report import formatting as numbers
 from compare.report.gap_parts import RuntimePart, VerdictPart
 from compare.report.latency_parts import LatencyPart, LimitPart
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
+from compare.report.sections import interference as latency_wording
+from compare.report.sections import latency as latency_tables
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from export.errors import BadInput
 

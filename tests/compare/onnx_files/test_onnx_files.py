@@ -14,9 +14,9 @@ from compare.onnx_files.staging import stage
 from compare.pipeline.compare_model import compare
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import Settings
-from compare.report import wording
 from compare.report.gap_parts import RuntimePart
 from compare.report.schema import Report
+from compare.report.sections import gaps as wording
 from compare.runtimes.onnx_inputs import GraphInput, feed
 from export.cache import Entry
 from export.errors import BadInput, CannotRun

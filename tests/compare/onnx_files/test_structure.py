@@ -14,7 +14,7 @@ from compare.onnx_files.staging import inspecting
 from compare.onnx_files.structure import candidates, residual_stream
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import wording
+from compare.report.sections import gaps as wording
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from export.exporting import exported

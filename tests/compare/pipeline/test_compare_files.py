@@ -11,10 +11,12 @@ from compare.cli.compare import app
 from compare.pipeline.compare_files import compare_graphs
 from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
-from compare.report import numbers, tables, wording
+from compare.report import formatting as numbers
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import gaps as wording
 from compare.traces import Trace
 from export.cache import Entry
 from export.errors import BadInput, CannotRun

@@ -16,10 +16,10 @@ from compare.numerics.process import Numerics
 from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings, check_settings
-from compare.report import tables
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
 from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
 from compare.traces import Trace
 from export import models, sources

@@ -9,10 +9,12 @@ from compare.latency.rounds import Timing
 from compare.pipeline.assemble import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import latency_tables, latency_wording, tables
 from compare.report.advice import answer, choices, decode_advice
 from compare.report.latency_parts import RatioPart
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import interference as latency_wording
+from compare.report.sections import latency as latency_tables
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
 

@@ -10,8 +10,9 @@ import pytest
 
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import latency_tables, wording
 from compare.report.schema import Report
+from compare.report.sections import gaps as wording
+from compare.report.sections import latency as latency_tables
 from export.errors import BadInput
 
 pytestmark = pytest.mark.optimum

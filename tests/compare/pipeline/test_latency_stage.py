@@ -15,7 +15,7 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.context import BESIDE
 from compare.pipeline.latency_stage import shifts
 from compare.pipeline.settings import Settings
-from compare.report import wording
+from compare.report.sections import gaps as wording
 
 GB = 10**9
 

@@ -7,9 +7,10 @@ from compare.numerics.padding import COUNTED, IGNORED, ONE_OFF, WRONG_SIDE, Caus
 from compare.numerics.verdicts import Kind, Verdict
 from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
-from compare.report import tables, wording
 from compare.report.gap_parts import PaddingPart, VerdictPart
 from compare.report.schema import Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import gaps as wording
 
 
 def verdict(kind: str, **facts) -> VerdictPart:

@@ -15,7 +15,7 @@ from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
 from compare.report.latency_parts import RatioPart
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
-from compare.report.tables import gap_table
+from compare.report.sections.explanation import gap_table
 from tests.helpers.fakes import installed
 
 #: A comparison, what it said, and how often each runtime that counts its starts was started.

@@ -2,10 +2,11 @@
 
 import pytest
 
-from compare.report import latency_wording, measurability
+from compare.report import measurability
 from compare.report.advice import answer
 from compare.report.latency_parts import RatioPart
 from compare.report.schema import Report
+from compare.report.sections import interference as latency_wording
 
 WIDE = RatioPart(estimate=1.0, low=0.013, high=15.084)
 FAST = RatioPart(estimate=0.25, low=0.24, high=0.26)

@@ -2,9 +2,9 @@
 
 from math import log
 
+from compare.report.formatting import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.gap_parts import VERDICTS
 from compare.report.latency_parts import InterferencePart, LatencyPart, RatioPart
-from compare.report.numbers import NOT_MEASURABLE, NOTHING, give_or_take, interval, number, rate
 from compare.report.schema import Report
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from compare import compare_attention_implementations, visualize_model_comparison
-from compare.report import latency_wording, numbers, tables
-from compare.report.further_latency import grid_tables, interference_table
+from compare.report import formatting as numbers
 from compare.report.latency_parts import InterferencePart, RatioPart
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
-from tests.compare.report.test_report import shown
+from compare.report.sections import explanation as tables
+from compare.report.sections import interference as latency_wording
+from compare.report.sections.grid import grid_tables, interference_table
+from tests.compare.report.test_advice import shown
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """The tables of latency: passes, decoding, the last position, samples, limits, and graphs beside one another."""
 
+from compare.report.formatting import NOTHING, interval, number, percent, rate, share, spread
 from compare.report.latency_parts import LatencyPart, RatioPart
-from compare.report.latency_wording import ratio, reading, rounds_words, worker_name
-from compare.report.numbers import NOTHING, interval, number, percent, rate, share, spread
 from compare.report.schema import Report
+from compare.report.sections.gaps import KINDS, verdict_word
+from compare.report.sections.interference import ratio, reading, rounds_words, worker_name
 from compare.report.table import Table
-from compare.report.wording import KINDS, verdict_word
 
 
 def exporters_table(report: Report) -> Table | None:

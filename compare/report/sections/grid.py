@@ -1,9 +1,9 @@
 """The tables of latency under other circumstances: beside the others unsuspended, and on a grid of inputs."""
 
+from compare.report.formatting import NOTHING, interval, number
 from compare.report.latency_parts import GridCell, LatencyPart
-from compare.report.latency_wording import worker_name
-from compare.report.numbers import NOTHING, interval, number
 from compare.report.schema import Report
+from compare.report.sections.interference import worker_name
 from compare.report.table import Table
 
 

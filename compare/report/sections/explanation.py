@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from compare.report.further_latency import grid_tables, interference_table
+from compare.report.formatting import NOTHING, number
 from compare.report.gap_parts import EvidencePart, GapPart, RuntimePart, VerdictPart
-from compare.report.latency_tables import (
+from compare.report.places import place_words
+from compare.report.schema import Report
+from compare.report.sections.gaps import KINDS, in_rounding, runtime_of, verdict_word
+from compare.report.sections.grid import grid_tables, interference_table
+from compare.report.sections.latency import (
     decode_table,
     exporters_table,
     last_table,
@@ -13,11 +17,7 @@ from compare.report.latency_tables import (
     observer_table,
     sample_table,
 )
-from compare.report.numbers import NOTHING, number
-from compare.report.places import place_words
-from compare.report.schema import Report
 from compare.report.table import Table
-from compare.report.wording import KINDS, in_rounding, runtime_of, verdict_word
 from compare.results.precisions import UNIT_ROUNDOFF, gamma
 
 

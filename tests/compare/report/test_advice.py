@@ -8,13 +8,17 @@ import pytest
 from rich.console import Console
 
 from compare.numerics.verdicts import Kind
-from compare.report import latency_tables, latency_wording, numbers, tables, wording
+from compare.report import formatting as numbers
 from compare.report.advice import advice, answer, choices, front
 from compare.report.gap_parts import VERDICTS, DecisionsPart, RuntimePart, VerdictPart
 from compare.report.latency_parts import LatencyPart, ObserverPart, RatioPart, SelfGapsPart
 from compare.report.render.markdown import to_markdown
 from compare.report.render.terminal import print_report
 from compare.report.schema import SCHEMA, Report
+from compare.report.sections import explanation as tables
+from compare.report.sections import gaps as wording
+from compare.report.sections import interference as latency_wording
+from compare.report.sections import latency as latency_tables
 from export.errors import BadInput
 
 

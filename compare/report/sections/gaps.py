@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from compare.report.formatting import NOTHING, number
 from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
-from compare.report.latency_wording import (
+from compare.report.measurability import disturbance_lines
+from compare.report.schema import Report
+from compare.report.sections.interference import (
     decode_lines,
     grid_failures,
     in_shifts,
@@ -11,10 +14,7 @@ from compare.report.latency_wording import (
     limit_lines,
     undone_fusions,
 )
-from compare.report.measurability import disturbance_lines
-from compare.report.numbers import NOTHING, number
-from compare.report.padding_wording import padded_input, padding_lines
-from compare.report.schema import Report
+from compare.report.sections.padding import padded_input, padding_lines
 from export.errors import BadInput, near
 
 #: Kinds of tensors in the tables, in the order a layer makes them, with the words that head their columns.
