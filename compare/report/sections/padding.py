@@ -1,36 +1,41 @@
-"""How it is said what runtimes do where sequences are padded."""
+"""What runtimes do if sequences are padded."""
 
+from compare.report.gap_parts import RuntimePart
 from compare.report.schema import Report
+from compare.report.sections.section import Section
 
 
-def padded_input(report: Report) -> list[str]:
-    """What verdicts rest on beside the text, in a sentence; nothing where that is all."""
+def sentences(report: Report) -> list[str]:
+    """Say what verdicts rest on besides the text, then what each runtime's verdict does not say of padding."""
+    return [*_padded_input(report), *(line for runtime in report.runtimes for line in _lines(runtime))]
+
+
+def _padded_input(report: Report) -> list[str]:
     part = report.input.padded
     if part is None:
         return []
     word = report.token_word
     return [
-        f"each verdict is the worse of two: on the text, and on {part.longest} and {part.shortest} {word} of it, "
-        f"padded to {part.longest} on the left and on the right"
+        f"Each verdict is the worse of two: on the text, and on {part.longest} and {part.shortest} {word} of it, "
+        f"padded to {part.longest} on the left and on the right."
     ]
 
 
-def padding_lines(report: Report) -> list[str]:
-    """What of padding the verdicts do not say, a sentence each."""
-    lines = []
-    for runtime in report.runtimes:
-        padding = runtime.padding
-        if padding is None:
-            continue
-        if padding.skipped:
-            lines.append(f"{runtime.name} {padding.skipped}: judged on the text alone.")
-        if padding.verdict is None:
-            continue
-        if padding.verdict.kind not in ("different", "broken"):
-            if padding.cause:
-                lines.append(
-                    f"{runtime.name} {padding.cause}, which turns queries and keys alike: nothing after them changes."
-                )
-        elif padding.verdict != runtime.verdict:
-            lines.append(f"{runtime.name} is {padding.verdict.sentence}.")
-    return lines
+def _lines(runtime: RuntimePart) -> list[str]:
+    padding = runtime.padding
+    if padding is None:
+        return []
+    if padding.skipped:
+        return [f"{runtime.name} {padding.skipped}, so it is judged on the text alone."]
+    if padding.verdict is None:
+        return []
+    if padding.verdict.kind not in ("different", "broken"):
+        if not padding.cause:
+            return []
+        return [
+            f"{runtime.name} {padding.cause}, which rotates queries and keys alike: nothing computed from them changes."
+        ]
+    return [f"{runtime.name} is {padding.verdict.sentence}."] if padding.verdict != runtime.verdict else []
+
+
+SECTION = Section("padding", sentences=sentences)

@@ -15,7 +15,7 @@ from compare.report.gap_parts import GraphPart, RuntimePart, VerdictPart
 from compare.report.latency_parts import RatioPart
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
-from compare.report.sections.explanation import gap_table
+from compare.report.sections import gaps
 from tests.helpers.fakes import installed
 
 #: A comparison, what it said, and how often each runtime that counts its starts was started.
@@ -140,7 +140,7 @@ def test_every_run_is_in_the_report(looked: Looked) -> None:
     shown = to_markdown(report)
     for number, words in enumerate(("different from layer 0, attention on", "identical", "identical"), start=1):
         assert f"wavers, run {number}  {words}" in shown
-    cells = {cells[0]: cells[-1] for cells in gap_table(report).rows}
+    cells = {cells[0]: cells[-1] for cells in gaps.tables(report)[0].rows}
     assert cells["wavers"] == "unsteady: layer 0, attention"
 
 
