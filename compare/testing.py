@@ -8,7 +8,7 @@ before the first check, so that a plugin may import this.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from compare.report.places import place_words
+from compare.report.formatting import place_words
 
 if TYPE_CHECKING:
     from compare.numerics.single_attention.scale import AttentionScale

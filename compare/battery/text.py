@@ -1,19 +1,23 @@
-"""How the battery is said in words and tables."""
+"""The text of the battery: tables and sentences."""
 
 from collections.abc import Iterator, Sequence
 
 from compare.battery.cases import Case
 from compare.battery.kernels.registry import KernelSpec
 from compare.battery.result import Battery, Cell, KernelPart
-from compare.report.numbers import NOTHING
-from compare.report.table import Table
+from compare.report.formatting import NOTHING, Table
 
-#: Kernels side by side; more of them go into a further table, so that every cell has room for a word.
+#: The number of kernels in one table, so that every cell has room for a word.
 ABREAST = 4
+
+_NOTES = (
+    "A cell holds a verdict, then the statistic that comes nearest its limit, in units of rounding, or what is wrong. "
+    "ONNX's node cases: how many the kernel passes, of those that it can be asked."
+)
 
 
 def tables(battery: Battery) -> list[Table]:
-    """A row a case, a column a kernel, four kernels a table; the last row is ONNX's node cases."""
+    """Show a row for each case and a column for each kernel; the last row is ONNX's node cases."""
     here = [kernel for kernel in battery.kernels if kernel.missing is None]
     return [_table(battery, here[start : start + ABREAST]) for start in range(0, len(here), ABREAST)]
 
@@ -26,11 +30,12 @@ def _table(battery: Battery, kernels: Sequence[KernelPart]) -> Table:
         "Attention alone, in units of rounding",
         ["case", *(kernel.name for kernel in kernels)],
         rows,
+        _NOTES,
     )
 
 
 def cell(cell: Cell) -> str:
-    """A word, and how many units of rounding or where.
+    """Write a verdict, and how many units of rounding its worst statistic is, or what is wrong.
 
     >>> cell(Cell(case="plain", kind="rounding", multiple=0.81))
     'rounding 0.81'
@@ -51,12 +56,12 @@ def multiple(value: float) -> str:
 
 
 def nodes(kernel: KernelPart) -> str:
-    """How many of ONNX's node cases a kernel passes, of those it was asked."""
+    """Count the node cases of ONNX that a kernel passes, of those it was asked."""
     return NOTHING if kernel.nodes is None else f"{kernel.nodes.passed} of {kernel.nodes.asked}"
 
 
 def findings(battery: Battery) -> list[str]:
-    """A line for each cell that is not rounding, and for each kernel that is not here."""
+    """A line for each cell that is not rounding, and for each kernel that is not installed."""
     lines = [f"{kernel.name}, {cell.case}: {_said(cell)}" for kernel, cell in battery.cells if cell.is_finding]
     return lines + [f"{kernel.name} {kernel.missing}" for kernel in battery.kernels if kernel.missing]
 
@@ -80,12 +85,12 @@ def node_lines(battery: Battery) -> Iterator[str]:
 
 
 def lines(battery: Battery) -> list[str]:
-    """What is said below the tables; the last line counts."""
+    """The sentences below the tables; the last one is the summary."""
     return [*findings(battery), *node_lines(battery), summary(battery)]
 
 
 def summary(battery: Battery) -> str:
-    """How many cells are rounding, of those that were asked."""
+    """Count the cells that are rounding, of those that were asked."""
     cells = [cell for _, cell in battery.cells if cell.kind != "not asked"]
     fine = sum(not cell.is_finding for cell in cells)
     left_out = len(battery.cells) - len(cells)
@@ -97,7 +102,7 @@ def summary(battery: Battery) -> str:
 
 
 def listing(kernels: Sequence[KernelSpec], cases: Sequence[Case]) -> Iterator[str]:
-    """Kernels and cases, a line each, with what installs the missing."""
+    """List kernels and cases, with what installs the missing kernels."""
     width = max(len(name) for name in [*(k.name for k in kernels), *(c.name for c in cases)])
     for spec in kernels:
         missing = spec.missing()

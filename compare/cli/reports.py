@@ -42,13 +42,14 @@ def rejudge(
 ) -> None:
     """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
     from compare.rejudge import rejudge as judge_again
-    from compare.report import tables, wording
     from compare.report.render.terminal import print_table
     from compare.report.schema import Report
+    from compare.report.sections import gaps
 
     judged = judge_again(Report.read(report), rounding)
-    print_table(tables.gap_table(judged))
-    for line in wording.verdict_lines(judged):
+    for table in gaps.tables(judged):
+        print_table(table)
+    for line in gaps.sentences(judged):
         print(line)
     raise typer.Exit(judged.exit_code())
 

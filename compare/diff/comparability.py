@@ -1,4 +1,4 @@
-"""Whether two reports can be held against each other: what must be alike, and what only has to be said."""
+"""What must be alike in two reports so that they can be compared, and what is only reported if it differs."""
 
 from compare.report.schema import Report
 from compare.results.circumstances import EnvironmentPart
@@ -6,7 +6,7 @@ from export.errors import BadInput
 
 
 def check_comparable(older: Report, newer: Report) -> None:
-    """Raises `BadInput` where the two are not of one model on one input, both values named."""
+    """Raises `BadInput`, with both values, unless the two are of one model on one input."""
     _check("models", _model(older), _model(newer), "give both runs the same --model")
     if older.model is None:
         _check("baselines", _graph(older), _graph(newer), "give both runs the same --baseline FILE")
@@ -28,7 +28,7 @@ def _model(report: Report) -> str:
 
 
 def _graph(report: Report) -> str:
-    """The file that is the ruler where there is no model; the other one is what may have changed."""
+    """The baseline of a comparison without a model; only the other file may differ."""
     graph = report.runtimes[0].graph
     return "none" if graph is None else f"{graph.file} (SHA-256 {graph.sha256[:12]})"
 
@@ -43,7 +43,7 @@ def _input(report: Report) -> str:
 
 
 def circumstances(older: Report, newer: Report) -> list[str]:
-    """What else differs between the two runs, a sentence each."""
+    """Say what else differs between the two runs."""
     then, now = older.environment, newer.environment
     sentences = []
     for what, first, second in (

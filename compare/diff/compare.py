@@ -1,7 +1,7 @@
 """Two saved reports: what became worse from one to the other, in verdicts and in latency.
 
-Absolute times of two runs are times of two states of a machine, so they are never compared. What is compared is how a
-runtime's time beside its own report's baseline changed, and only where the rounds of both support it.
+Absolute times of two runs are never compared, because the machine's state may have changed. What is compared is the
+ratio of each runtime's time to the baseline's of the same report, as far as the rounds of both support it.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from compare.diff.schema import (
     StandingPart,
 )
 from compare.latency.statistics import log_ratios, ratio_of_ratios
-from compare.report.numbers import interval
+from compare.report.formatting import interval
 from compare.report.schema import Report
-from compare.report.wording import in_rounding
+from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyPart, Ratio
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import VERDICTS
@@ -31,8 +31,8 @@ from export.errors import BadInput
 def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
     """What changed from the older report to the newer one.
 
-    fail_over: percent that a runtime may take longer, beside the baseline, before it counts. Raises `BadInput` where it
-    is no percentage, and where the two reports are not of one model on one input.
+    fail_over: the percentage by which a runtime's ratio to the baseline may rise before it counts. Raises `BadInput` if
+    it is no percentage, or if the two reports are not of one model on one input.
     """
     if not (isfinite(fail_over) and fail_over >= 0):
         raise BadInput(f"--fail-over is {fail_over:g}; it takes a percentage of 0 or more, 5 by default")
@@ -100,7 +100,7 @@ def _standing(runtime: RuntimePart | None) -> StandingPart | None:
 
 
 def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
-    """Every row but the baselines, against which all others stand."""
+    """Every row but the baselines, to which all others are compared."""
     before, after = ({(row.runtime, row.again): row for row in report.latency[1:]} for report in (older, newer))
     for key in dict.fromkeys([*after, *before]):
         then, now = before.get(key), after.get(key)
@@ -121,7 +121,7 @@ def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
 def _ratio_change(
     older: Report, newer: Report, then: LatencyPart | None, now: LatencyPart | None
 ) -> tuple[Ratio | None, str]:
-    """The ratio of a row's two ratios; where there is none, why not."""
+    """The ratio of a row's two ratios, or None and why there is none."""
     if then is None or now is None:
         return None, f"not in {'A' if then is None else 'B'}"
     for side, row in (("A", then), ("B", now)):
@@ -130,7 +130,7 @@ def _ratio_change(
     rounds = [log_ratios(row.turns, report.latency[0].turns) for report, row in ((older, then), (newer, now))]
     change = ratio_of_ratios(rounds[0], rounds[1], newer.seed)
     if change is None:
-        return None, "too few undisturbed rounds beside the baseline"
+        return None, "too few undisturbed rounds shared with the baseline"
     return (change, "") if change.measurable else (None, "not measurable: known to no better than a factor of two")
 
 

@@ -42,9 +42,9 @@ class RuntimeChange(_Part):
 
 
 class LatencyChange(_Part):
-    """A row's time beside its own report's baseline, then and now, and the ratio of the two ratios.
+    """A row's ratio to the baseline of its own report, then and now, and the ratio of the two ratios.
 
-    again: the baseline's second process, of which the truth is 1 in both reports. memory_percent: change of the peak.
+    again: the A/A control, whose ratio should be 1 in both reports. memory_percent: change of the peak.
     missing: why there is no change to give.
     """
 

@@ -1,15 +1,18 @@
-"""How the difference of two reports is said: tables, then sentences, the last of which is the answer."""
+"""The text of a difference of two reports: tables, then sentences, of which the last is the answer."""
 
 from collections.abc import Iterator
 
 from compare.diff.schema import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
-from compare.report.latency_wording import told, worker_name
-from compare.report.numbers import NOTHING, interval, number
-from compare.report.table import Table
+from compare.report.formatting import NOTHING, Table, interval, number, ratio_words, worker_name
+
+_LATENCY_NOTES = (
+    "Ratios are times over the baseline's of the same report; B / A is the change of that ratio. peak: the change of "
+    "peak memory. (A/A): the baseline in a second process; its change should be 1."
+)
 
 
 def opening(difference: Difference) -> list[str]:
-    """Which two reports stand against each other."""
+    """Say which two reports are compared."""
     return [
         f"{difference.subject}: B against A",
         f"A: {_side(difference.older)}",
@@ -24,16 +27,17 @@ def _side(side: SidePart) -> str:
 
 
 def tables(difference: Difference) -> list[Table]:
-    """Numbers and latency, a row a runtime."""
+    """Show verdicts and latency, a row for each runtime."""
     numbers = Table(
         "Verdicts, and the largest logit gap in units of rounding",
         ["runtime", "A", "B", "x rounding, A", "B", "verdict"],
         [_numbers(row) for row in difference.runtimes],
     )
     latency = Table(
-        f"Time beside {difference.baseline} of the same report, and how it and the peak of memory changed",
+        f"Time over {difference.baseline}'s, and how it changed from A to B",
         ["runtime", "ratio in A", "ratio in B", "B / A [95 %]", "reading", "peak"],
         [_latency(row) for row in difference.latency],
+        _LATENCY_NOTES,
     )
     return [numbers, latency]
 
@@ -45,34 +49,33 @@ def _numbers(row: RuntimeChange) -> list[str]:
 
 def _standing(standing: StandingPart | None) -> str:
     if standing is None:
-        return "not there"
+        return "absent"
     return "failed" if standing.error else standing.verdict or NOTHING
 
 
 def _latency(row: LatencyChange) -> list[str]:
     name = worker_name(row.runtime, again=row.again)
-    ratios = [interval(part) if part else NOTHING for part in (row.older, row.newer, row.change)]
     memory = NOTHING if row.memory_percent is None else f"{row.memory_percent:+.0f} %"
-    return [name, *ratios, reading(row), memory]
+    return [name, *map(interval, (row.older, row.newer, row.change)), reading(row), memory]
 
 
 def reading(row: LatencyChange) -> str:
-    """What a change says: nothing where its interval holds 1, and nothing of a runtime in the A/A row."""
+    """Say what a change means: nothing if its interval contains 1, and never for the A/A control."""
     if row.change is None:
         return row.missing
-    return "the truth is 1" if row.again else told(row.change)
+    return "A/A control" if row.again else ratio_words(row.change)
 
 
 def lines(difference: Difference) -> list[str]:
-    """What is said below the tables; the last line is the answer."""
-    return [*_absent(difference), *_times(difference), *_again(difference), *_unsure(difference), answer(difference)]
+    """The sentences below the tables; the last one is the answer."""
+    return [*_absent(difference), *_times(difference), *_control(difference), *_unsure(difference), answer(difference)]
 
 
 def _absent(difference: Difference) -> Iterator[str]:
-    """Runtimes that one report alone has: nothing can be said of them, and that is said."""
+    """Runtimes that only one report has, or that failed in one."""
     for row in difference.runtimes:
         if row.older is None or row.newer is None:
-            yield f"{row.name} is in {'B' if row.older is None else 'A'} alone, so nothing is said of it."
+            yield f"{row.name} is only in {'B' if row.older is None else 'A'}, so it is not compared."
         elif row.older.error or row.newer.error:
             errors = [f"{side}: {part.error}" for side, part in (("A", row.older), ("B", row.newer)) if part.error]
             yield f"{row.name} failed in {'; in '.join(errors)}."
@@ -83,22 +86,22 @@ def _times(difference: Difference) -> Iterator[str]:
     if older is not None and newer is not None:
         yield (
             f"{difference.baseline} took {number(older)} ms in A and {number(newer)} ms in B. Absolute times of two "
-            "runs are not compared: they are of two states of a machine."
+            "runs are not compared, because the machine's state may have changed."
         )
 
 
-def _again(difference: Difference) -> Iterator[str]:
-    """What the baseline's second process says of the machine, where it says that the intervals are too narrow."""
+def _control(difference: Difference) -> Iterator[str]:
+    """The A/A control's change, if its interval excludes 1: then all intervals are too narrow."""
     for row in difference.latency:
         if row.again and row.change and not row.change.low <= 1 <= row.change.high:
             yield (
-                f"The second process of {row.runtime} reads {interval(row.change)}, and the truth is 1: changes of "
-                "that size come of the machine."
+                f"The A/A control's change is {interval(row.change)}, where 1 is expected: changes of that size come "
+                "from the machine."
             )
 
 
 def _unsure(difference: Difference) -> Iterator[str]:
-    """Changes beyond the limit that the rounds neither show nor rule out, in one sentence."""
+    """Changes beyond the limit that the rounds neither show nor rule out."""
     limit = 1 + difference.fail_over / 100
     unsure = [
         f"{row.runtime} may take up to {100 * (row.change.high - 1):.0f} % longer"
@@ -113,7 +116,7 @@ def _unsure(difference: Difference) -> Iterator[str]:
 
 
 def answer(difference: Difference) -> str:
-    """Whether something became worse, and what."""
+    """Say whether something became worse, and what."""
     if difference.regressions:
         return f"regression: {'; '.join(regression.said for regression in difference.regressions)}"
     judged = sum(row.change is not None for row in difference.runtimes)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.tensors import by_head, seen_keys
 from compare.results.gaps import Multiples
+from compare.results.precisions import UNIT_ROUNDOFF
 
 Array = NDArray[Any]
 

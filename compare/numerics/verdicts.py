@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 
-from compare.numerics.precisions import LOWER
 from compare.results.gaps import Multiples, TensorEvidence
+from compare.results.precisions import LOWER
 from compare.results.verdicts import Verdict
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from compare import machine
 from compare.numerics.gaps import gaps
-from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.numerics.verdicts import place_of
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
 from compare.pipeline import assemble
@@ -28,6 +27,7 @@ from compare.pipeline.settings import Settings, check_settings
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
 from compare.results.gaps import Gap
+from compare.results.precisions import UNIT_ROUNDOFF
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace

@@ -1,21 +1,18 @@
-"""The answer to the question: is it still the same model, and which runtime is to be deployed.
-
-Read from a report, like everything the renderers say; nothing is measured here.
-"""
+"""The answer: is it still the same model, and which runtime should be deployed?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from compare.report.formatting import interval, megabytes, number
 from compare.report.measurability import control_bound, faster, measurable, why_not_measurable
-from compare.report.numbers import interval, number
 from compare.report.schema import Report
-from compare.report.wording import in_rounding
+from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyPart, Ratio
 from compare.results.runtimes import RuntimePart
 
 
 def answer(report: Report) -> list[str]:
-    """Is it still the same model, and which runtime to deploy: a sentence each, and one a runtime that failed."""
+    """Say whether each runtime computes the same model, which failed, and which to deploy."""
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
     beyond = {runtime.name: report.untrusted[runtime.name] for runtime in measured if runtime.name in report.untrusted}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
@@ -28,9 +25,7 @@ def answer(report: Report) -> list[str]:
         worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
         multiple = in_rounding(worst)
         shown = sum(runtime.above_diagonal() is not None for runtime in within)
-        diagonal = (
-            f"; nothing stands above the causal diagonal in the {shown} that expose probabilities" if shown else ""
-        )
+        diagonal = f"; the {shown} that expose probabilities have none above the causal diagonal" if shown else ""
         sentences.append(
             f"{len(within)} of {len(measured)} runtimes compute the same model: the largest logit gap is "
             f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
@@ -41,30 +36,30 @@ def answer(report: Report) -> list[str]:
 
 
 def unsteady(report: Report) -> dict[str, str]:
-    """Runtime -> what its runs gave, of each whose runs do not agree."""
+    """Runtime -> the verdict, for each runtime whose runs disagree."""
     return {r.name: r.verdict.sentence for r in report.runtimes if r.verdict and r.verdict.kind == "unsteady"}
 
 
 def untimed(report: Report) -> list[str]:
-    """What is not known where nothing was timed, in a sentence."""
+    """Say what is not known if nothing was timed."""
     if report.latency:
         return []
-    return [
-        "Nothing was timed: no runtime is recommended, and of each graph only the one that exposes taps was judged."
-    ]
+    return ["Nothing was timed, so no runtime is recommended, and only the graphs that expose taps were judged."]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A runtime that was timed. trusted: its verdict is below `--fail-on`. gap: its largest logit gap to golden.
+    """A runtime that was timed."""
 
-    time: over the baseline's, with its interval; of the baseline itself exactly 1.
-    """
-
+    #: Its latency.
     row: LatencyPart
+    #: Its gaps and verdict.
     runtime: RuntimePart
+    #: Its time over the baseline's; exactly 1 for the baseline itself.
     time: Ratio
+    #: Whether its verdict is below `--fail-on`.
     trusted: bool
+    #: Its largest logit gap to golden; None if it has none.
     gap: float | None
 
     @property
@@ -87,7 +82,7 @@ def choices(report: Report) -> list[Choice]:
 
 
 def front(found: list[Choice]) -> list[Choice]:
-    """Those that no other beats in both time and gap (the Pareto front), the fastest first."""
+    """The runtimes that no other beats in both time and gap (the Pareto front), the fastest first."""
     best: list[Choice] = []
     for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
         if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
@@ -96,7 +91,7 @@ def front(found: list[Choice]) -> list[Choice]:
 
 
 def advice(report: Report) -> list[str]:
-    """One recommendation in a sentence, and in further ones what is not told apart from it and what it costs."""
+    """Recommend one runtime, then say which others are as fast and what the recommended one costs."""
     trusted = [choice for choice in choices(report) if choice.trusted]
     others = [choice for choice in trusted if choice.row is not report.latency[0]]
     if not others:
@@ -108,8 +103,8 @@ def advice(report: Report) -> list[str]:
         return ["No runtime's time is known to within a factor of two; none is recommended."]
     best, baseline = min(others, key=lambda choice: choice.time.estimate), report.latency[0].runtime
     if not faster(best.row, report.latency):
-        closest = f"the closest, {best.name}, reads {interval(best.time)}{_control(report.latency)}"
-        return [f"No runtime is told apart from {baseline} as faster; {closest}."]
+        closest = f"the closest, {best.name}, has a time ratio of {interval(best.time)}{_control(report.latency)}"
+        return [f"No runtime is measurably faster than {baseline}; {closest}."]
     rivals = [choice for choice in others if choice is not best and choice.time.low <= best.time.high]
     sentences = [
         f"Deploy {best.name}: {1 / best.time.estimate:.3g} times as fast as {baseline} "
@@ -118,22 +113,22 @@ def advice(report: Report) -> list[str]:
     sentences += caution(report, best.name)
     if rivals:
         shown = ", ".join(f"{rival.name} ({interval(rival.time)})" for rival in rivals)
-        sentences.append(f"Not told apart from it in time: {shown}.")
+        sentences.append(f"Not measurably slower than it: {shown}.")
         sentences += caution(report, *(rival.name for rival in rivals))
-    beside = next((choice for choice in trusted if choice.name == baseline), None)
-    if beside is not None and (given := list(given_up(best, beside))):
-        sentences.append(f"Against {baseline} that gives up: {'; '.join(given)}.")
+    reference = next((choice for choice in trusted if choice.name == baseline), None)
+    if reference is not None and (costs := list(costs_of(best, reference))):
+        sentences.append(f"What that costs compared with {baseline}: {'; '.join(costs)}.")
     return sentences
 
 
 def _control(rows: Sequence[LatencyPart]) -> str:
-    """What the A/A control reads, to follow a ratio, where it is off for certain."""
+    """The A/A control's ratio, to follow another ratio; empty unless its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
-    return f", and the A/A control {interval(ratio)} where the truth is 1" if ratio and control_bound(rows) < 1 else ""
+    return f" (A/A control: {interval(ratio)})" if ratio and control_bound(rows) < 1 else ""
 
 
 def caution(report: Report, *names: str) -> list[str]:
-    """A sentence for each of these runtimes that is unsteady."""
+    """Warn of each of these runtimes that is unsteady."""
     return [
         f"Before you deploy {name}, find out why it is {said}."
         for name, said in unsteady(report).items()
@@ -141,24 +136,23 @@ def caution(report: Report, *names: str) -> list[str]:
     ]
 
 
-def given_up(best: Choice, baseline: Choice) -> Iterator[str]:
+def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
     """What the recommended runtime does worse than the baseline: precision, memory, the time to be ready."""
-    mine, theirs = in_rounding(best.runtime), in_rounding(baseline.runtime)
-    if mine is not None and theirs is not None and mine > theirs:
-        yield f"logits within {number(mine)} x rounding instead of {number(theirs)} x"
+    multiples = in_rounding(best.runtime), in_rounding(baseline.runtime)
+    if multiples[0] is not None and multiples[1] is not None and multiples[0] > multiples[1]:
+        yield f"logits within {number(multiples[0])} x rounding instead of {number(multiples[1])} x"
     if best.runtime.verdict is not None and best.runtime.verdict.kind == "reduced precision":
         yield f"precision ({best.runtime.verdict.precision})"
     memory = best.row.peak_bytes, baseline.row.peak_bytes
     if memory[0] and memory[1] and memory[0] > 1.05 * memory[1]:
-        yield f"{memory[0] / 1e6:,.0f} MB of memory at most instead of {memory[1] / 1e6:,.0f}"
+        yield f"{megabytes(memory[0])} MB of peak memory instead of {megabytes(memory[1])}"
     ready = [(row.load_s or 0.0) + (row.first_call_s or 0.0) for row in (best.row, baseline.row)]
     if ready[0] > 1.5 * ready[1] > 0:
         yield f"{number(ready[0])} s until the first answer instead of {number(ready[1])} (one sample each)"
 
 
 def decode_advice(report: Report) -> list[str]:
-    """The fastest to generate with among those whose cache is right, in a sentence, and in another one what is not told
-    apart from it; nothing where nothing decoded."""
+    """Recommend the fastest runtime to generate with, of those whose cache is right, then say which are as fast."""
     trusted = [
         (row, row.ratio)
         for row in report.decoding
@@ -179,13 +173,14 @@ def decode_advice(report: Report) -> list[str]:
         return ["To generate: no runtime's time of a step is known to within a factor of two; none is recommended."]
     (best, time), baseline = min(trusted, key=lambda choice: choice[1].estimate), report.decoding[0]
     if not faster(best, report.decoding):
-        closest = f"the closest, {best.runtime}, reads {interval(time)} a step{_control(report.decoding)}"
-        return [f"To generate, no runtime is told apart from {baseline.runtime} as faster; {closest}."]
+        control = _control(report.decoding)
+        closest = f"the closest, {best.runtime}, has a time ratio of {interval(time)} per step{control}"
+        return [f"To generate, no runtime is measurably faster than {baseline.runtime}; {closest}."]
     times = f"{1 / time.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(time)})"
-    rate = f"{number(best.tokens_per_s)} tokens/s with the prefill"
+    rate = f"{number(best.tokens_per_s)} tokens/s, prefill included"
     sentences = [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]
     rivals = {row.runtime: interval(ratio) for row, ratio in trusted if row is not best and ratio.low <= time.high}
     if rivals:
         shown = ", ".join(f"{name} ({ratio})" for name, ratio in rivals.items())
-        sentences.append(f"Not told apart from it in the time of a step: {shown}.")
+        sentences.append(f"Not measurably slower than it per step: {shown}.")
     return sentences + caution(report, best.runtime, *rivals)

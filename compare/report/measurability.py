@@ -1,25 +1,23 @@
-"""Whether the latency in a report is ground for advice, and if not, why.
+"""Whether the latency in a report supports advice, and if not, why.
 
-It is not where too few rounds were undisturbed, where the A/A control is not known to within a factor of two, or where
-most calls of a runtime took far longer than its best ones.
+It does not if too few rounds were undisturbed, if the A/A control is not known to within a factor of two, or if most
+calls of a runtime took far longer than its best ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import quantiles
 
-from compare.report.numbers import number
-from compare.report.schema import Report
 from compare.results.latency import DisturbancePart, LatencyPart
 
-#: Fewer rounds than this are no ground for advice.
+#: Fewer rounds than this support no advice.
 FEWEST_ROUNDS = 4
 
-#: A median is far above the first call and the fastest quarter where it is so many times the larger of the two.
+#: A median is far above the first call and the fastest quarter if it is this many times the larger of the two.
 FAR_ABOVE = 1.5
 
 
 def shared_rounds(row: LatencyPart, baseline: LatencyPart) -> int:
-    """In how many rounds both had an undisturbed turn."""
+    """The number of rounds in which both had an undisturbed turn."""
     return len(row.turns.keys() & baseline.turns.keys())
 
 
@@ -29,7 +27,7 @@ def measurable(row: LatencyPart, baseline: LatencyPart) -> bool:
 
 
 def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
-    """Whether a row's time is below the baseline's by more than its interval, and than the A/A control is off.
+    """Whether a row's time is below the baseline's by more than its interval, and by more than the A/A control is off.
 
     rows: the baseline first, then its second process, the A/A control.
     """
@@ -37,7 +35,7 @@ def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
 
 
 def control_bound(rows: Sequence[LatencyPart]) -> float:
-    """What an interval has to be below to count as faster: 1, or the A/A control where its interval excludes 1."""
+    """What an interval has to be below to count as faster: 1, or the A/A control if its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return 1.0
@@ -45,9 +43,9 @@ def control_bound(rows: Sequence[LatencyPart]) -> float:
 
 
 def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart | None, seconds: float) -> str | None:
-    """Why no ratio of these rows is ground for advice, as a sentence; None where they are.
+    """Why no ratio of these rows supports advice, as a sentence; None if they do.
 
-    rows: the baseline first, then its second process, the A/A control. seconds: how long the rounds could last.
+    rows: the baseline first, then its second process, the A/A control. seconds: the time that the rounds had.
     """
     if len(rows) < 2 or any(row.error for row in rows[:2]):
         return None
@@ -58,7 +56,7 @@ def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart
     if control.ratio is None or not control.ratio.measurable:
         return (
             f"Not measurable here: the A/A control, {baseline.runtime} in two processes, is not known to within a "
-            "factor of two. No runtime is recommended; give more time (--time), or run again on a quieter machine."
+            "factor of two. No runtime is recommended; use a longer --time, or run again on a quieter machine."
         )
     if slow := [row.runtime for row in rows if not row.again and slowed(row)]:
         return (
@@ -72,18 +70,18 @@ def _too_few(rows: Sequence[LatencyPart], rounds: int, part: DisturbancePart | N
     taken = max(len(row.loads) for row in rows)
     if part is not None and any(row.disturbed for row in rows[:2]) and rounds < taken:
         return (
-            f"Not measurable here: {others(part)}, and {rounds} of {taken} rounds were undisturbed where "
+            f"Not measurable here: {others(part)}, and only {rounds} of {taken} rounds were undisturbed; "
             f"{FEWEST_ROUNDS} are needed. No runtime is recommended; run again when they have ended, or count every "
             "turn with --max-load 100."
         )
     return (
-        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''} where {FEWEST_ROUNDS} are "
-        f"needed. No runtime is recommended; ask for them: --min-rounds {FEWEST_ROUNDS}, or give more time: --time."
+        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''}, and {FEWEST_ROUNDS} are needed. "
+        f"No runtime is recommended; use --min-rounds {FEWEST_ROUNDS} or a longer --time."
     )
 
 
 def others(part: DisturbancePart) -> str:
-    """How much of the CPU others used, with the names of those that used most of it.
+    """How much of the CPU other processes used, with the names of those that used most of it.
 
     >>> counts = {"max_load": 0.05, "attempts": 9, "disturbed": 9}
     >>> others(DisturbancePart(others=0.43, stolen=0, processes={"stress": 0.41}, sees="every process", **counts))
@@ -103,37 +101,10 @@ def slowed(row: LatencyPart) -> bool:
     """Whether the median of a row is far above both its first call and the fastest quarter of its calls."""
     if row.median_ms is None or row.first_call_s is None:
         return False
-    return row.median_ms > FAR_ABOVE * max(1e3 * row.first_call_s, _lowest_quartile_ms(row))
+    return row.median_ms > FAR_ABOVE * max(1e3 * row.first_call_s, lowest_quartile_ms(row))
 
 
-def _lowest_quartile_ms(row: LatencyPart) -> float:
+def lowest_quartile_ms(row: LatencyPart) -> float:
+    """The lowest quartile of a row's calls, in milliseconds."""
     samples = [sample for turn in row.turns.values() for sample in turn]
     return (quantiles(samples, n=4)[0] if len(samples) > 1 else float(samples[0])) / 1e6
-
-
-def disturbance_lines(report: Report) -> list[str]:
-    """How many turns were disturbed and by whom, and whose median is far above its best calls, a sentence each."""
-    part = report.disturbance
-    if part is None:
-        return []
-    if part.disturbed:
-        first = (
-            f"{part.disturbed:,} of {part.attempts:,} turns were disturbed and do not count: while turns ran, "
-            f"{others(part)}."
-        )
-    else:
-        counted = " (--max-load 100 counts every turn)" if part.max_load >= 1 else ""
-        first = f"No turn of {part.attempts:,} was disturbed{counted}: while they ran, {others(part)}."
-    if part.sees != "every process":
-        first += f" From here one sees {part.sees}."
-    return [first, *_slowed(report)]
-
-
-def _slowed(report: Report) -> Iterator[str]:
-    for row in report.latency:
-        if not row.again and row.error is None and row.turns and slowed(row):
-            yield (
-                f"{row.runtime}'s median, {number(row.median_ms)} ms, is far above its first call "
-                f"({number(1e3 * (row.first_call_s or 0.0))} ms) and its fastest quarter "
-                f"({number(_lowest_quartile_ms(row))} ms): something slowed most of its calls."
-            )

@@ -1,10 +1,11 @@
-"""What tests need of reports: the text of the comparison that many of them read, and how a terminal shows a report."""
+"""What tests need of reports: the text of the one that many of them read, how a terminal shows one, verdicts."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compare.report.schema import Report
+    from compare.results.verdicts import Verdict
 
 #: The text of the comparison in the fixture `report`.
 COMPARED_TEXT = "To be, or not to be."
@@ -20,3 +21,10 @@ def shown(report: "Report") -> str:
     print_report(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def verdict(kind: Any, **facts: Any) -> "Verdict":
+    """A verdict in which nothing is said but what is given."""
+    from compare.results.verdicts import Verdict
+
+    return Verdict(kind=kind, **facts)

@@ -1,22 +1,6 @@
-"""The a-priori bound beside the floors: what no order of summation can exceed, known before anything is measured.
-
-The error of a sum of n products is at most gamma_n times the sum of their absolute values (Higham 2002, section 3.1).
-It holds for the worst signs that roundings could have, which they do not have: floors are what they do.
-"""
+"""The length of the longest sum in a segment, from which its a-priori bound follows (`compare.results.precisions`)."""
 
 from typing import Any
-
-from compare.numerics.precisions import UNIT_ROUNDOFF
-
-
-def gamma(terms: int, roundoff: float = UNIT_ROUNDOFF) -> float:
-    """Higham's gamma_n, n u / (1 - n u): relative to the sum of absolute values; infinite where n u reaches 1.
-
-    >>> round(gamma(768) / UNIT_ROUNDOFF, 2)
-    768.04
-    """
-    share = terms * roundoff
-    return share / (1 - share) if share < 1 else float("inf")
 
 
 def longest_sum(tensor: str, config: Any, keys: int) -> int:

@@ -1,43 +1,46 @@
-"""A report as Markdown: everything the terminal shows, and every tensor of every runtime."""
+"""A report as Markdown: the answer first, then the sections, then every tensor of every runtime."""
 
 from collections.abc import Iterator
 
-from compare.report import tables, wording
+from compare.report import captions
 from compare.report.advice import answer
+from compare.report.formatting import Table
 from compare.report.schema import Report
-from compare.report.table import Table
+from compare.report.sections.registry import SECTIONS
+
+
+def print_report(report: Report) -> None:
+    """Print a report to stdout."""
+    print(to_markdown(report), end="")
 
 
 def to_markdown(report: Report, figures: tuple[str, ...] = ()) -> str:
-    """The whole report; `figures` are paths of images beside it."""
+    """The whole report. figures: paths of images, relative to the file that this is written to."""
     return "\n".join(_lines(report, figures)) + "\n"
 
 
 def _lines(report: Report, figures: tuple[str, ...]) -> Iterator[str]:
     yield f"# {report.model.name if report.model else report.subject}: gaps and latency across runtimes"
-    yield from ("", wording.headline(report), "")
+    yield from ("", captions.headline(report), "")
     for note in report.notes:
         yield from (f"> **NOTE:** {note}", "")
-    for sentence in answer(report):
-        yield f"- **{sentence}**"
-    yield from ("", wording.ruler_line(report), "")
-    yield from _table(tables.gap_table(report) if report.model else tables.pair_table(report))
-    for line in wording.verdict_lines(report):
-        yield f"- {line}"
-    yield ""
-    for table in tables.further_tables(report):
-        yield from _table(table)
-    for sentence in wording.further_sentences(report):
-        yield from (sentence, "")
+    yield from _list([f"**{sentence}**" for sentence in answer(report)])
+    for section in SECTIONS:
+        for table in section.tables(report):
+            yield from _table(table)
+        yield from _list(section.sentences(report))
     for figure in figures:
         yield from (f"![{figure}]({figure})", "")
-    for kind in wording.KINDS if report.model else ():
-        yield from _table(tables.layer_table(report, kind))
-    for runtime in report.runtimes:
-        if runtime.gaps and report.model:
-            yield from _table(tables.tensor_table(report, runtime))
-    packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
-    yield f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
+    for section in SECTIONS:
+        for table in section.details(report):
+            yield from _table(table)
+    yield captions.software(report)
+
+
+def _list(sentences: list[str]) -> Iterator[str]:
+    yield from (f"- {sentence}" for sentence in sentences)
+    if sentences:
+        yield ""
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -47,3 +50,5 @@ def _table(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
     yield ""
+    if table.notes:
+        yield from (table.notes, "")

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from compare.report.advice import choices, front
+from compare.report.formatting import KINDS
 from compare.report.schema import MAPS_FILE, Report
-from compare.report.wording import KINDS
 from compare.results.runtimes import RuntimePart
 
 #: Colours that people with any colour vision tell apart (Okabe and Ito 2008), and marks for prints in grey.
@@ -25,16 +25,16 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 #: More tokens than this cannot be read along an axis.
 SHOWN_TOKENS = 32
 
-#: A page of heads is laid out by hand, in inches: the side of a map, what is beside, below and above it, and how wide a
-#: letter is. matplotlib's own layout measures every token again and again, which takes as long as drawing the page.
+#: A page of heads is laid out by hand, in inches: the side of a map, the space beside, below and above it, and the
+#: width of a letter. matplotlib's own layout measures every token again and again, as slow as drawing the page.
 SIDE, BESIDE, BELOW, ABOVE, LETTER = 3.5, 0.85, 0.3, 0.3, 0.06
 
 
 def draw_figures(report: Report) -> dict[str, Figure]:
     """All figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
 
-    Those of latency where there is some, and by sequence with a grid of inputs. None of two ONNX files: nothing in them
-    is golden.
+    Those of latency need times, and latency by sequence needs a grid. Two ONNX files have no figures, because they are
+    not compared with golden.
     """
     if report.model is None:
         return {}

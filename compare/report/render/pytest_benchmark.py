@@ -1,8 +1,8 @@
 """A report's latency in the form that pytest-benchmark saves, which dashboards read already: a benchmark a row.
 
-Seconds; a round is one call, in the order in which it was made. What a report does not hold (the machine's name, the
-branch) is empty, as pytest-benchmark leaves empty what it cannot find. It knows no failed benchmark, so neither is a
-worker that failed one.
+Times are in seconds, and a round is one call, in the order in which it was made. What a report does not hold (the
+machine's name, the branch) is empty, as pytest-benchmark leaves empty what it cannot find. A worker that failed is left
+out, because pytest-benchmark has no failed benchmarks.
 """
 
 import json
@@ -14,6 +14,11 @@ from compare.results.latency import LatencyPart
 
 #: The version of pytest-benchmark whose fields and definitions these are.
 FORMAT = "5.3.1"
+
+
+def print_report(report: Report) -> None:
+    """Print a report to stdout."""
+    print(to_pytest_benchmark(report))
 
 
 def to_pytest_benchmark(report: Report) -> str:
@@ -96,7 +101,7 @@ def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
 
 
 def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
-    """What pytest-benchmark has no field for. again: the baseline's second process (A/A), whose true ratio is 1."""
+    """What pytest-benchmark has no field for. again: the A/A control, whose ratio should be 1."""
     ratio = row.ratio if row.ratio and row.ratio.measurable else None
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
     return {

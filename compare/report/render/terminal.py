@@ -1,69 +1,75 @@
-"""A report on the terminal: the answer first, then the tables it rests on."""
+"""A report on the terminal: its sections, then the answer."""
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from compare.report import tables, wording
+from compare.report import captions
 from compare.report.advice import answer
+from compare.report.formatting import Table
 from compare.report.schema import Report
-from compare.report.table import Table
+from compare.report.sections import explanation
+from compare.report.sections.registry import SECTIONS
 
-#: Narrower than this the tables break; where nobody looks (a pipe, a log) there is room.
+#: The width if stdout is no terminal, or a narrower one: tables would break.
 WIDTH = 136
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
-    """Print a report to stdout, or to the console given; colours only where a terminal wants them."""
-    console = console or Console(width=None if _is_wide() else WIDTH, highlight=False)
-    console.print(Text(wording.headline(report), style="bold"))
+    """Print a report to stdout, or to the console given. Colours are used only on a terminal."""
+    console = console or _console()
+    console.print(Text(captions.headline(report), style="bold"))
     for note in report.notes:
         console.print(Text(f"NOTE: {note}", style="bold yellow"))
-    console.print(wording.ruler_line(report))
-    console.print()
-    console.print(_table(tables.gap_table(report) if report.model else tables.pair_table(report)))
-    for line in wording.verdict_lines(report):
-        console.print(Text(line))
-    console.print()
-    layers = [tables.layer_table(report, kind) for kind in ("attention", "hidden_state") if report.model]
-    for table in [*layers, *tables.further_tables(report)]:
-        console.print(_table(table))
-        console.print()
-    for sentence in wording.further_sentences(report):
-        console.print(Text(sentence))
+    for section in SECTIONS:
+        _print_section(console, section.tables(report), section.sentences(report))
     for sentence in answer(report):
         console.print(Text(sentence, style="bold"))
-    if report.phases:
-        console.print(
-            Text("seconds: " + ", ".join(f"{name} {s:.1f}" for name, s in report.phases.items()), style="dim")
-        )
+    if seconds := captions.seconds(report):
+        console.print(Text(seconds, style="dim"))
 
 
 def print_table(table: Table) -> None:
     """Print one table to stdout."""
-    Console(width=None if _is_wide() else WIDTH, highlight=False).print(_table(table))
+    _print_table(_console(), table)
 
 
 def print_explanation(report: Report, runtime: str) -> None:
     """Print to stdout how a runtime's verdict was reached. Raises `BadInput` for one that the report does not have."""
-    print_table(tables.explanation(report, runtime))
-    for further in (tables.padded_explanation(report, runtime), tables.other_metrics(report, runtime)):
-        if further is not None:
-            print_table(further)
+    console = _console()
+    for table in explanation.tables(report, runtime):
+        _print_table(console, table)
+        console.print()
 
 
-def _is_wide() -> bool:
-    console = Console()
-    return console.is_terminal and console.width >= WIDTH
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal and console.width >= WIDTH else Console(width=WIDTH, highlight=False)
 
 
-def _table(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _print_section(console: Console, tables: list[Table], sentences: list[str]) -> None:
+    """Print tables with an empty line between them, and sentences right below the last one."""
+    for place, table in enumerate(tables):
+        if place:
+            console.print()
+        _print_table(console, table)
+    for sentence in sentences:
+        console.print(Text(sentence))
+    if tables or sentences:
+        console.print()
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print the title and the notes over the console's width, whatever the width of the table."""
+    shown = RichTable(box=None, pad_edge=False)
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in table.rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    return shown
+    console.print(Text(table.title, style="bold"))
+    console.print(shown)
+    if table.notes:
+        console.print(Text(table.notes, style="dim"))
 
 
 def _style(cell: str) -> str:

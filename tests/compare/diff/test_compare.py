@@ -82,7 +82,7 @@ def test_a_report_against_itself_is_no_regression(report: Report) -> None:
         assert row.change.estimate == 1
         assert row.change.low <= 1 <= row.change.high
         assert row.memory_percent == 0
-        assert row.again or difference_text.reading(row).startswith("not told apart (+-")
+        assert row.again or difference_text.reading(row).startswith("no clear difference (+-")
     answer = "no regression: of 5 verdicts none is worse and at or beyond different, and of 3 runtimes timed none"
     assert difference_text.answer(difference).startswith(answer)
     assert difference.notes == []
@@ -117,7 +117,7 @@ def test_ten_percent_in_wide_noise_is_not_called_a_change(report: Report) -> Non
     difference = diff(older, newer)
     row = next(row for row in difference.latency if row.runtime == "onnxruntime")
     assert row.change.low < 1 < row.change.high
-    assert difference_text.reading(row).startswith("not told apart (+-")
+    assert difference_text.reading(row).startswith("no clear difference (+-")
     assert difference.exit_code() == 0
     text = said(older, newer)
     assert "More than 5 % is neither shown nor ruled out by these rounds: torch-" in text
@@ -130,7 +130,7 @@ def test_the_limit_is_the_one_given(report: Report, fail_over: float, code: int)
     assert difference.exit_code() == code
 
 
-def test_what_is_told_apart_within_the_limit_is_no_regression(report: Report) -> None:
+def test_a_clear_change_within_the_limit_is_no_regression(report: Report) -> None:
     difference = diff(with_turns(report), with_turns(report, seed=1, onnxruntime=1.03))
     row = next(row for row in difference.latency if row.runtime == "onnxruntime")
     assert row.change.low > 1
@@ -143,7 +143,7 @@ def test_the_second_baseline_is_never_a_regression(report: Report) -> None:
     difference = diff(with_turns(report), newer)
     assert difference.regressions == []
     assert difference.latency[0].change.low > 1.9
-    assert "The second process of torch-eager reads " in said(with_turns(report), newer)
+    assert "The A/A control's change is " in said(with_turns(report), newer)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_runtime_that_one_report_does_not_have_is_named_and_not_judged(report:
     for older, newer, side in ((report, altered, "A"), (altered, report, "B")):
         difference = diff(older, newer)
         assert difference.regressions == []
-        assert f"torch-sdpa is in {side} alone, so nothing is said of it." in said(older, newer)
+        assert f"torch-sdpa is only in {side}, so it is not compared." in said(older, newer)
         absent = "B" if side == "A" else "A"
         assert next(row.missing for row in difference.latency if row.runtime == "torch-sdpa") == f"not in {absent}"
 
@@ -218,7 +218,7 @@ def test_a_runtime_that_one_report_does_not_have_is_named_and_not_judged(report:
 def test_too_few_rounds_are_said_to_be(report: Report) -> None:
     difference = diff(with_turns(report, rounds=2), with_turns(report))
     assert {difference_text.reading(row) for row in difference.latency} == {
-        "too few undisturbed rounds beside the baseline"
+        "too few undisturbed rounds shared with the baseline"
     }
 
 
@@ -235,7 +235,8 @@ def test_absolute_times_and_memory_are_for_information(report: Report, altered: 
     difference = diff(report, altered)
     assert difference.regressions == []
     assert difference_text.tables(difference)[1].rows[-1][-1] == "+100 %"
-    assert "Absolute times of two runs are not compared: they are of two states of a machine." in said(report, altered)
+    why = "because the machine's state may have changed."
+    assert f"Absolute times of two runs are not compared, {why}" in said(report, altered)
 
 
 def other_model(report: Report) -> None:

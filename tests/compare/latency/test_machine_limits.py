@@ -16,9 +16,10 @@ from compare.latency.statistics import midmean
 from compare.numerics.diagnostics.model_work import work_of
 from compare.numerics.process import work
 from compare.pipeline import roofline
-from compare.report import latency_tables, latency_wording, numbers
+from compare.report.formatting import NOTHING, share
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
+from compare.report.sections import limits as limits_section
 from compare.results.latency import LatencyPart
 from compare.results.machine_limits import LimitPart, Work
 from compare.results.runtimes import RuntimePart
@@ -171,32 +172,31 @@ def test_a_comparison_holds_its_rows_against_the_machine(report: Report, tiny_fo
 
 def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:
     altered = report.model_copy(deep=True)
-    table = latency_tables.limits_table(altered)
+    (table,) = limits_section.tables(altered)
     timed = [spec.name for spec in BUILT_IN if "deploy" in spec.graphs and not spec.hybrid]
     steps = [f"{row.runtime}, a step" for row in altered.decoding if not row.again and row.error is None]
     assert [row[0] for row in table.rows] == [*timed, *steps, "matrix-product", "memory-bandwidth"]
-    assert table.rows[0][3] == numbers.share(altered.latency[0].of_peak)
+    assert table.rows[0][3] == share(altered.latency[0].of_peak)
     altered.limits.compute.per_second, altered.limits.bandwidth.per_second = 200e9, 20e9
     altered.limits.work = replace(altered.limits.work, prefill_flops=10**10, decode_bytes=4 * 10**8)
     said = [
         "At this machine's peak, 200 GFLOP/s in float32 matrix products, the 10 GFLOP of this input take 50 ms.",
-        f"At 20 GB/s from memory the 400 MB of one token more after {altered.limits.work.past} take 20 ms.",
+        f"At 20 GB/s from memory, the 400 MB of one more token after {altered.limits.work.past} take 20 ms.",
     ]
-    assert latency_wording.limit_lines(altered) == said
+    assert limits_section.sentences(altered) == said
     assert all(sentence in to_markdown(altered) for sentence in said)
 
 
 def test_what_could_not_be_measured_or_counted_is_said(report: Report) -> None:
     altered = report.model_copy(deep=True)
     altered.limits.bandwidth = LimitPart(name=BANDWIDTH.name, error="killed by SIGKILL")
-    last = latency_tables.limits_table(altered).rows[-1]
-    assert last == [BANDWIDTH.name, numbers.NOTHING, "failed: killed by SIGKILL", numbers.NOTHING]
-    assert len(latency_wording.limit_lines(altered)) == 1
+    last = limits_section.tables(altered)[0].rows[-1]
+    assert last == [BANDWIDTH.name, NOTHING, "failed: killed by SIGKILL", NOTHING]
+    assert len(limits_section.sentences(altered)) == 1
     altered.limits.work, altered.limits.uncounted = None, "ValueError: no such architecture"
-    assert latency_wording.limit_lines(altered) == [
-        "How much work the model is could not be counted: ValueError: no such architecture."
+    assert limits_section.sentences(altered) == [
+        "The model's work could not be counted: ValueError: no such architecture."
     ]
-    assert [row[0] for row in latency_tables.limits_table(altered).rows] == [COMPUTE.name, BANDWIDTH.name]
+    assert [row[0] for row in limits_section.tables(altered)[0].rows] == [COMPUTE.name, BANDWIDTH.name]
     altered.limits = None
-    assert latency_tables.limits_table(altered) is None
-    assert latency_wording.limit_lines(altered) == []
+    assert limits_section.tables(altered) == limits_section.sentences(altered) == []

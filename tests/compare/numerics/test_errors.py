@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from compare.numerics import errors
 from compare.numerics.errors import error_of, floor_of, multiples_of, ulps_of
-from compare.numerics.precisions import UNIT_ROUNDOFF
 from compare.results.gaps import Multiples
+from compare.results.precisions import UNIT_ROUNDOFF
 
 MASK = np.ones((1, 20), dtype=np.int64)
 

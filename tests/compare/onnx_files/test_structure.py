@@ -14,7 +14,7 @@ from compare.onnx_files.staging import inspecting
 from compare.onnx_files.structure import candidates, residual_stream
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import wording
+from compare.report.sections import graphs
 from compare.results.gaps import evidence_of
 from compare.results.verdicts import Verdict
 from compare.runtimes.onnx_runtime import OnnxRuntime
@@ -157,7 +157,6 @@ def test_what_was_taken_for_another_tensor_is_not_held_against_the_graph(
     assert "attention.0" in row.graph.found
     assert "attention.1" not in row.graph.found
     assert not next(gap for gap in row.gaps if gap.tensor == "attention.1").exposed
-    said = (
-        "onnx-file does not name attention, hidden state, mid state: found by the structure of its graph, best effort."
-    )
-    assert said in wording.graph_lines(report)
+    kinds = "attention, hidden state, mid state"
+    said = f"onnx-file does not name {kinds}: located by the structure of its graph, best effort."
+    assert said in graphs.sentences(report)

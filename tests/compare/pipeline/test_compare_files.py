@@ -11,10 +11,11 @@ from compare.cli.compare import app
 from compare.pipeline.compare_files import compare_graphs
 from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
-from compare.report import numbers, tables, wording
+from compare.report.formatting import number
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
+from compare.report.sections import pair, tensors
 from compare.traces import Trace
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
@@ -75,8 +76,8 @@ def test_gaps_are_in_unit_roundoffs_of_the_tensors_size(different: Report) -> No
         Trace(different.folder / "scratch" / name)["hidden_state.2"] for name in ("onnx-file", "onnx-baseline")
     )
     gap = np.sqrt(np.mean((mine.astype(float) - theirs) ** 2)) / np.sqrt(np.mean(theirs.astype(float) ** 2))
-    cells = next(row for row in tables.pair_table(different).rows if row[0] == "hidden_state.2")
-    assert cells[1:3] == ["no", numbers.number(gap * 2**24)]
+    cells = next(row for row in pair.tables(different)[0].rows if row[0] == "hidden_state.2")
+    assert cells[1:3] == ["no", number(gap * 2**24)]
 
 
 def test_every_format_says_so_and_no_figure_says_golden(different: Report) -> None:
@@ -97,10 +98,10 @@ def test_every_format_says_so_and_no_figure_says_golden(different: Report) -> No
 def test_what_the_other_exposes_alone_is_listed(entry: Entry, tmp_path: Path) -> None:
     report = held(entry.folder / "deploy.onnx", entry.folder / "inspect.onnx", tmp_path, latency=False)
     assert (report.latency, report.self_gaps) == ([], [])
-    assert "Nothing was timed: no runtime is recommended" in to_markdown(report)
+    assert "Nothing was timed, so no runtime is recommended" in to_markdown(report)
     hidden = [gap.tensor for gap in report.runtimes[-1].gaps if not gap.exposed]
     assert hidden == [f"{kind}.{i}" for i in range(2) for kind in ("query", "key", "value", "context")]
-    assert "onnx-file does not expose query, key, value, context: not compared there." in wording.unexposed(report)
+    assert "onnx-file does not expose query, key, value, context: not compared." in tensors.sentences(report)
 
 
 @pytest.mark.parametrize("fail_on", ["identical", "broken"])

@@ -15,10 +15,10 @@ from compare.numerics.process import Numerics
 from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings, check_settings
-from compare.report import tables
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
+from compare.report.sections import gaps
 from compare.results.circumstances import Ruler
 from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
 from compare.traces import Trace
@@ -141,7 +141,7 @@ def test_a_runtime_that_fails_where_sequences_are_padded_is_broken_there(trouble
     assert (moody.error, moody.padding.text.kind) == (None, "identical")
     said = "broken where sequences are padded: it ran on the text and not here: ValueError: no padding"
     assert troubled.untrusted == {"moody": said}
-    table = tables.gap_table(troubled)
+    (table,) = gaps.tables(troubled)
     assert next(row for row in table.rows if row[0] == "moody")[-1] == "broken where padded"
 
 
@@ -182,7 +182,9 @@ def test_verdicts_alone_are_said_to_be_no_more(report, untimed: Report) -> None:
     assert (untimed.latency, untimed.decoding, untimed.self_gaps, untimed.limits) == ([], [], [], None)
     assert untimed.exit_code() == 0
     text = to_markdown(untimed)
-    assert "- **Nothing was timed: no runtime is recommended, and of each graph only the one that exposes " in text
+    assert (
+        "- **Nothing was timed, so no runtime is recommended, and only the graphs that expose taps were judged" in text
+    )
     assert "Latency" not in text
     assert [name for name in draw_figures(untimed) if "latency" in name] == []
     assert [row.missing for row in diff(report, untimed).latency] == ["not in B"] * (len(report.latency) - 1)

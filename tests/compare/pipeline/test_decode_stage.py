@@ -11,9 +11,9 @@ from compare.latency.statistics import paired_ratio
 from compare.pipeline.assemble import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import latency_tables, latency_wording, tables
 from compare.report.advice import answer, choices, decode_advice
 from compare.report.schema import Report
+from compare.report.sections import decoding, last_position, rerun
 from compare.results.latency import Ratio
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
@@ -48,7 +48,7 @@ def test_every_cache_gives_what_one_pass_over_the_text_gives(report: Report) -> 
         if row.error is None:
             assert {name: check.kind for name, check in row.checks.items()} == dict.fromkeys(lengths, "rounding")
             assert report.beyond(row) is None
-    table = latency_tables.decode_table(report)
+    (table,) = decoding.tables(report)
     assert [cells[-1] for cells in table.rows if not cells[-1].startswith("failed")] == ["rounding"] * (
         len([row for row in report.decoding if row.error is None])
     )
@@ -63,7 +63,7 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
     assert deploy.turns != part.turns
     expected = paired_ratio(part.turns, deploy.turns, report.seed)
     assert part.to_deploy.estimate == pytest.approx(expected.estimate)
-    assert "Less work" in latency_tables.last_table(report).title
+    assert "Less work" in last_position.tables(report)[0].title
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +88,9 @@ def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: 
     row = next(row for row in faulty.decoding if row.runtime == name)
     assert {check.kind for check in row.checks.values()} == {"different"}
     assert faulty.exit_code() == 1
-    said = latency_wording.decode_lines(faulty)
+    said = decoding.sentences(faulty)
     assert sum(line.startswith(f"{name} decodes wrongly after a prefill of ") for line in said) == len(row.checks)
-    assert next(cells for cells in latency_tables.decode_table(faulty).rows if cells[0] == name)[-1] == "different!"
+    assert next(cells for cells in decoding.tables(faulty)[0].rows if cells[0] == name)[-1] == "different!"
 
 
 def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
@@ -105,10 +105,10 @@ def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> Non
     for row in altered.decoding[1:]:
         row.ratio = Ratio(estimate=0.97, low=0.9, high=1.05)
     (said,) = decode_advice(altered)
-    assert said.startswith("To generate, no runtime is told apart from torch-eager as faster")
+    assert said.startswith("To generate, no runtime is measurably faster than torch-eager")
 
 
-def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty: Report) -> None:
+def test_what_is_as_fast_to_generate_with_as_the_fastest_is_named(faulty: Report) -> None:
     altered = faulty.model_copy(deep=True)
     best = next(row for row in altered.decoding if row.runtime == "onnxruntime")
     best.ratio = Ratio(estimate=0.5, low=0.48, high=0.52)
@@ -117,7 +117,7 @@ def test_what_is_not_told_apart_from_the_fastest_to_generate_with_is_said(faulty
         replace(best, runtime=name, ratio=Ratio(estimate=estimate, low=low, high=high))
         for name, (estimate, low, high) in times.items()
     ]
-    assert decode_advice(altered)[1:] == ["Not told apart from it in the time of a step: near (0.550 [0.510, 0.580])."]
+    assert decode_advice(altered)[1:] == ["Not measurably slower than it per step: near (0.550 [0.510, 0.580])."]
 
 
 def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_right(faulty: Report) -> None:
@@ -130,7 +130,7 @@ def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_righ
         line.startswith("twofaced is NOT to be trusted: as it was timed, it is different") for line in answer(faulty)
     )
     assert {choice.name for choice in choices(faulty) if not choice.trusted} == {"twofaced"}
-    assert next(cells for cells in tables.self_gap_table(faulty).rows if cells[0] == "twofaced")[-1] == "different!"
+    assert next(cells for cells in rerun.tables(faulty)[0].rows if cells[0] == "twofaced")[-1] == "different!"
 
 
 def test_a_row_stands_alone_where_the_baseline_did_not_decode() -> None:
@@ -147,7 +147,7 @@ def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) ->
     altered.model.trained = True
     graph = next(row for row in altered.decoding if row.runtime == "onnxruntime")
     graph.parted = 3
-    lines = latency_wording.decode_lines(altered)
-    assert "Of the tokens that onnxruntime and torch-eager generate the first 3 are the same." in lines
+    lines = decoding.sentences(altered)
+    assert "onnxruntime and torch-eager generate the same first 3 tokens." in lines
     altered.model.trained = False
-    assert not any("generate" in line for line in latency_wording.decode_lines(altered))
+    assert not any("generate" in line for line in decoding.sentences(altered))

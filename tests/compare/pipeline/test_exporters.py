@@ -10,8 +10,8 @@ import pytest
 
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import latency_tables, wording
 from compare.report.schema import Report
+from compare.report.sections import exporters, tensors
 from export.errors import BadInput
 
 pytestmark = pytest.mark.optimum
@@ -46,20 +46,19 @@ def test_one_row_compares_the_two_graphs(report: Report) -> None:
     assert set(part.gaps) == {"hidden_state", "attention", "logits"}
     assert all(gap < 1e-5 for gap in part.gaps.values())
     assert part.ratio is not None
-    table = latency_tables.exporters_table(report)
-    assert table is not None
+    (table,) = exporters.tables(report)
     assert table.rows[0][0] == "optimum against dynamo"
 
 
 def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
-    expected = "onnxruntime does not expose query, key, value, context, mid state: not compared there."
-    assert wording.unexposed(report) == [expected]
+    expected = "onnxruntime does not expose query, key, value, context, mid state: not compared."
+    assert tensors.sentences(report) == [expected]
 
 
 def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -> None:
     alone = compare(str(tiny_folder), Settings(runtimes=[], latency=False, sequence=8, threads=1, out=tmp_path))
     assert alone.exporters is None
-    assert latency_tables.exporters_table(alone) is None
+    assert exporters.tables(alone) == []
 
 
 def test_the_renderers_show_it(report: Report) -> None:

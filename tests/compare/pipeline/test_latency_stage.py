@@ -15,7 +15,7 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.context import BESIDE
 from compare.pipeline.latency_stage import shifts
 from compare.pipeline.settings import Settings
-from compare.report import wording
+from compare.report.sections import latency
 
 GB = 10**9
 
@@ -167,4 +167,4 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     assert [row.runtime for row in report.self_gaps] == ["torch-eager", *names]
     assert all("again" in row.gaps for row in report.self_gaps)
     assert all(("torch-eager" in row.gaps) == (row.runtime != "torch-eager") for row in report.self_gaps)
-    assert any(line.startswith("Latency was taken in 2 shifts") for line in wording.further_sentences(report))
+    assert any(line.startswith("Latency was measured in 2 shifts") for line in latency.sentences(report))

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report import wording
 from compare.report.schema import Report
+from compare.report.sections import graphs, padding
 from compare.results.runtimes import RuntimePart
 from export.cache import Entry
 from export.errors import BadInput
@@ -149,7 +149,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
     assert graph is not None and "MatMulInteger" in graph.quantized
     assert verdict is not None and (verdict.kind, verdict.precision) == ("reduced precision", "quantized")
     assert verdict.note.startswith("named by the graph's operators (") and verdict.note.endswith("not by its values")
-    said = " ".join(wording.graph_lines(report))
+    said = " ".join(graphs.sentences(report))
     assert f"onnx-file is int8.onnx ({file.stat().st_size:,} bytes" in said
     assert "computes with quantized numbers: DequantizeLinear, DynamicQuantizeLinear, MatMulInteger." in said
 
@@ -172,8 +172,8 @@ def test_a_graph_without_a_mask_is_judged_on_the_text_alone(entry: Entry, tiny_f
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None and row.padding is not None
     assert (row.verdict.kind, row.padding.skipped, row.padding.verdict) == ("rounding", "takes no attention mask", None)
-    said = wording.further_sentences(Report.read(tmp_path / "out"))
-    assert "onnx-file takes no attention mask: judged on the text alone." in said
+    said = padding.sentences(Report.read(tmp_path / "out"))
+    assert "onnx-file takes no attention mask, so it is judged on the text alone." in said
 
 
 def test_a_graph_of_one_length_is_judged_on_the_text_alone(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from compare.numerics.padding import COUNTED, IGNORED, ONE_OFF, WRONG_SIDE, Cause, readings
 from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
-from compare.report import tables, wording
 from compare.report.schema import Report
+from compare.report.sections import explanation, gaps, padding
 from compare.results.runtimes import PaddingPart
 from compare.results.verdicts import Verdict
 
@@ -86,12 +86,12 @@ def test_each_runtime_was_judged_where_sequences_are_padded(report: Report) -> N
     assert report.input.padded is not None
     assert (report.input.padded.longest, report.input.padded.shortest) == (12, 7)
     for runtime in report.runtimes:
-        padding = runtime.padding
-        assert padding is not None and padding.verdict is not None
-        assert {padding.text.kind, padding.verdict.kind} <= {"rounding", "identical"}
-        assert all(found.padding == found.above == 0 for found in padding.evidence.values())
-    said = "on 12 and 7 bytes of it, padded to 12 on the left and on the right"
-    assert any(line.endswith(said) for line in wording.verdict_lines(report))
+        part = runtime.padding
+        assert part is not None and part.verdict is not None
+        assert {part.text.kind, part.verdict.kind} <= {"rounding", "identical"}
+        assert all(found.padding == found.above == 0 for found in part.evidence.values())
+    said = "on 12 and 7 bytes of it, padded to 12 on the left and on the right."
+    assert any(line.endswith(said) for line in padding.sentences(report))
 
 
 def test_what_was_found_there_is_judged_again_and_explained(altered: Report) -> None:
@@ -113,12 +113,11 @@ def test_what_was_found_there_is_judged_again_and_explained(altered: Report) -> 
         "context.1 is 3 x rounding (rms)"
     )
     again = rejudge(altered, 2.0)
-    table = tables.padded_explanation(again, "onnxruntime")
-    assert table is not None
-    assert table.title.startswith("onnxruntime: different where sequences are padded on the left: it ignores")
-    assert [cells[0] for cells in table.rows if cells[0].endswith("<-")] == ["context.1 <-"]
-    assert "same model" in tables.explanation(again, "onnxruntime").title
-    assert next(cells for cells in tables.gap_table(again).rows if cells[0] == "onnxruntime")[-1] == (
+    text, padded, _ = explanation.tables(again, "onnxruntime")
+    assert padded.title.startswith("onnxruntime: different where sequences are padded on the left: it ignores")
+    assert [cells[0] for cells in padded.rows if cells[0].endswith("<-")] == ["context.1 <-"]
+    assert "same model" in text.title
+    assert next(cells for cells in gaps.tables(again)[0].rows if cells[0] == "onnxruntime")[-1] == (
         "different where padded: ignores the attention mask"
     )
     assert again.exit_code() == 1
@@ -128,10 +127,10 @@ def test_what_the_row_does_not_say_is_said_below(altered: Report) -> None:
     row = altered.runtimes[-1]
     assert row.padding is not None and row.padding.verdict is not None
     row.padding.cause = COUNTED
-    said = f"{row.name} counts padding as positions, which turns queries and keys alike: nothing after them changes."
-    assert said in wording.further_sentences(altered)
+    why = "which rotates queries and keys alike: nothing computed from them changes."
+    assert f"{row.name} counts padding as positions, {why}" in padding.sentences(altered)
     row.padding.verdict = verdict("different", padded="where sequences are padded")
     row.verdict = verdict("different")
-    assert f"{row.name} is {row.padding.verdict.sentence}." in wording.further_sentences(altered)
+    assert f"{row.name} is {row.padding.verdict.sentence}." in padding.sentences(altered)
     row.padding = PaddingPart(text=row.verdict, skipped="takes no attention mask")
-    assert f"{row.name} takes no attention mask: judged on the text alone." in wording.further_sentences(altered)
+    assert f"{row.name} takes no attention mask, so it is judged on the text alone." in padding.sentences(altered)

@@ -13,7 +13,7 @@ from compare.rejudge import rejudge
 from compare.report.advice import advice, answer
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
-from compare.report.tables import gap_table
+from compare.report.sections import gaps
 from compare.results.latency import Ratio
 from compare.results.runtimes import GraphPart, RuntimePart
 from compare.results.verdicts import Verdict
@@ -141,7 +141,7 @@ def test_every_run_is_in_the_report(looked: Looked) -> None:
     shown = to_markdown(report)
     for number, words in enumerate(("different from layer 0, attention on", "identical", "identical"), start=1):
         assert f"wavers, run {number}  {words}" in shown
-    cells = {cells[0]: cells[-1] for cells in gap_table(report).rows}
+    cells = {cells[0]: cells[-1] for cells in gaps.tables(report)[0].rows}
     assert cells["wavers"] == "unsteady: layer 0, attention"
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from compare import compare_attention_implementations, visualize_model_comparison
-from compare.report import latency_wording, numbers, tables
-from compare.report.further_latency import grid_tables, interference_table
+from compare.report import formatting
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
+from compare.report.sections import grid, interference
 from compare.results.latency import InterferencePart, Ratio
 from tests.helpers.reports import shown
 
@@ -46,7 +46,7 @@ def test_a_report_has_every_cell_and_its_own_rows_as_ever(both: Report) -> None:
     assert Report.read(both.folder) == both
 
 
-def test_a_report_says_what_each_would_have_read_beside_the_others(both: Report) -> None:
+def test_a_report_has_each_time_with_the_other_processes_awake(both: Report) -> None:
     assert [(part.runtime, part.again) for part in both.interference] == ROWS
     for part in both.interference:
         assert list(part.alone.turns) == list(part.beside.turns)
@@ -56,22 +56,21 @@ def test_a_report_says_what_each_would_have_read_beside_the_others(both: Report)
 
 
 def test_its_tables_hold_the_same_numbers(both: Report) -> None:
-    beside, (times, one, two) = interference_table(both), grid_tables(both)
-    assert [len(row) for row in beside.rows] == [len(beside.columns)] * 3
-    assert beside.rows[2][3] == numbers.interval(both.interference[2].slowdown)
-    assert beside.rows[2][5] == numbers.interval(both.interference[2].ratio_beside)
+    (awake,), (times, one, two) = interference.tables(both), grid.tables(both)
+    assert [len(row) for row in awake.rows] == [len(awake.columns)] * 3
+    assert awake.rows[2][3] == formatting.interval(both.interference[2].slowdown)
+    assert awake.rows[2][5] == formatting.interval(both.interference[2].ratio_beside)
     assert times.columns == ["ms", "8 x 1", "16 x 1", "8 x 2", "16 x 2"]
     assert [row[0] for row in times.rows] == ["torch-eager", "torch-eager (A/A)", "onnxruntime", "rounds"]
-    assert times.rows[2][1:] == [numbers.number(cell.latency[2].median_ms) for cell in both.grid]
+    assert times.rows[2][1:] == [formatting.number(cell.latency[2].median_ms) for cell in both.grid]
     assert (one.columns[1:], two.columns[1:]) == (["8 x 1", "16 x 1"], ["8 x 2", "16 x 2"])
-    assert two.rows[1][1:] == [numbers.interval(cell.latency[2].ratio) for cell in both.grid[2:]]
+    assert two.rows[1][1:] == [formatting.interval(cell.latency[2].ratio) for cell in both.grid[2:]]
     terminal, markdown = shown(both), to_markdown(both)
-    for table in (beside, times, one, two):
-        assert table in tables.further_tables(both)
+    for table in (awake, times, one, two):
         assert table.title.split(":")[0] in " ".join(terminal.split())
         assert f"## {table.title}" in markdown
-    (sentence,) = latency_wording.interference_lines(both)
-    assert sentence.startswith("Timed beside the others unsuspended, ")
+    (sentence,) = interference.sentences(both)
+    assert sentence.startswith("With the other processes awake, ")
     assert sentence in markdown
 
 
@@ -90,18 +89,16 @@ def test_a_failure_in_a_cell_is_said(both: Report) -> None:
     row = altered.grid[3].latency[2]
     row.error, row.median_ms, row.ratio = "ValueError: fixed shapes", None, None
     del altered.grid[0].latency[2]
-    times, one, two = grid_tables(altered)
+    times, one, two = grid.tables(altered)
     assert (times.rows[2][4], two.rows[1][2], times.rows[2][1], one.rows[1][1]) == ("failed", "–", "–", "–")
-    assert latency_wording.grid_failures(altered) == ["onnxruntime failed at 16 x 2: ValueError: fixed shapes."]
+    assert grid.sentences(altered) == ["onnxruntime failed at 16 x 2: ValueError: fixed shapes."]
     assert list(latency_by_sequence(altered).axes[1].get_lines()[1].get_xdata()) == [8]
 
 
 def test_without_the_options_there_is_none_of_it(report: Report) -> None:
     assert (report.interference, report.grid) == ([], [])
-    assert interference_table(report) is None
-    assert (
-        grid_tables(report) == latency_wording.interference_lines(report) == latency_wording.grid_failures(report) == []
-    )
+    assert interference.tables(report) == interference.sentences(report) == []
+    assert grid.tables(report) == grid.sentences(report) == []
 
 
 def ratio(estimate: float) -> Ratio:
@@ -116,22 +113,19 @@ def part(runtime: str, slowdown: float, alone: float | None = None, beside: floa
 def test_the_sentence_is_of_the_runtime_that_is_changed_most(altered: Report) -> None:
     rows = [part("torch-eager", 1.3), part("a", 1.05, 0.5, 0.4), part("b", 2.0, 0.5, 0.8)]
     altered.interference = rows
-    assert latency_wording.interference_lines(altered) == [
-        "Timed beside the others unsuspended, b would have read 2.000 [1.900, 2.100] times as long as alone: "
+    assert interference.sentences(altered) == [
+        "With the other processes awake, b takes 2.000 [1.900, 2.100] times as long as alone: "
         "0.800 [0.700, 0.900] of torch-eager's time instead of 0.500 [0.400, 0.600]."
     ]
     altered.interference = [rows[0], rows[1]]
-    assert latency_wording.interference_lines(altered) == [
-        "Timed beside the others unsuspended, torch-eager would have read 1.300 [1.200, 1.400] times as long as alone."
+    assert interference.sentences(altered) == [
+        "With the other processes awake, torch-eager takes 1.300 [1.200, 1.400] times as long as alone."
     ]
     altered.interference = [part("torch-eager", 1.0), rows[1]]
-    assert latency_wording.interference_lines(altered) == [
-        "Timed beside the others unsuspended, no runtime's time would have been told apart from that alone "
-        "(known to +-10 % at worst)."
+    assert interference.sentences(altered) == [
+        "With the other processes awake, no runtime's time changes measurably (known to +-10 % at worst)."
     ]
     lost = InterferencePart(runtime="a", again=False, error="killed by SIGKILL")
     altered.interference = [rows[0], lost]
-    assert latency_wording.interference_lines(altered)[1:] == [
-        "a failed when it was timed beside the others: killed by SIGKILL."
-    ]
-    assert interference_table(altered).rows[1] == ["a", "failed", *["–"] * 4]
+    assert interference.sentences(altered)[1:] == ["a failed with the other processes awake: killed by SIGKILL."]
+    assert interference.tables(altered)[0].rows[1] == ["a", "failed", *["–"] * 4]

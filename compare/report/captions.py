@@ -1,0 +1,31 @@
+"""The single lines above and below the sections: what was compared, how long it took, and with which software."""
+
+from compare.report.schema import Report
+
+
+def headline(report: Report) -> str:
+    """Say what was compared, on which input and machine."""
+    quick = " (quick: fewer tokens and less time than the default)" if report.quick else ""
+    padding = f", {report.input.padding} of them padding" if report.input.padding else ""
+    return (
+        f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word}{padding} · "
+        f"{report.environment.threads} threads{_pinned(report)} · {report.environment.processor}{quick}"
+    )
+
+
+def _pinned(report: Report) -> str:
+    """Which CPUs the timed processes were bound to; empty if they were not."""
+    cpus = report.environment.cpus
+    return f" pinned to CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}" if cpus else ""
+
+
+def seconds(report: Report) -> str:
+    """Say how long each phase took; empty if that was not kept."""
+    phases = ", ".join(f"{name} {taken:.1f}" for name, taken in report.phases.items())
+    return f"seconds: {phases}" if phases else ""
+
+
+def software(report: Report) -> str:
+    """Name the versions, the commit and the seed."""
+    packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
+    return f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."

@@ -1,0 +1,62 @@
+"""Decoding with a cache of keys and values: times, and whether each cache is right."""
+
+from compare.report.formatting import NOTHING, Table, interval, number, spread, verdict_word, worker_name
+from compare.report.schema import Report
+from compare.report.sections.latency import reading
+from compare.report.sections.section import Section
+from compare.results.verdicts import VERDICTS
+
+_NOTES = (
+    "TTFT: time to the first token, the prefill of the whole text. TPOT: time per further token. reading: of TPOT. "
+    "tokens/s: of whole generations, prefill included. IQR: interquartile range of TPOT over its median; ! from 10 %, "
+    "!! from 25 %. cache: the worst verdict on the logits that are computed with it; ! marks more than rounding."
+)
+
+
+def tables(report: Report) -> list[Table]:
+    """Show one row for each runtime that decodes."""
+    if not report.decoding:
+        return []
+    rows = []
+    for row in report.decoding:
+        name = worker_name(row.runtime, again=row.again)
+        if row.error:
+            rows.append([name, *[NOTHING] * 7, f"failed: {row.error}"])
+            continue
+        baseline = row is report.decoding[0]
+        rows.append(
+            [
+                name,
+                number(row.first_token_ms),
+                "baseline" if baseline else interval(row.first_token),
+                number(row.median_ms),
+                "baseline" if baseline else interval(row.ratio),
+                reading(row),
+                number(row.tokens_per_s),
+                spread(row.spread),
+                verdict_word(row.verdict),
+            ]
+        )
+    columns = ["runtime", "TTFT ms", "ratio [95 %]", "TPOT ms", "ratio [95 %]", "reading", "tokens/s", "IQR", "cache"]
+    tokens = len(report.decoding[0].tokens[0]) if report.decoding[0].tokens else 0
+    title = f"Greedy generation of {tokens} tokens with a cache of keys and values: {report.decode_rounds} rounds"
+    return [Table(title, columns, rows, _NOTES)]
+
+
+def sentences(report: Report) -> list[str]:
+    """Say which caches are wrong, and for trained weights from where on the generated tokens differ."""
+    lines = []
+    for row in report.decoding:
+        for prefill, verdict in row.checks.items():
+            if VERDICTS.index(verdict.kind) >= VERDICTS.index(report.fails_from):
+                lines.append(f"{row.runtime} decodes wrongly after a prefill of {prefill}: {verdict.sentence}.")
+    if report.model is None or not report.model.trained:
+        return lines
+    for row in report.decoding[1:]:
+        if row.tokens and not row.again:
+            tokens = "tokens" if row.parted is None else f"first {row.parted} tokens"
+            lines.append(f"{row.runtime} and {report.decoding[0].runtime} generate the same {tokens}.")
+    return lines
+
+
+SECTION = Section("decoding", tables, sentences)

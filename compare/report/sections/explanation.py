@@ -1,0 +1,106 @@
+"""How one runtime's verdict was reached (`--explain`). Not a section: it is about a runtime and not about a report."""
+
+from collections.abc import Mapping, Sequence
+
+from compare.report.formatting import NOTHING, Table, number, place_words
+from compare.report.schema import Report
+from compare.results.gaps import Gap, TensorEvidence
+from compare.results.precisions import UNIT_ROUNDOFF, gamma
+from compare.results.runtimes import RuntimePart
+from compare.results.verdicts import Verdict
+from export.errors import BadInput, near
+
+_NOTES = (
+    "Tensors are in the order of execution, and errors in units of rounding. RMS, max, channel (the worst), slope: "
+    "the error made in the tensor's own segment. from golden: the accumulated error. The verdict rests on the tensor "
+    "that is marked <-."
+)
+_METRIC_NOTES = (
+    "u: float32's unit roundoff. ULPs: units in the last place. local error: of the tensor's own segment, over the "
+    "tensor's size; gamma_n: what no order of summation can exceed. total variation, relative: of rows of attention. "
+    "key flips: rows whose likeliest key is another; real: by more than rounding."
+)
+
+
+def tables(report: Report, name: str) -> list[Table]:
+    """Show the evidence for a runtime's verdict, on the text and on the padded input, and metrics that are not judged.
+
+    Raises `BadInput` for a runtime that the report does not have.
+    """
+    runtime = _runtime_of(report, name)
+    return [_on_the_text(report, runtime), *_on_the_padded_input(report, runtime), *_other_metrics(runtime)]
+
+
+def _runtime_of(report: Report, name: str) -> RuntimePart:
+    names = [runtime.name for runtime in report.runtimes]
+    if name not in names:
+        raise BadInput(f"the report has no runtime {name!r}; {near(name, names)}")
+    return report.runtimes[names.index(name)]
+
+
+def _on_the_text(report: Report, runtime: RuntimePart) -> Table:
+    verdict = runtime.padding.text if runtime.padding else runtime.verdict
+    title = f"{runtime.name}: {verdict.sentence if verdict else f'no verdict: {runtime.error}'}"
+    evidence = {gap.tensor: gap.evidence for gap in runtime.gaps}
+    return _evidence_table(title, evidence, verdict, report.input.tokens, alone=report.input.batch == 1)
+
+
+def _on_the_padded_input(report: Report, runtime: RuntimePart) -> list[Table]:
+    """Nothing if the runtime gave nothing there."""
+    padding = runtime.padding
+    if padding is None or not padding.evidence:
+        return []
+    title = f"{runtime.name}: {padding.verdict.sentence if padding.verdict else ''}"
+    return [_evidence_table(title, padding.evidence, padding.verdict, report.input.tokens, alone=False)]
+
+
+def _evidence_table(
+    title: str,
+    evidence: Mapping[str, TensorEvidence | None],
+    verdict: Verdict | None,
+    tokens: Sequence[str],
+    *,
+    alone: bool,
+) -> Table:
+    """A table of evidence by tensor. tokens: of the first sequence; alone: the batch has no other."""
+    rows = []
+    for tensor, known in evidence.items():
+        if known is None:
+            rows.append([tensor, *[NOTHING] * 6, "not exposed"])
+            continue
+        local = known.local
+        errors = [local.rms, local.max, local.channel, local.slope] if local else [None] * 4
+        total = [number(known.accumulated.rms), number(known.accumulated.max)]
+        first = verdict is not None and tensor == verdict.tensor
+        where = place_words(tensor, known.place, tokens, alone=alone)
+        rows.append([tensor + (" <-" if first else ""), *map(number, errors), *total, where])
+    columns = ["tensor", "RMS", "max", "channel", "slope", "from golden: RMS", "max"]
+    columns += ["place of the largest local error"]
+    return Table(title, columns, rows, _NOTES)
+
+
+def _other_metrics(runtime: RuntimePart) -> list[Table]:
+    """Units in the last place, the a-priori bound, and what rows of attention say; nothing if they were not kept."""
+    rows = []
+    for gap in runtime.gaps:
+        if not gap.ulps:
+            continue
+        softmax = gap.softmax
+        attention = [NOTHING] * 4
+        if softmax:
+            flips = f"{softmax.flips}, {softmax.real_flips} real" if softmax.flips else "0"
+            attention = [
+                *map(number, (softmax.row_sums, softmax.variation, softmax.relative)),
+                f"{flips} of {softmax.rows}",
+            ]
+        rows.append([gap.tensor, *map(number, gap.ulps), *_error_and_bound(gap), *attention])
+    columns = ["tensor", "ULPs, median", "99 %", "99.9 %", "local error, u", "gamma_n, u"]
+    columns += ["row sums off 1", "total variation", "relative", "key flips"]
+    return [Table(f"{runtime.name}: metrics that are not judged", columns, rows, _METRIC_NOTES)] if rows else []
+
+
+def _error_and_bound(gap: Gap) -> list[str]:
+    """A tensor's local error over its size, and the bound on the longest sum that made it, in unit roundoffs."""
+    if gap.evidence is None or gap.evidence.local is None:
+        return [NOTHING] * 2
+    return [number(gap.evidence.relative / UNIT_ROUNDOFF), number(gamma(gap.evidence.terms) / UNIT_ROUNDOFF)]

@@ -1,0 +1,31 @@
+"""The ONNX files of a comparison: what they are, what they were fed, and what in them was not compared."""
+
+from collections.abc import Iterator
+
+from compare.report.schema import Report
+from compare.report.sections.section import Section
+from compare.results.runtimes import GraphPart
+
+
+def sentences(report: Report) -> list[str]:
+    """Describe each file."""
+    return [line for runtime in report.runtimes if runtime.graph for line in _lines(runtime.name, runtime.graph)]
+
+
+def _lines(name: str, graph: GraphPart) -> Iterator[str]:
+    yield (
+        f"{name} is {graph.file} ({graph.bytes:,} bytes with its weights, opset {graph.opset}, "
+        f"SHA-256 {graph.sha256[:12]}), fed {', '.join(graph.fed)}."
+    )
+    if graph.unmatched:
+        yield f"{name} has further outputs, which no tensor of the model is named like: {', '.join(graph.unmatched)}."
+    if graph.found:
+        kinds = dict.fromkeys(tensor.partition(".")[0].replace("_", " ") for tensor in graph.found)
+        yield f"{name} does not name {', '.join(kinds)}: located by the structure of its graph, best effort."
+    if graph.quantized:
+        yield f"{name} computes with quantized numbers: {', '.join(graph.quantized)}."
+    if graph.halves:
+        yield f"{name} stores weights in {', '.join(graph.halves)}."
+
+
+SECTION = Section("graphs", sentences=sentences)

@@ -1,0 +1,103 @@
+"""Latency of a forward pass: times, ratios to the baseline, and samples."""
+
+from compare.report.formatting import (
+    NOT_MEASURABLE,
+    NOTHING,
+    Table,
+    give_or_take,
+    interval,
+    megabytes,
+    number,
+    percent,
+    ratio_words,
+    spread,
+    worker_name,
+)
+from compare.report.schema import Report
+from compare.report.sections.section import Section
+from compare.results.latency import LatencyPart
+
+_NOTES = (
+    "Processes take turns, and all others are suspended. ms: median. ratio: time over the baseline's in the same "
+    "rounds. (A/A): the baseline in a second process; its ratio should be 1. load, first call: one sample each. MB: "
+    "memory of all processes of the runtime, at its peak and after the last turn."
+)
+_SAMPLE_NOTES = (
+    "90 %, 99 %: percentiles, if there are enough samples. IQR: interquartile range over the median; ! from 10 %, !! "
+    "from 25 %. far out: samples more than 3 interquartile ranges above the third quartile. drift: the change from "
+    "the first round to the last, if there is a significant trend."
+)
+
+
+def tables(report: Report) -> list[Table]:
+    """Show times with their ratios, then what the samples look like."""
+    return [_time_table(report), _sample_table(report)] if report.latency else []
+
+
+def sentences(report: Report) -> list[str]:
+    """Say whether the runtimes were timed in several groups."""
+    if report.shifts <= 1:
+        return []
+    return [
+        f"Latency was measured in {report.shifts} shifts, with the baseline in each, because memory could not hold all "
+        "runtimes at once."
+    ]
+
+
+def reading(row: LatencyPart) -> str:
+    """Say what a row's ratio means: a faster side only if the interval excludes 1, and never for the A/A control."""
+    if row.ratio is None:
+        return NOT_MEASURABLE if row.loads and not row.turns else NOTHING
+    return "A/A control" if row.again and row.ratio.measurable else ratio_words(row.ratio)
+
+
+def rounds_words(report: Report) -> str:
+    """Say how many rounds there were, and why they ended: every ratio is known as closely as asked, or time was up."""
+    ratios = [row.ratio for row in report.latency if row.ratio]
+    rounds = f"{report.rounds} rounds"
+    if not ratios:
+        return rounds
+    widest = max(ratios, key=lambda ratio: ratio.half_width)
+    if widest.half_width <= report.precision:
+        return f"{rounds}, every ratio within {give_or_take(widest)}"
+    asked = f"asked for +-{100 * report.precision:g} %"
+    return f"{rounds}, {report.time_s:g} s spent; widest interval {give_or_take(widest)}, {asked}"
+
+
+def _time_table(report: Report) -> Table:
+    rows = []
+    for row in report.latency:
+        name = worker_name(row.runtime, again=row.again)
+        if row.error:
+            rows.append([name, NOTHING, NOTHING, f"failed: {row.error}", *[NOTHING] * 4])
+            continue
+        rows.append(
+            [
+                name,
+                number(row.median_ms),
+                "baseline" if row is report.latency[0] and row.ratio is None else interval(row.ratio),
+                reading(row),
+                number(row.load_s),
+                number(row.first_call_s),
+                megabytes(row.peak_bytes),
+                megabytes(row.settled_bytes),
+            ]
+        )
+    rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "not timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
+    columns = ["runtime", "ms", "ratio [95 %]", "reading", "load s", "first call s", "peak MB", "settled MB"]
+    return Table(f"Latency of one forward pass: {rounds_words(report)}", columns, rows, _NOTES)
+
+
+def _sample_table(report: Report) -> Table:
+    rows = []
+    for row in report.latency:
+        if row.turns and not row.error:
+            samples = sum(map(len, row.turns.values()))
+            values = [number(row.median_ms), number(row.p90_ms), number(row.p99_ms), spread(row.spread)]
+            name = worker_name(row.runtime, again=row.again)
+            rows.append([name, f"{samples:,}", *values, str(row.outliers), percent(row.drift)])
+    columns = ["runtime", "samples", "median ms", "90 %", "99 %", "IQR", "far out", "drift"]
+    return Table("Samples of the latency of one forward pass", columns, rows, _SAMPLE_NOTES)
+
+
+SECTION = Section("latency", tables, sentences)

@@ -1,0 +1,33 @@
+"""The observer effect: what exposing every tap does to a graph."""
+
+from compare.report.formatting import NOTHING, Table, interval, number
+from compare.report.schema import Report
+from compare.report.sections.section import Section
+
+_NOTES = (
+    "Gaps are measured with every tap exposed, latency without. time ratio: exposed over deploy, paired by round. "
+    "largest logit gap: between the two. nodes run: exposed / deploy."
+)
+
+
+def tables(report: Report) -> list[Table]:
+    """Show the graph that exposes every tap against the deploy graph, in one runtime."""
+    part = report.observer
+    if part is None or part.error is not None:
+        return []
+    nodes = NOTHING if part.nodes is None else f"{part.nodes[0]} / {part.nodes[1]}"
+    row = [part.runtime, interval(part.ratio), number(part.gap), nodes]
+    columns = ["runtime", "time ratio [95 %]", "largest logit gap", "nodes run"]
+    return [Table("Observer effect: every tap exposed, against the deploy graph", columns, [row], _NOTES)]
+
+
+def sentences(report: Report) -> list[str]:
+    """Say which operators run more or less often if taps are exposed: fusion stops at an output."""
+    part = report.observer
+    if part is None or not part.operators:
+        return []
+    changed = ", ".join(f"{name} {inspect} / {deploy}" for name, (inspect, deploy) in part.operators.items())
+    return [f"Operators that {part.runtime} runs more or less often with every tap exposed / to deploy: {changed}."]
+
+
+SECTION = Section("observer", tables, sentences)

@@ -1,0 +1,41 @@
+"""What runtimes do if sequences are padded."""
+
+from compare.report.schema import Report
+from compare.report.sections.section import Section
+from compare.results.runtimes import RuntimePart
+
+
+def sentences(report: Report) -> list[str]:
+    """Say what verdicts rest on besides the text, then what each runtime's verdict does not say of padding."""
+    return [*_padded_input(report), *(line for runtime in report.runtimes for line in _lines(runtime))]
+
+
+def _padded_input(report: Report) -> list[str]:
+    part = report.input.padded
+    if part is None:
+        return []
+    word = report.token_word
+    return [
+        f"Each verdict is the worse of two: on the text, and on {part.longest} and {part.shortest} {word} of it, "
+        f"padded to {part.longest} on the left and on the right."
+    ]
+
+
+def _lines(runtime: RuntimePart) -> list[str]:
+    padding = runtime.padding
+    if padding is None:
+        return []
+    if padding.skipped:
+        return [f"{runtime.name} {padding.skipped}, so it is judged on the text alone."]
+    if padding.verdict is None:
+        return []
+    if padding.verdict.kind not in ("different", "broken"):
+        if not padding.cause:
+            return []
+        return [
+            f"{runtime.name} {padding.cause}, which rotates queries and keys alike: nothing computed from them changes."
+        ]
+    return [f"{runtime.name} is {padding.verdict.sentence}."] if padding.verdict != runtime.verdict else []
+
+
+SECTION = Section("padding", sentences=sentences)

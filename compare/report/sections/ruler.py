@@ -1,0 +1,14 @@
+"""Whether golden can be trusted: how well it agrees with transformers."""
+
+from compare.report.schema import Report
+from compare.report.sections.section import Section
+
+
+def sentences(report: Report) -> list[str]:
+    """Say how well golden agrees with transformers, or that no model was named."""
+    if report.ruler is None:
+        return ["Without a model nothing shows what rounding does, so the two graphs are compared and not judged."]
+    return [f"Golden agrees with transformers' eager attention in float64 to a relative {report.ruler.worst:.1g}."]
+
+
+SECTION = Section("ruler", sentences=sentences)

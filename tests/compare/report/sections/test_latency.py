@@ -1,0 +1,47 @@
+"""The tables of latency: ratios, samples, memory, and what could not be timed."""
+
+from compare.report.formatting import NOTHING
+from compare.report.schema import Report
+from compare.report.sections import latency
+from compare.results.latency import Ratio
+
+
+def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
+    altered.rounds, altered.precision, altered.time_s = 14, 0.02, 30
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=0.5, low=0.495, high=0.505)
+    assert latency.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
+    altered.latency[2].ratio = Ratio(estimate=1.0, low=0.9, high=1.2)
+    assert latency.rounds_words(altered) == "14 rounds, 30 s spent; widest interval +-15 %, asked for +-2 %"
+    for row in altered.latency[1:]:
+        row.ratio = None
+    assert latency.rounds_words(altered) == "14 rounds"
+
+
+def test_samples_are_shown_with_what_is_odd_about_them(altered: Report) -> None:
+    row = altered.latency[0]
+    row.median_ms, row.p90_ms, row.p99_ms, row.spread, row.outliers, row.drift = 10.0, None, None, 0.3, 2, 0.07
+    shown = next(cells for cells in latency.tables(altered)[1].rows if cells[0] == "torch-eager")
+    assert shown[2:] == ["10", NOTHING, NOTHING, "30.0 % !!", "2", "+7 %"]
+    assert int(shown[1]) == sum(len(turn) for turn in row.turns.values())
+
+
+def test_shifts_are_named_if_there_were_several(altered: Report) -> None:
+    assert latency.sentences(altered) == []
+    altered.shifts = 3
+    assert latency.sentences(altered) == [
+        "Latency was measured in 3 shifts, with the baseline in each, because memory could not hold all runtimes at "
+        "once."
+    ]
+
+
+def test_memory_is_the_largest_and_what_it_settled_at(altered: Report) -> None:
+    altered.latency[0].peak_bytes, altered.latency[0].settled_bytes = 1_234_000_000, 567_000_000
+    table = latency.tables(altered)[0]
+    assert table.columns[-2:] == ["peak MB", "settled MB"]
+    assert table.rows[0][-2:] == ["1,234", "567"]
+
+
+def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None:
+    rows = {row[0]: row for row in latency.tables(report)[0].rows}
+    assert rows["numpy-reference (hybrid)"][3] == "not timed"

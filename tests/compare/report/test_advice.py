@@ -1,0 +1,90 @@
+"""The answer: which runtime is advised, which is not, and why."""
+
+from compare.report.advice import advice, answer, choices, front
+from compare.report.formatting import NOTHING
+from compare.report.schema import Report
+from compare.report.sections import latency
+from compare.results.latency import LatencyPart, Ratio
+from tests.helpers.reports import verdict
+
+
+def test_the_answer_names_the_fastest(altered: Report) -> None:
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=1.1, low=0.9, high=1.2)
+    altered.latency[-1].ratio = Ratio(estimate=0.25, low=0.24, high=0.26)
+    name = altered.latency[-1].runtime
+    assert any(s.startswith(f"Deploy {name}: 4 times as fast as torch-eager") for s in answer(altered))
+
+
+def test_no_winner_if_the_interval_contains_one(altered: Report) -> None:
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=0.97, low=0.92, high=1.02)
+    assert latency.reading(altered.latency[1]) == "A/A control"
+    assert latency.reading(altered.latency[2]) == "no clear difference (+-5.2 %)"
+    assert any(s.startswith("No runtime is measurably faster than torch-eager") for s in answer(altered))
+
+
+def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -> None:
+    altered.latency[0] = LatencyPart(runtime="torch-eager", again=False, error="killed")
+    for row in altered.latency[1:]:
+        row.ratio = None
+    rows = latency.tables(altered)[0].rows
+    assert [row[2] for row in rows if row[0] in ("torch-sdpa", "onnxruntime")] == [NOTHING] * 2
+    assert not any(s.startswith("Deploy") for s in answer(altered))
+
+
+def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
+    fast = altered.latency[-1]
+    fast.ratio = Ratio(estimate=0.1, low=0.1, high=0.1)
+    row = next(runtime for runtime in altered.runtimes if runtime.name == fast.runtime)
+    row.verdict = verdict("different", place="layer 1, attention", tensor="context.1", statistic="max", multiple=57.3)
+    said = answer(altered)
+    why = "different from layer 1, attention on: context.1 is 57 x rounding (max)"
+    assert said[0] == f"{fast.runtime} is NOT to be trusted: {why}."
+    assert not any(s.startswith(f"Deploy {fast.runtime}") for s in said)
+    assert altered.exit_code() == 1
+
+
+def test_the_advice_says_what_it_costs_and_what_is_as_fast(altered: Report) -> None:
+    rows = {row.runtime: row for row in altered.latency if not row.again}
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=1.0, low=0.95, high=1.05)
+    rows["onnxruntime"].ratio = Ratio(estimate=0.5, low=0.49, high=0.51)
+    rows["torch-sdpa"].ratio = Ratio(estimate=0.52, low=0.505, high=0.53)
+    rows["onnxruntime"].peak_bytes, rows["torch-eager"].peak_bytes = 900_000_000, 600_000_000
+    rows["onnxruntime"].load_s, rows["torch-eager"].load_s = 9.0, 1.0
+    rows["onnxruntime"].first_call_s = rows["torch-eager"].first_call_s = 0.0
+    for name, multiple in (("onnxruntime", 1.4), ("torch-eager", 0.9)):
+        gap = next(r for r in altered.runtimes if r.name == name).gaps[-1]
+        assert gap.tensor == "logits"
+        gap.evidence.accumulated.max = multiple
+    said = advice(altered)
+    assert said[-3].startswith("Deploy onnxruntime: 2 times as fast as torch-eager (time ratio 0.500 [0.490, 0.510]")
+    assert said[-2] == "Not measurably slower than it: torch-sdpa (0.520 [0.505, 0.530])."
+    assert said[-1] == (
+        "What that costs compared with torch-eager: logits within 1.4 x rounding instead of 0.9 x; "
+        "900 MB of peak memory instead of 600; 9 s until the first answer instead of 1 (one sample each)."
+    )
+
+
+def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> None:
+    facts = {
+        "torch-sdpa": (0.8, 3e-6),
+        "torch-reference": (0.9, 4e-6),
+        "onnxruntime": (0.5, 5e-6),
+        "torch-eager": (1.0, 1e-6),
+    }
+    for row in altered.latency[1:]:
+        time = facts[row.runtime][0]
+        row.ratio = Ratio(estimate=time, low=time, high=time)
+    for runtime in altered.runtimes:
+        if runtime.name in facts:
+            next(gap for gap in runtime.gaps if gap.tensor == "logits").max = facts[runtime.name][1]
+    found = choices(altered)
+    assert {choice.name for choice in found} == set(facts)
+    assert [choice.name for choice in front(found)] == ["onnxruntime", "torch-sdpa", "torch-eager"]
+
+
+def test_the_control_is_never_advised(altered: Report) -> None:
+    altered.latency[1].ratio = Ratio(estimate=0.1, low=0.1, high=0.1)
+    assert not any("Deploy torch-eager" in sentence for sentence in answer(altered))

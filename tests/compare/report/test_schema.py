@@ -1,0 +1,99 @@
+"""The report: what is written is read again unchanged, and its exit code follows from its verdicts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from compare.numerics.verdicts import Kind
+from compare.report.schema import SCHEMA, Report
+from compare.results.verdicts import VERDICTS
+from export.errors import BadInput
+from tests.helpers.reports import verdict
+
+
+def test_round_trip(report: Report, tmp_path: Path) -> None:
+    read = Report.read(report.folder)
+    assert read == report
+    assert read.folder == report.folder
+    assert Report.read(report.folder / "report.json") == read
+    plain = json.loads((report.folder / "report.json").read_text())
+    assert plain["schema_version"] == SCHEMA
+    assert plain["latency"][0]["turns"]["0"]
+
+
+def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
+    altered.runtimes[0].gaps[-1].max = float("nan")
+    altered.runtimes[0].verdict = verdict("broken", note="logits has NaN where golden has none")
+    altered.write(tmp_path)
+    read = Report.read(tmp_path)
+    assert read.beyond(read.runtimes[0]) == "broken: logits has NaN where golden has none"
+    assert read.exit_code() == 1
+    json.loads((tmp_path / "report.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no report at .*report.json; python -m compare writes one"),
+        ("{", f"is no report of schema {SCHEMA}: file: Invalid JSON"),
+        (f'{{"schema_version": {SCHEMA}}}', f"is no report of schema {SCHEMA}: created: Field required"),
+    ],
+)
+def test_what_is_no_report(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(BadInput, match=message):
+        Report.read(tmp_path)
+
+
+@pytest.mark.parametrize("kind", VERDICTS)
+@pytest.mark.parametrize("fail_on", VERDICTS)
+def test_a_run_fails_from_the_verdict_on_that_was_asked_for(altered: Report, kind: str, fail_on: str) -> None:
+    altered.runtimes[0].verdict = verdict(kind)
+    for other in altered.runtimes[1:]:
+        other.verdict = None
+    altered.decoding, altered.self_gaps = [], []
+    altered.fail_on = fail_on
+    assert altered.exit_code() == (VERDICTS.index(kind) >= VERDICTS.index(fail_on))
+
+
+def test_the_report_knows_the_verdicts_that_there_are() -> None:
+    assert [kind.words for kind in Kind] == list(VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"kind": "identical"}, "identical: bit for bit the baseline"),
+        (
+            {
+                "kind": "reduced precision",
+                "precision": "bf16",
+                "tensor": "query.0",
+                "multiple": 88000.0,
+                "statistic": "rms",
+            },
+            "reduced precision (bf16): query.0 is 8.8e+04 x rounding (rms)",
+        ),
+        ({"kind": "broken", "note": "no logits"}, "broken: no logits"),
+    ],
+)
+def test_verdicts_as_sentences(facts: dict, sentence: str) -> None:
+    assert verdict(**facts).sentence == sentence
+
+
+def test_a_named_runtime_that_only_decodes_and_fails_did_not_run(altered: Report) -> None:
+    row = next(row for row in altered.decoding if row.runtime == "optimum")
+    row.error, row.turns, row.checks = "killed", {}, {}
+    assert altered.exit_code() == 0
+    row.named = True
+    assert altered.exit_code() == 3
+
+
+def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None:
+    altered.runtimes[1].precision = "bfloat16"
+    altered.runtimes[1].verdict = verdict("different")
+    assert altered.exit_code() == 0
+    altered.runtimes[1].named = True
+    assert altered.exit_code() == 1
