@@ -21,7 +21,7 @@ from compare.numerics.verdicts import Kind, TensorEvidence, Verdict, place_of
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
-from compare.pipeline.settings import Settings
+from compare.pipeline.settings import CheckSettings, LatencySettings
 from compare.report.gap_parts import EvidencePart, GapPart, GraphPart, VerdictPart
 from compare.report.latency_parts import (
     DecodePart,
@@ -41,15 +41,15 @@ from export.cache import Entry
 MOST_PROCESSES = 5
 
 
-def circumstances(settings: Settings) -> dict[str, Any]:
+def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, Any]:
     """When and how the comparison ran: the report's plain fields."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "quick": settings.quick,
-        "seed": settings.seed,
-        "time_s": settings.seconds,
-        "precision": settings.precision,
-        "fail_on": settings.fail_on,
+        "quick": checks.quick,
+        "seed": latency.seed,
+        "time_s": latency.time,
+        "precision": latency.precision,
+        "fail_on": checks.fail_on,
     }
 
 

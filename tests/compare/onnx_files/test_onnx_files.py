@@ -56,13 +56,13 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
 def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimePart:
     """The row of a file."""
     common = {"text": "To be, or not", "runtimes": [], "latency": False, "threads": 1, "out": out, "onnx": file}
-    report = compare(str(tiny_folder), Settings(**common | more))
+    report = compare(str(tiny_folder), Settings.of(**common | more))
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnx-file"]
     return report.runtimes[-1]
 
 
 def test_a_graph_of_ours_is_compared_whole(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path, latency=True, decode=False, seconds=0.1)
+    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path, latency=True, decode=False, time=0.1)
     latency = Report.read(tmp_path).latency
     assert [timed.runtime for timed in latency] == ["torch-eager", "torch-eager", "onnx-file"]
     assert latency[-1].ratio is not None
@@ -130,7 +130,7 @@ def test_ids_of_32_bits_and_fixed_shapes(entry: Entry, tiny_folder: Path, tmp_pa
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None
     assert row.verdict.kind == "rounding"
-    with pytest.raises(BadInput, match=r"takes input_ids of \(1, 13\) alone.*: --sequence 13$"):
+    with pytest.raises(BadInput, match=r"takes input_ids of \(1, 13\) alone.*; set sequence to 13$"):
         compared(file, tiny_folder, tmp_path / "out", sequence=12)
 
 
@@ -154,7 +154,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
 
     file = tmp_path / "int8.onnx"
     quantize_dynamic(entry.folder / "deploy.onnx", file, weight_type=QuantType.QInt8)
-    settings = Settings(text="To be", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
+    settings = Settings.of(text="To be", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
     report = compare(str(tiny_folder), settings)
     graph = report.runtimes[-1].graph
     verdict = report.runtimes[-1].verdict
@@ -217,7 +217,7 @@ IDS = np.zeros((2, 5), dtype=np.int64)
             BadInput,
             "takes past_key_values.0.key of (any, 4, 8, 16) alone, and this input makes it (2, 4, 0, 16)",
         ),
-        (GraphInput("position_ids", "int64", (1, 8)), BadInput, "makes it (2, 5): --batch 1 --sequence 8"),
+        (GraphInput("position_ids", "int64", (1, 8)), BadInput, "makes it (2, 5); set batch to 1 and sequence to 8"),
     ],
 )
 def test_what_cannot_be_fed(wanted: GraphInput, error: type[Exception], message: str) -> None:
@@ -271,7 +271,9 @@ def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> N
 
 def test_logits_of_the_last_position_alone(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy-last.onnx")
-    with pytest.raises(BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*: --sequence 1$"):
+    with pytest.raises(
+        BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*; set sequence to 1$"
+    ):
         check_inputs(file, Inputs(IDS, np.ones_like(IDS), []))
 
 
@@ -340,7 +342,7 @@ def test_a_broken_file_is_refused_and_nothing_is_written(
 ) -> None:
     path = make(entry, tmp_path)
     with pytest.raises(BadInput) as error:
-        compare(str(tiny_folder), Settings(runtimes=[], onnx=path, out=tmp_path / "out"))
+        compare(str(tiny_folder), Settings.of(runtimes=[], onnx=path, out=tmp_path / "out"))
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
 
