@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compare.cli.arguments import names_in, say
-from compare.latency.disturbance import MAX_LOAD
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -40,7 +39,7 @@ def compare(
         _input(metavar="NAME", help="Model: a name, a folder or a hub id.", show_default=DEFAULT_MODEL),
     ] = None,
     text: Annotated[
-        str | None, _input(help="Text that runs through the model.", show_default="the shipped text")
+        str | None, _input(metavar="TEXT", help="Text that runs through the model.", show_default="the shipped text")
     ] = None,
     text_file: Annotated[Path | None, _input(metavar="FILE", help="File with the text.")] = None,
     sequence: Annotated[
@@ -102,7 +101,7 @@ def compare(
         _latency(
             metavar="PERCENT",
             help="Largest CPU load by other processes in a turn that counts.",
-            show_default=f"{100 * MAX_LOAD:g}",
+            show_default="5",
         ),
     ] = None,
     seed: Annotated[

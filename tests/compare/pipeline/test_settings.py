@@ -8,6 +8,7 @@ import pytest
 
 from compare import compare_attention_implementations
 from compare.cli.compare import compare as command
+from compare.latency.disturbance import MAX_LOAD
 from compare.pipeline.settings import (
     QUICK_RUNTIMES,
     CheckSettings,
@@ -64,6 +65,11 @@ def test_each_option_is_in_the_panel_of_its_group() -> None:
     for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
             assert get_args(parameter.annotation)[1].rich_help_panel == groups[name], name
+
+
+def test_the_load_that_help_names_is_the_default() -> None:
+    option = get_args(inspect.signature(command).parameters["max_load"].annotation)[1]
+    assert option.show_default == f"{100 * MAX_LOAD:g}"
 
 
 def test_an_option_goes_to_its_group() -> None:
