@@ -197,7 +197,7 @@ def planted() -> str:
     from tests.helpers.fakes import installed
 
     with tempfile.TemporaryDirectory() as scratch, installed(Path(scratch)):
-        asked = Settings(runtimes=["wavers"], quick=True, latency=False, out=Path(scratch) / "report")
+        asked = Settings.of(runtimes=["wavers"], quick=True, latency=False, out=Path(scratch) / "report")
         report = compare("byte-gpt2", asked)
     verdict = report.runtimes[-1].verdict
     return verdict.sentence if verdict else f"no verdict: {report.runtimes[-1].error}"

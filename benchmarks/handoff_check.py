@@ -14,7 +14,8 @@ from benchmarks.handoff import MARKER, ROOT, Marker, graphs_of
 from compare import __all__ as public_functions
 from compare import machine
 from compare.runtimes.registry import BUILT_IN
-from export.exporting import EXPORTERS, exported
+from export.exporters import EXPORTERS
+from export.exporting import exported
 
 
 def main() -> None:

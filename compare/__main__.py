@@ -20,7 +20,7 @@ def main() -> None:
     other = PathFinder.find_spec("export", [str(folder)]) if folder else None
     if other is not None and other.origin is not None:
         print(f"note: {other.origin} is not imported: python -m compare has a package of that name", file=sys.stderr)
-    from compare.cli.compare import main as run
+    from compare.cli.app import main as run
 
     run()
 

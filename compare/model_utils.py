@@ -4,6 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from compare.pipeline.settings import (
+    DEFAULT_MODEL,
+    CheckSettings,
+    InputSettings,
+    LatencySettings,
+    OutputSettings,
+    RuntimeSettings,
+    Settings,
+)
 from export.models import MiniTransformer
 
 if TYPE_CHECKING:
@@ -13,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def load_mini_transformer(
-    name: str = "distilgpt2",
+    name: str = DEFAULT_MODEL,
     *,
     offline: bool = False,
     fallback: Literal["seeded"] | None = None,
@@ -40,46 +49,67 @@ def load_mini_transformer(
 
 
 def compare_attention_implementations(
-    model: str | MiniTransformer = "distilgpt2",
+    model: str | MiniTransformer | None = None,
     text: str | None = None,
     runtimes: Sequence[str] | None = None,
     *,
     sequence: int | None = None,
-    batch: int = 1,
-    threads: int | None = None,
-    pin: bool = False,
-    memory: float | None = None,
-    interference: bool = False,
-    grid: str | None = None,
-    time: float = 30.0,
-    precision: float = 0.02,
-    min_rounds: int = 1,
-    max_load: float | None = None,
-    latency: bool = True,
-    decode: bool = True,
-    seed: int = 0,
-    quick: bool = False,
-    offline: bool = False,
-    fallback: Literal["seeded"] | None = None,
-    exporter: str = "dynamo",
+    batch: int = InputSettings.batch,
+    exporter: str = InputSettings.exporter,
     onnx: Path | None = None,
+    baseline: Path | None = None,
+    offline: bool = InputSettings.offline,
+    fallback: Literal["seeded"] | None = None,
+    threads: int | None = None,
+    timeout: float = RuntimeSettings.timeout,
+    latency: bool = CheckSettings.latency,
+    decode: bool = CheckSettings.decode,
+    quick: bool = CheckSettings.quick,
+    fail_on: str = CheckSettings.fail_on,
+    time: float | None = None,
+    precision: float = LatencySettings.precision,
+    min_rounds: int = LatencySettings.min_rounds,
+    max_load: float | None = None,
+    seed: int = LatencySettings.seed,
+    pin: bool = LatencySettings.pin,
+    memory: float | None = None,
+    interference: bool = LatencySettings.interference,
+    grid: str | None = None,
     out: Path | None = None,
+    keep_traces: bool = OutputSettings.keep_traces,
     cache_dir: Path | None = None,
-    keep_traces: bool = False,
 ) -> "Report":
     """Compare a model across runtimes: gaps to the golden run in float64, and latency.
 
+    The options are those of `python -m compare`, and have the same names and defaults.
+
     model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
-    and the changed model is compared. text: what runs through it, by default a text that ships with the project.
-    runtimes: names as `python -m compare runtimes` lists them, by default all. sequence: in tokens. pin: bind each
-    process that is timed to a CPU a thread. memory: how much they may hold together, in GB. interference: time
-    each beside the others unsuspended too. grid: sequences and batches to time too, such as "32,128x1,4". time: how
-    long the rounds of latency last at most, in seconds. precision: they end before that once every ratio of times is
-    known to this share of it. min_rounds: there are so many rounds even if they take longer. max_load: the share of
-    the CPU that other processes may use in a turn that counts, by default 0.05. latency: whether anything is timed.
-    decode: whether decoding is timed and checked too. exporter: whose graphs run; "optimum" gets a row that compares
-    its graph with ours. onnx: a file whose graph gets a row too, held against the model. out: the folder for the
-    report, by default a new one under `cache/reports/`.
+        and the changed model is compared. By default distilgpt2.
+    text: what runs through it, by default a text that ships with the project.
+    runtimes: names as `python -m compare runtimes` lists them, by default all.
+    sequence, batch: tokens in each sequence, by default all of the text given or 128 of the one that ships; sequences.
+    exporter: makes the graphs. "optimum" adds a row with our graph, and compares the two.
+    onnx: an ONNX file, which is compared with the model in a row of its own.
+    baseline: another one that it is compared with instead of a model.
+    offline: never ask the hub.
+    fallback: as of `load_mini_transformer`.
+    threads: of each runtime, by default one for each core.
+    timeout: seconds that a process may take for one answer before it counts as failed.
+    latency, decode: whether runtimes are timed, and whether decoding is timed and checked.
+    quick: 32 tokens, 5 seconds, torch-eager and onnxruntime, unless these are given.
+    fail_on: the verdict from which on `report.exit_code()` is 1.
+    time: seconds after which the rounds end at the latest, by default 30.
+    precision: the rounds end before that once every ratio is known to this share of it.
+    min_rounds: rounds that are taken even if they take longer than `time`.
+    max_load: the share of the CPU that other processes may use in a turn that counts, by default 0.05.
+    seed: of the order of turns, and of the intervals.
+    pin: pin each timed process to one CPU per thread.
+    memory: GB that the timed processes may use together, by default what is free.
+    interference: time each runtime while the others are not suspended, too.
+    grid: further sequences and batches to time, such as "32,128x1,4".
+    out: the folder for the report, by default a new one in the cache.
+    keep_traces: keep the tensors of every run in that folder.
+    cache_dir: the folder of the cache.
 
     Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
     what a person can mend; a runtime that fails is a row of the report.
@@ -89,36 +119,38 @@ def compare_attention_implementations(
     >>> [runtime.name for runtime in report.runtimes if runtime.name not in report.untrusted]
     ['torch-eager', 'onnxruntime']
     """
-    from compare.pipeline.compare_model import compare
-    from compare.pipeline.settings import Settings
+    from compare.pipeline.dispatch import run_comparison
 
-    settings = Settings(
+    settings = Settings.of(
         text=text,
         runtimes=runtimes,
         sequence=sequence,
         batch=batch,
+        exporter=exporter,
+        onnx=onnx,
+        baseline=baseline,
+        offline=offline,
+        fallback=fallback,
         threads=threads,
+        timeout=timeout,
+        latency=latency,
+        decode=decode,
+        quick=quick,
+        fail_on=fail_on,
+        time=time,
+        precision=precision,
+        min_rounds=min_rounds,
+        max_load=max_load,
+        seed=seed,
         pin=pin,
         memory=memory,
         interference=interference,
         grid=grid,
-        seconds=time,
-        precision=precision,
-        min_rounds=min_rounds,
-        max_load=max_load,
-        latency=latency,
-        decode=decode,
-        seed=seed,
-        quick=quick,
-        offline=offline,
-        fallback=fallback,
-        exporter=exporter,
-        onnx=onnx,
         out=out,
-        cache_dir=cache_dir,
         keep_traces=keep_traces,
+        cache_dir=cache_dir,
     )
-    return compare(model, settings)
+    return run_comparison(model, settings)
 
 
 def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":

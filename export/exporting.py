@@ -12,15 +12,12 @@ from typing import Literal
 from export import models, sources
 from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
 from export.checkpoint import Checkpoint
-from export.errors import BadInput, CannotRun, near
+from export.errors import BadInput, CannotRun
+from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
 from export.manifest import SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
 from export.models import MiniTransformer
 from export.sources import Source
-
-#: What makes the graphs, by the name of the exporter: a module that is an `export.graphs.Exporter`.
-EXPORTERS = {"dynamo": "export.dynamo", "optimum": "export.optimum_exporter"}
-DEFAULT_EXPORTER = "dynamo"
 
 #: The packages whose version decides what an exported graph looks like.
 _DECISIVE = {
@@ -102,12 +99,6 @@ def export_model(
         return _build(transformer, source, exporter, folder)
 
     return publish(root, source.name, key, build, say)
-
-
-def check_exporter(exporter: str) -> None:
-    """Raises `BadInput` for an exporter that there is not."""
-    if exporter not in EXPORTERS:
-        raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")
 
 
 def entry_key(source: Source, exporter: str) -> str:

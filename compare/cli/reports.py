@@ -13,17 +13,23 @@ Saved = Annotated[Path, typer.Argument(help="A report's folder, or its report.js
 def show(
     report: Saved,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Of what is on stdout; default terminal.", show_default=False)
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"Format of stdout: {', '.join(Format)}.",
+            show_default=Format.TERMINAL.value,
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Short for --format markdown: with every tensor.")
+        bool, typer.Option("--markdown", help="Short for --format markdown, which lists every tensor.")
     ] = False,
     explain: Annotated[
-        str | None, typer.Option(help="How this runtime's verdict was reached.", show_default=False)
+        str | None, typer.Option(metavar="RUNTIME", help="Show how this runtime's verdict was reached.")
     ] = None,
 ) -> None:
-    """Show a saved report again; nothing is measured, no framework is needed."""
+    """Show a saved report. Nothing is measured, and no framework is needed."""
     shape = chosen_format(format_, json=json, markdown=markdown)
     from compare.report.schema import Report
 
@@ -38,9 +44,12 @@ def show(
 
 def rejudge(
     report: Saved,
-    rounding: Annotated[float, typer.Option(help="How many floors are still rounding; 2 by default.")] = 2.0,
+    rounding: Annotated[float, typer.Option(metavar="FLOORS", help="Gaps of up to so many floors are rounding.")] = 2.0,
 ) -> None:
-    """Judge a saved report under other limits; nothing is measured. Exit codes as of a comparison."""
+    """Judge a saved report by other limits. Nothing is measured.
+
+    Exit codes: those of a comparison.
+    """
     from compare.rejudge import rejudge as judge_again
     from compare.report.render.terminal import print_table
     from compare.report.schema import Report
@@ -58,11 +67,15 @@ def diff(
     older: Annotated[Path, typer.Argument(metavar="A", help="The older report: its folder, or its report.json.")],
     newer: Annotated[Path, typer.Argument(metavar="B", help="The newer one.")],
     fail_over: Annotated[
-        float, typer.Option(help="Exit 1 where a runtime takes longer by more than so many percent.")
+        float, typer.Option(metavar="PERCENT", help="Exit with 1 if a runtime takes longer by more than this.")
     ] = 5.0,
-    json: Annotated[bool, typer.Option("--json", help="The difference as JSON on stdout, nothing else.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the difference as JSON on stdout, and nothing else.")
+    ] = False,
 ) -> None:
-    """What became worse from one report to a newer one: verdicts, and latency beside each report's own baseline.
+    """Show what became worse from one report to a newer one.
+
+    Verdicts are compared, and latency relative to each report's own baseline.
 
     Exit codes: 0 no regression, 1 a verdict is worse and at or beyond the newer report's --fail-on, a runtime that ran
     fails, or one is slower by more than --fail-over for certain, 2 wrong input or reports that cannot be compared.

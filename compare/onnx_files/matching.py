@@ -61,7 +61,7 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
         if found not in (None, expected):
             raise BadInput(
                 f"{file.path} has {found:,} {what} and the model has {expected:,}; "
-                "give the model that it was exported from: --model NAME"
+                "give the model that it was exported from"
             )
 
 

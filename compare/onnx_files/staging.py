@@ -52,5 +52,5 @@ def _copy(place: Path, target: Path) -> None:
         size = place.stat().st_size / 1e9
         raise CannotRun(
             f"{place.name} ({size:.1f} GB) cannot be copied into {target.parent}: {error.strerror}; "
-            "make room, or give another folder: --out FOLDER"
+            "make room, or choose another folder for the report"
         ) from error

@@ -13,7 +13,7 @@ from compare.latency.rounds import Held, Timing
 from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, typical
 from compare.pipeline.context import BESIDE
 from compare.pipeline.inputs import Inputs
-from compare.pipeline.settings import Settings
+from compare.pipeline.settings import CheckSettings, LatencySettings
 from compare.results.circumstances import EnvironmentPart, InputPart, ModelPart, PaddedInputPart
 from compare.results.gaps import Gap
 from compare.results.latency import DecodePart, DisturbancePart, LastPart, LatencyPart, TurnsPart
@@ -26,15 +26,15 @@ from export.cache import Entry
 MOST_PROCESSES = 5
 
 
-def circumstances(settings: Settings) -> dict[str, Any]:
+def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, Any]:
     """When and how the comparison ran: the report's plain fields."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "quick": settings.quick,
-        "seed": settings.seed,
-        "time_s": settings.seconds,
-        "precision": settings.precision,
-        "fail_on": settings.fail_on,
+        "quick": checks.quick,
+        "seed": latency.seed,
+        "time_s": latency.time,
+        "precision": latency.precision,
+        "fail_on": checks.fail_on,
     }
 
 

@@ -23,7 +23,8 @@ from compare.pipeline.latency_stage import take_latency, workers_of
 from compare.pipeline.numerics_stage import make_trace
 from compare.pipeline.prepare import make_report_folder, read_file, staged
 from compare.pipeline.rows import bare_row, with_taps_by_structure
-from compare.pipeline.settings import Settings, check_settings
+from compare.pipeline.setting_checks import check_settings
+from compare.pipeline.settings import Settings
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
 from compare.results.gaps import Gap
@@ -35,58 +36,33 @@ from export.errors import CannotRun
 
 
 def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
-    """Hold the ONNX file of the settings against their baseline, in ONNX Runtime, and write the report.
+    """Compare the ONNX file of the settings with their baseline, in ONNX Runtime, and write the report.
 
     Raises `BadInput` for a file or settings that cannot be used, and `CannotRun` where the baseline does not run.
     """
-    started = time.monotonic()
-    check_settings(settings)
-    file, other = read_file(settings.onnx), read_file(settings.baseline)
-    assert file is not None and other is not None
-    for graph in (other, file):
-        check_logits(graph)
-    inputs = byte_inputs(
-        vocabulary_of(other) or 256,
-        text=settings.text,
-        sequence=settings.sequence,
-        batch=settings.batch,
-        quick=settings.quick,
-    )
-    for graph in (other, file):
-        check_inputs(graph, inputs)
-    run = Run(
-        inputs=inputs,
-        rows=[],
-        settings=settings,
-        threads=settings.threads or machine.cores(),
-        out=make_report_folder(settings, file.path.stem),
-        say=say,
-        started=started,
-    )
-    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
-    for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
-        run.rows.append(staged(run, name, graph, layers_of(graph) or 0))
+    run = prepared(settings, say)
     with workers_of(run) as workers:
         with run.phase("imports, traces, gaps"):
             for worker in workers:
                 worker.import_libraries()
             runtimes = compare_rows(run)
         failed = {part.name for part in runtimes if part.error}
-        latency = take_latency(run, workers, seconds=settings.seconds, failed=failed)
-    run.phases["in all"] = time.monotonic() - started
+        latency = take_latency(run, workers, seconds=run.latency.time, failed=failed)
+    run.phases["in all"] = time.monotonic() - run.started
     timings = [worker.timing for worker in workers]
+    seed = run.latency.seed
     report = Report(
-        **assemble.circumstances(settings),
+        **assemble.circumstances(run.checks, run.latency),
         model=None,
-        input=assemble.input_part(inputs),
+        input=assemble.input_part(run.inputs),
         environment=assemble.environment_part(run.threads, run.cpus),
         ruler=None,
         runtimes=runtimes,
-        latency=assemble.latency_parts(timings, settings.seed),
+        latency=assemble.latency_parts(timings, seed),
         rounds=latency.rounds,
         shifts=latency.shifts,
         disturbance=assemble.disturbance_part([*timings, *latency.further_timings], run.max_load),
-        interference=interference_parts(latency.interference, settings.seed),
+        interference=interference_parts(latency.interference, seed),
         self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
@@ -95,16 +71,52 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
     return report
 
 
+def prepared(settings: Settings, say: Say) -> Run:
+    """A run with a row for the baseline and one for the file. Raises `BadInput` and `CannotRun`."""
+    started = time.monotonic()
+    check_settings(settings)
+    file, other = read_file(settings.input.onnx), read_file(settings.input.baseline)
+    assert file is not None and other is not None
+    for graph in (other, file):
+        check_logits(graph)
+    inputs = byte_inputs(
+        vocabulary_of(other) or 256,
+        text=settings.input.text,
+        sequence=settings.input.sequence,
+        batch=settings.input.batch,
+        quick=settings.checks.quick,
+    )
+    for graph in (other, file):
+        check_inputs(graph, inputs)
+    run = Run(
+        inputs=inputs,
+        rows=[],
+        checks=settings.checks,
+        latency=settings.latency,
+        output=settings.output,
+        timeout=settings.runtimes.timeout,
+        threads=settings.runtimes.threads or machine.cores(),
+        out=make_report_folder(settings.output, file.path.stem),
+        say=say,
+        started=started,
+    )
+    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+    for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
+        run.rows.append(staged(run, name, graph, layers_of(graph) or 0))
+    return run
+
+
 def compare_rows(run: Run) -> list[RuntimePart]:
     """The row of the baseline, and that of the file with its gaps and its verdict.
 
     Raises `CannotRun` if the baseline does not run; a file that does not is a row with an error.
     """
+    assert run.rows[0].file is not None
     bare = [bare_row(row) for row in run.rows]
     try:
         expected = make_trace(run, run.rows[0])
     except ChildFailed as error:
-        raise CannotRun(f"the baseline {run.settings.baseline} does not run: {error}") from error
+        raise CannotRun(f"the baseline {run.rows[0].file.path} does not run: {error}") from error
     try:
         trace = make_trace(run, run.rows[1])
     except ChildFailed as error:

@@ -21,7 +21,7 @@ from compare.pipeline.settings import Settings
 from compare.report.schema import Report
 from export.models import MiniTransformer
 
-#: The part of `--time` that forward passes get; decoding gets the rest.
+#: The share of `time` that forward passes get; decoding gets the rest.
 PASSES = 1 / 2
 
 
@@ -37,8 +37,8 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
             found = measure(run, workers, numerics)
         found = replace(found, runtimes=look_again(run, found.runtimes, numerics))
         failed = {row.name for row in found.runtimes if row.error}
-        passes = settings.seconds * (PASSES if settings.decode else 1)
-        steps = settings.seconds - passes
+        passes = settings.latency.time * (PASSES if settings.checks.decode else 1)
+        steps = settings.latency.time - passes
         latency = take_latency(run, workers, seconds=passes, failed=failed)
         latency = replace(latency, self_gaps=judge_timed(run, latency.self_gaps, numerics))
         decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
@@ -53,13 +53,13 @@ def assembled(
     run: ModelRun, asked_for: str, found: Measured, latency: Latency, decoding: Decoding, timings: list[Timing]
 ) -> Report:
     """Everything that was measured, as the report has it. asked_for: the model's name as it was given."""
-    seed = run.settings.seed
+    seed = run.latency.seed
     passes = assemble.latency_parts(timings, seed)
     limits = roofline.limits_part(timings, found.work)
     everyone = [*timings, *decoding.timings, *latency.further_timings]
     roofline.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
     return Report(
-        **assemble.circumstances(run.settings),
+        **assemble.circumstances(run.checks, run.latency),
         model=assemble.model_part(run.entry, asked_for=asked_for),
         input=assemble.input_part(run.inputs, run.padded),
         environment=assemble.environment_part(run.threads, run.cpus),

@@ -9,11 +9,12 @@ from pathlib import Path
 from compare.latency import disturbance
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.inputs import Inputs
-from compare.pipeline.settings import Settings, cpus_for
+from compare.pipeline.setting_checks import cpus_for
+from compare.pipeline.settings import CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
 from compare.runtimes.registry import GRAPH_RUNTIME, Graph, Spec
 from export.cache import Entry
-from export.exporting import DEFAULT_EXPORTER
+from export.exporters import DEFAULT_EXPORTER
 
 Say = Callable[[str], None]
 
@@ -57,20 +58,36 @@ class Row:
 
 @dataclass(kw_only=True)
 class Run:
-    """A comparison under way: what every step needs, and what it found so far. grid: inputs that are timed too.
-
-    padded: the second input of the numerics, where there is a model to judge by.
-    """
+    """A comparison under way: what every step needs, and what it found so far."""
 
     inputs: Inputs
     rows: list[Row]
-    settings: Settings
+    checks: CheckSettings
+    latency: LatencySettings
+    output: OutputSettings
+
+    #: Seconds that a child process may take for one answer.
+    timeout: float
+
+    #: Threads in each child process.
     threads: int
+
+    #: The folder of the report.
     out: Path
+
+    #: Takes a line of progress.
     say: Say
+
+    #: The second input of the numerics, if there is a model to judge by.
     padded: Inputs | None = None
+
+    #: Further inputs that are timed.
     grid: Mapping[Shape, Inputs] = field(default_factory=dict)
+
+    #: Seconds that each step took, by its name.
     phases: dict[str, float] = field(default_factory=dict)
+
+    #: When the comparison began, by the monotonic clock.
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -100,13 +117,13 @@ class Run:
 
     @property
     def cpus(self) -> list[int] | None:
-        """The CPUs that the latency workers are bound to; None where they are not."""
-        return cpus_for(self.threads) if self.settings.pin else None
+        """The CPUs that the latency workers are pinned to; None if they are not."""
+        return cpus_for(self.threads) if self.latency.pin else None
 
     @property
     def max_load(self) -> float:
         """The largest share of the CPU time that others may use in a turn that counts."""
-        asked = self.settings.max_load
+        asked = self.latency.max_load
         return disturbance.MAX_LOAD if asked is None else asked
 
     @property

@@ -58,7 +58,7 @@ def take_decoding(
             timing,
             timings[0],
             checks.get(timing.runtime, {}),
-            run.settings.seed,
+            run.latency.seed,
             named=timing.runtime in named,
         )
         for timing in timings

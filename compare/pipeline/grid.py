@@ -11,7 +11,6 @@ from compare.latency.rounds import Worker, run_rounds
 from compare.pipeline.assemble import samples_part
 from compare.pipeline.context import Run
 from compare.pipeline.inputs import Inputs, tokenize
-from compare.pipeline.settings import Settings
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.results.latency import GridCell
 from compare.traces import write_trace
@@ -27,18 +26,18 @@ class Cell:
     asides: dict[Worker, Aside] = field(default_factory=dict)
 
 
-def grid_inputs(entry: Entry, settings: Settings) -> dict[Shape, Inputs]:
-    """The inputs of every shape that was asked for. Raises `BadInput` for one that text or model are too short for."""
+def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
+    """The inputs of every shape of a grid. Raises `BadInput` for one that text or model are too short for."""
     return {
         shape: tokenize(
             entry.folder,
-            text=settings.text,
+            text=text,
             sequence=shape.sequence,
             batch=shape.batch,
             positions=entry.manifest.model["positions"],
-            option="--grid",
+            setting="grid",
         )
-        for shape in (shapes_of(settings.grid) if settings.grid is not None else [])
+        for shape in (shapes_of(grid) if grid is not None else [])
     }
 
 
@@ -66,7 +65,7 @@ def take_cells(run: Run, cells: list[Cell], shift: list[Worker], seconds: float)
 
 
 def _take_cell(run: Run, cell: Cell, workers: list[Worker], seconds: float) -> None:
-    precision, seed = run.settings.precision, run.settings.seed
+    precision, seed = run.latency.precision, run.latency.seed
     asides = [cell.asides.setdefault(worker, Aside(worker)) for worker in workers]
     for aside in asides:
         aside.switch_inputs(run.grid_folder(cell.shape))
@@ -75,7 +74,7 @@ def _take_cell(run: Run, cell: Cell, workers: list[Worker], seconds: float) -> N
         seconds=seconds,
         seed=seed,
         first=cell.rounds,
-        least=run.settings.min_rounds,
+        least=run.latency.min_rounds,
         done=lambda: precise(asides, precision, seed),
     )
 

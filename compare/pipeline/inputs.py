@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import BadInput
+from compare.pipeline.settings import DEFAULT_SEQUENCE, QUICK_SEQUENCE
+from export.errors import BadInput, BadSetting
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
-DEFAULT_SEQUENCE = 128
-QUICK_SEQUENCE = 32
 
 #: Tokens of the two sequences that are run with padding; the shorter one is padded to the longer one's length.
 PADDED_LENGTHS = 12, 7
@@ -46,24 +45,24 @@ def tokenize(
     batch: int,
     positions: int,
     quick: bool = False,
-    option: str = "--sequence",
+    setting: str = "sequence",
 ) -> Inputs:
     """Encode a text with the tokenizer of a cache entry into `batch` sequences.
 
-    Without a text, the one that ships with the project. Without a `sequence`, 128 tokens of that one, or all of the
-    text given; `quick` means at most 32. The sequences of a batch start at places spread evenly over the text, which
-    is taken as a ring. option: where a person gave the sequence. Raises `BadInput` for an empty text, and for more
-    tokens than there are or than the model has positions.
+    Without a text, the one that ships with the project. Without a `sequence`, `DEFAULT_SEQUENCE` tokens of that one, or
+    the whole text given; `quick` takes at most `QUICK_SEQUENCE`. The sequences of a batch start at places spread evenly
+    over the text, which is taken as a ring. setting: the one that the sequence comes from. Raises `BadInput` for an
+    empty text, and for more tokens than there are or than the model has positions.
     """
     check_text(text)
     if sequence is not None and sequence > positions:
-        raise BadInput(
-            f"{option} asks for {sequence:,} tokens and the model has {positions:,} positions; "
-            f"it takes 1 to {positions:,}"
+        raise BadSetting(
+            f"{{{setting}}} asks for {sequence:,} tokens and the model has {positions:,} positions; "
+            f"it must be 1 to {positions:,}"
         )
     encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
     length = _length(
-        len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, option=option
+        len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, setting=setting
     )
     return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens[:length]], batch)
 
@@ -101,7 +100,7 @@ def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batc
         sequence=sequence,
         positions=sys.maxsize,
         quick=quick,
-        option="--sequence",
+        setting="sequence",
     )
     return _inputs([byte % vocabulary for byte in content], [repr(chr(byte))[1:-1] for byte in content[:length]], batch)
 
@@ -116,9 +115,7 @@ def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
 def check_text(text: str | None) -> None:
     """Raises `BadInput` for a text that was given and holds nothing."""
     if text is not None and not text.strip():
-        raise BadInput(
-            "the text is empty; give some with --text or --text-file, or leave both out for the one that ships"
-        )
+        raise BadInput("the text is empty; without one, the text that ships with the project is used")
 
 
 def _length(
@@ -128,13 +125,13 @@ def _length(
     sequence: int | None,
     positions: int,
     quick: bool,
-    option: str,
+    setting: str,
 ) -> int:
     if sequence is not None:
         if sequence > available:
-            raise BadInput(
-                f"{option} asks for {sequence:,} tokens and the text has {available:,}; "
-                f"ask for 1 to {available:,}, or give a longer text with --text-file"
+            raise BadSetting(
+                f"{{{setting}}} asks for {sequence:,} tokens and the text has {available:,}; "
+                f"ask for 1 to {available:,}, or give a longer text"
             )
         return sequence
     if quick:
@@ -142,9 +139,9 @@ def _length(
     if not given:
         return min(available, DEFAULT_SEQUENCE, positions)
     if available > positions:
-        raise BadInput(
+        raise BadSetting(
             f"the text has {available:,} tokens and the model has {positions:,} positions; "
-            f"--sequence {positions} takes its beginning"
+            f"set {{sequence}} to {positions} to use its beginning"
         )
     return available
 

@@ -36,9 +36,9 @@ def take_pairs(run: Run, interference: Interference, shift: list[Worker], second
         interference.taken = run_pairs(
             pairs,
             seconds=seconds,
-            seed=run.settings.seed,
+            seed=run.latency.seed,
             first=interference.taken,
-            least=run.settings.min_rounds,
+            least=run.latency.min_rounds,
         )
 
 

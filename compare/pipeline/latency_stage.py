@@ -53,13 +53,13 @@ def workers_of(run: Run) -> Iterator[list[Worker]]:
 
     None where nothing is to be timed.
     """
-    workers = [*start_workers(run), *limit_workers(run), *start_decoders(run)] if run.settings.latency else []
+    workers = [*start_workers(run), *limit_workers(run), *start_decoders(run)] if run.checks.latency else []
     try:
         yield workers
     finally:
         for worker in workers:
             worker.end()
-        if not run.settings.keep_traces:
+        if not run.output.keep_traces:
             shutil.rmtree(run.scratch, ignore_errors=True)
         remove_if_empty(run.out / "logs")
 
@@ -87,7 +87,7 @@ def start_workers(run: Run) -> list[Worker]:
             },
             threads=run.threads,
             log=run.log(f"latency-{place}-{row.name}"),
-            timeout=run.settings.timeout,
+            timeout=run.timeout,
             again=place == 1,
             cpus=run.cpus,
             max_load=run.max_load,
@@ -118,7 +118,7 @@ def decoder(run: ModelRun, row: Row, *, again: bool = False) -> Worker:
         },
         threads=run.threads,
         log=run.log(f"decode-{row.name}{'-again' if again else ''}"),
-        timeout=run.settings.timeout,
+        timeout=run.timeout,
         again=again,
         cpus=run.cpus,
         max_load=run.max_load,
@@ -136,7 +136,7 @@ def limit_workers(run: Run) -> list[Worker]:
             {**job, "runtime": limit.name},
             threads=run.threads,
             log=run.log(f"latency-{limit.name}"),
-            timeout=run.settings.timeout,
+            timeout=run.timeout,
             cpus=run.cpus,
             max_load=run.max_load,
         )
@@ -169,9 +169,9 @@ def take_latency(run: Run, workers: list[Worker], *, seconds: float, failed: set
     for shift in shifts(run, workers, failed):
         found.rounds = take_rounds(run, shift, seconds, first=found.rounds)
         found.shifts += 1
-        if run.settings.interference:
+        if run.latency.interference:
             take_pairs(run, found.interference, shift.workers, shift.share * seconds / 2)
-        take_cells(run, found.cells, shift.workers, shift.share * run.settings.seconds)
+        take_cells(run, found.cells, shift.workers, shift.share * run.latency.time)
         with run.phase("runs again"):
             found.self_gaps += self_gaps(run, shift.late, ladder)
             found.observer = found.observer or observer(run, shift.late)
@@ -225,7 +225,7 @@ def companies(workers: list[Worker]) -> list[list[Worker]]:
 def fits(run: Run, loaded: list[Worker], company: list[Worker]) -> bool:
     """Whether memory holds a company too, each of it as large as the largest so far and a bit."""
     held = sum(worker.timing.settled_bytes for worker in loaded if worker.alive)
-    limit = run.settings.memory
+    limit = run.latency.memory
     room = available_bytes() if limit is None else min(available_bytes(), limit * 1e9 - held)
     return room >= ROOM * len(company) * max(worker.timing.peak_bytes for worker in loaded)
 
@@ -245,7 +245,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
     """
     workers, seconds = shift.workers, shift.share * seconds
     beside = [worker for worker in workers if worker.timing.graph in ("limit", "inspect")]
-    precision, seed = run.settings.precision, run.settings.seed
+    precision, seed = run.latency.precision, run.latency.seed
     run.say(
         f"timing {sum(worker.alive for worker in workers)} processes in turns, "
         f"until every ratio is known to {100 * precision:g} % or {seconds:.3g} s are spent"
@@ -256,7 +256,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
             seconds=seconds,
             seed=seed,
             first=first,
-            least=run.settings.min_rounds,
+            least=run.latency.min_rounds,
             seldom=beside,
             done=lambda: precise(workers, precision, seed),
         )

@@ -64,10 +64,10 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
         run.input_folder,
         run.scratch / GOLDEN,
         padded=(run.padded_folder(INPUTS), run.padded_folder(GOLDEN)),
-        kept=cache_root(run.settings.cache_dir) / "golden",
+        kept=cache_root(run.output.cache_dir) / "golden",
         threads=run.threads,
         log=run.log("golden"),
-        timeout=run.settings.timeout,
+        timeout=run.timeout,
     )
     try:
         yield numerics
@@ -139,7 +139,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
     if distinct < FEWEST_CONTROLS:
         raise CannotRun(
             f"only {distinct} of {len(names)} controls are distinct, too few to tell rounding by (at least "
-            f"{FEWEST_CONTROLS}); give a longer text: --text, --sequence"
+            f"{FEWEST_CONTROLS}); give a longer text"
         )
     run.say(f"{distinct} distinct controls say what rounding does")
     return golden, ruler, ControlsPart(names=names, distinct=distinct)
@@ -165,7 +165,7 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
         second=second,
         threads=run.threads,
         log=run.log(out.name),
-        timeout=run.settings.timeout,
+        timeout=run.timeout,
     )
 
 

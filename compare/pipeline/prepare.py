@@ -15,13 +15,15 @@ from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
 from compare.pipeline.grid import grid_inputs
 from compare.pipeline.inputs import padded, tokenize
-from compare.pipeline.settings import Settings, check_settings, make_folder
+from compare.pipeline.setting_checks import check_settings, make_folder
+from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
 from compare.report.schema import REPORT_FILE
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.traces import write_trace
 from export.cache import Entry, cache_root
-from export.errors import BadInput, CannotRun
-from export.exporting import DEFAULT_EXPORTER, export_model, exported
+from export.errors import BadInput, BadSetting, CannotRun
+from export.exporters import DEFAULT_EXPORTER
+from export.exporting import export_model, exported
 from export.models import MiniTransformer
 
 
@@ -31,25 +33,26 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     Raises `BadInput` and `CannotRun` for what a person can mend.
     """
     started = time.monotonic()
-    specs = chosen_runtimes(settings.runtimes)
+    wanted, named = settings.input, settings.runtimes.names or ()
+    specs = chosen_runtimes(settings.runtimes.names)
     check_settings(settings)
-    check_rows(specs, settings)
-    file = read_file(settings.onnx)
-    entry = find_entry(model, settings, settings.exporter, say)
+    check_rows(specs, named, settings.checks)
+    file = read_file(wanted.onnx)
+    entry = find_entry(model, wanted, settings.output.cache_dir, say)
     if file is not None:
         check_model(file, entry.manifest.model)
-    rows = [Row(spec.name, spec, entry.folder, named=spec.name in (settings.runtimes or ())) for spec in specs]
+    rows = [Row(spec.name, spec, entry.folder, named=spec.name in named) for spec in specs]
     beside = None
-    if settings.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
-        beside = find_entry(model, settings, DEFAULT_EXPORTER, say)
+    if wanted.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
+        beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, say)
     facts = entry.manifest.model
     inputs = tokenize(
         entry.folder,
-        text=settings.text,
-        sequence=settings.sequence,
-        batch=settings.batch,
+        text=wanted.text,
+        sequence=wanted.sequence,
+        batch=wanted.batch,
         positions=facts["positions"],
-        quick=settings.quick,
+        quick=settings.checks.quick,
     )
     if file is not None:
         check_inputs(file, inputs)
@@ -58,12 +61,15 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         beside=beside,
         inputs=inputs,
         padded=padded(inputs, positions=facts["positions"], vocabulary=facts["vocabulary"], model_folder=entry.folder),
-        grid=grid_inputs(entry, settings),
+        grid=grid_inputs(entry, settings.latency.grid, wanted.text),
         rows=[row for row in rows if "inspect" in row.spec.graphs],
-        decoders=[row for row in rows if settings.decodes and "decode" in row.spec.graphs],
-        settings=settings,
-        threads=settings.threads or machine.cores(),
-        out=make_report_folder(settings, entry.manifest.source.name),
+        decoders=[row for row in rows if settings.checks.decodes and "decode" in row.spec.graphs],
+        checks=settings.checks,
+        latency=settings.latency,
+        output=settings.output,
+        timeout=settings.runtimes.timeout,
+        threads=settings.runtimes.threads or machine.cores(),
+        out=make_report_folder(settings.output, entry.manifest.source.name),
         say=say,
         notes=stand_in_notes(model, entry) + entry.notes,
         started=started,
@@ -95,20 +101,17 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     return [baseline, *(spec for spec in chosen if spec != baseline)]
 
 
-def check_rows(specs: list[Spec], settings: Settings) -> None:
-    """Raises `CannotRun` where a runtime that was asked for by name would have no row."""
+def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
+    """Raises `CannotRun` if a runtime that was asked for by name would have no row."""
     for spec in specs:
-        if spec.name not in (settings.runtimes or ()) or "inspect" in spec.graphs:
+        if spec.name not in named or "inspect" in spec.graphs:
             continue
         holds = f"runtime {spec.name} holds {', '.join(spec.graphs)} and nothing else"
         if "decode" not in spec.graphs:
-            raise CannotRun(f"{holds}: it can be neither compared nor asked to decode; leave it out of --runtimes")
-        if not settings.decodes:
-            option = "--no-decode" if settings.latency else "--no-latency"
-            raise CannotRun(
-                f"{holds}, and {option} leaves decoding out: it would have no row. Leave out {option}, or "
-                f"{spec.name} of --runtimes"
-            )
+            raise CannotRun(f"{holds}: it can be neither compared nor asked to decode; leave it out")
+        if not checks.decodes:
+            off = "decoding is off" if checks.latency else "decoding is off because latency is"
+            raise CannotRun(f"{holds}, and {off}: it would have no row; leave it out")
 
 
 def read_file(path: Path | None) -> OnnxFile | None:
@@ -135,16 +138,16 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
         return replace(row, unpadded=str(error))
 
 
-def find_entry(model: str | MiniTransformer, settings: Settings, exporter: str, say: Say) -> Entry:
+def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: Path | None, say: Say) -> Entry:
     """The model's entry in the cache, exported now if it is not there yet."""
     if isinstance(model, MiniTransformer):
-        return export_model(model, cache_dir=settings.cache_dir, exporter=exporter, say=say)
+        return export_model(model, cache_dir=cache_dir, exporter=wanted.exporter, say=say)
     return exported(
         model,
-        offline=settings.offline,
-        fallback=settings.fallback,
-        cache_dir=settings.cache_dir,
-        exporter=exporter,
+        offline=wanted.offline,
+        fallback=wanted.fallback,
+        cache_dir=cache_dir,
+        exporter=wanted.exporter,
         say=say,
     )
 
@@ -160,16 +163,16 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
     ]
 
 
-def make_report_folder(settings: Settings, name: str) -> Path:
+def make_report_folder(output: OutputSettings, name: str) -> Path:
     """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = settings.out or cache_root(settings.cache_dir) / "reports" / f"{stamp}-{name}"
+    out = output.out or cache_root(output.cache_dir) / "reports" / f"{stamp}-{name}"
     make_folder(out)
     scratch = out / "scratch"
     if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
         shutil.rmtree(scratch)
     if scratch.exists():
-        raise BadInput(f"{scratch} is there and was not made by a comparison; give another folder: --out FOLDER")
+        raise BadSetting("{scratch} exists and no comparison made it; set {out} to another folder", scratch=scratch)
     (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
     make_folder(scratch)
     return out

@@ -112,7 +112,7 @@ def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
     plain, folder = _plain(run, name), run.scratch / name
     gap = _gap(run, Trace(folder) if folder.is_dir() else None, plain)
     timings = [worker.timing for worker in workers]
-    return assemble.observer_part(timings, operators, gap, run.settings.seed)
+    return assemble.observer_part(timings, operators, gap, run.latency.seed)
 
 
 def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart | None:
@@ -126,7 +126,7 @@ def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart
     if last.alive and plain is not None and last.rung("plain") is None:
         found = Trace(run.self_folder(name, "deploy-last") / "plain")["logits"]
         gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
-    return assemble.last_part(last.timing, deploy.timing, baseline.timing, gap, run.settings.seed)
+    return assemble.last_part(last.timing, deploy.timing, baseline.timing, gap, run.latency.seed)
 
 
 def _observed(workers: list[Worker]) -> str | None:

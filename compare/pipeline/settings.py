@@ -1,159 +1,175 @@
-"""What is asked for of a comparison beside the model, and what of it can be refused before any work is done."""
+"""Settings of a comparison, in groups. Each default of the command line and of the Python API is written once, here."""
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from compare import machine
-from compare.pipeline.inputs import check_text
-from compare.pipeline.shapes import shapes_of
-from compare.results.verdicts import VERDICTS
-from export.errors import BadInput, near
-from export.exporting import DEFAULT_EXPORTER, check_exporter
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+from export.exporters import DEFAULT_EXPORTER
+
+#: The model that is compared if neither a model nor two ONNX files are named.
+DEFAULT_MODEL = "distilgpt2"
+
+#: Tokens of the text that ships with the project, if no `sequence` is given.
+DEFAULT_SEQUENCE = 128
+
+#: What `quick` sets, unless they are given: the runtimes, the time, and the most tokens of a sequence.
+QUICK_RUNTIMES = (BASELINE, GRAPH_RUNTIME)
+QUICK_TIME = 5.0
+QUICK_SEQUENCE = 32
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is asked for beside the model. seconds: how long the rounds last at most. timeout: of one child, in seconds.
+class InputSettings:
+    """What is compared, and the tokens that run through it."""
 
-    precision: half the width of every ratio's interval, as a share of it, at which the rounds may end before that.
-
-    min_rounds: there are so many rounds even where they take longer than `seconds`.
-
-    max_load: the largest share of the CPU time that other processes may use in a turn that counts, 1 for every turn;
-    None is `compare.latency.disturbance.MAX_LOAD`.
-
-    latency: whether anything is timed; without, the verdicts on the graphs that expose every tap are all there is.
-    decode: whether decoding with a cache is timed and checked too.
-    pin: every latency worker is bound to as many CPUs as it has threads. memory: how much the workers may hold
-    together, in GB; None is what the machine has.
-    interference: each runtime is timed beside the others too. grid: sequences and batches that are timed too
-    (`compare.pipeline.shapes`).
-    runtimes: names, or None for all that are here; torch-eager, the baseline, is always among them.
-    fail_on: the verdict from which on a run fails.
-    exporter: whose graphs run; where it is not the default one, the default one's run beside them in one more row.
-    onnx: a file whose graph runs in one more row. baseline: another one that it is held against instead of a model.
-    """
-
+    #: The text; None is the one that ships with the project.
     text: str | None = None
-    runtimes: Sequence[str] | None = None
+
+    #: Tokens in each sequence; None is the whole `text`, or `DEFAULT_SEQUENCE` of the one that ships.
     sequence: int | None = None
+
+    #: Sequences that run at once.
     batch: int = 1
-    threads: int | None = None
-    pin: bool = False
-    memory: float | None = None
-    interference: bool = False
-    grid: str | None = None
-    seconds: float = 30.0
-    precision: float = 0.02
-    min_rounds: int = 1
-    max_load: float | None = None
-    latency: bool = True
-    decode: bool = True
-    seed: int = 0
-    quick: bool = False
-    offline: bool = False
-    fallback: Literal["seeded"] | None = None
+
+    #: The exporter of the graphs. A non-default exporter adds a row with the default exporter's graph.
     exporter: str = DEFAULT_EXPORTER
+
+    #: An ONNX file, which gets a row of its own.
     onnx: Path | None = None
+
+    #: The ONNX file that `onnx` is compared with instead of a model.
     baseline: Path | None = None
-    out: Path | None = None
-    cache_dir: Path | None = None
-    keep_traces: bool = False
+
+    #: Whether the hub is never asked.
+    offline: bool = False
+
+    #: With "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random weights.
+    fallback: Literal["seeded"] | None = None
+
+
+@dataclass(frozen=True)
+class RuntimeSettings:
+    """Which runtimes run, and what each of their processes gets."""
+
+    #: Names of runtimes, the option `runtimes`; None is all. The baseline always runs.
+    names: Sequence[str] | None = None
+
+    #: Threads in each process; None is one for each core.
+    threads: int | None = None
+
+    #: Seconds that a process may take for one answer before it counts as failed.
     timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What is checked beyond the gaps of one forward pass, and which verdict fails the run."""
+
+    #: Whether runtimes are timed. Their deploy graphs are checked too then.
+    latency: bool = True
+
+    #: Whether decoding with a cache is timed and checked.
+    decode: bool = True
+
+    #: Whether less is compared: see `QUICK_RUNTIMES`, `QUICK_TIME` and `QUICK_SEQUENCE`.
+    quick: bool = False
+
+    #: The first verdict, in their order, that fails the run.
     fail_on: str = "different"
 
     @property
     def decodes(self) -> bool:
-        """Whether there is decoding: it is timed before it is checked."""
+        """Whether there is any decoding: it is timed before it is checked."""
         return self.latency and self.decode
 
 
-def check_settings(settings: Settings) -> None:
-    """Raises `BadInput` for what can be seen to be wrong before any work is done."""
-    for option, value in (
-        ("--threads", settings.threads),
-        ("--sequence", settings.sequence),
-        ("--batch", settings.batch),
-        ("--min-rounds", settings.min_rounds),
-    ):
-        check_at_least(1, option, value)
-    if not settings.seconds > 0:
-        raise BadInput(f"--time is {settings.seconds:g}; it takes a number of seconds above 0")
-    if not settings.precision > 0:
-        raise BadInput(f"--precision is {100 * settings.precision:g}; it takes a number of percent above 0")
-    if settings.max_load is not None and not 0 < settings.max_load <= 1:
-        raise BadInput(f"--max-load is {100 * settings.max_load:g}; it takes a percentage above 0 and up to 100")
-    if settings.memory is not None and not settings.memory > 0:
-        raise BadInput(f"--memory is {settings.memory:g}; it takes a number of GB above 0")
-    if settings.grid is not None:
-        check_grid(settings.grid, settings.baseline)
-    if not settings.latency and (settings.grid is not None or settings.interference):
-        raise BadInput("--grid and --interference time the runtimes; leave out --no-latency")
-    if settings.pin:
-        cpus_for(settings.threads or machine.cores())
-    check_at_least(0, "--seed", settings.seed)
-    check_fail_on(settings.fail_on)
-    check_exporter(settings.exporter)
-    check_text(settings.text)
-    if settings.out is not None:
-        check_folder(settings.out)
+@dataclass(frozen=True)
+class LatencySettings:
+    """How runtimes are timed."""
+
+    #: Seconds after which the rounds end at the latest.
+    time: float = 30.0
+
+    #: Half the width of a ratio's interval, as a share of the ratio, at which the rounds may end earlier.
+    precision: float = 0.02
+
+    #: Rounds that are taken even if they take longer than `time`.
+    min_rounds: int = 1
+
+    #: The largest share of CPU time that other processes may use in a turn that counts, 1 for every turn; None is
+    #: `compare.latency.disturbance.MAX_LOAD`.
+    max_load: float | None = None
+
+    #: Seed of the order of turns, and of the intervals.
+    seed: int = 0
+
+    #: Whether each timed process is pinned to one CPU per thread.
+    pin: bool = False
+
+    #: GB that the timed processes may use together; None is what is free.
+    memory: float | None = None
+
+    #: Whether each runtime is timed while the others are not suspended, too.
+    interference: bool = False
+
+    #: Further lengths of the sequence and sizes of the batch, as `compare.pipeline.shapes.shapes_of` reads them.
+    grid: str | None = None
 
 
-def check_at_least(least: int, option: str, value: int | None) -> None:
-    """Raises `BadInput` for a number below the least that an option takes; None is an option left out."""
-    if value is not None and value < least:
-        raise BadInput(f"{option} is {value}; it takes {least} or more")
+@dataclass(frozen=True)
+class OutputSettings:
+    """Where files are written."""
+
+    #: The folder of the report; None is a new one in the cache.
+    out: Path | None = None
+
+    #: Whether the tensors of every run are kept in the folder of the report.
+    keep_traces: bool = False
+
+    #: The folder of the cache; None is the default one.
+    cache_dir: Path | None = None
 
 
-def check_grid(grid: str, baseline: Path | None) -> None:
-    """Raises `BadInput` for a grid that says no shapes, or of two ONNX files."""
-    shapes_of(grid)
-    if baseline is not None:
-        raise BadInput("--grid goes with a model, whose tokenizer makes its inputs; leave out --grid or --baseline")
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a comparison, except for the model."""
+
+    input: InputSettings = field(default_factory=InputSettings)
+    runtimes: RuntimeSettings = field(default_factory=RuntimeSettings)
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    latency: LatencySettings = field(default_factory=LatencySettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    @classmethod
+    def of(cls, **options: Any) -> "Settings":
+        """The settings that options say, each put into its group. An option that is None takes its default.
+
+        >>> settings = Settings.of(batch=2, quick=True, runtimes=None)
+        >>> settings.input.batch, settings.latency.time, settings.runtimes.names
+        (2, 5.0, ('torch-eager', 'onnxruntime'))
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        if given.get("quick"):
+            given.setdefault("time", QUICK_TIME)
+            if "baseline" not in given:  # ONNX Runtime alone runs two ONNX files
+                given.setdefault("runtimes", QUICK_RUNTIMES)
+        if "runtimes" in given:
+            given["names"] = given.pop("runtimes")
+        groups = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group) if field.name in given})
+            for name, group in _GROUPS.items()
+        }
+        if given:
+            raise TypeError(f"no such settings: {', '.join(given)}")
+        return cls(**groups)
 
 
-def cpus_for(threads: int) -> list[int]:
-    """The CPUs that workers with so many threads are bound to. Raises `BadInput` where there are too few, or none."""
-    cpus = machine.usable_cpus()
-    if cpus is None:
-        raise BadInput("--pin: this system binds no process to CPUs; leave it out")
-    if threads > len(cpus):
-        raise BadInput(
-            f"--pin takes a CPU for each of {threads} threads and this process may use {len(cpus)}; "
-            f"ask for fewer: --threads {len(cpus)}"
-        )
-    return cpus[:threads]
-
-
-def check_fail_on(fail_on: str) -> None:
-    """Raises `BadInput` for what is no verdict."""
-    if fail_on not in VERDICTS:
-        raise BadInput(f"--fail-on is {fail_on!r}; {near(fail_on, VERDICTS)}")
-
-
-def check_folder(folder: Path) -> None:
-    """See that a folder could be written to, without making it. Raises `BadInput` where it could not."""
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder that can be written to. Raises `BadInput` where it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    check_folder(folder)
-
-
-def _unwritable(folder: Path, error: OSError) -> BadInput:
-    return BadInput(f"the folder {folder} cannot be written: {error.strerror}; give another: --out FOLDER")
+_GROUPS: dict[str, Any] = {
+    "input": InputSettings,
+    "runtimes": RuntimeSettings,
+    "checks": CheckSettings,
+    "latency": LatencySettings,
+    "output": OutputSettings,
+}

@@ -1,15 +1,15 @@
-"""The words of `--grid`: which lengths of a sequence and sizes of a batch are timed."""
+"""The shapes that `grid` names: lengths of the sequence and sizes of the batch."""
 
 import re
 from typing import NamedTuple
 
-from export.errors import BadInput
+from export.errors import BadInput, BadSetting
 
 _FORM = re.compile(r"([0-9]+(?:,[0-9]+)*)x([0-9]+(?:,[0-9]+)*)")
 
 
 class Shape(NamedTuple):
-    """Of an input: how many tokens, in how many sequences.
+    """The shape of an input: tokens in a sequence, and sequences.
 
     >>> str(Shape(128, 4))
     '128 x 4'
@@ -38,6 +38,5 @@ def shapes_of(words: str) -> list[Shape]:
 
 
 def _wrong(words: str) -> BadInput:
-    return BadInput(
-        f"--grid is {words!r}; it takes SEQUENCESxBATCHES, numbers of 1 or more with commas between, as in 32,128x1,4"
-    )
+    form = "numbers of at least 1 separated by commas, as in 32,128x1,4"
+    return BadSetting(f"{{grid}} is {{words!r}}; it must be SEQUENCESxBATCHES, {form}", words=words)

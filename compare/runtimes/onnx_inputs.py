@@ -112,17 +112,16 @@ def written(shape: tuple[int | None, ...]) -> str:
 
 
 def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
-    """The options that make batch and sequence what a graph takes, to follow an error; nothing where none do.
+    """The settings that make batch and sequence what a graph takes, to follow an error; nothing if none do.
 
     >>> mended((1, 32), (1, 128))
-    ': --sequence 32'
+    '; set sequence to 32'
     """
-    options = ("--batch", "--sequence")
     if len(declared) < 2:
         return ""
-    pairs = zip(options, declared, given, strict=False)
-    needed = [f"{option} {wanted}" for option, wanted, size in pairs if wanted not in (None, size)]
-    return f": {' '.join(needed)}" if needed else ""
+    pairs = zip(("batch", "sequence"), declared, given, strict=False)
+    needed = [f"{setting} to {wanted}" for setting, wanted, size in pairs if wanted not in (None, size)]
+    return f"; set {' and '.join(needed)}" if needed else ""
 
 
 def _empty(name: str, declared: tuple[int | None, ...], batch: int) -> tuple[int, ...]:

@@ -83,13 +83,12 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
     from compare.pipeline.settings import Settings
     from compare.report.schema import Report
 
-    settings = Settings(
-        text=COMPARED_TEXT, seconds=0.5, min_rounds=6, threads=1, out=shared_folder / "report", keep_traces=True
-    )
+    out = shared_folder / "report"
+    settings = Settings.of(text=COMPARED_TEXT, time=0.5, min_rounds=6, threads=1, out=out, keep_traces=True)
     with FileLock(shared_folder / "report.lock"):
-        if not (settings.out / "report.json").is_file():
+        if not (out / "report.json").is_file():
             compare(str(tiny_folder), settings)
-    return Report.read(settings.out)
+    return Report.read(out)
 
 
 @pytest.fixture

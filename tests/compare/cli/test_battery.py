@@ -46,8 +46,8 @@ def test_the_list_is_made_without_a_run() -> None:
         (["--cases", "plane"], "unknown case 'plane'; did you mean plain?"),
         (["--kernels", ","], "--kernels names none; leave it out for all, python -m compare battery --list lists them"),
         (["--cases", " "], "--cases names none; leave it out for all"),
-        (["--seed", "-1"], "--seed is -1; it takes 0 or more"),
-        (["--threads", "0"], "--threads is 0; it takes 1 or more"),
+        (["--seed", "-1"], "--seed is -1; it must be at least 0"),
+        (["--threads", "0"], "--threads is 0; it must be at least 1"),
         (["--fail-on", "diferent"], "--fail-on is 'diferent'; did you mean different?"),
     ],
 )

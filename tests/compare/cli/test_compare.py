@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compare.cli.compare import main
-from compare.pipeline import compare_model
+from compare.cli.app import main
+from compare.pipeline import dispatch
 from compare.report.render.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import SCHEMA, Report
 from compare.runtimes.registry import BUILT_IN
@@ -52,6 +52,17 @@ def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path:
     assert "(quick: " in (out / "report.md").read_text()
 
 
+def test_help_shows_the_options_in_panels_without_colours() -> None:
+    run = command("--help", COLUMNS="80")
+    assert run.returncode == 0
+    assert "\x1b[" not in run.stdout
+    lines = run.stdout.splitlines()
+    assert max(map(len, lines)) < 80
+    assert "..." not in run.stdout.partition("Commands:")[2]
+    panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert panels == ["Input:", "Runtimes:", "Checks:", "Latency:", "Output:", "Options:", "Commands:"]
+
+
 def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
@@ -70,7 +81,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 def test_a_comparison_is_printed_in_the_format_asked_for(report, monkeypatch, capsys) -> None:
     """The comparison itself is another test's: this one is of what is made of its report."""
-    monkeypatch.setattr(compare_model, "compare", lambda model, settings, say: report)
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -118,44 +129,55 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--bogus"], 2, "No such option: --bogus"),
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["--batch", "two"], 2, "Invalid value for '--batch': "),
-        (["--batch", "0"], 2, "--batch is 0; it takes 1 or more"),
-        (["--sequence", "-3"], 2, "--sequence is -3; it takes 1 or more"),
-        (["--time", "-1"], 2, "--time is -1; it takes a number of seconds above 0"),
-        (["--precision", "0"], 2, "--precision is 0; it takes a number of percent above 0"),
-        (["--threads", "0"], 2, "--threads is 0; it takes 1 or more"),
-        (["--pin", "--threads", "5000"], 2, "--pin takes a CPU for each of 5000 threads and this process may use "),
-        (["--memory", "0"], 2, "--memory is 0; it takes a number of GB above 0"),
-        (["--grid", "32"], 2, "--grid is '32'; it takes SEQUENCESxBATCHES, numbers of 1 or more with commas between"),
-        (["--grid", "8x0"], 2, "--grid is '8x0'; it takes SEQUENCESxBATCHES"),
-        (["--onnx", "a.onnx", "--baseline", "b.onnx", "--grid", "8x1"], 2, "--grid goes with a model"),
+        (["--batch", "0"], 2, "--batch is 0; it must be at least 1"),
+        (["--sequence", "-3"], 2, "--sequence is -3; it must be at least 1"),
+        (["--time", "-1"], 2, "--time is -1 seconds; it must be above 0"),
+        (["--timeout", "0"], 2, "--timeout is 0 seconds; it must be above 0"),
+        (["--min-rounds", "0"], 2, "--min-rounds is 0; it must be at least 1"),
+        (["--max-load", "110"], 2, "--max-load is 110 %; it must be above 0 % and at most 100 %"),
+        (["--precision", "0"], 2, "--precision is 0 %; it must be above 0"),
+        (["--threads", "0"], 2, "--threads is 0; it must be at least 1"),
+        (["--pin", "--threads", "5000"], 2, "--pin needs one CPU for each of 5000 threads, and this process may use "),
+        (["--memory", "0"], 2, "--memory is 0 GB; it must be above 0"),
+        (["--grid", "32"], 2, "--grid is '32'; it must be SEQUENCESxBATCHES, numbers of at least 1 separated"),
+        (["--grid", "8x0"], 2, "--grid is '8x0'; it must be SEQUENCESxBATCHES"),
+        (
+            ["--onnx", "a.onnx", "--baseline", "b.onnx", "--grid", "8x1"],
+            2,
+            "--grid needs a model, whose tokenizer makes its inputs; leave out --grid or --baseline",
+        ),
         (["--text", ""], 2, "the text is empty"),
-        (["--text", "a", "--text-file", "b"], 2, "--text and --text-file go one at a time"),
+        (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
         (["--runtimes", ","], 2, "--runtimes names none"),
         (
             ["--runtimes", "optimum", "--no-latency"],
             3,
-            "runtime optimum holds decode and nothing else, and --no-latency ",
+            "runtime optimum holds decode and nothing else, and decoding is off because latency is: ",
         ),
         (
             ["--runtimes", "onnxruntime,optimum", "--no-decode"],
             3,
-            "and --no-decode leaves decoding out: it would have ",
+            "and decoding is off: it would have no row",
         ),
         (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
         (["--model", ""], 2, "the model's name is empty"),
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
-        (["--grid", "8x1", "--no-latency"], 2, "--grid and --interference time the runtimes; leave out --no-latency"),
+        (["--grid", "8x1", "--no-latency"], 2, "--grid needs latency, which is off"),
         (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark holds nothing but times"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
-        (["--onnx", "a.onnx"], 2, "--onnx a.onnx is held against a model or another file: --model NAME or --baseline"),
-        (["--baseline", "a.onnx"], 2, "--baseline a.onnx is what another file is held against; name that one too"),
-        (["--onnx", "a", "--baseline", "b", "--model", "byte-gpt2"], 2, "--model and --baseline go one at a time"),
-        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--runtimes goes with a model"),
+        (["--onnx", "a.onnx"], 2, "--onnx needs --model or --baseline to be compared with"),
+        (["--baseline", "a.onnx"], 2, "--baseline needs --onnx, the ONNX file to compare with it"),
+        (
+            ["--onnx", "a", "--baseline", "b", "--model", "byte-gpt2"],
+            2,
+            "--onnx is compared with --model or with --baseline; leave one of the two out",
+        ),
+        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--baseline needs no --runtimes"),
         (["--onnx", "a.onnx", "--baseline", "b.onnx"], 2, "the ONNX file a.onnx cannot be read: No such file"),
         (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: No such file"),
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
@@ -178,7 +200,7 @@ def test_bad_input_is_one_line(
     ("arguments", "message"),
     [
         (["--sequence", "65"], "--sequence asks for 65 tokens and the model has 64 positions"),
-        (["--grid", "8,65x1"], "--grid asks for 65 tokens and the model has 64 positions; it takes 1 to 64"),
+        (["--grid", "8,65x1"], "--grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
         (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
     ],
 )

@@ -74,6 +74,6 @@ def test_a_broken_file_is_refused_and_nothing_is_written(
 ) -> None:
     path = make(entry, tmp_path)
     with pytest.raises(BadInput) as error:
-        compare(str(tiny_folder), Settings(runtimes=[], onnx=path, out=tmp_path / "out"))
+        compare(str(tiny_folder), Settings.of(runtimes=[], onnx=path, out=tmp_path / "out"))
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()

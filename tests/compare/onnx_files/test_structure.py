@@ -149,7 +149,7 @@ def test_what_was_taken_for_another_tensor_is_not_held_against_the_graph(
 ) -> None:
     file = tmp_path / "decoy.onnx"
     onnx.save(decoy(nameless(onnx.load(entry.folder / "deploy.onnx")), source), file)
-    settings = Settings(text="To be, or not", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
+    settings = Settings.of(text="To be, or not", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
     report = compare(str(tiny_folder), settings)
     row = report.runtimes[-1]
     assert row.verdict is not None and row.graph is not None

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from compare.cli.compare import app
+from compare.cli.app import app
 from compare.pipeline.compare_files import compare_graphs
 from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
@@ -22,8 +22,8 @@ from export.errors import BadInput, CannotRun
 
 
 def held(file: Path, baseline: Path, out: Path, **more) -> Report:
-    settings = Settings(
-        text="To be, or not", seconds=0.1, min_rounds=3, threads=1, out=out, onnx=file, baseline=baseline, **more
+    settings = Settings.of(
+        text="To be, or not", time=0.1, min_rounds=3, threads=1, out=out, onnx=file, baseline=baseline, **more
     )
     return compare_graphs(settings)
 

@@ -14,7 +14,8 @@ from compare.latency.rounds import SELDOM
 from compare.numerics.process import Numerics
 from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
-from compare.pipeline.settings import Settings, check_settings
+from compare.pipeline.setting_checks import check_settings
+from compare.pipeline.settings import CheckSettings, Settings
 from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import draw_figures
 from compare.report.schema import Report
@@ -36,8 +37,8 @@ COMPARED = [spec for spec in BUILT_IN if "inspect" in spec.graphs]
 
 def small(out: Path, *runtimes: str, **more) -> Settings:
     """Without decoding, which has tests of its own."""
-    common = {"text": "To be, or not", "seconds": 0.2, "threads": 1, "decode": False}
-    return Settings(runtimes=runtimes or None, out=out, **common | more)
+    common = {"text": "To be, or not", "time": 0.2, "threads": 1, "decode": False}
+    return Settings.of(runtimes=runtimes or None, out=out, **common | more)
 
 
 def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
@@ -119,11 +120,12 @@ def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
         r"runtime half holds deploy and nothing else: it can be neither compared nor asked to decode; leave it out"
     )
     with pytest.raises(CannotRun, match=message):
-        prepare.check_rows([only_deploy], Settings(runtimes=["half"]))
-    prepare.check_rows([only_deploy], Settings(runtimes=None))
+        prepare.check_rows([only_deploy], ["half"], CheckSettings())
+    prepare.check_rows([only_deploy], [], CheckSettings())
     optimum = next(spec for spec in BUILT_IN if spec.name == "optimum")
-    for settings in (Settings(runtimes=["optimum"]), Settings(latency=False), Settings(runtimes=["all"], decode=False)):
-        prepare.check_rows([optimum], settings)
+    prepare.check_rows([optimum], ["optimum"], CheckSettings())
+    prepare.check_rows([optimum], [], CheckSettings(latency=False))
+    prepare.check_rows([optimum], ["all"], CheckSettings(decode=False))
 
 
 def test_a_runtime_that_depends_on_its_company_is_seen(troubled: Report) -> None:
@@ -162,7 +164,7 @@ def test_what_else_is_in_the_report(report, entry: Entry) -> None:
 @pytest.fixture(scope="module")
 def untimed(report, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The comparison of `report` once more, but that nothing is timed and that no trace is kept."""
-    settings = Settings(text=COMPARED_TEXT, threads=1, latency=False, out=tmp_path_factory.mktemp("untimed"))
+    settings = Settings.of(text=COMPARED_TEXT, threads=1, latency=False, out=tmp_path_factory.mktemp("untimed"))
     return compare(str(tiny_folder), settings)
 
 
@@ -357,22 +359,24 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"threads": 0}, "--threads is 0; it takes 1 or more"),
-        ({"batch": -1}, "--batch is -1; it takes 1 or more"),
-        ({"sequence": 0}, "--sequence is 0; it takes 1 or more"),
-        ({"seconds": 0.0}, "--time is 0; it takes a number of seconds above 0"),
-        ({"precision": -0.01}, "--precision is -1; it takes a number of percent above 0"),
-        ({"seconds": float("nan")}, "--time is nan; it takes a number of seconds above 0"),
-        ({"seed": -1}, "--seed is -1; it takes 0 or more"),
+        ({"threads": 0}, "threads is 0; it must be at least 1"),
+        ({"batch": -1}, "batch is -1; it must be at least 1"),
+        ({"sequence": 0}, "sequence is 0; it must be at least 1"),
+        ({"time": 0.0}, "time is 0 seconds; it must be above 0"),
+        ({"precision": -0.01}, "precision is -1 %; it must be above 0"),
+        ({"time": float("nan")}, "time is nan seconds; it must be above 0"),
+        ({"timeout": 0.0}, "timeout is 0 seconds; it must be above 0"),
+        ({"max_load": 1.1}, "max_load is 110 %; it must be above 0 % and at most 100 %"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
         ({"text": " "}, "the text is empty"),
-        ({"latency": False, "grid": "8x1"}, "--grid and --interference time the runtimes; leave out --no-latency"),
-        ({"latency": False, "interference": True}, "--grid and --interference time the runtimes"),
+        ({"latency": False, "grid": "8x1"}, "grid needs latency, which is off"),
+        ({"latency": False, "interference": True}, "interference needs latency, which is off"),
         ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written: "),
     ],
 )
 def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> None:
     with pytest.raises(BadInput) as error:
-        check_settings(Settings(**settings))
+        check_settings(Settings.of(**settings))
     assert message in str(error.value)
 
 

@@ -75,7 +75,7 @@ def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     with installed(tmp_path_factory.mktemp("site")):
         names = ["ahead", "stale", "twofaced", "onnxruntime"]
         out = tmp_path_factory.mktemp("faulty")
-        settings = Settings(text="To be, or not to be.", runtimes=names, seconds=0.2, min_rounds=6, threads=1, out=out)
+        settings = Settings.of(text="To be, or not to be.", runtimes=names, time=0.2, min_rounds=6, threads=1, out=out)
         return compare(str(tiny_folder), settings)
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ pytestmark = pytest.mark.optimum
 
 @pytest.fixture(scope="module")
 def report(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    small = Settings(runtimes=["onnxruntime"], decode=False, batch=2, sequence=16, seconds=0.2, threads=1)
-    return compare(str(tiny_folder), replace(small, exporter="optimum", out=tmp_path_factory.mktemp("report")))
+    small = {"runtimes": ["onnxruntime"], "decode": False, "batch": 2, "sequence": 16, "time": 0.2, "threads": 1}
+    return compare(str(tiny_folder), Settings.of(exporter="optimum", out=tmp_path_factory.mktemp("report"), **small))
 
 
 def test_both_graphs_have_a_row(report: Report) -> None:
@@ -56,7 +55,7 @@ def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
 
 
 def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -> None:
-    alone = compare(str(tiny_folder), Settings(runtimes=[], latency=False, sequence=8, threads=1, out=tmp_path))
+    alone = compare(str(tiny_folder), Settings.of(runtimes=[], latency=False, sequence=8, threads=1, out=tmp_path))
     assert alone.exporters is None
     assert exporters.tables(alone) == []
 
@@ -74,4 +73,4 @@ def test_the_renderers_show_it(report: Report) -> None:
 
 def test_an_unknown_exporter_is_refused_before_any_work(tiny_folder: Path) -> None:
     with pytest.raises(BadInput, match=r"unknown exporter 'optimun'; did you mean optimum\?"):
-        compare(str(tiny_folder), Settings(exporter="optimun"))
+        compare(str(tiny_folder), Settings.of(exporter="optimun"))

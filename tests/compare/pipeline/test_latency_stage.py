@@ -1,7 +1,6 @@
 """Shifts: as many workers at a time as memory holds, the baseline in each, and none parted that are held together."""
 
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from compare.pipeline import latency_stage, recheck_stage
 from compare.pipeline.compare_model import compare
 from compare.pipeline.context import BESIDE
 from compare.pipeline.latency_stage import shifts
-from compare.pipeline.settings import Settings
+from compare.pipeline.settings import LatencySettings, Settings
 from compare.report.sections import latency
 
 GB = 10**9
@@ -54,8 +53,8 @@ def shifts_of(*names: str, memory: float | None, failed: str = "", sizes: dict[s
     workers += [Fake(name, resident, size=(sizes or {}).get(name, GB)) for name in names]
     if "onnxruntime" in names:
         workers.append(Fake("onnxruntime", resident, graph="inspect"))
-    settings = Settings(memory=memory)
-    run = SimpleNamespace(settings=settings, phase=lambda _: nullcontext())
+    latency = LatencySettings(memory=memory)
+    run = SimpleNamespace(latency=latency, phase=lambda _: nullcontext())
     found, shares = [], []
     for shift in shifts(run, workers, {failed}):  # type: ignore[arg-type]
         assert [worker.name for worker in shift.workers[:2]] == ["eager/deploy/False", "eager/deploy/True"]
@@ -107,8 +106,8 @@ def test_the_limits_are_in_every_shift(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["eager", "eager", "a", "b"]
     workers = [Fake(name, [], again=place == 1) for place, name in enumerate(names)]
     workers.append(Fake("matrix-product", [], graph="limit"))
-    settings = Settings(memory=None)
-    run = SimpleNamespace(settings=settings, phase=lambda _: nullcontext())
+    latency = LatencySettings(memory=None)
+    run = SimpleNamespace(latency=latency, phase=lambda _: nullcontext())
     found = [[worker.timing.runtime for worker in shift.workers] for shift in shifts(run, workers, set())]  # type: ignore[arg-type]
     assert found == [["eager", "eager", "matrix-product", name] for name in "ab"]
 
@@ -118,7 +117,7 @@ def test_what_decides_nothing_has_its_turn_seldom(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(latency_stage, "run_rounds", lambda workers, **how: told.update(how) or 7)
     graphs = ("deploy", "inspect", "deploy-last", "limit")
     workers = [Fake("onnxruntime", [], graph) for graph in graphs]
-    run = SimpleNamespace(settings=Settings(), phase=lambda _: nullcontext(), say=lambda _: None)
+    run = SimpleNamespace(latency=LatencySettings(), phase=lambda _: nullcontext(), say=lambda _: None)
     shift = latency_stage.Shift(workers, [], share=0.5)  # type: ignore[arg-type]
     assert latency_stage.take_rounds(run, shift, seconds=8, first=3) == 7  # type: ignore[arg-type]
     assert [worker.timing.graph for worker in told["seldom"]] == ["inspect", "limit"]
@@ -149,8 +148,8 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
 
     monkeypatch.setattr(Worker, "load", watched)
     names = ["torch-sdpa", "onnxruntime"]
-    limits = Settings(text="To be", runtimes=names, seconds=0.2, min_rounds=6, threads=1, memory=0.001, pin=True)
-    report = compare(str(tiny_folder), replace(limits, out=tmp_path / "out"))
+    limits = {"time": 0.2, "min_rounds": 6, "threads": 1, "memory": 0.001, "pin": True}
+    report = compare(str(tiny_folder), Settings.of(text="To be", runtimes=names, out=tmp_path / "out", **limits))
     assert len(bound) > 10  # the limits are workers too, and those that decode
     assert all(cpu == cpus[:1] for cpu in bound)
     assert report.environment.cpus == cpus[:1]

@@ -44,13 +44,13 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
 def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimePart:
     """The row of a file."""
     common = {"text": "To be, or not", "runtimes": [], "latency": False, "threads": 1, "out": out, "onnx": file}
-    report = compare(str(tiny_folder), Settings(**common | more))
+    report = compare(str(tiny_folder), Settings.of(**common | more))
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnx-file"]
     return report.runtimes[-1]
 
 
 def test_a_graph_of_ours_is_compared_whole(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path, latency=True, decode=False, seconds=0.1)
+    row = compared(entry.folder / "inspect.onnx", tiny_folder, tmp_path, latency=True, decode=False, time=0.1)
     latency = Report.read(tmp_path).latency
     assert [timed.runtime for timed in latency] == ["torch-eager", "torch-eager", "onnx-file"]
     assert latency[-1].ratio is not None
@@ -118,7 +118,7 @@ def test_ids_of_32_bits_and_fixed_shapes(entry: Entry, tiny_folder: Path, tmp_pa
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None
     assert row.verdict.kind == "rounding"
-    with pytest.raises(BadInput, match=r"takes input_ids of \(1, 13\) alone.*: --sequence 13$"):
+    with pytest.raises(BadInput, match=r"takes input_ids of \(1, 13\) alone.*; set sequence to 13$"):
         compared(file, tiny_folder, tmp_path / "out", sequence=12)
 
 
@@ -142,7 +142,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
 
     file = tmp_path / "int8.onnx"
     quantize_dynamic(entry.folder / "deploy.onnx", file, weight_type=QuantType.QInt8)
-    settings = Settings(text="To be", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
+    settings = Settings.of(text="To be", runtimes=[], latency=False, threads=1, out=tmp_path / "out", onnx=file)
     report = compare(str(tiny_folder), settings)
     graph = report.runtimes[-1].graph
     verdict = report.runtimes[-1].verdict

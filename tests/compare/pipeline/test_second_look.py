@@ -103,7 +103,7 @@ def looked(tiny_folder: Path, entry: Any, tmp_path_factory: pytest.TempPathFacto
     site, out, said = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("out"), list[str]()
     names = ("wavers", "brittle", "peeks", "lowers")
     with installed(site):
-        asked = Settings(text="To be, or not", runtimes=names, threads=1, latency=False, out=out)
+        asked = Settings.of(text="To be, or not", runtimes=names, threads=1, latency=False, out=out)
         compare(str(tiny_folder), asked, said.append)
     starts = {path.stem: len(path.read_text().splitlines()) for path in site.glob("*.starts")}
     return Report.read(out), said, starts

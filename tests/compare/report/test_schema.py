@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from compare.numerics.verdicts import Kind
 from compare.report.schema import SCHEMA, Report
 from compare.results.verdicts import VERDICTS
 from export.errors import BadInput
@@ -56,10 +55,6 @@ def test_a_run_fails_from_the_verdict_on_that_was_asked_for(altered: Report, kin
     altered.decoding, altered.self_gaps = [], []
     altered.fail_on = fail_on
     assert altered.exit_code() == (VERDICTS.index(kind) >= VERDICTS.index(fail_on))
-
-
-def test_the_report_knows_the_verdicts_that_there_are() -> None:
-    assert [kind.words for kind in Kind] == list(VERDICTS)
 
 
 @pytest.mark.parametrize(

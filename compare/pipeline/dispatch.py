@@ -1,0 +1,20 @@
+"""The comparison that was asked for: of a model's runtimes, or of two ONNX files."""
+
+from compare.pipeline.compare_files import compare_graphs
+from compare.pipeline.compare_model import compare
+from compare.pipeline.context import Say
+from compare.pipeline.setting_checks import check_compared
+from compare.pipeline.settings import DEFAULT_MODEL, Settings
+from compare.report.schema import Report
+from export.models import MiniTransformer
+
+
+def run_comparison(model: str | MiniTransformer | None, settings: Settings, say: Say = lambda _: None) -> Report:
+    """Compare a model across runtimes, or two ONNX files if the settings name a baseline, and write the report.
+
+    model: a name, or a loaded model; None is `DEFAULT_MODEL`, or no model. Raises `BadInput` and `CannotRun`.
+    """
+    check_compared(model, settings)
+    if settings.input.baseline is not None:
+        return compare_graphs(settings, say)
+    return compare(DEFAULT_MODEL if model is None else model, settings, say)
