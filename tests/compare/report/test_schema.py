@@ -1,6 +1,7 @@
 """The report: what is written is read again unchanged, and its exit code follows from its verdicts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
 
 
 def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
-    altered.runtimes[0].gaps[-1].max = float("nan")
+    altered.runtimes[0].gaps[-1] = replace(altered.runtimes[0].gaps[-1], max=float("nan"))
     altered.runtimes[0].verdict = verdict("broken", note="logits has NaN where golden has none")
     altered.write(tmp_path)
     read = Report.read(tmp_path)

@@ -88,7 +88,7 @@ def test_ratio_and_verdict_come_along_and_the_second_baseline_is_marked(altered:
 
 
 def test_a_ratio_that_is_not_measurable_is_null(altered: Report) -> None:
-    altered.latency[-1].ratio = Ratio(estimate=0.5, low=0.0, high="inf")
+    altered.latency[-1].ratio = Ratio(estimate=0.5, low=0.0, high=float("inf"))
     extra = saved(altered)["benchmarks"][-1]["extra_info"]
     assert (extra["ratio"], extra["low"], extra["high"]) == (None, None, None)
 
