@@ -1,7 +1,5 @@
 """The formats: each has a module, and one is chosen at a time."""
 
-import json
-
 import pytest
 
 from compare.report.render.formats import Format, check_timed, chosen_format, print_as
@@ -17,7 +15,7 @@ def test_every_format_prints_a_report(shape: Format, report: Report, capsys: pyt
 
 def test_json_is_the_report(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     print_as(report, Format("json"))
-    assert json.loads(capsys.readouterr().out) == report.model_dump(mode="json")
+    assert Report.model_validate_json(capsys.readouterr().out) == report
 
 
 def test_one_format_at_a_time() -> None:
