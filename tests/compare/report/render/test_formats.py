@@ -15,7 +15,7 @@ def test_every_format_prints_a_report(shape: Format, report: Report, capsys: pyt
 
 def test_json_is_the_report(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     print_as(report, Format("json"))
-    assert Report.model_validate_json(capsys.readouterr().out) == report
+    assert Report.model_validate_json(capsys.readouterr().out).model_dump() == report.model_dump()
 
 
 def test_one_format_at_a_time() -> None:
