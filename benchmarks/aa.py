@@ -29,8 +29,8 @@ from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
-from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, log_ratios, paired_ratio
+from compare.latency.worker_process import Worker, run_rounds
 from compare.pipeline.inputs import tokenize
 from compare.traces import write_trace
 from export.cache import Entry

@@ -26,8 +26,8 @@ from benchmarks.record import Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.precision import precise
-from compare.latency.rounds import Timing, run_rounds
 from compare.latency.statistics import Ratio, midmean, paired_ratio
+from compare.latency.worker_process import Timing, run_rounds
 from compare.pipeline import assemble
 from compare.pipeline.inputs import tokenize
 from compare.report.measurability import faster, why_not_measurable

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from benchmarks.export_cost import save_source
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
-from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import Ratio, paired_ratio
+from compare.latency.worker_process import Worker, run_rounds
 from compare.pipeline.inputs import tokenize
 from compare.traces import Trace, write_trace
 from export.exporting import exported

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.export_cost import save_source
 from benchmarks.peer_environments import peer_python
 from compare import machine
-from compare.latency.rounds import Worker, run_rounds
 from compare.latency.statistics import paired_ratio, typical
+from compare.latency.worker_process import Worker, run_rounds
 from compare.pipeline.inputs import tokenize
 from compare.processes.child import environment as child_environment
 from compare.traces import write_trace

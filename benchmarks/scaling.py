@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
-from compare.latency.rounds import Timing, Worker, run_rounds
 from compare.latency.statistics import log_ratios, turn_medians, typical
+from compare.latency.worker_process import Timing, Worker, run_rounds
 from compare.numerics.diagnostics.model_work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace

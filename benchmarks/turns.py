@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from benchmarks.aa import Stand, loaded, make_stand
 from benchmarks.record import Aim, arguments, finish
-from compare.latency.rounds import turn_line
 from compare.latency.statistics import RESAMPLES, log_ratios
+from compare.latency.worker_process import turn_line
 
 LENGTHS = (1, 2, 4, 8)
 SECONDS, QUICK_SECONDS = 330.0, 30.0

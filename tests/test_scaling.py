@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scaling import EAGER, SDPA, latency_slope, ratios, slope
-from compare.latency.rounds import Timing
+from compare.latency.worker_process import Timing
 
 SIDES = (EAGER, SDPA)
 SEQUENCES = [32, 64, 128, 256, 512, 1024]

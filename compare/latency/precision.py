@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from compare.latency.rounds import LEAST_ROUNDS, Timed
 from compare.latency.statistics import paired_ratio
+from compare.latency.worker_process import LEAST_ROUNDS, Timed
 
 
 def precise(workers: Sequence[Timed], precision: float, seed: int) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 
 from compare import machine
 from compare.latency.disturbance import visible
-from compare.latency.rounds import Held, Timing
 from compare.latency.statistics import Ratio, drift, outliers, paired_ratio, percentile, relative_spread, typical
+from compare.latency.worker_process import Held, Timing
 from compare.numerics.diagnostics.heads import Head
 from compare.numerics.gaps import Gap
 from compare.numerics.golden import RULER_LIMIT, Ruler

@@ -5,8 +5,8 @@ While one runtime's trace is weighed, the next one is made. Nothing runs beside 
 
 import time
 
-from compare.latency.rounds import Timing
-from compare.pipeline import assemble, roofline
+from compare.latency.worker_process import Timing
+from compare.pipeline import assemble, assemble_limits
 from compare.pipeline.context import ModelRun, Say
 from compare.pipeline.decode_stage import Decoding, take_decoding
 from compare.pipeline.grid import grid_parts
@@ -54,9 +54,9 @@ def assembled(
     """Everything that was measured, as the report has it. asked_for: the model's name as it was given."""
     seed = run.settings.seed
     passes = assemble.latency_parts(timings, seed)
-    limits = roofline.limits_part(timings, found.work)
+    limits = assemble_limits.limits_part(timings, found.work)
     everyone = [*timings, *decoding.timings, *latency.further_timings]
-    roofline.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
+    assemble_limits.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
     return Report(
         **assemble.circumstances(run.settings),
         model=assemble.model_part(run.entry, asked_for=asked_for),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from compare.latency.decoding import prefills
 from compare.latency.machine_limits import BANDWIDTH
-from compare.latency.rounds import Timing, Worker
+from compare.latency.worker_process import Timing, Worker
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import Kind, Verdict
 from compare.pipeline import assemble

@@ -5,9 +5,9 @@ Each shape is a cell: rounds of its own, in turns that the rows of the compariso
 
 from dataclasses import dataclass, field
 
-from compare.latency.asides import Aside
+from compare.latency.interference import Aside
 from compare.latency.precision import precise
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.worker_process import Worker, run_rounds
 from compare.pipeline.assemble import samples_part
 from compare.pipeline.context import Run
 from compare.pipeline.inputs import Inputs, tokenize

@@ -6,9 +6,9 @@ their turns, spinning as they wait for work, is in every number of it. Here it i
 
 from dataclasses import dataclass, field
 
-from compare.latency.asides import Pair, run_pairs
-from compare.latency.rounds import Worker
+from compare.latency.interference import Pair, run_pairs
 from compare.latency.statistics import paired_ratio, typical
+from compare.latency.worker_process import Worker
 from compare.pipeline.assemble import ratio_part, turns_part
 from compare.pipeline.context import Run
 from compare.report.latency_parts import InterferencePart

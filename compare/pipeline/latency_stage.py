@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.precision import precise
-from compare.latency.rounds import Timing, Worker, run_rounds
+from compare.latency.worker_process import Timing, Worker, run_rounds
 from compare.pipeline.context import BESIDE, ModelRun, Row, Run
 from compare.pipeline.grid import Cell, make_cells, take_cells
 from compare.pipeline.interference import Interference, take_pairs

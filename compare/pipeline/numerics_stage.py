@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.latency.rounds import Worker
+from compare.latency.worker_process import Worker
 from compare.numerics.diagnostics.heads import Head, choose_heads, head_map
 from compare.numerics.diagnostics.model_work import Work
 from compare.numerics.diagnostics.next_token import decisions

@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 
-from compare.latency.rounds import Worker
+from compare.latency.worker_process import Worker
 from compare.numerics.diagnostics.rerun_variants import Rung, logit_gap, rungs
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics

@@ -53,7 +53,7 @@ def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture
 def make(job, tmp_path: Path):
     """A function that makes a worker; all of them are ended after the test."""
-    from compare.latency.rounds import Worker
+    from compare.latency.worker_process import Worker
 
     made: list[Worker] = []
 

@@ -10,11 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from compare.latency import limit_kernels
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, spec_of
-from compare.latency.rounds import Timing
 from compare.latency.statistics import midmean
+from compare.latency.worker_process import Timing
 from compare.numerics.diagnostics.model_work import Work, work_of
 from compare.numerics.process import work
-from compare.pipeline import roofline
+from compare.pipeline import assemble_limits
 from compare.report import latency_tables, latency_wording, numbers
 from compare.report.gap_parts import RuntimePart, VerdictPart
 from compare.report.latency_parts import LatencyPart, LimitPart
@@ -105,11 +105,11 @@ def timings() -> list[Timing]:
 
 
 def test_any_turns_are_held_against_either_limit() -> None:
-    part = roofline.limits_part(timings(), WORK)
+    part = assemble_limits.limits_part(timings(), WORK)
     assert (part.compute.per_call, part.bandwidth.per_call) == (1000, 400)
     assert part.compute.per_second == pytest.approx(1000 / 75e-9)
     assert part.work.model_dump() == WORK._asdict()
-    decode = roofline.share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
+    decode = assemble_limits.share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
     assert (decode.estimate, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
@@ -124,7 +124,7 @@ def test_what_is_narrower_than_the_limits_has_no_share_of_them() -> None:
     runtimes += [runtime("is found out", kind="reduced precision"), runtime("died")]
     rows = [LatencyPart(runtime=part.name, again=False, turns={0: [100], 1: [100]}) for part in runtimes]
     rows[-1].error = "killed by SIGKILL"
-    roofline.hold_against_limits(rows, [], runtimes, roofline.limits_part(timings(), WORK), seed=0)
+    assemble_limits.hold_against_limits(rows, [], runtimes, assemble_limits.limits_part(timings(), WORK), seed=0)
     assert [row.of_peak is None for row in rows] == [False, True, True, True]
     assert rows[0].of_peak.estimate == pytest.approx(0.6 * 0.5**0.5)  # 600 of 1000 FLOPs in 100 ns; those take 50, 100
 
@@ -133,13 +133,13 @@ def test_without_a_limit_or_the_work_there_is_no_share() -> None:
     dead, other = timings()
     dead.error = "killed by SIGKILL"
     row = LatencyPart(runtime="full", again=False, turns={0: [100]})
-    part = roofline.limits_part([dead, other], WORK)
+    part = assemble_limits.limits_part([dead, other], WORK)
     assert (part.compute.error, part.compute.per_second) == ("killed by SIGKILL", None)
-    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
+    assemble_limits.hold_against_limits([row], [], [runtime("full")], part, seed=0)
     assert row.of_peak is None
-    part = roofline.limits_part(timings(), "ValueError: no such architecture")
+    part = assemble_limits.limits_part(timings(), "ValueError: no such architecture")
     assert (part.work, part.uncounted) == (None, "ValueError: no such architecture")
-    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
+    assemble_limits.hold_against_limits([row], [], [runtime("full")], part, seed=0)
     assert row.of_peak is None
 
 

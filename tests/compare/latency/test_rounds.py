@@ -11,11 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from compare.latency import rounds
+from compare.latency import worker_process
 from compare.latency.disturbance import Load
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
-from compare.latency.rounds import LEAST_ROUNDS, Worker, run_rounds
 from compare.latency.worker import stand
+from compare.latency.worker_process import LEAST_ROUNDS, Worker, run_rounds
 from compare.traces import Trace, write_trace
 from tests.compare.processes.test_tree import comes_true, gone
 
@@ -182,7 +182,7 @@ def test_who_is_there_for_another_figure_has_a_turn_in_every_third_round() -> No
 def test_once_the_time_is_spent_a_round_ends_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[int, str]] = []
     clock = SimpleNamespace(monotonic=lambda: len(calls))  # a turn takes a second
-    monkeypatch.setattr(rounds, "time", clock)
+    monkeypatch.setattr(worker_process, "time", clock)
     a, b, c = (_Recorded(name, calls) for name in "abc")
     assert run_rounds([a, b, c], seconds=5, seed=0, seldom=[c]) == 2  # type: ignore[arg-type, list-item]
     assert [number for number, _ in calls] == [0, 0, 0, 1, 1]
@@ -205,7 +205,7 @@ def test_a_disturbed_turn_is_taken_again_while_there_is_time(
     make, monkeypatch: pytest.MonkeyPatch, shares: list[float], seconds: float, turns: dict, disturbed: dict
 ) -> None:
     loads = iter([Load(others=share, stolen=0.0, seconds=1.0) for share in shares])
-    monkeypatch.setattr(rounds, "load_between", lambda *_: next(loads))
+    monkeypatch.setattr(worker_process, "load_between", lambda *_: next(loads))
     worker = make("onnxruntime", max_load=0.05)
     answers = iter([{"ns": [attempt]} for attempt in (1, 2, 3)])
     monkeypatch.setattr(worker, "_ask", lambda *_: next(answers))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare.latency.rounds import Timing
+from compare.latency.worker_process import Timing
 from compare.numerics.diagnostics.rerun_variants import logit_gap, rungs
 from compare.pipeline.recheck_stage import climb
 

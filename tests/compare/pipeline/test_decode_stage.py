@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compare.latency.decoding import TOKENS, prefills
-from compare.latency.rounds import Timing
+from compare.latency.worker_process import Timing
 from compare.pipeline.assemble import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings

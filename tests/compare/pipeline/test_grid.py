@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from compare.latency.rounds import Timing
+from compare.latency.worker_process import Timing
 from compare.pipeline.grid import Cell, grid_inputs, grid_parts, take_cells
 from compare.pipeline.interference import Interference, interference_parts, take_pairs
 from compare.pipeline.settings import Settings, check_settings

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from compare import machine
-from compare.latency.rounds import Timing, Worker
+from compare.latency.worker_process import Timing, Worker
 from compare.pipeline import latency_stage, recheck_stage
 from compare.pipeline.compare_model import compare
 from compare.pipeline.context import BESIDE

@@ -76,7 +76,7 @@ class Living(Protocol):
 
 
 class Timed(Living, Protocol):
-    """What takes turns in rounds: a worker, or turns of one that are kept apart (`compare.latency.asides`)."""
+    """What takes turns in rounds: a worker, or turns of one that are kept apart (`compare.latency.interference`)."""
 
     @property
     def timing(self) -> Timing: ...

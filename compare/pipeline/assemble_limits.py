@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
-from compare.latency.rounds import Timing
 from compare.latency.statistics import relative_spread, typical
+from compare.latency.worker_process import Timing
 from compare.numerics.diagnostics.model_work import Work
 from compare.pipeline.assemble import ratio_part, turns_of
 from compare.report.gap_parts import RuntimePart

@@ -10,10 +10,10 @@ import numpy as np
 import psutil
 import pytest
 
-from compare.latency.asides import Aside, Pair, run_pairs
+from compare.latency.interference import Aside, Pair, run_pairs
 from compare.latency.machine_limits import COMPUTE
-from compare.latency.rounds import Timing, Worker
 from compare.latency.statistics import paired_ratio
+from compare.latency.worker_process import Timing, Worker
 from compare.processes.child import ChildFailed
 from compare.traces import write_trace
 from tests.compare.latency.test_rounds import stopped

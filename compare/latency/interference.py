@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from compare.latency.rounds import Timing, Worker, drawn, turn_line, undisturbed
+from compare.latency.worker_process import Timing, Worker, drawn, turn_line, undisturbed
 from compare.processes.child import ChildFailed
 
 
@@ -36,7 +36,7 @@ class Aside:
             self._turn = turn_line(answer["ns"][0])
 
     def turn(self, number: int, until: float = inf) -> None:
-        """Take part in a round, as `compare.latency.rounds.Worker.turn` does."""
+        """Take part in a round, as `compare.latency.worker_process.Worker.turn` does."""
         if not self.alive:
             return
         answer = undisturbed(
