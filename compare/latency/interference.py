@@ -1,72 +1,58 @@
-"""Turns that are kept apart from those of a worker's row: on other inputs, or with others awake beside it.
+"""What each runtime would have read if it was timed with the others awake, none of them suspended.
 
-One that fails in them is left out of what follows them, and keeps what it showed in the rounds of its row.
+That is how a script does it that opens all sessions and calls one after the other: what the others' threads do between
+their turns, spinning as they wait for work, is in every number of it. Here it is measured next to the same alone.
 """
 
 import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from math import inf
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from compare.latency.worker_process import Timing, Worker, drawn, turn_line, undisturbed
-from compare.processes.child import ChildFailed
-
-
-class Aside:
-    """Some turns of a loaded worker, in a `timing` of their own, which has the error of one that failed before."""
-
-    def __init__(self, worker: Worker) -> None:
-        row = worker.timing
-        self.worker = worker
-        self.timing = Timing(row.runtime, row.again, row.graph, error=row.error)
-        self._turn = worker.usual_turn if worker.alive else ""
-
-    @property
-    def alive(self) -> bool:
-        return self.timing.error is None
-
-    def switch_inputs(self, folder: Path) -> None:
-        """Let the worker take the inputs of a trace folder, and see how many calls on them make a turn."""
-        if self.alive and self.worker.alive:
-            self.timing.error = self.worker.switch_inputs(folder)
-        if self.alive and (answer := self._tell("turn 1")) is not None:
-            self._turn = turn_line(answer["ns"][0])
-
-    def turn(self, number: int, until: float = inf) -> None:
-        """Take part in a round, as `compare.latency.worker_process.Worker.turn` does."""
-        if not self.alive:
-            return
-        answer = undisturbed(
-            lambda: self._tell(f"stand {number}", self._turn), self.timing, number, self.worker.max_load, until
-        )
-        if answer is not None:
-            self.timing.turns[number] = answer["ns"]
-
-    def _tell(self, *lines: str) -> dict[str, Any] | None:
-        try:
-            return self.worker.tell(*lines)
-        except ChildFailed as failed:
-            self.timing.error = str(failed)
-            return None
+from compare.latency.rounds import drawn
+from compare.latency.series import Series
+from compare.latency.worker_process import WorkerProcess
 
 
+@dataclass(frozen=True)
 class Pair:
-    """What a worker takes with all others suspended, and what beside all others awake: a turn each under one number."""
+    """Two series of a process that take a turn each under one number; none takes part once either has failed."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.alone, self.beside = Aside(worker), Aside(worker)
+    #: Measured with all others suspended.
+    alone: Series
+    #: Measured with all others awake.
+    beside: Series
 
     @property
     def error(self) -> str | None:
-        return self.alone.timing.error or self.beside.timing.error
+        return self.alone.error or self.beside.error
 
     @property
     def alive(self) -> bool:
         return self.error is None
+
+
+@dataclass
+class Interference:
+    """The pairs of rounds so far, over all shifts."""
+
+    #: How many pairs of rounds there were.
+    taken: int = 0
+    #: The pair of series of each process.
+    pairs: dict[WorkerProcess, Pair] = field(default_factory=dict)
+
+    @property
+    def series(self) -> list[Series]:
+        return [each for pair in self.pairs.values() for each in (pair.alone, pair.beside)]
+
+    def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int) -> None:
+        """Rounds in pairs on the processes of some loaded rows, numbered on; the rows keep their own turns."""
+        for row in rows:
+            if row.process not in self.pairs:
+                self.pairs[row.process] = Pair(row.further(), row.further())
+        present = [self.pairs[row.process] for row in rows]
+        self.taken = run_pairs(present, seconds=seconds, seed=seed, first=self.taken, least=least)
 
 
 def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0, least: int = 1) -> int:
@@ -96,6 +82,6 @@ def _alone(pairs: Sequence[Pair], number: int, until: float) -> None:
 def _beside(pairs: Sequence[Pair], number: int, until: float) -> None:
     with ExitStack() as awake:
         for pair in pairs:
-            awake.enter_context(pair.worker.left_awake())
+            awake.enter_context(pair.beside.process.left_awake())
         for pair in pairs:
             pair.beside.turn(number, until)

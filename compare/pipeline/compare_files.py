@@ -12,14 +12,14 @@ from compare import machine
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import Kind, Verdict
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
-from compare.pipeline import assemble
+from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.pipeline.inputs import byte_inputs
-from compare.pipeline.interference import interference_parts
-from compare.pipeline.latency_stage import take_latency, workers_of
+from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.numerics_stage import make_trace
 from compare.pipeline.prepare import make_report_folder, read_file, staged
 from compare.pipeline.settings import Settings, check_settings
+from compare.pipeline.start_series import started_series
 from compare.processes.child import ChildFailed
 from compare.report.gap_parts import RuntimePart
 from compare.report.schema import Report
@@ -59,15 +59,14 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
     for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
         run.rows.append(staged(run, name, graph, layers_of(graph) or 0))
-    with workers_of(run) as workers:
+    with started_series(run) as series:
         with run.phase("imports, traces, gaps"):
-            for worker in workers:
-                worker.import_libraries()
+            for each in series:
+                each.import_libraries()
             runtimes = hold_against(run)
         failed = {part.name for part in runtimes if part.error}
-        latency = take_latency(run, workers, seconds=settings.seconds, failed=failed)
+        latency = take_latency(run, series, seconds=settings.seconds, failed=failed)
     run.phases["in all"] = time.monotonic() - started
-    timings = [worker.timing for worker in workers]
     report = Report(
         **assemble.circumstances(settings),
         model=None,
@@ -75,11 +74,11 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         environment=assemble.environment_part(run.threads, run.cpus),
         ruler=None,
         runtimes=runtimes,
-        latency=assemble.latency_parts(timings, settings.seed),
+        latency=assemble_latency.latency_parts(latency.series, settings.seed),
         rounds=latency.rounds,
         shifts=latency.shifts,
-        disturbance=assemble.disturbance_part([*timings, *latency.further_timings], run.max_load),
-        interference=interference_parts(latency.interference, settings.seed),
+        disturbance=assemble_latency.disturbance_part(latency.all_series, run.max_load),
+        interference=assemble_latency.interference_parts(latency.interference, settings.seed),
         self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},

@@ -13,9 +13,9 @@ from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
-from compare.pipeline.grid import grid_inputs
-from compare.pipeline.inputs import padded, tokenize
+from compare.pipeline.inputs import Inputs, padded, tokenize
 from compare.pipeline.settings import Settings, check_settings, make_folder
+from compare.pipeline.shapes import Shape, shapes_of
 from compare.report.schema import REPORT_FILE
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.traces import write_trace
@@ -79,6 +79,21 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
     return run
+
+
+def grid_inputs(entry: Entry, settings: Settings) -> dict[Shape, Inputs]:
+    """The inputs of every shape that was asked for. Raises `BadInput` for one that text or model are too short for."""
+    return {
+        shape: tokenize(
+            entry.folder,
+            text=settings.text,
+            sequence=shape.sequence,
+            batch=shape.batch,
+            positions=entry.manifest.model["positions"],
+            option="--grid",
+        )
+        for shape in (shapes_of(settings.grid) if settings.grid is not None else [])
+    }
 
 
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compare.latency.rounds import LEAST_ROUNDS
 from compare.latency.statistics import (
     Ratio,
     drift,
@@ -19,7 +20,6 @@ from compare.latency.statistics import (
     student,
     turn_medians,
 )
-from compare.latency.worker_process import LEAST_ROUNDS
 
 SAMPLES = st.lists(st.integers(1, 10**9), min_size=1, max_size=6)
 

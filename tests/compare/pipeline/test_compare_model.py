@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from compare.diff.compare import diff
-from compare.latency.worker_process import SELDOM
+from compare.latency.rounds import SELDOM
 from compare.numerics.golden import Ruler
 from compare.numerics.process import Numerics
 from compare.pipeline import prepare
