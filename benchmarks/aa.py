@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,9 +28,10 @@ from benchmarks.load import busy
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
-from compare.latency.precision import precise
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.rounds import precise, run_rounds
+from compare.latency.series import Role, Series
 from compare.latency.statistics import log_ratios, paired_ratio
+from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.inputs import tokenize
 from compare.results.latency import Ratio
 from compare.traces import write_trace
@@ -173,51 +174,49 @@ def trial(stand: Stand, way: str, seed: int, max_load: float) -> Trial:
     """One trial: the second side's time over the first one's."""
     start = time.monotonic()
     if way in (OURS, BRAKED):
-        found, rounds = our_trial(stand, ["onnxruntime", "slowed" if way == BRAKED else "onnxruntime"], seed, max_load)
+        found, rounds = our_trial(stand, "slowed" if way == BRAKED else "onnxruntime", seed, max_load)
     else:
         first, second = (np.array(taken) for taken in ask("benchmarks.naive_ways", stand, before=(way,)))
         found, rounds = unpaired(second, first, seed), []
     return Trial(found.estimate, found.low, found.high, rounds, time.monotonic() - start)
 
 
-def our_trial(stand: Stand, runtimes: list[str], seed: int, max_load: float) -> tuple[Ratio, list[float]]:
-    with loaded(stand, runtimes, max_load=max_load) as workers:
-        run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
-    baseline, other = (worker.timing for worker in workers)
+def our_trial(stand: Stand, runtime: str, seed: int, max_load: float) -> tuple[Ratio, list[float]]:
+    with loaded(stand, {Role.BASELINE: "onnxruntime", Role.RUNTIME: runtime}, max_load=max_load) as series:
+        present = list(series.values())
+        run_rounds(present, seconds=SECONDS, seed=seed, done=lambda: precise(present, PRECISION, seed))
+    baseline, other = series[Role.BASELINE], series[Role.RUNTIME]
     found = paired_ratio(other.turns, baseline.turns, seed)
-    assert found is not None, [timing.error for timing in (baseline, other)]
+    assert found is not None, [each.error for each in present]
     return found, [round(float(ratio), 5) for ratio in np.exp(log_ratios(other.turns, baseline.turns))]
 
 
 @contextmanager
-def loaded(stand: Stand, runtimes: list[str], *, max_load: float = MAX_LOAD) -> Iterator[list[Worker]]:
-    """A fresh worker of each, which has loaded the model; they end with the context."""
-    workers = [
-        Worker(
-            runtime,
-            {
-                "runtime": runtime,
-                "model": stand.entry.folder,
-                "graph": "deploy",
-                "inputs": stand.inputs,
-                "rungs": stand.scratch / "rungs",
-                "out": stand.scratch / "out",
-            },
-            threads=stand.threads,
-            log=stand.scratch / f"{place}.log",
-            timeout=120,
-            max_load=max_load,
+def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_LOAD) -> Iterator[dict[Role, Series]]:
+    """A fresh process of each runtime, which has loaded the model; they end with the context."""
+    series = {
+        role: Series(
+            WorkerProcess(
+                runtime,
+                {"runtime": runtime, "model": stand.entry.folder, "inputs": stand.inputs},
+                threads=stand.threads,
+                log=stand.scratch / f"{place}.log",
+                timeout=120,
+                max_load=max_load,
+            ),
+            role,
+            role.graph,
         )
-        for place, runtime in enumerate(runtimes)
-    ]
+        for place, (role, runtime) in enumerate(runtimes.items())
+    }
     try:
-        for step in (Worker.import_libraries, Worker.load):
-            for worker in workers:
-                step(worker)
-        yield workers
+        for step in (Series.import_libraries, Series.load):
+            for each in series.values():
+                step(each)
+        yield series
     finally:
-        for worker in workers:
-            worker.end()
+        for each in series.values():
+            each.process.end()
 
 
 def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:

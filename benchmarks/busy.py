@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,10 @@ from benchmarks.load import BUSY_LOOP, busy
 from benchmarks.record import Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
-from compare.latency.precision import precise
-from compare.latency.rounds import Timing, run_rounds
+from compare.latency.rounds import precise, run_rounds
+from compare.latency.series import Role, Series
 from compare.latency.statistics import midmean, paired_ratio
-from compare.pipeline import assemble
+from compare.pipeline.assemble_latency import disturbance_part, latency_parts
 from compare.pipeline.inputs import tokenize
 from compare.report.measurability import faster, why_not_measurable
 from compare.results.latency import Ratio
@@ -36,6 +36,8 @@ from compare.traces import write_trace
 from export.exporting import exported
 
 TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
+
+RUNTIMES = {Role.BASELINE: "torch-eager", Role.CONTROL: "torch-eager", Role.RUNTIME: "onnxruntime"}
 
 #: An interval may leave the quiet level out by this much, because the level itself moves from minute to minute.
 TOLERANCE = 1.05
@@ -154,37 +156,39 @@ def make_stand(scratch: Path) -> Stand:
 def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:
     """One run with fresh processes, which are loaded before the load begins."""
     loads = busy(1, load) if load else nullcontext()
-    with loaded(stand, ["torch-eager", "torch-eager", "onnxruntime"], max_load=max_load) as workers, loads:
+    with loaded(stand, RUNTIMES, max_load=max_load) as series, loads:
         time.sleep(2 if load else 0)  # until it is at work
-        workers[1].timing.again = True
+        present = list(series.values())
         start = time.monotonic()
-        rounds = run_rounds(workers, seconds=SECONDS, seed=seed, done=lambda: precise(workers, PRECISION, seed))
+        rounds = run_rounds(present, seconds=SECONDS, seed=seed, done=lambda: precise(present, PRECISION, seed))
         seconds = time.monotonic() - start
-        timings = [worker.timing for worker in workers]
-    assert not any(timing.error for timing in timings), [timing.error for timing in timings]
+    assert not any(each.error for each in present), [each.error for each in present]
     return Run(
-        read(timings, seed),
-        read([every_first_attempt(timing) for timing in timings], seed),
+        read(series, seed),
+        read({role: every_first_attempt(each) for role, each in series.items()}, seed),
         rounds,
         seconds,
-        sum(len(attempts) for timing in timings for attempts in timing.disturbed.values()),
-        [load.share for timing in timings for attempts in timing.loads.values() for load in attempts],
+        sum(len(attempts) for each in present for attempts in each.disturbed.values()),
+        [load.share for each in present for attempts in each.loads.values() for load in attempts],
     )
 
 
-def every_first_attempt(timing: Timing) -> Timing:
+def every_first_attempt(series: Series) -> Series:
     """What would have been kept without detection."""
-    first = {number: attempts[0] for number, attempts in timing.disturbed.items()}
-    turns = dict(sorted({**timing.turns, **first}.items()))
-    loads = {number: attempts[:1] for number, attempts in timing.loads.items()}
-    return Timing(timing.runtime, timing.again, first_call_s=timing.first_call_s, turns=turns, loads=loads)
+    first = {number: attempts[0] for number, attempts in series.disturbed.items()}
+    turns = dict(sorted({**series.turns, **first}.items()))
+    loads = {number: attempts[:1] for number, attempts in series.loads.items()}
+    return replace(series, turns=turns, disturbed={}, loads=loads)
 
 
-def read(timings: list[Timing], seed: int) -> Reading:
+def read(series: dict[Role, Series], seed: int) -> Reading:
     """What `python -m compare` would say of these turns."""
-    rows = [assemble.latency_part(timing, timings[0], seed) for timing in timings]
-    why = why_not_measurable(rows, assemble.disturbance_part(timings, MAX_LOAD), SECONDS)
-    return Reading(paired_ratio(timings[2].turns, timings[0].turns, seed), why, why is None and faster(rows[2], rows))
+    present = list(series.values())
+    rows = latency_parts(present, seed)
+    row = next(row for row in rows if row.runtime == RUNTIMES[Role.RUNTIME])
+    why = why_not_measurable(rows, disturbance_part(present, MAX_LOAD), SECONDS)
+    ratio = paired_ratio(series[Role.RUNTIME].turns, series[Role.BASELINE].turns, seed)
+    return Reading(ratio, why, why is None and faster(row, rows))
 
 
 def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:

@@ -20,8 +20,10 @@ from matplotlib.figure import Figure
 from benchmarks.export_cost import save_source
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.rounds import run_rounds
+from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio
+from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.inputs import tokenize
 from compare.results.latency import Ratio
 from compare.traces import Trace, write_trace
@@ -40,10 +42,10 @@ DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "opti
 
 @dataclass(frozen=True)
 class Side:
-    """A graph that takes part: the folder it lies in and its name there."""
+    """A graph that takes part: the folder it lies in, and the role whose graph it is there."""
 
     folder: Path
-    graph: str
+    role: Role
 
 
 def main() -> None:
@@ -53,11 +55,11 @@ def main() -> None:
         entry = exported("distilgpt2-seeded").folder
         theirs = export_theirs(Path(scratch))
         sides = {
-            DEPLOY: Side(entry, "deploy"),
-            LAST: Side(entry, "deploy-last"),
-            OPTIMUM: Side(theirs, "deploy"),
-            AGAIN: Side(theirs, "deploy"),
-            SLICED: Side(theirs, "deploy-last"),
+            DEPLOY: Side(entry, Role.RUNTIME),
+            LAST: Side(entry, Role.LAST_POSITION),
+            OPTIMUM: Side(theirs, Role.BASELINE),
+            AGAIN: Side(theirs, Role.CONTROL),
+            SLICED: Side(theirs, Role.LAST_POSITION),
         }
         for tokens, seconds in SECONDS.items():
             inputs = tokenize(entry, text=None, sequence=tokens, batch=1, positions=1024)
@@ -97,43 +99,40 @@ def export_theirs(scratch: Path) -> Path:
 def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, Any]:
     """Rounds with all sides in them, their turns in nanoseconds, and the ratios."""
     threads = machine.cores()
-    workers = [
-        Worker(
-            name,
-            {
-                "runtime": "onnxruntime",
-                "model": side.folder,
-                "graph": side.graph,
-                "inputs": folder / "inputs",
-                "rungs": folder / "rungs",
-                "out": folder / "out" / name,
-            },
-            threads=threads,
-            log=folder / "logs" / f"{name}.log",
-            timeout=300,
-            again=name == AGAIN,
+    job = {"runtime": "onnxruntime", "inputs": folder / "inputs", "rungs": folder / "rungs"}
+    series = [
+        Series(
+            WorkerProcess(
+                name,
+                {**job, "model": side.folder, "out": folder / "out" / name},
+                threads=threads,
+                log=folder / "logs" / f"{name}.log",
+                timeout=300,
+            ),
+            side.role,
+            side.role.graph,
         )
         for name, side in sides.items()
     ]
     try:
-        for worker in workers:
-            worker.import_libraries()
-            worker.load()
-        rounds = run_rounds(workers, seconds=seconds, seed=0)
-        check_same(workers, folder)
+        for each in series:
+            each.import_libraries()
+            each.load()
+        rounds = run_rounds(series, seconds=seconds, seed=0)
+        check_same(series, folder)
     finally:
-        for worker in workers:
-            worker.end()
-    turns = {worker.timing.runtime: worker.timing.turns for worker in workers}
+        for each in series:
+            each.process.end()
+    turns = {each.runtime: each.turns for each in series}
     return {"rounds": rounds, "ratios": ratios_of(turns), "nanoseconds": turns}
 
 
-def check_same(workers: list[Worker], folder: Path) -> None:
+def check_same(series: list[Series], folder: Path) -> None:
     """Raises RuntimeError where a side failed, or gives other logits at the last position than the first one."""
     last = {}
-    for worker in workers:
-        name = worker.timing.runtime
-        if why := worker.timing.error or worker.rung("once"):
+    for each in series:
+        name = each.runtime
+        if why := each.error or each.process.rung("once"):
             raise RuntimeError(f"{name}: {why}")
         last[name] = Trace(folder / "out" / name / "once")["logits"][0, -1]
     for name, logits in last.items():

@@ -15,8 +15,10 @@ import numpy as np
 from benchmarks.export_cost import save_source
 from benchmarks.peer_environments import peer_python
 from compare import machine
-from compare.latency.rounds import Worker, run_rounds
+from compare.latency.rounds import run_rounds
+from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio, typical
+from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.inputs import tokenize
 from compare.processes.child import environment as child_environment
 from compare.traces import write_trace
@@ -82,33 +84,37 @@ def one_run(way: str, number: int, setup: Setup) -> Run:
 
 
 def by_us(number: int, setup: Setup) -> Run:
-    """Workers that take turns, as `python -m compare` has them: the two that the others time, too."""
+    """Worker processes that take turns, as `python -m compare` has them: the two that the others time, too."""
     started = time.perf_counter()
-    job = {"model": setup.entry, "graph": "deploy", "inputs": setup.scratch / "inputs", "rungs": "", "out": ""}
-    workers = [
-        Worker(
-            name,
-            {**job, "runtime": name},
-            threads=setup.threads,
-            log=setup.scratch / "logs" / f"{number}-{name}.log",
-            timeout=120,
+    job = {"model": setup.entry, "inputs": setup.scratch / "inputs"}
+    series = [
+        Series(
+            WorkerProcess(
+                name,
+                {**job, "runtime": name},
+                threads=setup.threads,
+                log=setup.scratch / "logs" / f"{number}-{name}.log",
+                timeout=120,
+            ),
+            role,
+            role.graph,
         )
-        for name in ("torch-sdpa", "onnxruntime")
+        for role, name in ((Role.BASELINE, "torch-sdpa"), (Role.RUNTIME, "onnxruntime"))
     ]
     try:
-        for worker in workers:
-            worker.import_libraries()
-        for worker in workers:
-            worker.load()
-        rounds = run_rounds(workers, seconds=SECONDS, seed=number)
+        for each in series:
+            each.import_libraries()
+        for each in series:
+            each.load()
+        rounds = run_rounds(series, seconds=SECONDS, seed=number)
     finally:
-        for worker in workers:
-            worker.end()
+        for each in series:
+            each.process.end()
     wall = time.perf_counter() - started
-    for worker in workers:
-        if worker.timing.error:
-            raise RuntimeError(f"{worker.timing.runtime}: {worker.timing.error}")
-    turns = {worker.timing.runtime: worker.timing.turns for worker in workers}
+    for each in series:
+        if each.error:
+            raise RuntimeError(f"{each.runtime}: {each.error}")
+    turns = {each.runtime: each.turns for each in series}
     found = paired_ratio(turns["onnxruntime"], turns["torch-sdpa"], seed=0)
     assert found is not None
     medians = {name: 1e-9 * typical(samples) for name, samples in turns.items()}

@@ -23,8 +23,10 @@ from matplotlib.figure import Figure
 
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
-from compare.latency.rounds import Timing, Worker, run_rounds
+from compare.latency.rounds import run_rounds
+from compare.latency.series import Role, Series
 from compare.latency.statistics import log_ratios, turn_medians, typical
+from compare.latency.worker_process import WorkerProcess
 from compare.numerics.diagnostics.model_work import work_of
 from compare.runtimes.registry import BASELINE
 from compare.traces import write_trace
@@ -127,44 +129,48 @@ def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
     }
 
 
-def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Timing]:
-    """What a fresh worker of each runtime did in turns on one input, three rounds or more."""
+def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Series]:
+    """What a fresh process of each runtime did in turns on one input, three rounds or more."""
     with tempfile.TemporaryDirectory() as scratch:
         ids = np.random.default_rng(0).integers(0, 256, (point.batch, point.sequence))
         write_trace(Path(scratch) / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        job = {"model": folder, "graph": "deploy", "inputs": Path(scratch) / "inputs"}
-        workers = [
-            Worker(
-                name,
-                {**job, "runtime": name},
-                threads=point.threads,
-                log=Path(scratch) / f"{name}.log",
-                timeout=600,
+        job = {"model": folder, "inputs": Path(scratch) / "inputs"}
+        series = [
+            Series(
+                WorkerProcess(
+                    name,
+                    {**job, "runtime": name},
+                    threads=point.threads,
+                    log=Path(scratch) / f"{name}.log",
+                    timeout=600,
+                ),
+                Role.RUNTIME,
+                Role.RUNTIME.graph,
             )
             for name in RUNTIMES
         ]
         try:
-            for worker in workers:
-                worker.import_libraries()
-                worker.load()
-            rounds = run_rounds(workers, seconds=seconds, seed=0)
+            for each in series:
+                each.import_libraries()
+                each.load()
+            rounds = run_rounds(series, seconds=seconds, seed=0)
         finally:
-            for worker in workers:
-                worker.end()
-    if failed := [f"{worker.timing.runtime}: {worker.timing.error}" for worker in workers if not worker.alive]:
+            for each in series:
+                each.process.end()
+    if failed := [f"{each.runtime}: {each.error}" for each in series if not each.alive]:
         raise SystemExit(f"{point} was not timed: {'; '.join(failed)}")
     print(f"{point}: {rounds} rounds", flush=True)
-    return {worker.timing.runtime: worker.timing for worker in workers}
+    return {each.runtime: each for each in series}
 
 
-def ratios(timings: Mapping[str, Timing]) -> list[float]:
+def ratios(series: Mapping[str, Series]) -> list[float]:
     """torch-eager's time over torch-sdpa's in each round that both have."""
-    return [float(ratio) for ratio in np.exp(log_ratios(timings[EAGER].turns, timings[SDPA].turns))]
+    return [float(ratio) for ratio in np.exp(log_ratios(series[EAGER].turns, series[SDPA].turns))]
 
 
-def growth(timing: Timing, base: int) -> float:
-    """How much more memory a worker took than one that ran a single token, in bytes; NaN where loading hides it."""
-    more = timing.peak_bytes - base
+def growth(series: Series, base: int) -> float:
+    """How much more memory a process took than one that ran a single token, in bytes; NaN where loading hides it."""
+    more = series.peak_bytes - base
     return float(more) if more > TOLD_APART else nan
 
 
@@ -203,7 +209,7 @@ def latency_slope(x: Sequence[int], rounds: Sequence[Sequence[float]]) -> Slope:
 
 def plot(
     axes: Mapping[str, Mapping[int, Point]],
-    timed: Mapping[Point, Mapping[str, Timing]],
+    timed: Mapping[Point, Mapping[str, Series]],
     base: Mapping[str, int],
     *,
     quick: bool,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.aa import Stand, loaded, make_stand
 from benchmarks.record import Aim, arguments, finish
-from compare.latency.rounds import turn_line
+from compare.latency.series import Role, turn_line
 from compare.latency.statistics import RESAMPLES, log_ratios
 
 LENGTHS = (1, 2, 4, 8)
@@ -71,14 +71,15 @@ def main() -> None:
 def take_rounds(stand: Stand, seconds: float) -> Iterator[Round]:
     """Rounds of every length in turns, until the time is spent."""
     order = random.Random(0)
-    with loaded(stand, ["onnxruntime", "onnxruntime"]) as workers:
+    with loaded(stand, {Role.BASELINE: "onnxruntime", Role.CONTROL: "onnxruntime"}) as series:
+        processes = [each.process for each in series.values()]
         until = time.monotonic() + seconds
         number = 0
         while time.monotonic() < until:
             for calls in order.sample(LENGTHS, len(LENGTHS)):
                 start = time.monotonic()
                 lines = f"stand {number}", f"turn {calls}"
-                sides = {side: workers[side].tell(*lines)["ns"] for side in order.sample((0, 1), 2)}
+                sides = {side: processes[side].ask(*lines)["ns"] for side in order.sample((0, 1), 2)}
                 yield Round(calls, time.monotonic() - start, sides)
             number += 1
 

@@ -15,16 +15,16 @@ from compare import machine
 from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import place_of
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
-from compare.pipeline import assemble
+from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.pipeline.inputs import byte_inputs
-from compare.pipeline.interference import interference_parts
-from compare.pipeline.latency_stage import take_latency, workers_of
+from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.numerics_stage import make_trace
 from compare.pipeline.prepare import make_report_folder, read_file, staged
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings
+from compare.pipeline.start_series import started_series
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
 from compare.results.gaps import Gap
@@ -41,15 +41,14 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
     Raises `BadInput` for a file or settings that cannot be used, and `CannotRun` where the baseline does not run.
     """
     run = prepared(settings, say)
-    with workers_of(run) as workers:
+    with started_series(run) as series:
         with run.phase("imports, traces, gaps"):
-            for worker in workers:
-                worker.import_libraries()
+            for each in series:
+                each.import_libraries()
             runtimes = compare_rows(run)
         failed = {part.name for part in runtimes if part.error}
-        latency = take_latency(run, workers, seconds=run.latency.time, failed=failed)
+        latency = take_latency(run, series, seconds=run.latency.time, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
-    timings = [worker.timing for worker in workers]
     seed = run.latency.seed
     report = Report(
         **assemble.circumstances(run.checks, run.latency),
@@ -58,11 +57,11 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
         environment=assemble.environment_part(run.threads, run.cpus),
         ruler=None,
         runtimes=runtimes,
-        latency=assemble.latency_parts(timings, seed),
+        latency=assemble_latency.latency_parts(latency.series, seed),
         rounds=latency.rounds,
         shifts=latency.shifts,
-        disturbance=assemble.disturbance_part([*timings, *latency.further_timings], run.max_load),
-        interference=interference_parts(latency.interference, seed),
+        disturbance=assemble_latency.disturbance_part(latency.all_series, run.max_load),
+        interference=assemble_latency.interference_parts(latency.interference, seed),
         self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},

@@ -6,18 +6,18 @@ While one runtime's trace is weighed, the next one is made. Nothing runs beside 
 import time
 from dataclasses import replace
 
-from compare.latency.rounds import Timing
-from compare.pipeline import assemble, roofline
+from compare.latency.series import Role, of_role
+from compare.pipeline import assemble, assemble_latency
+from compare.pipeline.assemble_limits import computes_in_float32, limits_part
 from compare.pipeline.context import ModelRun, Say
 from compare.pipeline.decode_stage import Decoding, take_decoding
-from compare.pipeline.grid import grid_parts
-from compare.pipeline.interference import interference_parts
-from compare.pipeline.latency_stage import Latency, take_latency, workers_of
+from compare.pipeline.latency_stage import Latency, take_latency
 from compare.pipeline.numerics_stage import Measured, measure, numerics_of
 from compare.pipeline.prepare import prepared
 from compare.pipeline.recheck_stage import judge_timed
 from compare.pipeline.second_look import look_again
 from compare.pipeline.settings import Settings
+from compare.pipeline.start_series import started_series
 from compare.report.schema import Report
 from export.models import MiniTransformer
 
@@ -32,32 +32,29 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     `CannotRun` for what a person can mend; a runtime that fails is a row of the report.
     """
     run = prepared(model, settings, say)
-    with workers_of(run) as workers, numerics_of(run) as numerics:
+    with started_series(run) as started, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
-            found = measure(run, workers, numerics)
+            found = measure(run, started, numerics)
         found = replace(found, runtimes=look_again(run, found.runtimes, numerics))
         failed = {row.name for row in found.runtimes if row.error}
         passes = settings.latency.time * (PASSES if settings.checks.decode else 1)
         steps = settings.latency.time - passes
-        latency = take_latency(run, workers, seconds=passes, failed=failed)
+        latency = take_latency(run, started, seconds=passes, failed=failed)
         latency = replace(latency, self_gaps=judge_timed(run, latency.self_gaps, numerics))
-        decoding = take_decoding(run, workers, numerics, first=latency.rounds, seconds=steps, failed=failed)
+        decoding = take_decoding(run, started, numerics, first=latency.rounds, seconds=steps, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
     name = model if isinstance(model, str) else model.provenance.name
-    report = assembled(run, name, found, latency, decoding, [worker.timing for worker in workers])
+    report = assembled(run, name, found, latency, decoding)
     report.write(run.out)
     return report
 
 
-def assembled(
-    run: ModelRun, asked_for: str, found: Measured, latency: Latency, decoding: Decoding, timings: list[Timing]
-) -> Report:
+def assembled(run: ModelRun, asked_for: str, found: Measured, latency: Latency, decoding: Decoding) -> Report:
     """Everything that was measured, as the report has it. asked_for: the model's name as it was given."""
     seed = run.latency.seed
-    passes = assemble.latency_parts(timings, seed)
-    limits = roofline.limits_part(timings, found.work)
-    everyone = [*timings, *decoding.timings, *latency.further_timings]
-    roofline.hold_against_limits(passes, decoding.rows, found.runtimes, limits, seed)
+    limits = limits_part(latency.series, found.work)
+    narrow = {runtime.name for runtime in found.runtimes if not computes_in_float32(runtime)}
+    baseline = of_role(Role.BASELINE, latency.series)
     return Report(
         **assemble.circumstances(run.checks, run.latency),
         model=assemble.model_part(run.entry, asked_for=asked_for),
@@ -66,19 +63,19 @@ def assembled(
         ruler=found.ruler,
         controls=found.controls,
         runtimes=found.runtimes,
-        latency=passes,
+        latency=assemble_latency.latency_parts(latency.series, seed, limits, narrow),
         rounds=latency.rounds,
         shifts=latency.shifts,
-        disturbance=assemble.disturbance_part(everyone, run.max_load),
-        last=latency.last,
-        decoding=decoding.rows,
+        disturbance=assemble_latency.disturbance_part([*latency.all_series, *decoding.series], run.max_load),
+        last=assemble_latency.last_part(latency.last, baseline, seed) if latency.last else None,
+        decoding=assemble_latency.decode_parts(run.decoders, decoding, seed, limits, narrow),
         decode_rounds=decoding.rounds,
         limits=limits,
-        interference=interference_parts(latency.interference, seed),
-        grid=grid_parts(latency.cells, seed),
-        exporters=assemble.exporters_part(run.entry, run.beside, found.between, timings, seed),
+        interference=assemble_latency.interference_parts(latency.interference, seed),
+        grid=assemble_latency.grid_parts(latency.cells, seed),
+        exporters=assemble_latency.exporters_part(run.entry, run.beside, found.between, latency.series, seed),
         self_gaps=latency.self_gaps,
-        observer=latency.observer,
+        observer=assemble_latency.observer_part(latency.observer, seed) if latency.observer else None,
         heads=found.heads,
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
         notes=run.notes,

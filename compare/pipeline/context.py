@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compare.latency import disturbance
+from compare.latency.series import Held
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
-from compare.runtimes.registry import GRAPH_RUNTIME, Graph, Spec
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec
 from export.cache import Entry
 from export.exporters import DEFAULT_EXPORTER
 
@@ -55,6 +56,11 @@ class Row:
         """The operators of its ONNX file that compute with quantized numbers, which a verdict cites."""
         return () if self.file is None else self.file.quantized
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether every ratio is to this row's time."""
+        return self.name in (BASELINE, ONNX_BASELINE)
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -91,6 +97,11 @@ class Run:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def baseline(self) -> Row:
+        """The row that every ratio is to."""
+        return next(row for row in self.rows if row.is_baseline)
+
+    @property
     def scratch(self) -> Path:
         return self.out / "scratch"
 
@@ -111,7 +122,7 @@ class Run:
         """The inputs of the self-gap ladder."""
         return self.scratch / "rungs"
 
-    def self_folder(self, row: str, graph: Graph = "deploy") -> Path:
+    def self_folder(self, row: str, graph: Held = "deploy") -> Path:
         """The logits of a row's graph on those inputs."""
         return self.scratch / "self" / graph / row
 

@@ -9,31 +9,30 @@ from dataclasses import dataclass, field
 
 from compare.latency.decoding import prefills
 from compare.latency.machine_limits import BANDWIDTH
-from compare.latency.rounds import Timing, Worker
+from compare.latency.series import Role, Series
 from compare.numerics.process import Numerics
-from compare.pipeline import assemble
 from compare.pipeline.context import ModelRun
-from compare.pipeline.latency_stage import decoder, shifts, take_rounds
+from compare.pipeline.latency_stage import shifts_of, take_rounds
 from compare.pipeline.recheck_stage import logits_verdict
-from compare.results.latency import DecodePart
+from compare.pipeline.start_series import start_decoder, with_control
 from compare.results.verdicts import Verdict
 from compare.traces import Trace
 
 
 @dataclass
 class Decoding:
-    """What the decoders showed. rows: the baseline's first, then its second process. rounds: over all shifts.
+    """What the decoders showed."""
 
-    timings: what the rows were made from.
-    """
-
-    rows: list[DecodePart] = field(default_factory=list)
+    #: The series of every runtime that decodes and is installed.
+    series: list[Series] = field(default_factory=list)
+    #: How many rounds there were, over all shifts.
     rounds: int = 0
-    timings: list[Timing] = field(default_factory=list)
+    #: Row -> positions prefilled -> the verdict over the logits of the whole text, decoded from there on.
+    checks: dict[str, dict[str, Verdict]] = field(default_factory=dict)
 
 
 def take_decoding(
-    run: ModelRun, workers: list[Worker], numerics: Numerics, *, first: int, seconds: float, failed: set[str]
+    run: ModelRun, started: list[Series], numerics: Numerics, *, first: int, seconds: float, failed: set[str]
 ) -> Decoding:
     """Rounds of short generations, numbered from `first` on, for so many seconds; then each cache is checked.
 
@@ -41,70 +40,51 @@ def take_decoding(
     """
     if not run.decoders:
         return Decoding()
-    decoders = decoders_of(run, workers)
-    bandwidth = [worker for worker in workers if worker.timing.runtime == BANDWIDTH.name]
-    checks: dict[str, dict[str, Verdict]] = {}
+    bandwidth = [each for each in started if each.runtime == BANDWIDTH.name]
+    decoding = Decoding(decoders_of(run, started))
     number = first
-    for shift in shifts(run, decoders + bandwidth, failed):
+    for shift in shifts_of(run, [*decoding.series, *bandwidth], failed):
         number = take_rounds(run, shift, seconds, first=number)
         with run.phase("decode checks"):
-            for worker in [*decoders[:1], *shift.late]:
-                if worker.alive and worker.timing.runtime not in checks:
-                    checks[worker.timing.runtime] = check(run, worker, numerics)
-    timings = [worker.timing for worker in decoders]
-    named = {row.name for row in run.decoders if row.named}
-    rows = [
-        assemble.decode_part(
-            timing,
-            timings[0],
-            checks.get(timing.runtime, {}),
-            run.latency.seed,
-            named=timing.runtime in named,
-        )
-        for timing in timings
-    ]
-    return Decoding(rows + not_installed(run), number - first, timings)
+            for each in shift.rows:
+                if each.alive and each.role is not Role.CONTROL and each.runtime not in decoding.checks:
+                    decoding.checks[each.runtime] = check(run, each, numerics)
+    decoding.rounds = number - first
+    return decoding
 
 
-def decoders_of(run: ModelRun, workers: list[Worker]) -> list[Worker]:
-    """A worker for every runtime that decodes, the baseline's pair first; all others but the limits' are ended.
+def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
+    """A series for every runtime that decodes, and the A/A control; all other processes but the limits' are ended.
 
-    A process that took turns in the forward passes goes on with the other graph; one that was ended with an earlier
-    shift is started again, and stands among the workers then.
+    A process that took turns in the forward passes goes on with the other graph; for one that was ended with an earlier
+    shift another is started, whose series is put among those started.
     """
-    found = []
     rows = [row for row in run.decoders if not row.spec.missing()]
-    kept = {(worker.timing.runtime, worker.timing.again): worker for worker in workers if _goes_on(worker)}
-    for place, row in enumerate(rows[:1] + rows):
-        again = place == 1
-        worker = kept.pop((row.name, again), None)
-        if worker is None:
-            worker = decoder(run, row, again=again)
-            worker.import_libraries()
-            workers.append(worker)
-        elif worker.timing.graph != "decode":
-            worker = worker.handed_over("decode")
-        found.append(worker)
-    processes = {worker.pid for worker in found}
-    for worker in workers:
-        if worker.timing.graph != "limit" and worker.pid not in processes:
-            worker.end()  # its rounds are over, and memory is dear
-    return found
+    kept = {(each.runtime, each.role): each for each in started if each.role.has_row and not each.process.ended}
+    decoders = []
+    for row, role in with_control(rows):
+        series = kept.get((row.name, role))
+        if series is None:
+            series = start_decoder(run, row, role)
+            series.import_libraries()
+            started.append(series)
+        decoders.append(series if series.decodes else series.decoding())
+    going_on = {each.process for each in decoders}
+    for each in started:
+        if each.role is not Role.LIMIT and each.process not in going_on:
+            each.process.end()  # its rounds are over, and memory is dear
+    return decoders
 
 
-def _goes_on(worker: Worker) -> bool:
-    return worker.timing.graph in ("deploy", "decode") and not worker.ended
-
-
-def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdict]:
+def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdict]:
     """Positions prefilled -> the verdict over the logits of the whole text, the rest of it decoded step by step.
 
     The limits are those of a runtime that exposes nothing but logits.
     """
-    name = worker.timing.runtime
+    name = series.runtime
     found = {}
     for prefill in prefills(run.inputs.input_ids.shape[1]):
-        error = worker.follow(prefill)
+        error = series.process.follow(prefill)
         if error is not None:
             found[str(prefill)] = Verdict(kind="broken", note=error)
             continue
@@ -113,12 +93,3 @@ def check(run: ModelRun, worker: Worker, numerics: Numerics) -> dict[str, Verdic
         shutil.rmtree(folder)
     run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
     return found
-
-
-def not_installed(run: ModelRun) -> list[DecodePart]:
-    """A row for each runtime that would decode and is not installed, with the command that installs it."""
-    return [
-        DecodePart(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
-        for row in run.decoders
-        if row.spec.missing()
-    ]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.latency.rounds import Worker
+from compare.latency.series import Series
 from compare.numerics.diagnostics.heads import choose_heads, head_map
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, check_shapes, gaps
@@ -75,7 +75,7 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
         numerics.end()
 
 
-def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measured:
+def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measured:
     """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
 
     Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
@@ -90,7 +90,7 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
 
     try:
         traces = {row.name: pool.submit(trace_of, row) for row in run.rows}
-        imports = [pool.submit(worker.import_libraries) for worker in workers]
+        imports = [pool.submit(series.import_libraries) for series in started]
         digests = [pool.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
@@ -101,7 +101,7 @@ def measure(run: ModelRun, workers: list[Worker], numerics: Numerics) -> Measure
             runtimes.append(part)
             if found is not None:
                 maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
-        work = count_work(run, numerics) if workers else None
+        work = count_work(run, numerics) if started else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
         for future in [*digests, *imports]:
             future.result()

@@ -13,10 +13,10 @@ from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
-from compare.pipeline.grid import grid_inputs
-from compare.pipeline.inputs import padded, tokenize
+from compare.pipeline.inputs import Inputs, padded, tokenize
 from compare.pipeline.setting_checks import check_settings, make_folder
 from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
+from compare.pipeline.shapes import Shape, shapes_of
 from compare.report.schema import REPORT_FILE
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.traces import write_trace
@@ -85,6 +85,21 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
     return run
+
+
+def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
+    """The inputs of every shape of a grid. Raises `BadInput` for one that text or model are too short for."""
+    return {
+        shape: tokenize(
+            entry.folder,
+            text=text,
+            sequence=shape.sequence,
+            batch=shape.batch,
+            positions=entry.manifest.model["positions"],
+            setting="grid",
+        )
+        for shape in (shapes_of(grid) if grid is not None else [])
+    }
 
 
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:

@@ -1,32 +1,59 @@
-"""After the rounds: each runtime's logits beside its own under other circumstances, and what exposing taps changes.
+"""After the rounds: each runtime's logits against its own under other circumstances, and what exposing taps changes.
 
-The workers that were timed hold the models already, and are not timed any more: a rung may change their threads. So the
-baseline, which is timed in every shift, has its turn when all are over.
+The processes that were timed hold the models already, and are not timed any more: a rung may change their threads. So
+the baseline, which is timed in every shift, has its turn when all are over.
 """
 
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compare.latency.rounds import Worker
+from compare.latency.series import Role, Series, of_role
 from compare.numerics.diagnostics.rerun_variants import Rung, logit_gap, rungs
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
-from compare.pipeline import assemble
 from compare.pipeline.context import GOLDEN, Run
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
-from compare.results.latency import LastPart
-from compare.results.reruns import ObserverPart, SelfGapsPart
+from compare.results.reruns import SelfGapsPart
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
 
+@dataclass(frozen=True)
+class Observer:
+    """What exposing every tap does to a graph, in one runtime."""
+
+    #: Of the inspect graph, which exposes every tap.
+    inspect: Series
+    #: Of the deploy graph, which exposes logits alone.
+    deploy: Series
+    #: How often the inspect graph runs each operator in one pass; empty if that is not known.
+    inspect_operators: Mapping[str, int]
+    #: The same of the deploy graph.
+    deploy_operators: Mapping[str, int]
+    #: The largest difference of a logit between the two; None if either gave none.
+    gap: float | None
+
+
+@dataclass(frozen=True)
+class LastPosition:
+    """What the graph that gives the logits of the last position alone showed."""
+
+    #: Of that graph.
+    series: Series
+    #: Of the deploy graph in the same runtime.
+    deploy: Series
+    #: The largest difference of a logit at that position; None if either gave none.
+    gap: float | None
+
+
 def make_ladder(run: Run) -> list[Rung]:
-    """The rungs of the run's input, their inputs written where workers find them.
+    """The rungs of the run's input, their inputs written where worker processes find them.
 
     Of the plain run, which is judged, all sequences are kept, of the others the first.
     """
@@ -38,17 +65,15 @@ def make_ladder(run: Run) -> list[Rung]:
     return ladder
 
 
-def self_gaps(run: Run, workers: list[Worker], ladder: list[Rung]) -> list[SelfGapsPart]:
+def self_gaps(run: Run, series: Sequence[Series], ladder: list[Rung]) -> list[SelfGapsPart]:
     """A row for each of the runtimes that was timed: its own gaps, rung by rung."""
-    timed = [
-        worker for worker in workers if worker.alive and not worker.timing.again and worker.timing.graph == "deploy"
-    ]
-    return [climb(run, worker, ladder) for worker in timed]
+    timed = [each for each in series if each.alive and each.role in (Role.BASELINE, Role.RUNTIME)]
+    return [climb(run, each, ladder) for each in timed]
 
 
 def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
     """The rows with anything in them, each with the gap of its plain run to the baseline's where both are there."""
-    baseline = run.rows[0].name
+    baseline = run.baseline.name
     theirs = _plain(run, baseline)
     for row in rows:
         mine = _plain(run, row.runtime)
@@ -86,14 +111,14 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
     return judge(evidence_of(weighed.values()), bitwise=False)
 
 
-def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:
+def climb(run: Run, series: Series, ladder: list[Rung]) -> SelfGapsPart:
     """One runtime's row."""
-    row = SelfGapsPart(runtime=worker.timing.runtime)
+    row = SelfGapsPart(runtime=series.runtime)
     for rung in ladder:
         length = rung.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
             row.missing[rung.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
-        elif (error := worker.rung(rung.name)) is not None:
+        elif (error := series.process.rung(rung.name)) is not None:
             row.missing[rung.name] = error
         elif (plain := _plain(run, row.runtime)) is not None and rung is not ladder[0]:
             found = Trace(run.self_folder(row.runtime) / rung.name)
@@ -102,35 +127,41 @@ def climb(run: Run, worker: Worker, ladder: list[Rung]) -> SelfGapsPart:
     return row
 
 
-def observer(run: Run, workers: list[Worker]) -> ObserverPart | None:
-    """The inspect graph beside the deploy graph, once the plain logits are there; None where no graph was timed."""
-    pair = {worker.timing.graph: worker for worker in workers if worker.timing.runtime == _observed(workers)}
-    if not pair:
+def observer(run: Run, series: Sequence[Series]) -> Observer | None:
+    """The inspect graph next to the deploy graph, once the plain logits are there; None if no graph was timed."""
+    inspect = of_role(Role.OBSERVER, series)
+    if inspect is None:
         return None
-    operators = {graph: worker.operators() for graph, worker in pair.items()}
-    name = pair["inspect"].timing.runtime
-    plain, folder = _plain(run, name), run.scratch / name
-    gap = _gap(run, Trace(folder) if folder.is_dir() else None, plain)
-    timings = [worker.timing for worker in workers]
-    return assemble.observer_part(timings, operators, gap, run.latency.seed)
+    deploy, folder = _row_of(inspect, series), run.scratch / inspect.runtime
+    return Observer(
+        inspect,
+        deploy,
+        inspect_operators=_operators(inspect),
+        deploy_operators=_operators(deploy),
+        gap=_gap(run, Trace(folder) if folder.is_dir() else None, _plain(run, inspect.runtime)),
+    )
 
 
-def last_position(run: Run, workers: list[Worker], baseline: Worker) -> LastPart | None:
+def last_position(run: Run, series: Sequence[Series]) -> LastPosition | None:
     """The graph that gives the logits of the last position alone, once the plain logits are there; None without one."""
-    last = next((worker for worker in workers if worker.timing.graph == "deploy-last"), None)
+    last = of_role(Role.LAST_POSITION, series)
     if last is None:
         return None
-    name = last.timing.runtime
-    deploy = next(worker for worker in workers if worker.timing.runtime == name and worker.timing.graph == "deploy")
-    gap, plain = None, _plain(run, name)
-    if last.alive and plain is not None and last.rung("plain") is None:
-        found = Trace(run.self_folder(name, "deploy-last") / "plain")["logits"]
+    gap, plain = None, _plain(run, last.runtime)
+    if last.alive and plain is not None and last.process.rung("plain") is None:
+        found = Trace(run.self_folder(last.runtime, last.graph) / "plain")["logits"]
         gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
-    return assemble.last_part(last.timing, deploy.timing, baseline.timing, gap, run.latency.seed)
+    return LastPosition(last, _row_of(last, series), gap)
 
 
-def _observed(workers: list[Worker]) -> str | None:
-    return next((worker.timing.runtime for worker in workers if worker.timing.graph == "inspect"), None)
+def _operators(series: Series) -> dict[str, int]:
+    """How often each operator runs in one pass; empty if that is not known."""
+    return series.process.operators() if series.alive else {}
+
+
+def _row_of(other: Series, series: Sequence[Series]) -> Series:
+    """The row of the runtime that another series is of."""
+    return next(each for each in series if each.role.has_row and each.runtime == other.runtime)
 
 
 def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scaling import EAGER, SDPA, latency_slope, ratios, slope
-from compare.latency.rounds import Timing
+from tests.helpers.series import series_of
 
 SIDES = (EAGER, SDPA)
 SEQUENCES = [32, 64, 128, 256, 512, 1024]
@@ -35,14 +35,14 @@ def test_how_much_faster_one_grows_is_told_from_rounds_that_slowed_both() -> Non
     """All of a point's rounds slowed alike by up to twice: the exponent is off, that of the ratio is not."""
     slowed = np.random.default_rng(2).uniform(1, 2, len(SEQUENCES))
     steep, flat = (np.array(rounds_of(exponent, 0, 0)) * slowed[:, None] for exponent in (1.6, 1.2))
-    timings = [
+    sides = [
         {
-            name: Timing(name, turns={i: [int(1e6 * ns)] for i, ns in enumerate(row)})
+            name: series_of(name, turns={i: [int(1e6 * ns)] for i, ns in enumerate(row)})
             for name, row in zip(SIDES, rows, strict=True)
         }
         for rows in zip(steep, flat, strict=True)
     ]
-    apart = latency_slope(SEQUENCES, [ratios(sides) for sides in timings])
+    apart = latency_slope(SEQUENCES, [ratios(both) for both in sides])
     assert (apart.low, apart.median, apart.high) == pytest.approx((0.4, 0.4, 0.4), abs=1e-4)
     assert abs(latency_slope(SEQUENCES, steep.tolist()).median - 1.6) > 0.1
 

@@ -47,30 +47,32 @@ def spec(name: str):
 
 
 @pytest.fixture
-def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, Path]:
-    """What a worker of the tiny GPT-2 is told, but for its runtime."""
+def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, object]:
+    """What a worker process of the tiny GPT-2 is told, but for its runtime."""
     from compare.traces import write_trace
 
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
     folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
-    return {"model": entry.folder, "graph": "deploy", **folders}
+    return {"model": entry.folder, "positions": entry.manifest.model["positions"], **folders}
 
 
 @pytest.fixture
 def make(job, tmp_path: Path):
-    """A function that makes a worker; all of them are ended after the test."""
-    from compare.latency.rounds import Worker
+    """A function that makes a series with a process of its own; all processes are ended after the test."""
+    from compare.latency.series import Role, Series
+    from compare.latency.worker_process import WorkerProcess
 
-    made: list[Worker] = []
+    made: list[Series] = []
 
-    def worker(runtime: str, timeout: float = 120.0, **more) -> Worker:
+    def series(runtime: str, role: Role = Role.RUNTIME, timeout: float = 120.0, **more) -> Series:
         full, log = {**job, "runtime": runtime}, tmp_path / "logs" / f"{len(made)}.log"
-        made.append(Worker(runtime, full, threads=1, log=log, timeout=timeout, **more))
+        process = WorkerProcess(runtime, full, threads=1, log=log, timeout=timeout, **more)
+        made.append(Series(process, role, role.graph))
         return made[-1]
 
-    yield worker
+    yield series
     for one in made:
-        one.end()
+        one.process.end()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from compare.latency.rounds import Worker
+    from compare.latency.series import Series
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:
@@ -15,9 +15,9 @@ def comes_true(condition: Callable[[], bool]) -> bool:
     return any(condition() or time.sleep(0.02) for _ in range(3000))
 
 
-def stopped(worker: "Worker") -> bool:
-    """Whether the process of a latency worker is stopped, or soon will be."""
-    process = psutil.Process(worker._child.process.pid)
+def stopped(series: "Series") -> bool:
+    """Whether the process of a series is suspended, or soon will be."""
+    process = psutil.Process(series.process.pid)
     return comes_true(lambda: process.status() == psutil.STATUS_STOPPED)
 
 

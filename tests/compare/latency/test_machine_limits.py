@@ -11,21 +11,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from compare.latency import limit_kernels
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, spec_of
-from compare.latency.rounds import Timing
+from compare.latency.series import Role, Series
 from compare.latency.statistics import midmean
 from compare.numerics.diagnostics.model_work import work_of
 from compare.numerics.process import work
-from compare.pipeline import roofline
+from compare.pipeline.assemble_latency import latency_parts
+from compare.pipeline.assemble_limits import computes_in_float32, limits_part, share_of
 from compare.report.formatting import NOTHING, share
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.sections import limits as limits_section
-from compare.results.latency import LatencyPart
 from compare.results.machine_limits import LimitPart, Work
 from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from export.errors import BadInput
+from tests.helpers.series import series_of
 
 WORK = Work(prefill_flops=600, decode_bytes=80, past=12)
 
@@ -98,18 +99,17 @@ def test_a_share_is_paired_by_round() -> None:
     assert Limit(100, limit).share({99: [5]}, work=200, seed=0) is None
 
 
-def timings() -> list[Timing]:
-    made = {name: Timing(name, graph="limit", turns={0: [50], 1: [100]}) for name in (COMPUTE.name, BANDWIDTH.name)}
-    made[COMPUTE.name].facts, made[BANDWIDTH.name].facts = {"flops": "1000"}, {"bytes": "400"}
-    return list(made.values())
+def limits() -> list[Series]:
+    facts = {COMPUTE.name: {"flops": "1000"}, BANDWIDTH.name: {"bytes": "400"}}
+    return [series_of(name, Role.LIMIT, turns={0: [50], 1: [100]}, facts=said) for name, said in facts.items()]
 
 
 def test_any_turns_are_held_against_either_limit() -> None:
-    part = roofline.limits_part(timings(), WORK)
+    part = limits_part(limits(), WORK)
     assert (part.compute.per_call, part.bandwidth.per_call) == (1000, 400)
     assert part.compute.per_second == pytest.approx(1000 / 75e-9)
     assert part.work == WORK
-    decode = roofline.share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
+    decode = share_of(part.bandwidth, {0: [20], 1: [40]}, WORK.decode_bytes, seed=0)
     assert (decode.estimate, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
@@ -122,25 +122,24 @@ def runtime(name: str, precision: str = "float32", kind: str | None = None) -> R
 def test_what_is_narrower_than_the_limits_has_no_share_of_them() -> None:
     runtimes = [runtime("full", kind="rounding"), runtime("says so", "bfloat16")]
     runtimes += [runtime("is found out", kind="reduced precision"), runtime("died")]
-    rows = [LatencyPart(runtime=part.name, again=False, turns={0: [100], 1: [100]}) for part in runtimes]
-    rows[-1].error = "killed by SIGKILL"
-    roofline.hold_against_limits(rows, [], runtimes, roofline.limits_part(timings(), WORK), seed=0)
+    narrow = {part.name for part in runtimes if not computes_in_float32(part)}
+    series = [series_of(part.name, turns={0: [100], 1: [100]}) for part in runtimes]
+    series[-1].error = "killed by SIGKILL"
+    rows = latency_parts(series, 0, limits_part(limits(), WORK), narrow)
     assert [row.of_peak is None for row in rows] == [False, True, True, True]
     assert rows[0].of_peak.estimate == pytest.approx(0.6 * 0.5**0.5)  # 600 of 1000 FLOPs in 100 ns; those take 50, 100
 
 
 def test_without_a_limit_or_the_work_there_is_no_share() -> None:
-    dead, other = timings()
+    dead, other = limits()
     dead.error = "killed by SIGKILL"
-    row = LatencyPart(runtime="full", again=False, turns={0: [100]})
-    part = roofline.limits_part([dead, other], WORK)
+    row = series_of("full", turns={0: [100]})
+    part = limits_part([dead, other], WORK)
     assert (part.compute.error, part.compute.per_second) == ("killed by SIGKILL", None)
-    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
-    assert row.of_peak is None
-    part = roofline.limits_part(timings(), "ValueError: no such architecture")
+    assert latency_parts([row], 0, part)[0].of_peak is None
+    part = limits_part(limits(), "ValueError: no such architecture")
     assert (part.work, part.uncounted) == (None, "ValueError: no such architecture")
-    roofline.hold_against_limits([row], [], [runtime("full")], part, seed=0)
-    assert row.of_peak is None
+    assert latency_parts([row], 0, part)[0].of_peak is None
 
 
 def test_a_worker_holds_a_limit_by_its_name() -> None:

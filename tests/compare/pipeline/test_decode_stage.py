@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from compare.latency.decoding import TOKENS, prefills
-from compare.latency.rounds import Timing
+from compare.latency.series import Role
 from compare.latency.statistics import paired_ratio
-from compare.pipeline.assemble import decode_part
+from compare.pipeline.assemble_latency import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report.advice import answer, choices, decode_advice
@@ -17,6 +17,7 @@ from compare.report.sections import decoding, last_position, rerun
 from compare.results.latency import Ratio
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
+from tests.helpers.series import series_of
 
 DECODING = [spec for spec in BUILT_IN if "decode" in spec.graphs]
 
@@ -134,12 +135,12 @@ def test_a_runtime_that_is_wrong_as_it_is_timed_is_seen_though_its_taps_are_righ
 
 
 def test_a_row_stands_alone_where_the_baseline_did_not_decode() -> None:
-    baseline = Timing(BASELINE, False, "decode", error="killed by SIGKILL")
-    other = Timing("other", False, "decode", turns={0: [5, 7]}, prefills={0: [8]}, tokens=[[1, 2, 3]])
-    part = decode_part(other, baseline, {}, seed=0, named=False)
+    baseline = series_of(BASELINE, Role.BASELINE, decodes=True, error="killed by SIGKILL")
+    other = series_of("other", decodes=True, turns={0: [5, 7]}, prefills={0: [8]}, tokens=[[1, 2, 3]])
+    part = decode_part(other, baseline, seed=0, checks={})
     assert (part.ratio, part.first_token, part.parted) == (None, None, None)
     assert part.tokens_per_s == pytest.approx(3 / 20e-9)
-    assert decode_part(baseline, baseline, {}, seed=0, named=False).error == "killed by SIGKILL"
+    assert decode_part(baseline, baseline, seed=0, checks={}).error == "killed by SIGKILL"
 
 
 def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) -> None:

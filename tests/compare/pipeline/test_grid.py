@@ -1,4 +1,4 @@
-"""The grid of inputs: its words, and cells in rounds of their own; pairs of rounds, shift by shift."""
+"""Cells of the grid in rounds of their own, and pairs of rounds, shift by shift; what the report holds of both."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -6,84 +6,33 @@ from types import SimpleNamespace
 
 import pytest
 
-from compare.latency.rounds import Timing
-from compare.pipeline.grid import Cell, grid_inputs, grid_parts, take_cells
-from compare.pipeline.interference import Interference, interference_parts, take_pairs
-from compare.pipeline.setting_checks import check_settings
-from compare.pipeline.settings import LatencySettings, Settings
-from compare.pipeline.shapes import Shape, shapes_of
+from compare.latency.grid import Cell
+from compare.latency.interference import Interference
+from compare.latency.series import Role, Series
+from compare.latency.shifts import Shift
+from compare.pipeline.assemble_latency import grid_parts, interference_parts
+from compare.pipeline.latency_stage import take_grid, take_interference
+from compare.pipeline.settings import LatencySettings
+from compare.pipeline.shapes import Shape
 from compare.processes.child import ChildFailed
-from export.errors import BadInput
 
 SMALL, LARGE = Shape(8, 1), Shape(16, 2)
 
 
-@pytest.mark.parametrize(
-    ("words", "shapes"),
-    [
-        ("32x1", [Shape(32, 1)]),
-        (" 32, 8 x 4,1 ", [Shape(32, 4), Shape(8, 4), Shape(32, 1), Shape(8, 1)]),
-        ("8,8x2,2", [Shape(8, 2)]),
-    ],
-)
-def test_words_of_a_grid(words: str, shapes: list[Shape]) -> None:
-    assert shapes_of(words) == shapes
-    check_settings(Settings.of(grid=words))
-
-
-@pytest.mark.parametrize("words", ["", "32", "x", "32x", "x4", "8x1x2", "8,x1", "0x1", "8x0", "-8x1", "8.5x1", "8*1"])
-def test_other_words_are_no_grid(words: str) -> None:
-    with pytest.raises(BadInput) as raised:
-        check_settings(Settings.of(grid=words))
-    form = "it must be SEQUENCESxBATCHES, numbers of at least 1 separated by commas, as in 32,128x1,4"
-    assert str(raised.value) == f"grid is {words!r}; {form}"
-
-
-def test_a_grid_takes_a_model() -> None:
-    with pytest.raises(BadInput, match="grid needs a model, whose tokenizer makes its inputs"):
-        check_settings(Settings.of(grid="8x1", onnx=Path("a.onnx"), baseline=Path("b.onnx")))
-
-
-def test_inputs_of_every_shape(entry) -> None:
-    found = grid_inputs(entry, "8,16x1,3", "To be, or not to be.")
-    assert {shape: inputs.input_ids.shape for shape, inputs in found.items()} == {
-        Shape(sequence, batch): (batch, sequence) for batch in (1, 3) for sequence in (8, 16)
-    }
-    assert grid_inputs(entry, None, None) == {}
-
-
-@pytest.mark.parametrize(
-    ("grid", "text", "message"),
-    [
-        ("8,65x1", None, "grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
-        ("8x1", "four", "grid asks for 8 tokens and the text has 4; ask for 1 to 4, or give a longer text"),
-    ],
-)
-def test_a_sequence_that_is_too_long(entry, grid: str, text: str | None, message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        grid_inputs(entry, grid, text)
-
-
 class Fake:
-    """Stands in for a loaded worker: says what it was told, and takes as many nanoseconds as `speed` tokens do."""
+    """Stands in for a worker process: says what it was told, and a call takes ten milliseconds `speed` times."""
 
-    def __init__(self, name: str, told: list[str], *, speed: int = 1, graph: str = "deploy", **more) -> None:
-        self.timing = Timing(name, more.pop("again", False), graph, **more)  # type: ignore[arg-type]
-        self.told, self.speed, self.usual_turn, self.max_load = told, speed, "turn 7", 1.0
-        self.refuses: tuple[str, ...] = ()
-        self.dies_on = ""
+    def __init__(self, name: str, told: list[str], *, speed: int = 1, refuses: str = "", dies_on: str = "") -> None:
+        self.name, self.told, self.speed, self.max_load = name, told, speed, 1.0
+        self.refuses, self.dies_on = refuses, dies_on
         self.folder = "inputs"
-
-    @property
-    def alive(self) -> bool:
-        return self.timing.error is None
 
     def switch_inputs(self, folder: Path) -> str | None:
         self.folder = folder.name
-        self.told.append(f"{self.timing.runtime} {folder.name}")
-        return "ValueError: fixed shapes" if folder.name in self.refuses else None
+        self.told.append(f"{self.name} {folder.name}")
+        return "ValueError: fixed shapes" if folder.name == self.refuses else None
 
-    def tell(self, *lines: str) -> dict[str, list[int]]:
+    def ask(self, *lines: str) -> dict[str, list[int]]:
         turn = lines[-1]
         if self.folder == self.dies_on:
             raise ChildFailed("killed by SIGKILL")
@@ -94,28 +43,40 @@ class Fake:
         return nullcontext()
 
 
+def row(name: str, told: list[str], role: Role = Role.RUNTIME, **more) -> Series:
+    """A loaded series on a stand-in."""
+    return Series(Fake(name, told, **more), role, role.graph, line="turn 7")  # type: ignore[arg-type]
+
+
+def pair_of(told: list[str]) -> list[Series]:
+    return [row("eager", told, Role.BASELINE), row("eager", told, Role.CONTROL)]
+
+
+def shift_of(late: list[Series], pair: list[Series], *limits: Series) -> Shift:
+    return Shift([*pair, *limits], late, share=1.0)
+
+
 def fake_run() -> SimpleNamespace:
     return SimpleNamespace(
         latency=LatencySettings(min_rounds=3),
         phase=lambda _: nullcontext(),
         say=lambda _: None,
         input_folder=Path("inputs"),
-        grid_folder=lambda shape: Path("grid") / str(shape),
     )
 
 
-def taken(*shifts: list[Fake]) -> list[Cell]:
-    cells = [Cell(SMALL), Cell(LARGE)]
+def taken(*shifts: Shift) -> dict[Shape, Cell]:
+    cells = {shape: Cell(Path("grid") / str(shape)) for shape in (SMALL, LARGE)}
     for shift in shifts:
-        take_cells(fake_run(), cells, shift, 1e-6)  # type: ignore[arg-type]
+        take_grid(fake_run(), cells, shift, 1e-6)  # type: ignore[arg-type]
     return cells
 
 
 def test_cells_have_rounds_of_their_own_and_then_all_have_their_inputs_again() -> None:
     told: list[str] = []
-    pair = [Fake("eager", told), Fake("eager", told, again=True)]
-    others = [Fake("a", told, speed=3), Fake("a", told, graph="inspect"), Fake("limit", told, graph="limit")]
-    small, large = grid_parts(taken(pair + others), seed=0)
+    pair, late = pair_of(told), [row("a", told, speed=3), row("a", told, Role.OBSERVER)]
+    shift = shift_of(late, pair, row("limit", told, Role.LIMIT))
+    small, large = grid_parts(taken(shift), seed=0)
     assert told == [
         *["eager 8 x 1"] * 2,
         "a 8 x 1",
@@ -126,50 +87,52 @@ def test_cells_have_rounds_of_their_own_and_then_all_have_their_inputs_again() -
     ]
     for cell, shape in ((small, SMALL), (large, LARGE)):
         assert (cell.sequence, cell.batch, cell.rounds) == (*shape, 3)
-        assert [(row.runtime, row.again) for row in cell.latency] == [("eager", False), ("eager", True), ("a", False)]
-        assert [list(row.turns) for row in cell.latency] == [[0, 1, 2]] * 3
-        assert [len(row.turns[0]) for row in cell.latency] == [10, 10, 3]  # as many calls as fill a turn
-        assert [row.median_ms for row in cell.latency] == [10, 10, 30]
+        rows = [(part.runtime, part.again) for part in cell.latency]
+        assert rows == [("eager", False), ("eager", True), ("a", False)]
+        assert [list(part.turns) for part in cell.latency] == [[0, 1, 2]] * 3
+        assert [len(part.turns[0]) for part in cell.latency] == [10, 10, 3]  # as many calls as fill a turn
+        assert [part.median_ms for part in cell.latency] == [10, 10, 30]
         assert cell.latency[0].ratio is None
         assert cell.latency[2].ratio.estimate == pytest.approx(3)
-        assert all(row.load_s is None and row.peak_bytes is None for row in cell.latency)
-    assert all(worker.timing.turns == {} for worker in pair + others)
+        assert all(part.load_s is None and part.peak_bytes is None for part in cell.latency)
+    assert all(each.turns == {} for each in shift.series)
 
 
 def test_a_cell_goes_on_in_the_next_shift() -> None:
     told: list[str] = []
-    pair = [Fake("eager", told), Fake("eager", told, again=True)]
-    (small, _) = grid_parts(taken([*pair, Fake("a", told)], [*pair, Fake("b", told)]), seed=0)
+    pair = pair_of(told)
+    shifts = [shift_of([row(name, told)], pair) for name in "ab"]
+    (small, _) = grid_parts(taken(*shifts), seed=0)
     assert small.rounds == 6
-    assert [list(row.turns) for row in small.latency] == [[*range(6)], [*range(6)], [0, 1, 2], [3, 4, 5]]
-    assert all(row.ratio is not None for row in small.latency[1:])
+    assert [list(part.turns) for part in small.latency] == [[*range(6)], [*range(6)], [0, 1, 2], [3, 4, 5]]
+    assert all(part.ratio is not None for part in small.latency[1:])
 
 
 def test_one_that_fails_in_a_cell_has_an_error_there_and_its_row_has_none() -> None:
     told: list[str] = []
-    baseline, picky, frail, lost = (Fake(name, told) for name in ("eager", "picky", "frail", "lost"))
-    picky.refuses, frail.dies_on, lost.timing.error = (str(SMALL),), str(LARGE), "not timed, because its trace failed"
-    small, large = grid_parts(taken([baseline, picky, frail, lost]), seed=0)
-    assert [row.error for row in small.latency] == [None, "ValueError: fixed shapes", None, lost.timing.error]
-    assert [row.error for row in large.latency] == [None, None, "killed by SIGKILL", lost.timing.error]
-    assert [worker.timing.error for worker in (baseline, picky, frail)] == [None] * 3
+    baseline, lost = row("eager", told, Role.BASELINE), row("lost", told)
+    picky, frail = row("picky", told, refuses=str(SMALL)), row("frail", told, dies_on=str(LARGE))
+    lost.error = "not timed, because its trace failed"
+    small, large = grid_parts(taken(shift_of([picky, frail, lost], [baseline])), seed=0)
+    assert [part.error for part in small.latency] == [None, "ValueError: fixed shapes", None, lost.error]
+    assert [part.error for part in large.latency] == [None, None, "killed by SIGKILL", lost.error]
+    assert [each.error for each in (baseline, picky, frail)] == [None] * 3
     assert not any(call.startswith("lost") for call in told)
-    assert [row.median_ms for row in small.latency] == [10, None, 10, None]
+    assert [part.median_ms for part in small.latency] == [10, None, 10, None]
 
 
 def test_a_cell_in_which_nobody_can_run_is_no_end() -> None:
-    alone = Fake("eager", [])
-    alone.refuses = (str(SMALL),)
-    small, large = grid_parts(taken([alone]), seed=0)
+    alone = row("eager", [], Role.BASELINE, refuses=str(SMALL))
+    small, large = grid_parts(taken(shift_of([], [alone])), seed=0)
     assert (small.rounds, large.rounds) == (0, 3)
 
 
 def test_runtimes_alone_take_part_in_pairs_and_go_on_in_the_next_shift() -> None:
-    pair = [Fake("eager", []), Fake("eager", [], again=True)]
-    first = [*pair, Fake("a", [], speed=2), Fake("a", [], graph="inspect"), Fake("limit", [], graph="limit")]
+    pair = pair_of([])
+    first = shift_of([row("a", [], speed=2), row("a", [], Role.OBSERVER)], pair, row("limit", [], Role.LIMIT))
     found = Interference()
-    for shift in (first, [*pair, Fake("b", [])]):
-        take_pairs(fake_run(), found, shift, 1e-6)  # type: ignore[arg-type]
+    for shift in (first, shift_of([row("b", [])], pair)):
+        take_interference(fake_run(), found, shift, 1e-6)  # type: ignore[arg-type]
     parts = interference_parts(found, seed=0)
     assert [(part.runtime, part.again) for part in parts] == [
         *[("eager", False), ("eager", True)],
@@ -180,4 +143,4 @@ def test_runtimes_alone_take_part_in_pairs_and_go_on_in_the_next_shift() -> None
     assert parts[0].ratio_beside is parts[0].ratio_alone is None
     assert parts[2].ratio_beside.estimate == parts[2].ratio_alone.estimate == pytest.approx(2)
     assert [part.alone_ms for part in parts] == [10, 10, 20, 10]
-    assert all(worker.timing.turns == {} for worker in first)
+    assert all(each.turns == {} for each in first.series)

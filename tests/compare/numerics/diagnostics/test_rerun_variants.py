@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare.latency.rounds import Timing
 from compare.numerics.diagnostics.rerun_variants import logit_gap, rungs
 from compare.pipeline.recheck_stage import climb
+from tests.helpers.series import series_of
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_the_other_number_of_threads_is_another(two) -> None:
 def test_a_rung_that_the_model_has_no_room_for_is_not_run() -> None:
     ids = np.zeros((1, 60), dtype=int)
     ladder = [rung for rung in rungs(ids, np.ones_like(ids), threads=1) if rung.name == "8 of padding"]
-    worker = SimpleNamespace(timing=Timing("onnxruntime", False, "deploy"))  # it cannot be asked for a rung
-    row = climb(SimpleNamespace(positions=64), worker, ladder)  # type: ignore[arg-type]
+    series = series_of("onnxruntime")  # it cannot be asked for a rung
+    row = climb(SimpleNamespace(positions=64), series, ladder)  # type: ignore[arg-type]
     assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
 
 

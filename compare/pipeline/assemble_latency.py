@@ -1,0 +1,210 @@
+"""From series of samples to the report's parts that hold latency, one function a part."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from compare.latency.disturbance import visible
+from compare.latency.grid import Cell
+from compare.latency.interference import Interference, Pair
+from compare.latency.series import Role, Series, of_role
+from compare.latency.statistics import paired_ratio, typical
+from compare.pipeline.assemble_limits import share_of_peak
+from compare.pipeline.assemble_samples import generations_of, process_of, samples_of, turns_of
+from compare.pipeline.context import BESIDE, Row
+from compare.pipeline.decode_stage import Decoding
+from compare.pipeline.recheck_stage import LastPosition, Observer
+from compare.pipeline.shapes import Shape
+from compare.results.gaps import Gap
+from compare.results.latency import (
+    DecodePart,
+    DisturbancePart,
+    GridCell,
+    InterferencePart,
+    LastPart,
+    LatencyPart,
+    Ratio,
+    TurnsPart,
+)
+from compare.results.machine_limits import LimitsPart
+from compare.results.reruns import ExportersPart, ObserverPart
+from compare.results.verdicts import Verdict
+from compare.runtimes.registry import GRAPH_RUNTIME
+from export.cache import Entry
+
+#: So many of the processes that disturbed turns are named in a report.
+MOST_PROCESSES = 5
+
+
+def latency_parts(
+    series: Sequence[Series], seed: int, limits: LimitsPart | None = None, narrow: Collection[str] = ()
+) -> list[LatencyPart]:
+    """A row for each series that is one, in their order. limits, narrow: see `share_of_peak`."""
+    baseline = of_role(Role.BASELINE, series)
+    return [
+        LatencyPart(
+            **samples_of(each, baseline, seed),
+            **process_of(each),
+            of_peak=share_of_peak(each, limits, narrow, seed),
+        )
+        for each in series
+        if each.role.has_row
+    ]
+
+
+def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPart:
+    """What the graph for the last position takes, over the baseline's time and over the deploy graph's."""
+    return LastPart(
+        **samples_of(last.series, baseline, seed),
+        **process_of(last.series),
+        to_deploy=paired_ratio(last.series.turns, last.deploy.turns, seed),
+        gap=last.gap,
+    )
+
+
+def decode_parts(
+    rows: Sequence[Row], decoding: Decoding, seed: int, limits: LimitsPart | None, narrow: Collection[str]
+) -> list[DecodePart]:
+    """A row for each series that decoded, and for each runtime that would and is not installed."""
+    baseline, named = of_role(Role.BASELINE, decoding.series), {row.name for row in rows if row.named}
+    parts = [
+        decode_part(
+            each,
+            baseline,
+            seed,
+            named=each.runtime in named,
+            checks=decoding.checks.get(each.runtime, {}),
+            of_peak=share_of_peak(each, limits, narrow, seed),
+        )
+        for each in decoding.series
+    ]
+    absent = [row for row in rows if row.spec.missing()]
+    return parts + [
+        DecodePart(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
+        for row in absent
+    ]
+
+
+def decode_part(
+    series: Series,
+    baseline: Series | None,
+    seed: int,
+    *,
+    named: bool = False,
+    checks: Mapping[str, Verdict],
+    of_peak: Ratio | None = None,
+) -> DecodePart:
+    """What the steps and prefills of a series take, and whether its cache is right; where it failed, why."""
+    return DecodePart(
+        **samples_of(series, baseline, seed),
+        **process_of(series),
+        **generations_of(series, baseline, seed),
+        named=named,
+        checks=dict(checks),
+        of_peak=of_peak,
+    )
+
+
+def observer_part(observer: Observer, seed: int) -> ObserverPart:
+    """What the inspect graph takes over the deploy graph, and which operators only one of them runs as often."""
+    inspect, deploy = observer.inspect_operators, observer.deploy_operators
+    counted = bool(inspect and deploy)
+    names = sorted({*inspect, *deploy}) if counted else []
+    pairs = {name: (inspect.get(name, 0), deploy.get(name, 0)) for name in names}
+    return ObserverPart(
+        runtime=observer.inspect.runtime,
+        error=observer.inspect.error or observer.deploy.error,
+        ratio=paired_ratio(observer.inspect.turns, observer.deploy.turns, seed),
+        nodes=(sum(inspect.values()), sum(deploy.values())) if counted else None,
+        operators={name: counts for name, counts in pairs.items() if counts[0] != counts[1]},
+        gap=observer.gap,
+        **turns_of(observer.inspect),
+    )
+
+
+def exporters_part(
+    chosen: Entry, default: Entry | None, between: dict[str, Gap], series: Sequence[Series], seed: int
+) -> ExportersPart | None:
+    """The two exporters' row, or None where one exporter alone was compared."""
+    if default is None or not between:
+        return None
+    largest: dict[str, float] = {}
+    for name, gap in between.items():
+        kind = name.partition(".")[0]
+        if gap.max is not None:
+            largest[kind] = max(largest.get(kind, 0.0), gap.max)
+    turns = {each.runtime: each.turns for each in series if each.alive and each.role.has_row}
+    first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
+    return ExportersPart(
+        runtime=GRAPH_RUNTIME,
+        chosen=chosen.manifest.exporter,
+        default=default.manifest.exporter,
+        gaps=largest,
+        ratio=paired_ratio(first, second, seed) if first and second else None,
+        graph_bytes=(chosen.bytes, default.bytes),
+    )
+
+
+def interference_parts(interference: Interference, seed: int) -> list[InterferencePart]:
+    """A row for each pair of series, in their order; none if interference is off."""
+    pairs = list(interference.pairs.values())
+    baseline = next((pair for pair in pairs if pair.alone.role is Role.BASELINE), None)
+    return [interference_part(pair, baseline, seed) for pair in pairs]
+
+
+def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> InterferencePart:
+    """What a row takes alone and with the others awake; where it failed, why."""
+    fields: dict[str, Any] = {}
+    alone, beside = pair.alone.turns, pair.beside.turns
+    if pair.error is None:
+        fields["alone_ms"], fields["beside_ms"] = (typical(turns) / 1e6 if turns else None for turns in (alone, beside))
+        fields["slowdown"] = paired_ratio(beside, alone, seed)
+        if baseline is not None and pair is not baseline:
+            fields["ratio_alone"] = paired_ratio(alone, baseline.alone.turns, seed)
+            fields["ratio_beside"] = paired_ratio(beside, baseline.beside.turns, seed)
+    return InterferencePart(
+        runtime=pair.alone.runtime,
+        again=pair.alone.role is Role.CONTROL,
+        error=pair.error,
+        alone=TurnsPart(**turns_of(pair.alone)),
+        beside=TurnsPart(**turns_of(pair.beside)),
+        **fields,
+    )
+
+
+def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
+    """The rows of each cell; they have neither a start nor memory."""
+    return [
+        GridCell(
+            sequence=shape.sequence,
+            batch=shape.batch,
+            rounds=cell.rounds,
+            latency=[
+                LatencyPart(**samples_of(each, of_role(Role.BASELINE, cell.series.values()), seed))
+                for each in cell.series.values()
+            ],
+        )
+        for shape, cell in cells.items()
+    ]
+
+
+def disturbance_part(series: Iterable[Series], max_load: float) -> DisturbancePart | None:
+    """What others did over all attempts at a turn, each weighed by how long it took; None where nothing was timed."""
+    series = list(series)
+    loads = [load for each in series for attempts in each.loads.values() for load in attempts]
+    seconds = sum(load.seconds for load in loads)
+    if not seconds:
+        return None
+    processes: dict[str, float] = {}
+    for load in loads:
+        for name, part in load.names.items():
+            processes[name] = processes.get(name, 0.0) + part * load.seconds / seconds
+    largest = sorted(processes.items(), key=lambda item: -item[1])[:MOST_PROCESSES]
+    return DisturbancePart(
+        max_load=max_load,
+        attempts=len(loads),
+        disturbed=sum(len(attempts) for each in series for attempts in each.disturbed.values()),
+        others=sum(load.others * load.seconds for load in loads) / seconds,
+        stolen=sum(load.stolen * load.seconds for load in loads) / seconds,
+        processes=dict(largest),
+        sees=visible(),
+    )

@@ -1,0 +1,68 @@
+"""What the machine can do next to what the runtimes did: from a limit's samples to the parts of the report."""
+
+from collections.abc import Collection, Sequence
+
+from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, LimitSpec
+from compare.latency.series import Role, Series
+from compare.latency.statistics import relative_spread, typical
+from compare.pipeline.assemble_samples import measured, turns_of
+from compare.results.latency import Ratio
+from compare.results.machine_limits import LimitPart, LimitsPart, Work
+from compare.results.runtimes import RuntimePart
+
+
+def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart | None:
+    """The machine's limits as they were measured in the rounds, and the model's work; None without that."""
+    if work is None:
+        return None
+    compute, bandwidth = (limit_part(series, spec) for spec in (COMPUTE, BANDWIDTH))
+    if isinstance(work, str):
+        return LimitsPart(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
+    return LimitsPart(compute=compute, bandwidth=bandwidth, work=work)
+
+
+def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
+    """One limit's samples, and what they say; where it failed, why."""
+    series = next(each for each in every if each.role is Role.LIMIT and each.runtime == spec.name)
+    if not measured(series):
+        return LimitPart(name=spec.name, error=series.error or "it had no undisturbed turn", **turns_of(series))
+    limit = Limit(int(series.facts[spec.unit]), series.turns)
+    return LimitPart(
+        name=spec.name,
+        per_call=limit.per_call,
+        per_second=limit.per_second,
+        median_ms=typical(series.turns) / 1e6,
+        spread=relative_spread([sample for turn in series.turns.values() for sample in turn]),
+        **turns_of(series),
+    )
+
+
+def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[str], seed: int) -> Ratio | None:
+    """Which part of the machine's matrix products a pass reached, or a decode step of its bandwidth.
+
+    narrow: the rows that compute in less than float32, as the limits do not. None for those, without limits or work,
+    and if the series failed.
+    """
+    if limits is None or limits.work is None or series.error is not None or series.runtime in narrow:
+        return None
+    if series.decodes:
+        return share_of(limits.bandwidth, series.turns, limits.work.decode_bytes, seed)
+    return share_of(limits.compute, series.turns, limits.work.prefill_flops, seed)
+
+
+def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
+    """Which part of a limit was reached in turns of `work` FLOPs or bytes a call; None where the limit is not known.
+
+    It takes any turns of the same rounds: a prefill's with its FLOPs and the compute limit, a decode step's with its
+    bytes and the bandwidth.
+    """
+    if part.per_call is None:
+        return None
+    return Limit(part.per_call, part.turns).share(turns, work, seed)
+
+
+def computes_in_float32(runtime: RuntimePart) -> bool:
+    """Whether the limits, measured in float32, are this runtime's: nothing that it does is known to be narrower."""
+    narrower = runtime.verdict is not None and runtime.verdict.kind == "reduced precision"
+    quantized = runtime.graph is not None and bool(runtime.graph.quantized)
+    return runtime.precision == "float32" and not narrower and not quantized

@@ -1,0 +1,122 @@
+"""Worker processes: what they are told, where they run, and what is left of them."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from compare.latency.series import Series
+from compare.latency.worker import stand
+from compare.traces import Trace, write_trace
+from tests.helpers.processes import comes_true, gone, stopped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a thread choose its CPU")
+def test_a_round_begins_on_a_cpu_of_its_own_that_may_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 2, 9})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cpus: moves.append(cpus))
+    for number in range(4):
+        stand(number)
+    assert moves[::2] == [{2}, {4}, {9}, {2}]
+    assert moves[1::2] == [{2, 4, 9}] * 4
+
+
+def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
+    ids, mask = (x[:, :6] for x in ids_and_mask)
+    write_trace(tmp_path / "rungs" / "first half", {"input_ids": ids, "attention_mask": mask}, {"threads": 1})
+    write_trace(tmp_path / "rungs" / "2 threads", {"input_ids": ids, "attention_mask": mask}, {"threads": 2})
+    series = make("onnxruntime")
+    series.import_libraries()
+    series.load()
+    counted = series.process.operators()
+    assert counted["Softmax"] == 2
+    for name in ("first half", "2 threads"):
+        assert series.process.rung(name) is None
+        assert Trace(tmp_path / "self" / name)["logits"].shape == (1, 6, 300)
+    assert stopped(series)
+
+
+def test_a_rung_that_fails_leaves_what_was_timed(fake_runtimes, make, ids_and_mask, tmp_path: Path) -> None:
+    ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
+    write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": mask})
+    for name, length, seen in (("plain", 12, 1), ("padding", 12, 0), ("short", 4, 1)):
+        tensors = {"input_ids": ids[:, :length], "attention_mask": seen * mask[:, :length]}
+        write_trace(tmp_path / "rungs" / name, tensors, {"threads": 1})
+    series = make("moody")
+    series.import_libraries()
+    series.load()
+    series.turn(0)
+    assert series.process.rung("plain") is None
+    assert series.process.rung("padding") == "ValueError: no padding"
+    assert series.process.rung("short") == series.process.rung("plain") == "killed by SIGKILL"
+    assert series.process.operators() == {}
+    assert series.error is None
+    assert series.turns[0]
+
+
+def helpers(series: Series) -> list[psutil.Process]:
+    below = psutil.Process(series.process.pid).children(recursive=True)
+    return [process for process in below if "a helper" in process.cmdline()]
+
+
+def test_what_a_runtime_started_is_stopped_weighed_and_ended_with_it(fake_runtimes, make) -> None:
+    series = make("helped")
+    series.import_libraries()
+    series.load()
+    assert len(found := helpers(series)) == 2
+    series.turn(0)
+    assert comes_true(lambda: stopped(series) and all(p.status() == psutil.STATUS_STOPPED for p in found))
+    alone = psutil.Process(series.process.pid).memory_info().rss
+    assert series.settled_bytes >= alone + 2 * 2**26
+    assert series.peak_bytes >= alone + 2 * 2**26
+    series.process.end()
+    assert comes_true(lambda: gone(found))
+
+
+def test_what_a_runtime_started_ends_with_one_that_was_killed(fake_runtimes, make) -> None:
+    series = make("helped")
+    series.import_libraries()
+    series.load()
+    found = helpers(series)
+    series.process._child.process.kill()
+    series.turn(0)
+    assert series.error == "killed by SIGKILL"
+    assert comes_true(lambda: gone(found))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to CPUs")
+def test_a_worker_is_bound_to_its_cpus_and_so_is_what_it_starts(fake_runtimes, make) -> None:
+    before = os.sched_getaffinity(0)
+    series = make("helped", cpus=[max(before)])
+    assert os.sched_getaffinity(0) == before
+    series.import_libraries()
+    series.load()
+    for process in [psutil.Process(series.process.pid), *helpers(series)]:
+        for thread in process.threads():
+            assert os.sched_getaffinity(thread.id) == {max(before)}
+    other = make("onnxruntime")
+    assert set(psutil.Process(other.process.pid).cpu_affinity()) == before
+
+
+def test_an_ended_worker_leaves_its_log_only_where_it_failed(fake_runtimes, make, tmp_path: Path) -> None:
+    good, bad = make("torch-eager"), make("raises")
+    for series in (good, bad):
+        series.import_libraries()
+        series.load()
+        series.process.end()
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["1.log"]
+
+
+def test_the_peak_is_the_workers_own_and_not_its_parents(make) -> None:
+    """getrusage gives a child the maximum of the parent that started it: here more than the series ever needs."""
+    ballast = b"x" * 2**30
+    series = make("onnxruntime")
+    series.import_libraries()
+    series.load()
+    series.turn(0)
+    assert 2**24 < series.peak_bytes < 0.9 * 2**30
+    assert len(ballast) > series.peak_bytes
