@@ -9,13 +9,12 @@ none: PYTEST_DONT_REWRITE.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# At once: the modules of these names would hide the functions later.
+from compare.attention.layout import adapt_dimensions
 from compare.attention.reference import reference_attention
 from compare.attention.streaming import streaming_attention
 
 if TYPE_CHECKING:
     from compare.model_utils import (
-        adapt_dimensions,
         compare_attention_implementations,
         load_mini_transformer,
         visualize_model_comparison,

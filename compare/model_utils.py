@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
@@ -169,31 +169,3 @@ def visualize_model_comparison(report: "Report", out: Path | None = None) -> "di
         out.mkdir(parents=True, exist_ok=True)
         save_figures(figures, out)
     return figures
-
-
-def adapt_dimensions(x: Any, heads: int | None = None) -> Any:
-    """Between hidden states and heads: (batch, sequence, 768) with `heads=12` to (batch, 12, sequence, 64), and back.
-
-    x: a NumPy or Torch array. With `heads`, (batch, sequence, hidden) is split into (batch, heads, sequence,
-    hidden / heads); without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
-    Values are moved, never changed. Raises ValueError where the shape does not fit.
-
-    >>> import numpy as np
-    >>> split = adapt_dimensions(np.zeros((1, 5, 768)), heads=12)
-    >>> split.shape, adapt_dimensions(split).shape
-    ((1, 12, 5, 64), (1, 5, 768))
-    """
-    from array_api_compat import array_namespace
-
-    xp, shape = array_namespace(x), tuple(x.shape)
-    if heads is None:
-        if len(shape) != 4:
-            raise ValueError(f"shape {shape} is not (batch, heads, sequence, head_dim); to split, give heads=")
-        batch, found, sequence, head_dim = shape
-        return xp.reshape(xp.permute_dims(x, (0, 2, 1, 3)), (batch, sequence, found * head_dim))
-    if len(shape) != 3 or heads < 1 or shape[2] % heads:
-        raise ValueError(
-            f"shape {shape} cannot be split into {heads} heads: expected (batch, sequence, a multiple of {heads})"
-        )
-    batch, sequence, hidden = shape
-    return xp.permute_dims(xp.reshape(x, (batch, sequence, heads, hidden // heads)), (0, 2, 1, 3))

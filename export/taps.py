@@ -1,9 +1,8 @@
-"""What a run of a model exposes: every tensor that the comparison looks at, under one set of names.
+"""The tensors that a tapped run of a model exposes, under one set of names.
 
-transformers looks its attention function up by name (`AttentionInterface`, `AttentionMaskInterface`). `tapped` puts a
-function of ours under a name of ours, so that the query, key, value, probabilities and context of each layer pass
-through our hands; hooks on the inputs of the norms give the residual stream. The same door swaps the mathematics:
-the model's own attention, the one written into ONNX graphs, or a reference that the caller brings.
+transformers looks attention functions up by name (`AttentionInterface`, `AttentionMaskInterface`). `tapped` registers
+one that also records the query, key, value, probabilities and context of each layer; hooks on the inputs of the norms
+record the residual stream. The attention can be the model's own, the one that is exported, or one of the caller's.
 """
 
 import sys
@@ -68,9 +67,8 @@ def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
     >>> print(*tap_names(1))
     hidden_state.0 query.0 key.0 value.0 attention.0 context.0 mid_state.0 hidden_state.1 logits
     """
-    kinds = ["hidden_state", "query", "key", "value", "attention", "context", "mid_state"]
-    if not probabilities:
-        kinds.remove("attention")
+    attention = ["attention"] if probabilities else []
+    kinds = ["hidden_state", "query", "key", "value", *attention, "context", "mid_state"]
     return [f"{kind}.{i}" for i in range(layers) for kind in kinds] + [f"hidden_state.{layers}", "logits"]
 
 

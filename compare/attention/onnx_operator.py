@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, is_torch_array
 
+from compare.attention.layout import adapt_dimensions
 from compare.attention.reference import masked, scaled_scores, soft_capped, softmax, spread_groups
-from compare.model_utils import adapt_dimensions
 
 Array = Any
 

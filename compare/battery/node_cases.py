@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from compare.attention.layout import adapt_dimensions
 from compare.attention.onnx_operator import attention_operator
 from compare.battery.inputs import Array, Inputs, added
-from compare.battery.kernels.registry import Unsupported
-from compare.model_utils import adapt_dimensions
+from compare.battery.unsupported import Unsupported
 
 _ARGUMENTS = {"Q": "query", "K": "key", "V": "value"}
 _RESULTS = {"Y": "y"}

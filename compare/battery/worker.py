@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from compare.battery.cases import make_inputs
-from compare.battery.kernels.registry import Kernel, KernelSpec, Unsupported
+from compare.battery.kernels.registry import Kernel, KernelSpec
 from compare.battery.node_cases import mismatch, read_node_case
-from compare.processes.child import in_a_line, main_of_child, questions
+from compare.battery.unsupported import Unsupported
+from compare.processes.child_side import in_a_line, main_of_child, questions
 
 
 def _work(job: dict[str, Any]) -> None:

@@ -1,11 +1,10 @@
-"""Errors and floors: how far a tensor lies from a reference, in one pass, and in units of what rounding alone does.
+"""Errors: how far a tensor lies from a reference, in one pass over both.
 
 Four statistics, because each finds what the others miss (docs/method.md): the root mean square, the largest with its
-place, the worst channel, and the slope, which is the part of the error that is proportional to the tensor. A floor is
-the largest value of a statistic among the controls; a runtime's error divided by it is a multiple of rounding.
+place, the worst channel, and the slope, which is the part of the error that is proportional to the tensor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.numerics.tensors import by_head, seen_keys
-from compare.results.gaps import Multiples
-from compare.results.precisions import UNIT_ROUNDOFF
 
 Array = NDArray[Any]
-
-#: A floor is at least this part of the unit roundoff times the tensor's size: fewer controls than runtimes are luckier.
-_LEAST = 0.25
-
-#: A channel's floor is at least this part of the tensor's.
-_LEAST_CHANNEL = 0.05
 
 #: Over fewer positions than this the root mean square of a channel says nothing.
 FEWEST_POSITIONS = 16
@@ -61,17 +52,6 @@ class Error:
     padding: float = 0.0
 
 
-@dataclass(frozen=True)
-class Floor:
-    """What rounding alone does to one tensor: by group, and by channel. exact: no control had any error there."""
-
-    rms: Array
-    max: Array
-    slope: Array
-    channels: Array
-    exact: Array
-
-
 def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None) -> Error:
     """The error of one tensor, named as in `export.taps.tap_names`; padding positions, as queries, are left out.
 
@@ -99,9 +79,7 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
         if probabilities:
             causal, seen = (seen_keys(*reference.shape[-2:], mask=m)[rows, None, :] for m in (None, keys[batch]))
             for where, hidden in (("above", ~causal), ("padding", causal & ~seen)):
-                if hidden.any():
-                    most = float(np.abs(found).max(where=hidden, initial=0.0))
-                    unseen[where] = max(unseen[where], most, key=_nan_first)
+                unseen[where] = max(unseen[where], _largest_where(hidden, found), key=_nan_first)
             difference, truth = np.where(seen, difference, 0.0), np.where(seen, truth, 0.0)
             counted = int(np.count_nonzero(seen)) * groups
         count += counted / groups
@@ -183,6 +161,11 @@ def _place(name: str, shape: tuple[int, ...], batch: int, position: int, group: 
     return (batch, position, *(int(i) for i in np.unravel_index(element, shape[2:])))
 
 
+def _largest_where(hidden: Array, values: Array) -> float:
+    """The largest magnitude where something is hidden; 0 if nothing is."""
+    return float(np.abs(values).max(where=hidden, initial=0.0)) if hidden.any() else 0.0
+
+
 def _nan_first(value: float) -> tuple[bool, float]:
     return value != value, value
 
@@ -194,39 +177,3 @@ def _quantiles(bins: Array) -> tuple[float, ...]:
     low, high = ((edges + i).astype(np.int64) << (52 - _BIN_BITS) for i in (0, 1))
     middles = (low.view(np.float64) + high.view(np.float64)) / 2
     return tuple(0.0 if edge == 0 else float(middle) for edge, middle in zip(edges, middles, strict=True))
-
-
-def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floor:
-    """The floor of one tensor: the largest of each statistic among the controls, and never quite nothing.
-
-    roundoff: of the precision that the controls run in.
-    """
-    size, largest = controls[0].size, controls[0].largest
-    least = _LEAST * roundoff
-    rms = np.maximum(np.max([c.rms for c in controls], axis=0), least * size)
-    channels = np.max([c.channels for c in controls], axis=0)
-    return Floor(
-        rms=rms,
-        max=np.maximum(np.max([c.max for c in controls], axis=0), least * largest),
-        slope=np.maximum(np.max([c.slope for c in controls], axis=0), least),
-        channels=np.maximum(channels, _LEAST_CHANNEL * rms.max()) if channels.size else channels,
-        exact=np.max([c.max for c in controls], axis=0) == 0,
-    )
-
-
-def multiples_of(error: Error, floor: Floor) -> Multiples:
-    """An error in units of its floor. What every control reached exactly is either reached, or infinitely far."""
-    missed = bool(np.any(floor.exact & ~(error.max == 0)))
-    return Multiples(
-        rms=_worst(error.rms, floor.rms, missed),
-        max=_worst(error.max, floor.max, missed),
-        channel=_worst(error.channels, floor.channels, missed) if error.channels.size else 0.0,
-        slope=_worst(error.slope, floor.slope, missed),
-    )
-
-
-def _worst(values: Array, floors: Array, missed: bool) -> float:
-    if missed:
-        return float("inf")
-    ratios = np.divide(values, floors, out=np.zeros_like(values, dtype=np.float64), where=floors > 0)
-    return float(ratios.max())

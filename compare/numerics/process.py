@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from compare.numerics.diagnostics.model_work import work_of
 from compare.numerics.padding import Cause, cause_of
-from compare.processes.child import Dialogue, in_a_line, main_of_child, questions
+from compare.processes.child import Dialogue
+from compare.processes.child_side import in_a_line, main_of_child, questions
 from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap
 from compare.results.machine_limits import Work

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from compare.numerics import golden_cache
 from compare.numerics.controls import CONTROLS, control_runs
 from compare.numerics.diagnostics.bounds import longest_sum
 from compare.numerics.diagnostics.softmax import softmax_gap
-from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of, ulps_of
+from compare.numerics.errors import Error, error_of, ulps_of
 from compare.numerics.first_calls import warm_up
+from compare.numerics.floors import Floor, floor_of, multiples_of, read_floors, write_floors
 from compare.numerics.gaps import gap_of
 from compare.numerics.golden import float64_runs, ruler_of
 from compare.numerics.replay import FORWARDED, profile_of, replay
@@ -23,9 +24,6 @@ from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap, TensorEvidence
 from compare.traces import Trace, write_trace
 from export.models import read_weights
-
-_FLOORS = "floors.npz"
-_BOTH = ("local", "accumulated")
 
 
 class NotRepeatable(Exception):
@@ -181,26 +179,3 @@ def check_repeatable(control: str, first: Mapping[str, Any], second: Mapping[str
                 f"two passes of the control {control!r} differ, first in {name}, by up to {gap:.1e}; no floors are "
                 "made from them. Run it again; if it happens again, please report the model's name and the processor"
             )
-
-
-def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> None:
-    """Write floors, local and accumulated, into one file of a folder; tensor and field name an array."""
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {
-        f"{tensor} {which} {field.name}": getattr(floor, field.name)
-        for tensor, pair in floors.items()
-        for which, floor in zip(_BOTH, pair, strict=True)
-        for field in fields(Floor)
-    }
-    np.savez(folder / _FLOORS, **arrays)
-
-
-def read_floors(folder: Path) -> dict[str, tuple[Floor, Floor]]:
-    """What `write_floors` wrote, in its order."""
-    with np.load(folder / _FLOORS) as arrays:
-        tensors = dict.fromkeys(name.split()[0] for name in arrays.files)
-
-        def floor(tensor: str, which: str) -> Floor:
-            return Floor(**{field.name: arrays[f"{tensor} {which} {field.name}"] for field in fields(Floor)})
-
-        return {tensor: (floor(tensor, _BOTH[0]), floor(tensor, _BOTH[1])) for tensor in tensors}

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from compare.onnx_files.reading import OnnxFile, shape_of
-from compare.pipeline.inputs import Inputs
 from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
 
@@ -73,16 +74,16 @@ def check_logits(file: OnnxFile) -> None:
         )
 
 
-def check_inputs(file: OnnxFile, inputs: Inputs) -> None:
-    """Hold a file against the inputs of a run.
+def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> None:
+    """Check that a file takes ids and mask (batch, sequence), and gives logits of every position.
 
-    Raises `CannotRun` where it asks for what there is not, `BadInput` where its fixed shapes are not the inputs'.
+    Raises `CannotRun` if it needs an input that cannot be made from them, `BadInput` if its fixed shapes differ.
     """
     try:
-        feed(file.inputs, inputs.input_ids, inputs.attention_mask)
+        feed(file.inputs, input_ids, attention_mask)
     except (BadInput, CannotRun) as error:
         raise type(error)(f"{file.path}: {error}") from error
-    declared, given = file.outputs["logits"], inputs.input_ids.shape
+    declared, given = file.outputs["logits"], input_ids.shape
     if declared is not None and not (len(declared) == 3 and fits(given, declared[:2])):
         raise BadInput(
             f"{file.path}: the graph gives logits of {written(declared)}, and this input is {given}; logits of all "
@@ -90,18 +91,17 @@ def check_inputs(file: OnnxFile, inputs: Inputs) -> None:
         )
 
 
-def padded_rows(file: OnnxFile, padded: Inputs) -> int:
-    """How many sequences of a padded input a file takes at a time: all of them, or one where its batch is fixed.
+def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> int:
+    """How many of several padded sequences a file takes at a time: all of them, or one if its batch is fixed.
 
     Raises `BadInput` that says why it takes none.
     """
     if "attention_mask" not in [wanted.name for wanted in file.inputs]:
         raise BadInput("takes no attention mask")
-    one = Inputs(padded.input_ids[:1], padded.attention_mask[:1], padded.tokens)
-    for inputs in (padded, one):
+    for rows in (len(input_ids), 1):
         with suppress(BadInput):
-            check_inputs(file, inputs)
-            return len(inputs.input_ids)
+            check_inputs(file, input_ids[:rows], attention_mask[:rows])
+            return rows
     shape = next(wanted.shape for wanted in file.inputs if wanted.name == "attention_mask")
     raise BadInput(f"takes sequences of {'one length' if shape is None else written(shape)} alone")
 

@@ -86,7 +86,7 @@ def prepared(settings: Settings, say: Say) -> Run:
         quick=settings.checks.quick,
     )
     for graph in (other, file):
-        check_inputs(graph, inputs)
+        check_inputs(graph, inputs.input_ids, inputs.attention_mask)
     run = Run(
         inputs=inputs,
         rows=[],

@@ -55,7 +55,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
         quick=settings.checks.quick,
     )
     if file is not None:
-        check_inputs(file, inputs)
+        check_inputs(file, inputs.input_ids, inputs.attention_mask)
     run = ModelRun(
         entry=entry,
         beside=beside,
@@ -148,7 +148,7 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
     if run.padded is None:
         return row
     try:
-        return replace(row, rows=padded_rows(file, run.padded))
+        return replace(row, rows=padded_rows(file, run.padded.input_ids, run.padded.attention_mask))
     except BadInput as error:
         return replace(row, unpadded=str(error))
 

@@ -94,28 +94,28 @@ _TORCH = ("torch", "transformers"), "pip install torch transformers"
 BUILT_IN = (
     Spec(
         BASELINE,
-        "compare.runtimes.torch_eager:TorchEager",
+        "compare.runtimes.torch_runtimes:TorchEager",
         "transformers' own attention in torch; the baseline",
         *_TORCH,
         graphs=ALL_GRAPHS,
     ),
     Spec(
         "torch-sdpa",
-        "compare.runtimes.torch_sdpa:TorchSdpa",
+        "compare.runtimes.torch_runtimes:TorchSdpa",
         "torch's fused attention",
         *_TORCH,
         graphs=ALL_GRAPHS,
     ),
     Spec(
         "torch-reference",
-        "compare.runtimes.torch_reference:TorchReference",
+        "compare.runtimes.torch_runtimes:TorchReference",
         "the reference attention in torch",
         *_TORCH,
         graphs=("inspect", "deploy"),
     ),
     Spec(
         "numpy-reference",
-        "compare.runtimes.numpy_reference:NumpyReference",
+        "compare.runtimes.torch_runtimes:NumpyReference",
         "the reference attention in NumPy, the rest in torch",
         *_TORCH,
         hybrid=True,

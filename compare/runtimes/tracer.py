@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compare.processes.child import ChildFailed, main_of_child, run_child
+from compare.processes.child import ChildFailed, run_child
+from compare.processes.child_side import main_of_child
 from compare.runtimes.registry import Runtime, spec_of
 from compare.traces import Tensor, Trace, is_whole, write_trace
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
-from compare.numerics.errors import Floor, error_of, multiples_of
+from compare.numerics.errors import error_of
+from compare.numerics.floors import Floor, multiples_of
 from compare.numerics.replay import profile_of
 from compare.numerics.verdicts import judge, place_of
 from compare.numerics.weigher import Scales

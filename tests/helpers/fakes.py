@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from compare.runtimes.registry import Spec
-from compare.runtimes.torch_eager import TorchEager
+from compare.runtimes.torch_runtimes import TorchEager
 from export.taps import run_tapped
 
 class Crashes(TorchEager):

@@ -8,7 +8,8 @@ import numpy as np
 
 from compare.battery.inputs import one_mask
 from compare.battery.kernels.numpy_attention import Reference
-from compare.battery.kernels.registry import KernelSpec, Unsupported
+from compare.battery.kernels.registry import KernelSpec
+from compare.battery.unsupported import Unsupported
 from tests.helpers.hanging import hang
 
 

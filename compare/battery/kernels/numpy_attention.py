@@ -7,8 +7,8 @@ import numpy as np
 from compare.attention.reference import reference_attention
 from compare.attention.streaming import streaming_attention
 from compare.battery.inputs import Array, Inputs
-from compare.battery.kernels.registry import Unsupported
 from compare.battery.node_cases import NodeCase, operator_outputs, through_attend
+from compare.battery.unsupported import Unsupported
 
 
 class Reference:

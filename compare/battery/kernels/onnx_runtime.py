@@ -6,11 +6,11 @@ import numpy as np
 import onnxruntime
 from onnx import ModelProto
 
+from compare.attention.layout import adapt_dimensions
 from compare.battery.inputs import Array, Inputs, added
 from compare.battery.kernels.onnx_graphs import Feeds, attention_graph, one_node, split_past
-from compare.battery.kernels.registry import Unsupported
 from compare.battery.node_cases import NodeCase, through_attend
-from compare.model_utils import adapt_dimensions
+from compare.battery.unsupported import Unsupported
 
 _ERRORS_ALONE = 3
 

@@ -16,10 +16,6 @@ if TYPE_CHECKING:  # listing the kernels is to work where not even NumPy is
     from compare.battery.node_cases import NodeCase
 
 
-class Unsupported(Exception):
-    """What a kernel does not offer, in a few words that follow "not asked: "."""
-
-
 class Kernel(Protocol):
     """Something that computes attention. Libraries are imported at the top of its file."""
 

@@ -11,8 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from compare.attention.reference import reference_attention
 from compare.battery.inputs import Array, Inputs, one_mask
-from compare.battery.kernels.registry import Unsupported
 from compare.battery.node_cases import NodeCase, operator_outputs, through_attend
+from compare.battery.unsupported import Unsupported
 
 
 class Reference:

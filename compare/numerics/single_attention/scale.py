@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compare.attention.reference import causal_mask, masked, spread_groups
-from compare.numerics.errors import Error, Floor, error_of, floor_of, multiples_of
+from compare.numerics.errors import Error, error_of
 from compare.numerics.first_calls import warm_up
+from compare.numerics.floors import Floor, floor_of, multiples_of
 from compare.numerics.gaps import WrongShape, check_shapes, gap_of
 from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
 from compare.numerics.verdicts import LIMITS, Limits, judge, place_of

@@ -7,10 +7,11 @@ import pytest
 
 from compare.battery.cases import CASES, cases_named, make_inputs
 from compare.battery.judging import Weigher
-from compare.battery.kernels.registry import BUILT_IN, KernelSpec, Unsupported, kernels_named
+from compare.battery.kernels.registry import BUILT_IN, KernelSpec, kernels_named
 from compare.battery.result import Battery, Cell
 from compare.battery.runner import run_battery
 from compare.battery.text import findings, lines, listing, tables
+from compare.battery.unsupported import Unsupported
 from compare.results.verdicts import reaches
 from export.errors import BadInput
 from tests.helpers import planted_kernels

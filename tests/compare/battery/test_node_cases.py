@@ -10,9 +10,10 @@ from compare.battery import runner
 from compare.battery.cases import cases_named
 from compare.battery.inputs import Inputs, added, one_mask
 from compare.battery.kernels.numpy_attention import Reference, Streaming
-from compare.battery.kernels.registry import Unsupported, kernels_named
+from compare.battery.kernels.registry import kernels_named
 from compare.battery.node_cases import load_node_cases, mismatch, read_node_case, through_attend, write_node_cases
 from compare.battery.runner import run_battery
+from compare.battery.unsupported import Unsupported
 
 CASES = load_node_cases()
 

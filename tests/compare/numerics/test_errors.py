@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.numerics import errors
-from compare.numerics.errors import error_of, floor_of, multiples_of, ulps_of
+from compare.numerics.errors import error_of, ulps_of
+from compare.numerics.floors import floor_of, multiples_of
 from compare.results.gaps import Multiples
 from compare.results.precisions import UNIT_ROUNDOFF
 

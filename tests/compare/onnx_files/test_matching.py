@@ -7,7 +7,6 @@ from onnx import TensorProto, helper
 
 from compare.onnx_files.matching import check_inputs, check_model, exposed, layers_of, tap_of, vocabulary_of
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
-from compare.pipeline.inputs import Inputs
 from export.cache import Entry
 from export.errors import BadInput
 
@@ -82,4 +81,4 @@ def test_logits_of_the_last_position_alone(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy-last.onnx")
     ids = np.zeros((2, 5), dtype=np.int64)
     with pytest.raises(BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*: --sequence 1$"):
-        check_inputs(file, Inputs(ids, np.ones_like(ids), []))
+        check_inputs(file, ids, np.ones_like(ids))

@@ -15,7 +15,7 @@ from tests.helpers.hanging import FOLDER, hanging
 from tests.helpers.processes import comes_true
 
 SOURCE = """
-from compare.processes.child import main_of_child
+from compare.processes.child_side import main_of_child
 from tests.helpers.hanging import hang
 import os, signal, subprocess, sys
 def work(job):

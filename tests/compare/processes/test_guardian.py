@@ -18,7 +18,8 @@ from tests.helpers.processes import comes_true, gone
 #: A child that starts a process in a session of its own, whose parent ends at once, and names it. Then it waits.
 CHILD = """
 import subprocess, sys, time
-from compare.processes.child import main_of_child, questions, run_child
+from compare.processes.child import run_child
+from compare.processes.child_side import main_of_child, questions
 from pathlib import Path
 def work(job):
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)", "the sleeper"]

@@ -19,7 +19,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import compare, export, numpy
-from compare.processes.child import main_of_child
+from compare.processes.child_side import main_of_child
 found = {module.__name__: module.__file__ for module in (compare, export, json, numpy)} | {"path": sys.path}
 main_of_child(lambda job: Path(job["out"]).write_text(json.dumps(found)) and None)
 """

@@ -15,7 +15,7 @@ from tests.helpers.processes import comes_true, gone
 #: Starts a child in a session of its own, and one whose parent ends at once; names both, then sleeps.
 ROOT = """
 import subprocess, sys, time
-from compare.processes.child import adopt_orphans
+from compare.processes.child_side import adopt_orphans
 if "adopt" in sys.argv: adopt_orphans()
 sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
 child = subprocess.Popen(sleeper, start_new_session=True)

@@ -150,7 +150,7 @@ def test_others_bring_runtimes_and_a_broken_one_stays_listed(monkeypatch: pytest
     listing.cache_clear()
     try:
         assert list(listing().specs) == [*(spec.name for spec in registry.BUILT_IN), "theirs"]
-        assert listing().specs[BASELINE].target == "compare.runtimes.torch_eager:TorchEager"
+        assert listing().specs[BASELINE].target == "compare.runtimes.torch_runtimes:TorchEager"
         assert listing().broken["bad"] == "ImportError: no libfoo"
         assert "somewhere:odd is a int, not a" in listing().broken["odd"]
         with pytest.raises(CannotRun, match="runtime bad is broken: ImportError: no libfoo"):

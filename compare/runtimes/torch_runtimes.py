@@ -1,0 +1,48 @@
+"""The runtimes that run the model in torch; they differ in its attention alone."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compare.attention.reference import reference_attention
+from compare.runtimes.torch_model import TorchModel
+
+
+class TorchEager(TorchModel):
+    """torch-eager: transformers' own attention, written out. The baseline of every ratio."""
+
+    attention = "eager"
+
+
+class TorchSdpa(TorchModel):
+    """torch-sdpa: torch's fused `scaled_dot_product_attention`, which never forms the probabilities."""
+
+    attention = "sdpa"
+    probabilities = False
+
+
+def in_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The reference attention as an `export.taps.AttentionFunction`."""
+    return reference_attention(query, key, value, mask=mask, scale=scale)
+
+
+class TorchReference(TorchModel):
+    """torch-reference: the reference attention, on torch tensors."""
+
+    attention = staticmethod(in_torch)
+
+
+def in_numpy(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The reference attention as an `export.taps.AttentionFunction`, in NumPy; torch shares NumPy's memory."""
+    arrays = [tensor.numpy() for tensor in (query, key, value)]
+    context, probabilities = reference_attention(*arrays, mask=mask.numpy(), scale=scale)
+    return torch.from_numpy(context), torch.from_numpy(probabilities)
+
+
+class NumpyReference(TorchModel):
+    """numpy-reference: the reference attention on NumPy arrays, the rest of the model in torch. A hybrid."""
+
+    attention = staticmethod(in_numpy)
+
+    def facts(self) -> dict[str, str]:
+        return {**super().facts(), "numpy": np.__version__}
