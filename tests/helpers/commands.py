@@ -19,7 +19,7 @@ def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
 
 def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
     """The one line on stderr of a command that ends with that code; run in this process, which has all imported."""
-    from compare.cli.compare import main
+    from compare.cli.app import main
 
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])
     with pytest.raises(SystemExit) as ended:
