@@ -1,1 +1,1 @@
-"""How long a forward pass takes, measured so that the machine's other business does not decide the answer."""
+"""Measure how long a forward pass takes, protected against other load on the machine."""

@@ -1,6 +1,7 @@
-"""Decoding with a cache of keys and values: a short greedy generation, timed, and the given text, token by token.
+"""Decoding with a cache of keys and values: a timed greedy generation, and an untimed pass over a given text.
 
-Both run in the latency worker. TTFT is the time to the first token, the prefill; TPOT that of each token after it.
+Both run in the latency worker. TTFT is the time to the first token, which is the time of the prefill. TPOT is the time
+of each further token.
 """
 
 import time
@@ -12,15 +13,18 @@ from numpy.typing import NDArray
 
 from compare.runtimes.registry import Decoder
 
-#: Tokens of a generation, and so one step less.
+#: Tokens of one generation. The prefill gives the first token, so a generation has one step less.
 TOKENS = 16
 
-#: Steps that a text is followed by, one position each; what is left of a longer text is taken at once.
+#: The most steps of `follow`, one position each. The rest of a longer text is one more call.
 STEPS = 128
 
 
 def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
-    """How long a prompt can be taken from a batch: no padding in it, and room for the generation behind it.
+    """Return how many positions of a batch can be its prompt: without padding, and with room for the generation.
+
+    attention_mask: 1 for tokens and 0 for padding, (batch, positions).
+    positions: how many positions the model has, None if it has no limit.
 
     >>> prompt_length(np.array([[1, 1, 1, 1], [1, 1, 1, 0]]), positions=None)
     3
@@ -30,10 +34,13 @@ def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
 
 
 def generate(decoder: Decoder, prompt: NDArray[Any]) -> dict[str, Any]:
-    """Continue a prompt, int64 of (batch, positions), by the most likely token each time.
+    """Continue a prompt with the most likely token at each step, and time the prefill and the steps.
 
-    A prefill of one position, which wakes caches and threads, does not count. Returns `prefill_ns`, `ns` of each step,
-    and `tokens`, one list a sequence. Choosing the token is not timed: it is the same work for every runtime.
+    prompt: token ids, int64 (batch, positions).
+
+    Returns `prefill_ns`, `ns` (one number per step), and `tokens` (one list per sequence). An untimed prefill of one
+    position comes first and warms up caches and threads. Choosing the token is not timed, because it is the same work
+    for every runtime.
     """
     batch, length = prompt.shape
     decoder.run(prompt[:, :1].copy(), np.ones((batch, 1), np.int64))
@@ -53,16 +60,22 @@ def generate(decoder: Decoder, prompt: NDArray[Any]) -> dict[str, Any]:
 
 
 def next_tokens(logits: NDArray[Any]) -> NDArray[Any]:
-    """The most likely token after the last position: (batch, positions, vocabulary) to int64 (batch, 1)."""
+    """Return the most likely token after the last position, int64 (batch, 1).
+
+    logits: (batch, positions, vocabulary).
+    """
     chosen: NDArray[Any] = logits[:, -1:].argmax(axis=-1).astype(np.int64)
     return chosen
 
 
 def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int) -> NDArray[Any]:
-    """The logits at every position of a text, (batch, positions, vocabulary): some prefilled, then one by one.
+    """Return the logits at every position of a text, decoded with the cache: (batch, positions, vocabulary).
 
-    ids, mask: int64 of (batch, positions). After `STEPS` steps the rest of the text goes on from the cache at once.
-    Were the cache right, they would be those of one pass over the whole text.
+    ids, mask: int64 (batch, positions).
+    prefill: how many positions the first pass takes.
+
+    Each step then takes one position. After `STEPS` steps, one call takes the rest of the text. If the cache is right,
+    the logits are those of one pass over the whole text.
     """
     parts = [decoder.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())["logits"]]
     ends = [*range(prefill + 1, ids.shape[1] + 1)][:STEPS]
@@ -72,7 +85,7 @@ def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int
 
 
 def prefills(positions: int) -> list[int]:
-    """How much of a text of so many positions is prefilled where it is followed: one position, 16, and half of it.
+    """Return the prefill lengths for `follow` on a text of so many positions: 1, 16, and half of the text.
 
     >>> prefills(128), prefills(12)
     ([1, 16, 64], [1, 6])

@@ -1,11 +1,12 @@
-"""What other processes did while a turn ran: a turn counts only where they left the machine to it.
+"""Measure how much CPU time other processes used during a turn; a turn counts only if that is little.
 
-A load that is there all the time is in every sample of every runtime, and in both sides of the A/A control, but it does
-not slow all runtimes alike: threads that meet at barriers wait for the slowest of them. So each turn has two snapshots
-of the machine around it, and what was used between them by others is its load (docs/method.md, Disturbed turns).
+A constant load is in every sample of every runtime, and in both sides of the A/A control, but it does not slow all
+runtimes alike: threads that meet at barriers wait for the slowest of them. So a snapshot of the machine is taken before
+and after each turn. The CPU time that others used between them is the turn's load (docs/method.md, Disturbed turns).
 
 On Linux a snapshot holds the CPU clock of every process, which is exact, and the machine's idle and stolen time, which
-the kernel gives in hundredths of a second; elsewhere the machine's times alone.
+the kernel reports in hundredths of a second. On other systems it holds the machine's times and the CPU times of our own
+processes.
 """
 
 import os
@@ -19,29 +20,32 @@ import psutil
 
 from compare import machine
 
-#: A turn counts where others used at most this part of the CPU time. `python -m benchmarks.busy` measures what it costs
-#: on a quiet machine and what it lets pass on a busy one.
+#: A turn counts if others used at most this share of the CPU time. `python -m benchmarks.busy` measures how many turns
+#: the limit rejects on a quiet machine, and how wrong the accepted ratios are on a busy one.
 MAX_LOAD = 0.05
 
-#: A process is named where it used at least this part of the CPU time of a turn.
+#: A process is named if it used at least this share of the CPU time of a turn.
 NAMED_FROM = 0.01
 
-#: How far the machine's times may be off for each CPU: they are rounded to hundredths of a second at both ends. In
-#: nanoseconds.
+#: The largest error of the machine's times, in nanoseconds per CPU: they are rounded to hundredths of a second in both
+#: snapshots.
 _ROUNDED = 20_000_000
 
 _LINUX = sys.platform == "linux"
 
-#: The inode of the process namespace that Linux begins with; a container has another one (proc_ns.h).
+#: The inode of Linux's initial process namespace (proc_ns.h). A container has another one.
 _FIRST_NAMESPACE = "pid:[4026531836]"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The machine at one moment, in nanoseconds that never go back.
+    """The machine's clocks at one moment, in nanoseconds.
 
-    wall: since some moment. idle, stolen, counted: of the CPUs that this process may use, added up; counted is all that
-    the system accounts for, idle or not. processes: process id -> CPU time used so far.
+    wall: the monotonic clock.
+    idle: idle time of the CPUs that this process may use, added up.
+    stolen: time of these CPUs that the hypervisor gave to other machines.
+    counted: all time of these CPUs that the system accounts for, idle or not.
+    processes: process id -> CPU time used so far.
     """
 
     wall: int
@@ -53,10 +57,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Load:
-    """What a turn did not have of the CPU time that passed while it ran, as shares of it.
+    """The CPU time that a turn could not use, as shares of all CPU time that passed during the turn.
 
-    others: used by processes that are not ours. stolen: given to other machines by the hypervisor. names: process name
-    -> its part of `others`, from 1 % on. seconds: how long the turn took.
+    others: the share that processes other than ours used.
+    stolen: the share that the hypervisor gave to other machines.
+    seconds: how long the turn took.
+    names: process name -> its part of `others`, if that is 1 % or more.
     """
 
     others: float
@@ -66,7 +72,8 @@ class Load:
 
     @property
     def share(self) -> float:
-        """
+        """The whole load of the turn, which is compared with `MAX_LOAD`.
+
         >>> Load(others=0.25, stolen=0.5).share
         0.75
         """
@@ -74,7 +81,10 @@ class Load:
 
 
 def snapshot(own: Collection[int]) -> Snapshot:
-    """The machine now. own: ids of the processes that are ours."""
+    """Take a snapshot of the machine.
+
+    own: ids of our own processes. Outside Linux, only these are listed by process.
+    """
     if _LINUX:
         idle, stolen, counted = _machine_times(Path("/proc/stat").read_text(), machine.usable_cpus())
         pids: Collection[int] = [int(found.name) for found in Path("/proc").iterdir() if found.name.isdigit()]
@@ -87,10 +97,13 @@ def snapshot(own: Collection[int]) -> Snapshot:
 
 
 def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: int | None = None) -> Load:
-    """What others used between two snapshots. cpus: how many CPUs the times of the machine are of.
+    """Return the load that others caused between two snapshots.
 
-    What is seen of processes is exact, but those that came and went in between are in the machine's times alone. So
-    these are believed where they say more than what was seen, by more than they are rounded by.
+    own: ids of our own processes.
+    cpus: how many CPUs the machine's times cover; by default all that this process may use.
+
+    The CPU clocks of processes are exact, but a process that started and ended between the snapshots is only in the
+    machine's times. So the machine's times are used if they exceed the sum of the clocks by more than their rounding.
     """
     cpus = machine.cores() if cpus is None else cpus
     room = cpus * (after.wall - before.wall)
@@ -99,7 +112,7 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
     seen = {pid: found for pid, found in used.items() if pid not in own and found}
     others = sum(seen.values()) / max(room, (os.cpu_count() or 1) * (after.wall - before.wall))
     counted, stolen = after.counted - before.counted, after.stolen - before.stolen
-    if counted > room / 2:  # some sandboxes have a clock that stands still there
+    if counted > room / 2:  # in some sandboxes the machine's times do not advance
         unseen = room - (after.idle - before.idle) - stolen - ours - sum(seen.values())
         if unseen > cpus * _ROUNDED:
             others = (unseen + sum(seen.values())) / room
@@ -112,7 +125,7 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
 
 
 def visible() -> str:
-    """Whose CPU time can be seen from here, to follow "sees"."""
+    """Return a phrase that says whose CPU time this process can see."""
     if not _LINUX:
         return "the machine's CPU time, not by process"
     if str(Path("/proc/self/ns/pid").readlink()) == _FIRST_NAMESPACE:
@@ -121,7 +134,10 @@ def visible() -> str:
 
 
 def _machine_times(stat: str, cpus: Collection[int] | None) -> tuple[int, int, int]:
-    """Idle, stolen and all time of some CPUs, in nanoseconds, from /proc/stat (proc(5)); guests count as user time.
+    """Return the idle, stolen and total time of some CPUs, in nanoseconds. Time of guests counts as user time.
+
+    stat: the text of /proc/stat (proc(5)).
+    cpus: numbers of the CPUs to add up, None for all.
 
     >>> _machine_times("cpu  9 9 9 9 9 9 9 9\\ncpu0 1 0 2 5 1 0 0 3 0 0\\ncpu1 9 9 9 9 9 9 9 9\\n", [0])
     (60000000, 30000000, 120000000)
@@ -141,7 +157,7 @@ def _machine_times(stat: str, cpus: Collection[int] | None) -> tuple[int, int, i
 
 
 def _cpu_time(pid: int) -> int | None:
-    """The CPU time of a process, all its threads together, in nanoseconds; None where it has ended."""
+    """Return the CPU time of a process, all threads together, in nanoseconds; None if it has ended."""
     try:
         if _LINUX:
             return time.clock_gettime_ns((~pid << 3) | 2)  # clock_getcpuclockid(3), as the C library makes it
@@ -155,4 +171,4 @@ def _name(pid: int) -> str:
     try:
         return psutil.Process(pid).name()
     except psutil.Error:
-        return "one that has ended"
+        return "a process that ended"

@@ -1,6 +1,6 @@
-"""Latency on other lengths of a sequence and sizes of a batch, in the processes that were timed already.
+"""The grid: latency with other sequence lengths and batch sizes, on worker processes that have been timed already.
 
-Each is a cell: rounds of its own, in series that the rows of the comparison never see.
+Each input shape is a cell. A cell has rounds and series of its own, which do not count for the rows of the comparison.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from compare.latency.worker_process import WorkerProcess
 
 @dataclass
 class Cell:
-    """The rounds on one input so far, over all shifts."""
+    """One input shape of the grid, and its rounds so far in all shifts."""
 
     #: The trace folder with the cell's inputs.
     inputs: Path
@@ -24,9 +24,16 @@ class Cell:
     series: dict[WorkerProcess, Series] = field(default_factory=dict)
 
     def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int, precision: float) -> None:
-        """Rounds on the processes of some loaded rows, numbered on, `seconds` at most; the rows keep their own turns.
+        """Run rounds on this cell's inputs. The series of the rows themselves do not change.
 
-        One that cannot take the inputs has an error in this cell, and goes on in others if its process lives.
+        rows: series whose processes are loaded.
+        seconds: the most that the rounds may take.
+        seed: seed of the order in each round and of the intervals.
+        least: the fewest rounds.
+        precision: the half-width of the intervals at which the rounds end.
+
+        Rounds are numbered on from earlier calls. A runtime that cannot take the inputs has an error in this cell only,
+        and runs in other cells if its process still lives.
         """
         for row in rows:
             if row.process not in self.series:

@@ -1,7 +1,7 @@
-"""What each runtime would have read if it was timed with the others awake, none of them suspended.
+"""Interference: how each runtime's time changes if the other processes are awake instead of suspended.
 
-That is how a script does it that opens all sessions and calls one after the other: what the others' threads do between
-their turns, spinning as they wait for work, is in every number of it. Here it is measured next to the same alone.
+A script that opens all sessions and calls one after the other is timed in this way: threads of the other sessions spin
+while they wait for work, and slow every call. Here each runtime is timed both ways, in pairs of rounds.
 """
 
 import random
@@ -17,7 +17,7 @@ from compare.latency.worker_process import WorkerProcess
 
 @dataclass(frozen=True)
 class Pair:
-    """Two series of a process that take a turn each under one number; none takes part once either has failed."""
+    """Two series of one process, which each take a turn in every pair of rounds until one of them fails."""
 
     #: Measured with all others suspended.
     alone: Series
@@ -35,9 +35,9 @@ class Pair:
 
 @dataclass
 class Interference:
-    """The pairs of rounds so far, over all shifts."""
+    """The pairs of rounds so far, in all shifts."""
 
-    #: How many pairs of rounds there were.
+    #: The number of pairs of rounds so far.
     taken: int = 0
     #: The pair of series of each process.
     pairs: dict[WorkerProcess, Pair] = field(default_factory=dict)
@@ -47,7 +47,15 @@ class Interference:
         return [each for pair in self.pairs.values() for each in (pair.alone, pair.beside)]
 
     def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int) -> None:
-        """Rounds in pairs on the processes of some loaded rows, numbered on; the rows keep their own turns."""
+        """Run pairs of rounds. The series of the rows themselves do not change.
+
+        rows: series whose processes are loaded.
+        seconds: how long to go on.
+        seed: seed of the order in each pair.
+        least: the fewest pairs.
+
+        Pairs are numbered on from earlier calls.
+        """
         for row in rows:
             if row.process not in self.pairs:
                 self.pairs[row.process] = Pair(row.further(), row.further())
@@ -56,10 +64,15 @@ class Interference:
 
 
 def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0, least: int = 1) -> int:
-    """Rounds in pairs until the time is spent, at least `least` pairs; returns the next pair's number.
+    """Run pairs of rounds until the time is spent, and return the number of the next pair.
 
-    Both rounds of a pair have the same order, drawn with the seed. Which of them comes first alternates, so that what
-    slows the machine steadily slows neither more than the other. Afterwards, and whatever happens, all are suspended.
+    seconds: how long to go on.
+    seed: seed of the order in each pair.
+    first: the number of the first pair.
+    least: the fewest pairs, even if the time is spent.
+
+    Both rounds of a pair have the same random order. The two rounds alternate in which comes first, so that a steady
+    drift of the machine does not slow one of them more. All processes are suspended on return, also after an exception.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds

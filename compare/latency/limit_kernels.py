@@ -1,6 +1,6 @@
-"""The kernels that reach the machine's limits, each in the shape of a runtime (`compare.runtimes.registry.Runtime`).
+"""Kernels that reach the machine's limits, with the interface of `compare.runtimes.registry.Runtime`.
 
-They take no notice of the model and of the inputs: their work is the same in every call.
+They ignore the model and the inputs; their work is the same in every call.
 """
 
 from pathlib import Path
@@ -9,17 +9,20 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-#: Rows and columns of the matrices. From 384 to 2,560 the peak was the same (188 to 200 GFLOP/s on two cores); at this
-#: size a call takes 40 ms there, and there is work for many more cores.
+#: Rows and columns of the matrices. The peak was the same from 384 to 2,560 (188 to 200 GFLOP/s on two cores). At this
+#: size a call takes 40 ms on those cores, and there is enough work for many more.
 SIZE = 1536
 
-#: Bytes that are read. STREAM asks for at least four times the last-level cache, which is 32 MB here.
+#: Bytes that a call reads. STREAM recommends at least four times the last-level cache, which was 32 MB on the machine of
+#: docs/method.md.
 READ = 512 * 2**20
 
 
 class MatrixProduct:
-    """A square float32 matrix product. A call is 2 * SIZE**3 FLOPs: a product and a sum for each term, as torch's
-    `FlopCounterMode` counts."""
+    """A product of two square float32 matrices.
+
+    A call is 2 * SIZE**3 FLOPs: a multiplication and an addition per term, as torch's `FlopCounterMode` counts.
+    """
 
     def __init__(self, *_: Path, threads: int, **__: str) -> None:
         torch.set_num_threads(threads)
@@ -41,11 +44,11 @@ class MatrixProduct:
 
 
 class MemoryBandwidth:
-    """A sum over READ bytes, each counted once, when it is read.
+    """A sum over `READ` bytes, each counted once.
 
-    The convention is that of STREAM (McCalpin 1995): the bytes that the program asks for count, and not those that the
-    hardware moves besides. A sum writes nothing, so the two are the same here: a copy's target may be read before it is
-    written, which is not counted there. Weights are read too, not written. Nothing was faster: sum 33 GB/s, dot product
+    STREAM (McCalpin 1995) counts the bytes that a program reads and writes, and not what the hardware moves in addition:
+    a copy's target may be read before it is written, for example. A sum writes nothing, so both counts are equal. A
+    decode step reads its weights in the same way. The sum was the fastest of the candidates: sum 33 GB/s, dot product
     32, copy and triad 29 to 31, matrix times vector 18.
     """
 

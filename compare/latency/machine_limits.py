@@ -1,9 +1,9 @@
 """The machine's limits: how fast it multiplies matrices and reads memory, in the same rounds as the runtimes.
 
-A limit is measured by a kernel that has the shape of a runtime, so a latency worker holds it like any other. What the
-machine can do drifts from hour to hour; so a runtime's share of a limit is paired by round, as every ratio is. Which
-limit counts: prefill does many operations for each byte and is held against the matrix products, a decode step reads
-every weight for one token and is held against the memory (the roofline model; Williams, Waterman and Patterson 2009).
+A kernel with the interface of a runtime measures a limit, so a latency worker can hold it. The machine's speed drifts
+from hour to hour, so a runtime's share of a limit is paired by round, as every ratio is. Prefill does many operations
+per byte and is compared with the matrix product. A decode step reads every weight for one token and is compared with
+the memory bandwidth (the roofline model; Williams, Waterman and Patterson 2009).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ Unit = Literal["flops", "bytes"]
 
 @dataclass(frozen=True)
 class LimitSpec(Spec):
-    """A kernel that reaches a limit. unit: what it does, and under which name its facts say how much a call is."""
+    """A kernel that reaches a limit of the machine.
+
+    unit: what the kernel's work is counted in. Its `facts` give the work of one call under this name.
+    """
 
     noun = "limit"
     unit: Unit = "flops"
@@ -36,9 +39,9 @@ BANDWIDTH = _limit("memory-bandwidth", "MemoryBandwidth", "a sum over more memor
 
 
 def spec_of(name: str) -> Spec:
-    """What a latency worker is to hold: a limit, or the runtime of that name.
+    """Return the limit or the runtime of that name, for a latency worker.
 
-    Raises `BadInput` for an unknown one, `CannotRun` for a broken one.
+    Raises `BadInput` if the name is unknown, `CannotRun` if the runtime's entry point cannot be read.
     """
     limits: dict[str, Spec] = {spec.name: spec for spec in (COMPUTE, BANDWIDTH)}
     return limits.get(name) or runtime_of(name)
@@ -46,14 +49,18 @@ def spec_of(name: str) -> Spec:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a kernel reached. per_call: FLOPs or bytes of one call. turns: round -> nanoseconds of each call."""
+    """The measurement of one limit.
+
+    per_call: FLOPs or bytes of one call.
+    turns: round -> nanoseconds of each call.
+    """
 
     per_call: int
     turns: dict[int, list[int]]
 
     @property
     def per_second(self) -> float:
-        """The median over rounds, in FLOP/s or bytes/s.
+        """The kernel's median speed over rounds, in FLOP/s or bytes/s.
 
         >>> Limit(200, {0: [1000], 1: [2000], 2: [1000]}).per_second == 200e6
         True
@@ -61,10 +68,14 @@ class Limit:
         return self.per_call / typical(self.turns) * 1e9
 
     def share(self, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
-        """Which part of the limit was reached by something that took these turns for `work` FLOPs or bytes a call.
+        """Return the share of the limit that a runtime reached, with the interval of `paired_ratio`.
 
-        Paired by round, with the interval of `paired_ratio`; None where they share no round. Here the second round was
-        twice as slow for both, and both reached as much of the other as in the first:
+        turns: the runtime's turns, round -> nanoseconds of each call.
+        work: FLOPs or bytes of one call of the runtime.
+        seed: seed of the interval.
+
+        Times are paired by round; None if there is no common round. In the example the second round is twice as slow
+        for both sides, and the share stays the same:
 
         >>> Limit(200, {0: [10], 1: [20]}).share({0: [40], 1: [80]}, work=400, seed=0)
         Ratio(estimate=0.5, low=0.5, high=0.5)

@@ -1,7 +1,7 @@
-"""Rounds: every runtime is timed once in each, in random order, all others suspended (docs/method.md, Latency).
+"""Rounds: each round times every runtime once, in random order, with all others suspended (docs/method.md, Latency).
 
-A thread pool that waits for work spins, and steals the core from whoever is being timed; so the process trees of all
-runtimes but one are stopped by a signal, and this process sleeps on a read until the answer comes.
+A thread pool that waits for work spins, and takes CPU time from the runtime that is being timed. So the process trees
+of all runtimes but one are suspended by a signal, and this process sleeps on a read until the answer arrives.
 """
 
 import random
@@ -12,16 +12,16 @@ from typing import Protocol, TypeVar
 from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio
 
-#: No interval is trusted enough to stop on before so many rounds: a rule that stops on the narrowest interval it has
-#: seen would stop on one that is narrow by luck.
+#: The fewest rounds before intervals can end the rounds. A rule that stops as soon as an interval is narrow stops on
+#: those that are narrow by chance.
 LEAST_ROUNDS = 12
 
-#: Auxiliary series, which no ratio of a runtime needs, run in every third round.
+#: Auxiliary series, which no ratio of a runtime needs, run in one round of so many.
 SELDOM = 3
 
 
 class Living(Protocol):
-    """What has a place in rounds for as long as it lives."""
+    """Something that takes part in rounds while it is alive."""
 
     @property
     def alive(self) -> bool: ...
@@ -31,7 +31,7 @@ AnyLiving = TypeVar("AnyLiving", bound=Living)
 
 
 def drawn(series: Sequence[AnyLiving], order: random.Random) -> list[AnyLiving]:
-    """Those that live, in the order of a round."""
+    """Return those that are alive, in random order."""
     present = [each for each in series if each.alive]
     return order.sample(present, len(present))
 
@@ -46,12 +46,18 @@ def run_rounds(
     seldom: Collection[Series] = (),
     done: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Let loaded series take turns until they are `done` or the time is spent; returns the next round's number.
+    """Run rounds on loaded series until `done` or until the time is spent, and return the number of the next round.
 
-    There are at least `least` rounds whatever the time, and `LEAST_ROUNDS` before `done` is asked. Each round is in an
-    order of its own, drawn with the seed; they are numbered from `first` on. Those of `seldom` come after the others,
-    in the first round and in every third one after it. Once the time is spent, a round ends where it is, and those of
-    `seldom` have no turn but in the first. `done` is called between rounds, never during one.
+    series: all series that take part.
+    seconds: how long to go on.
+    seed: seed of the random order of each round.
+    first: the number of the first round.
+    least: the fewest rounds, even if the time is spent.
+    seldom: the auxiliary series among `series`; they run last in the first round and in every third one after it.
+    done: whether the rounds can end; called between rounds, after at least `LEAST_ROUNDS` of them.
+
+    When the time is spent, the current round ends before its next turn. The first round and the first `least` rounds
+    are completed all the same, the latter without auxiliary series.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
@@ -74,11 +80,13 @@ def run_rounds(
 
 
 def precise(series: Sequence[Series], precision: float, seed: int) -> bool:
-    """Whether the time of every row that lives is known, as a ratio to the baseline's, as closely as asked for.
+    """Return whether the ratio of every living row to the baseline is known to the wanted precision.
 
-    Neither the machine's limits nor what taps cost keep the others. If the baseline has failed, ratios are to the A/A
-    control, and if that has failed too, to any other row. No ratio is known from fewer than `LEAST_ROUNDS` rounds in
-    which both turns were undisturbed.
+    precision: the largest half-width of an interval, as a share of the ratio.
+
+    The machine's limits and the observers are not rows and do not matter. If the baseline has failed, ratios are to the
+    A/A control; if that has failed too, to the first other row. A ratio needs at least `LEAST_ROUNDS` rounds in which
+    both turns were undisturbed.
     """
     rows = [each for role in Role if role.has_row for each in series if each.alive and each.role is role]
     reference = next(iter(rows), None)

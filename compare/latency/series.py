@@ -1,6 +1,7 @@
-"""Series: what is measured on a worker process, turn by turn, on one graph and one input.
+"""Series: the measurements on a worker process with one graph and one input, turn by turn.
 
-A turn in which other processes used the CPU does not count and is taken again (`compare.latency.disturbance`).
+A turn in which other processes used too much of the CPU does not count and is repeated
+(`compare.latency.disturbance`).
 """
 
 import time
@@ -19,19 +20,20 @@ from compare.runtimes.registry import Graph
 #: What a worker process holds: one of a model's graphs, or a limit of the machine.
 Held = Literal[Graph, "limit"]
 
-#: A turn takes about this long, so that a fast runtime gets more calls and a round is not all waking up, and no longer,
-#: because what disturbs a call disturbs those after it too: many short turns know more than few long ones. Seconds.
+#: The intended length of a turn, in seconds. A fast runtime makes several calls, so that a round is not mostly resuming
+#: processes. Longer turns would not help: what disturbs a call also disturbs the next ones, so many short turns give
+#: narrower intervals than few long ones.
 TURN = 0.1
 MOST_CALLS = 50
 
-#: A disturbed turn is taken again at once, this many times at most. Jobs that come and go are often gone by then.
+#: A disturbed turn is repeated at once, at most so many times. Short jobs have often ended by then.
 RETAKES = 2
 
 
 class Role(Enum):
     """What a series is measured for."""
 
-    #: Every ratio is to this one's time.
+    #: The baseline, whose time all times are divided by.
     BASELINE = auto()
     #: The A/A control: the baseline in a second process.
     CONTROL = auto()
@@ -39,29 +41,29 @@ class Role(Enum):
     RUNTIME = auto()
     #: A runtime's graph that computes the logits of the last position alone.
     LAST_POSITION = auto()
-    #: A runtime's graph that exposes every tap: what observing costs.
+    #: A runtime's graph that exposes every tap; it shows what the taps cost.
     OBSERVER = auto()
     #: A limit of the machine.
     LIMIT = auto()
 
     @property
     def has_row(self) -> bool:
-        """Whether it is a row of the comparison; the others explain rows."""
+        """Whether the series is a row of the comparison. The other series explain rows."""
         return self in (Role.BASELINE, Role.CONTROL, Role.RUNTIME)
 
     @property
     def resident(self) -> bool:
-        """Whether others are measured against it, so that it is in every shift."""
+        """Whether the series takes part in every shift, because others are compared with it."""
         return self in (Role.BASELINE, Role.CONTROL, Role.LIMIT)
 
     @property
     def auxiliary(self) -> bool:
-        """Whether no ratio of a runtime needs it, so that it runs in every third round."""
+        """Whether the series runs only in every third round, because no ratio of a runtime needs it."""
         return self in (Role.OBSERVER, Role.LIMIT)
 
     @property
     def graph(self) -> Held:
-        """What its process loads, unless it decodes."""
+        """What the worker process loads for this role, except for decoding."""
         graphs: dict[Role, Held] = {
             Role.LAST_POSITION: "deploy-last",
             Role.OBSERVER: "inspect",
@@ -72,41 +74,41 @@ class Role(Enum):
 
 @dataclass(eq=False)
 class Series:
-    """The turns of a worker process on one graph and one input.
+    """The turns of a worker process with one graph and one input.
 
-    One that fails has its `error` set and takes no more turns; what it measured before stays. Several series may be
-    measured on one process, one after the other or in alternation: the passes, a cell of the grid, decoding.
+    A series that fails has its `error` set and takes no more turns; its earlier measurements stay. One process can have
+    several series, one after the other or in alternation: forward passes, cells of the grid, decoding.
     """
 
     process: WorkerProcess
     role: Role
     #: What the process holds: one of a model's graphs, or a limit of the machine.
     graph: Held
-    #: A trace folder whose inputs it runs on; None for those that the process was started with.
+    #: The trace folder with the inputs; None for the inputs that the process was started with.
     inputs: Path | None = None
-    #: Why it failed.
+    #: Why the series failed; None if it did not.
     error: str | None = None
-    #: Seconds that loading took, one sample.
+    #: The time of loading, in seconds; one sample.
     load_s: float = 0.0
-    #: Seconds that the first call took, one sample.
+    #: The time of the first call, in seconds; one sample.
     first_call_s: float = 0.0
     #: The largest memory of the process tree, if the series loaded its graph.
     peak_bytes: int = 0
     #: The memory of the process tree after the last turn, if the series loaded its graph.
     settled_bytes: int = 0
-    #: Round -> nanoseconds of each call, in order; in decoding of each step.
+    #: Round -> nanoseconds of each call (if decoding, of each step), in order.
     turns: dict[int, list[int]] = field(default_factory=dict)
-    #: Round -> nanoseconds of each attempt that other processes disturbed; they are not in `turns`.
+    #: Round -> nanoseconds of each call, for every disturbed attempt; these are not in `turns`.
     disturbed: dict[int, list[list[int]]] = field(default_factory=dict)
-    #: Round -> the load of every attempt, in order; if a turn counts, its load is the last.
+    #: Round -> the load of every attempt, in order. If a turn counts, its load is the last one.
     loads: dict[int, list[Load]] = field(default_factory=dict)
-    #: In decoding: round -> nanoseconds of the prefill.
+    #: If decoding: round -> nanoseconds of the prefill.
     prefills: dict[int, list[int]] = field(default_factory=dict)
-    #: In decoding: the tokens of the last generation, one list per sequence.
+    #: If decoding: the tokens of the last generation, one list per sequence.
     tokens: list[list[int]] = field(default_factory=list)
     #: Versions and settings of the runtime; empty until the series has loaded its graph.
     facts: dict[str, str] = field(default_factory=dict)
-    #: The line that makes the process take a turn.
+    #: The command that makes the worker take a turn (`compare.latency.worker`).
     line: str = ""
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class Series:
 
     @property
     def runtime(self) -> str:
-        """The name of its row."""
+        """The name of the row."""
         return self.process.name
 
     @property
@@ -123,23 +125,26 @@ class Series:
 
     @property
     def decodes(self) -> bool:
-        """Whether its turns are generations with a cache of keys and values, not forward passes."""
+        """Whether turns are generations with a cache of keys and values instead of forward passes."""
         return self.graph == "decode"
 
     def decoding(self) -> "Series":
-        """The series of the same process when it decodes; it has failed if this one has."""
+        """Return a series of the same process for decoding. If this one has failed, so has the new one."""
         return Series(self.process, self.role, "decode", error=self.error)
 
     def further(self, inputs: Path | None = None) -> "Series":
-        """Another series of the same process and graph, on a trace folder if one is given; failed if this one has."""
+        """Return another series of the same process and graph. If this one has failed, so has the new one.
+
+        inputs: the trace folder with its inputs; None for those that the process was started with.
+        """
         return Series(self.process, self.role, self.graph, inputs, error=self.error, line=self.line)
 
     def import_libraries(self) -> None:
-        """Import what the runtime needs, which is not timed."""
+        """Make the process import the runtime's libraries, untimed."""
         self._ask("import")
 
     def load(self) -> None:
-        """Load the graph and make the first call, one sample of each; nothing if that is done."""
+        """Load the graph and make the first call, and keep the time of each. A second call does nothing."""
         if self.facts or (answer := self._answer(lambda: self.process.load(self.graph))) is None:
             return
         self.load_s, self.first_call_s = answer["load_s"], answer["first_call_s"]
@@ -151,14 +156,18 @@ class Series:
             self._size_turns()
 
     def switch_inputs(self) -> None:
-        """Make the process run on the inputs of this series, and see how many calls on them make a turn."""
+        """Make the process use the inputs of this series, and measure how many calls fill a turn."""
         assert self.inputs is not None
         if self.alive and (error := self.process.switch_inputs(self.inputs)) is not None:
             self.error = error
         self._size_turns()
 
     def turn(self, number: int, until: float = inf) -> None:
-        """Take part in a round; a disturbed turn is taken again before `until`, on the clock `time.monotonic`."""
+        """Take a turn, and repeat it if it was disturbed.
+
+        number: the number of the round.
+        until: when repeating must end, on the clock `time.monotonic`.
+        """
         if not self.alive:
             return
         answer = self._undisturbed(number, until)
@@ -171,7 +180,10 @@ class Series:
             self._read_memory()
 
     def give_up(self, why: str) -> None:
-        """Take no more turns, and kill the process."""
+        """Mark the series as failed and kill its process.
+
+        why: the reason, which becomes `error`.
+        """
         if self.alive:
             self.error = why
             self.process.kill()
@@ -181,10 +193,10 @@ class Series:
             self.line = turn_line(answer["ns"][0])
 
     def _undisturbed(self, number: int, until: float) -> dict[str, Any] | None:
-        """The answer to a turn with no more load than the process may have; None if there was none such.
+        """Take a turn until an attempt is undisturbed, and return the worker's answer; None if no attempt counts.
 
-        Disturbed attempts, and the load of all, are kept. There is no further attempt if one as long as the last would
-        end after `until`.
+        Disturbed attempts and the load of all attempts are kept. There is no further attempt if one as long as the last
+        would end after `until`.
         """
         for _ in range(1 + RETAKES):
             before = snapshot(own_processes())
@@ -205,7 +217,7 @@ class Series:
         return self._answer(lambda: self.process.ask(*lines))
 
     def _answer(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-        """What `ask` returns; None if the series failed, before or in this."""
+        """Return the result of `ask`; None if the series has failed, before or in this call."""
         if not self.alive:
             return None
         try:
@@ -223,12 +235,14 @@ class Series:
 
 
 def of_role(role: Role, series: Iterable[Series]) -> Series | None:
-    """The first series of that role, if there is one."""
+    """Return the first series with that role; None if there is none."""
     return next((each for each in series if each.role is role), None)
 
 
 def turn_line(nanoseconds: int) -> str:
-    """What a process is told whose call takes so long: a turn of as many calls as fill its time.
+    """Return the worker command for a turn of about `TURN` seconds.
+
+    nanoseconds: the time of one call.
 
     >>> turn_line(10_000_000), turn_line(3_000_000_000), turn_line(1_000)
     ('turn 10', 'turn 1', 'turn 50')

@@ -1,4 +1,4 @@
-"""Shifts: as many series at a time as memory holds, with those that others are measured against in each."""
+"""Shifts: groups of series whose processes fit into memory together, each with the baseline and other residents."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from compare.latency.series import Series
 from compare.processes.memory import available_bytes
 
-#: A process is taken to need so many times the largest memory that any before it reached.
+#: A process is expected to need so many times the largest peak of those loaded before it.
 ROOM = 1.2
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Series whose processes are loaded and resident together."""
+    """Series whose processes are loaded at the same time."""
 
-    #: Those that are in every shift: the baseline, the A/A control, and the machine's limits.
+    #: The series that are in every shift: the baseline, the A/A control, and the machine's limits.
     residents: list[Series]
-    #: Those that are in no other shift.
+    #: The series that are in this shift only.
     late: list[Series]
-    #: How many of all that are in one shift alone are in this one, so its share of the time.
+    #: This shift's share of the time: its part of all series that are not residents.
     share: float
 
     @property
@@ -28,7 +28,7 @@ class Shift:
 
     @property
     def rows(self) -> list[Series]:
-        """Those that are rows of the comparison."""
+        """The series that are rows of the comparison."""
         return [each for each in self.series if each.role.has_row]
 
 
@@ -39,12 +39,14 @@ def shifts(
     companions: Mapping[str, str] | None = None,
     loading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Shift]:
-    """Series that are loaded, one after another, and resident together: the residents and as many as fit.
+    """Load series and yield them in shifts: the residents, and as many others as fit into memory.
 
-    The residents are loaded however little memory there is, and then one in every shift at least. When a shift is over
-    and another follows, the processes of all but the residents are ended. memory: bytes that all may take together,
-    None for what is free. companions: name of a row -> that of the row which it is not to be parted from. loading: is
-    open while models are loaded.
+    memory: bytes that all processes may use together, None for all that is available.
+    companions: name of a row -> name of the row that must be in the same shift.
+    loading: makes a context manager that is open while models are loaded.
+
+    The residents are loaded even if memory is short, and so is at least one other series in each shift. At the end of a
+    shift, if another follows, the processes of all but the residents are ended.
     """
     residents = [each for each in series if each.role.resident]
     late = [each for each in series if not each.role.resident and each.alive]
@@ -66,7 +68,7 @@ def shifts(
 
 
 def companies(series: Sequence[Series], companions: Mapping[str, str]) -> list[list[Series]]:
-    """The series in groups that are not to be parted: those of one row, and those of its companions."""
+    """Group series that must be in the same shift: those of one row and those of its companions."""
     groups: dict[str, list[Series]] = {}
     for each in series:
         groups.setdefault(companions.get(each.runtime, each.runtime), []).append(each)
@@ -74,7 +76,12 @@ def companies(series: Sequence[Series], companions: Mapping[str, str]) -> list[l
 
 
 def fits(loaded: Sequence[Series], company: Sequence[Series], *, memory: float | None) -> bool:
-    """Whether memory holds a company too, each of it as large as the largest so far and a bit."""
+    """Return whether another group of series fits into memory, if each needs `ROOM` times the largest peak so far.
+
+    loaded: the series that are loaded.
+    company: the group.
+    memory: bytes that all may use together, None for all that is available.
+    """
     held = sum(each.settled_bytes for each in loaded if each.alive)
     room = available_bytes() if memory is None else min(available_bytes(), memory - held)
     return room >= ROOM * len(company) * max(each.peak_bytes for each in loaded)

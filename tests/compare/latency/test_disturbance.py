@@ -78,7 +78,7 @@ def test_a_process_that_has_ended_is_passed_over() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert disturbance._cpu_time(ended.pid) is None
-    assert disturbance._name(ended.pid) == "one that has ended"
+    assert disturbance._name(ended.pid) == "a process that ended"
 
 
 def test_whose_time_is_visible_is_said_of_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
