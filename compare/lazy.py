@@ -1,4 +1,4 @@
-"""What is listed by name and not imported before it is used: a runtime, a kernel."""
+"""Classes that are listed by name and imported only when used, such as runtimes and kernels."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,10 +10,13 @@ from export.errors import CannotRun
 
 @dataclass(frozen=True)
 class Listed:
-    """A class that is kept elsewhere.
+    """A class that is listed without being imported.
 
-    target: "module:Class". requires: the packages it imports, a part of one (`optimum.onnxruntime`) where others bring
-    the rest. install: the command that brings them.
+    name: its name in the list.
+    target: where it is defined, "module:Class".
+    summary: one phrase for the list.
+    requires: the packages that it imports. A subpackage, such as `optimum.onnxruntime`, if it is installed separately.
+    install: the command that installs them.
 
     >>> listed = Listed("x", "json:JSONDecoder", "an example", ("json.decoder", "no_such_9.part"), "pip install x")
     >>> listed.missing()
@@ -26,20 +29,23 @@ class Listed:
     requires: tuple[str, ...]
     install: str
 
-    #: What such a thing is called in an error.
+    #: What error messages call the kind of class.
     noun: ClassVar[str] = "part"
 
     def missing(self) -> list[str]:
-        """The packages it requires that are not installed."""
+        """Return the required packages that are not installed."""
         return [package for package in self.requires if not _is_there(package)]
 
     def check_installed(self) -> None:
-        """Raises `CannotRun` with the command that installs what is missing."""
+        """Check that all required packages are installed.
+
+        Raises `CannotRun` with the command that installs them if one is missing.
+        """
         if missing := self.missing():
             raise CannotRun(f"{self.noun} {self.name} needs {', '.join(missing)}, not installed here: {self.install}")
 
     def load(self) -> Any:
-        """Import the class. Raises `CannotRun` where what it requires is not installed."""
+        """Import the class. Raises `CannotRun` if a required package is not installed."""
         self.check_installed()
         module, _, name = self.target.partition(":")
         return getattr(import_module(module), name)
@@ -48,5 +54,5 @@ class Listed:
 def _is_there(package: str) -> bool:
     try:
         return find_spec(package) is not None
-    except ModuleNotFoundError:  # what it is a part of is not there
+    except ModuleNotFoundError:  # its parent package is not installed
         return False

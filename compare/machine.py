@@ -1,4 +1,4 @@
-"""The machine and the packages that a result was measured with, without names or paths of the machine."""
+"""The machine and the package versions that a result was measured with, without host names or paths."""
 
 import os
 import platform
@@ -12,18 +12,18 @@ PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "onnxscript", "optim
 
 
 def usable_cpus() -> list[int] | None:
-    """The CPUs that this process may use, by their numbers; None where the system binds no process to CPUs."""
+    """Return the numbers of the CPUs that this process may use; None if the system cannot bind processes to CPUs."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def cores() -> int:
-    """How many cores this process may use: the default number of threads for every runtime."""
+    """Return how many cores this process may use, which is the default number of threads of every runtime."""
     cpus = usable_cpus()
     return len(cpus) if cpus is not None else os.cpu_count() or 1
 
 
 def package_versions() -> dict[str, str]:
-    """The installed ones among the packages that decide a result."""
+    """Return the versions of the installed packages among those that affect results (`PACKAGES`)."""
     found = {}
     for package in PACKAGES:
         try:
@@ -34,7 +34,7 @@ def package_versions() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """Return the processor's name as the system reports it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -42,14 +42,14 @@ def processor() -> str:
 
 
 def memory_bytes() -> int:
-    """The machine's memory."""
+    """Return the machine's total memory in bytes."""
     return int(psutil.virtual_memory().total)
 
 
 def commit() -> str | None:
-    """The commit of the checkout this runs from, None outside one; "+" where files changed since.
+    """Return the commit of the checkout that this code runs from, with "+" if files have changed; None outside one.
 
-    The benchmarks' results do not count: they are what is being written.
+    Changes of the benchmarks' results are ignored, because benchmarks write them while they run.
     """
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():

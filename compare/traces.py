@@ -1,6 +1,7 @@
-"""The named tensors of one run: a folder with one .npy file a tensor, written by one process and read by another.
+"""Traces: the named tensors of one run, in a folder with one .npy file per tensor.
 
-Reading maps the files into memory, so a comparison touches one tensor at a time however large the trace is.
+One process writes a trace, another reads it. Reading maps the files into memory, so a comparison needs memory for one
+tensor at a time, however large the trace is.
 """
 
 import json
@@ -17,9 +18,13 @@ _FACTS = "facts.json"
 
 
 def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> None:
-    """Write named tensors, and what else is to be known of the run, into a folder; half precisions widen exactly.
+    """Write the tensors and facts of a run into a folder.
 
-    `facts.json` is written last: a trace without it was cut short.
+    folder: created if needed.
+    tensors: by name; those of less than four bytes per number are widened to float32, which is exact.
+    facts: what else to keep about the run, as JSON.
+
+    `facts.json` is written last, so a trace without it is incomplete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, tensor in tensors.items():
@@ -28,12 +33,12 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder holds a trace that was not cut short."""
+    """Return whether a folder holds a complete trace."""
     return (folder / _FACTS).is_file()
 
 
 def forget(folder: Path, names: Collection[str]) -> "Trace":
-    """Take tensors out of a trace, and open what is left of it."""
+    """Delete tensors of a trace, and open the remaining trace."""
     facts = json.loads((folder / _FACTS).read_text())
     facts["names"] = [name for name in facts["names"] if name not in names]
     (folder / _FACTS).write_text(json.dumps(facts))
@@ -43,9 +48,9 @@ def forget(folder: Path, names: Collection[str]) -> "Trace":
 
 
 class Trace(Mapping[str, Tensor]):
-    """A trace folder as a mapping from tensor name to memory-mapped array, in the order they were written.
+    """A trace folder as a mapping from tensor name to memory-mapped array, in the order of writing.
 
-    Raises FileNotFoundError where the folder holds no whole trace.
+    Raises `FileNotFoundError` if the folder holds no complete trace.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +71,11 @@ class Trace(Mapping[str, Tensor]):
 
 
 def same_bits(found: Trace, baseline: Path) -> bool:
-    """Whether a run exposes nothing that is not, bit for bit, what the baseline gave into its folder."""
+    """Return whether every tensor of a run is bit for bit that of the baseline.
+
+    found: the trace of the run; it may expose fewer tensors than the baseline.
+    baseline: the trace folder of the baseline. The answer is no if it does not exist.
+    """
     if not baseline.is_dir():
         return False
     theirs = Trace(baseline)

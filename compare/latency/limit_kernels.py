@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 #: size a call takes 40 ms on those cores, and there is enough work for many more.
 SIZE = 1536
 
-#: Bytes that a call reads. STREAM recommends at least four times the last-level cache, which was 32 MB on the machine of
-#: docs/method.md.
+#: Bytes that a call reads. STREAM recommends at least four times the last-level cache, which is 32 MB on the machine
+#: that docs/method.md describes.
 READ = 512 * 2**20
 
 
@@ -46,10 +46,10 @@ class MatrixProduct:
 class MemoryBandwidth:
     """A sum over `READ` bytes, each counted once.
 
-    STREAM (McCalpin 1995) counts the bytes that a program reads and writes, and not what the hardware moves in addition:
-    a copy's target may be read before it is written, for example. A sum writes nothing, so both counts are equal. A
-    decode step reads its weights in the same way. The sum was the fastest of the candidates: sum 33 GB/s, dot product
-    32, copy and triad 29 to 31, matrix times vector 18.
+    STREAM (McCalpin 1995) counts the bytes that a program reads and writes, and not what the hardware moves in
+    addition; for example, the target of a copy may be read before it is written. A sum writes nothing, so both counts
+    are equal. A decode step reads its weights in the same way. The sum was the fastest of the candidates: sum 33 GB/s,
+    dot product 32, copy and triad 29 to 31, matrix times vector 18.
     """
 
     def __init__(self, *_: Path, threads: int, **__: str) -> None:

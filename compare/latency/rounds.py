@@ -56,8 +56,8 @@ def run_rounds(
     seldom: the auxiliary series among `series`; they run last in the first round and in every third one after it.
     done: whether the rounds can end; called between rounds, after at least `LEAST_ROUNDS` of them.
 
-    When the time is spent, the current round ends before its next turn. The first round and the first `least` rounds
-    are completed all the same, the latter without auxiliary series.
+    When the time is spent, the current round ends before its next turn. The first round is always completed; further
+    rounds up to `least` are completed except for auxiliary series.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds

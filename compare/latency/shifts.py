@@ -43,7 +43,7 @@ def shifts(
 
     memory: bytes that all processes may use together, None for all that is available.
     companions: name of a row -> name of the row that must be in the same shift.
-    loading: makes a context manager that is open while models are loaded.
+    loading: returns a context manager, which is open while models are loaded.
 
     The residents are loaded even if memory is short, and so is at least one other series in each shift. At the end of a
     shift, if another follows, the processes of all but the residents are ended.

@@ -1,4 +1,4 @@
-"""What samples of latency say: medians, spreads, drift, and ratios paired by round with a bootstrap interval."""
+"""Statistics of latency samples: medians, spreads, drift, and ratios paired by round with a bootstrap interval."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ CONFIDENCE = 0.95
 #: Round -> the samples of a worker's turn in it, in nanoseconds.
 Turns = Mapping[int, Sequence[int]]
 
-#: With fewer rounds even the range of all of them holds the middle less often than in 95 of 100 cases: 1 - 2**(1 - n).
+#: With n rounds, their whole range contains the median in 1 - 2**(1 - n) of all cases, which reaches 95 % at six.
 _FEWEST_FOR_BOOTSTRAP = 6
 
 _NORMAL = NormalDist()
 
-#: Fewer rounds than this say nothing of how much two runs vary.
+#: The fewest rounds of each run for `ratio_of_ratios`; fewer do not show how much a run varies.
 FEWEST_ROUNDS = 3
 
 
 def turn_medians(turns: Turns) -> dict[int, float]:
-    """Round -> median of its samples, in the samples' unit."""
+    """Return round -> median of its samples, in the samples' unit."""
     return {number: float(np.median(samples)) for number, samples in turns.items()}
 
 
 def typical(turns: Turns) -> float:
-    """The median over turns of each one's median: what a table says a call takes, in the samples' unit.
+    """Return the median of the turns' medians, in the samples' unit. Tables show it as the time of a call.
 
     >>> typical({0: [1, 100, 3], 2: [4, 6], 3: [4]})
     4.0
@@ -40,9 +40,11 @@ def typical(turns: Turns) -> float:
 
 
 def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
-    """The ratio of medians in a round, and its midmean over the rounds that both have; None where they share none.
+    """Return the ratio of two times, paired by round, with its interval; None if there is no common round.
 
-    What slows a whole round slows both sides of its ratio, and cancels. The same samples always give the same interval.
+    The ratio of a round is that of the medians of its two turns. The estimate is the midmean of these ratios on a
+    logarithmic scale. A disturbance of a whole round slows both sides and cancels. The same samples and seed always
+    give the same interval.
 
     >>> paired_ratio({0: [10], 1: [30]}, {0: [20], 1: [60]}, seed=0)
     Ratio(estimate=0.5, low=0.5, high=0.5)
@@ -55,18 +57,18 @@ def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
 
 
 def log_ratios(turns: Turns, baseline: Turns) -> NDArray[np.float64]:
-    """The logarithm of the ratio of medians in every round that both have: ratios multiply, so their logarithms add."""
+    """Return the logarithm of the ratio of medians for every common round, because ratios average as logarithms."""
     mine, theirs = turn_medians(turns), turn_medians(baseline)
     return np.array([math.log(mine[number] / theirs[number]) for number in sorted(mine.keys() & theirs.keys())])
 
 
 def midmean(values: NDArray[np.float64]) -> Any:
-    """The mean of the middle half along the last axis (Tukey 1977), a quarter being left out at either end.
+    """Return the mean of the middle half along the last axis (Tukey 1977). A quarter is left out at either end.
 
-    A quarter of all rounds may be disturbed in one direction and it holds, and under the noise of an ordinary round it
-    varies less than a median, which has nothing but the one or two values in the middle.
+    It tolerates that a quarter of all rounds is disturbed in one direction. Under ordinary noise it varies less than
+    the median, which uses only the one or two values in the middle.
 
-    values: (..., rounds). Returns (...), a number for one axis.
+    values: (..., rounds). The result is (...), or a number for one axis.
 
     >>> float(midmean(np.array([0.1, 0.3, 0.2, 9.0]))), float(midmean(np.array([0.1, 0.2])))
     (0.25, 0.15000000000000002)
@@ -77,12 +79,12 @@ def midmean(values: NDArray[np.float64]) -> Any:
 
 
 def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    """A 95 % interval of the midmean of independent values, one a round.
+    """Return a 95 % interval of the midmean of independent values, one per round.
 
-    The bootstrap's percentile interval is too narrow where rounds are few, by as much as the normal distribution is
-    narrower than Student's t; so it is taken at the percentiles that make up for that (the expanded percentile interval
-    of Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3). Below six rounds, where no
-    resampled midmean reaches far enough, it is Student's interval around the mean; of one value nothing is known.
+    With few rounds, the bootstrap's percentile interval is too narrow, by as much as the normal distribution is
+    narrower than Student's t. So it is taken at wider percentiles (the expanded percentile interval of Hesterberg 2015,
+    "What teachers should know about the bootstrap", section 4.3). Below six rounds, no resampled midmean is far enough
+    from the estimate; the interval is then Student's interval around the mean. For one value it is infinite.
 
     >>> interval(np.array([0.1]), seed=0)
     (-inf, inf)
@@ -100,11 +102,13 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
 
 def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed: int) -> Ratio | None:
-    """How many times the older run's ratio to its baseline the newer run's is, from the log ratios of their rounds.
+    """Return the newer run's ratio to its baseline over that of the older run; None below three rounds in a run.
 
-    older, newer: (rounds,), of two runs that share nothing, so that each is resampled by itself. The
-    percentile interval is expanded as in `interval`, here by stretching its distances from the estimate, because there
-    is no one number of rounds, but Welch's degrees of freedom. None where a run has fewer than three rounds.
+    older, newer: log ratios of the rounds of each run (`log_ratios`), (rounds,).
+
+    The runs are independent, so each is resampled by itself. The percentile interval is expanded as in `interval`. The
+    runs may have different numbers of rounds, so this is done by stretching the interval's distances from the estimate,
+    with Welch's degrees of freedom.
 
     >>> older, newer = np.log([0.50, 0.51, 0.49, 0.50, 0.52]), np.log([0.60, 0.61, 0.59, 0.62, 0.60])
     >>> ratio = ratio_of_ratios(older, newer, seed=0)
@@ -123,9 +127,10 @@ def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed
 
 
 def student(degrees: float) -> float:
-    """The quantile of Student's t that a 95 % interval reaches to, for degrees of freedom from 1 on.
+    """Return the quantile of Student's t for a two-sided 95 % interval, for degrees of freedom from 1 on.
 
-    Exact for one and two, else Abramowitz and Stegun (1964), 26.7.5, which is within 0.004 of the truth.
+    It is exact for one and two degrees, otherwise formula 26.7.5 of Abramowitz and Stegun (1964), whose error is at
+    most 0.004.
 
     >>> [round(student(degrees), 2) for degrees in (1, 2, 3, 10, 1000)]
     [12.71, 4.3, 3.18, 2.23, 1.96]
@@ -146,15 +151,16 @@ def student(degrees: float) -> float:
 
 
 def relative_spread(samples: Sequence[int]) -> float:
-    """Interquartile range over the median, 0 being perfectly steady."""
+    """Return the interquartile range over the median. 0 is perfectly steady."""
     low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75])
     return float((high - low) / middle)
 
 
 def percentile(samples: Sequence[int], share: float) -> float | None:
-    """The value below which a share of all samples is to lie; None where there are too few to say.
+    """Return the value below which a share of all samples lies; None if there are too few samples.
 
-    Enough are as many as have two samples beyond it in 99 of 100 cases: 64 for nine tenths, 662 for 99 hundredths.
+    There are enough if at least two samples lie beyond the true percentile in 99 of 100 cases: 64 samples for the 90th
+    percentile, 662 for the 99th.
 
     >>> percentile(range(64), 0.9), percentile(range(63), 0.9)
     (56.7, None)
@@ -165,7 +171,7 @@ def percentile(samples: Sequence[int], share: float) -> float | None:
 
 
 def outliers(samples: Sequence[int]) -> int:
-    """How many samples lie more than three interquartile ranges above the third quartile (Tukey 1977: far out).
+    """Count the samples more than three interquartile ranges above the third quartile (Tukey 1977: "far out").
 
     >>> outliers([10, 11, 12, 11, 10, 90])
     1
@@ -175,10 +181,10 @@ def outliers(samples: Sequence[int]) -> int:
 
 
 def drift(turns: Turns) -> float | None:
-    """By what share a worker became slower from its first round to its last; None where there is no telling trend.
+    """Return by what share a worker became slower from its first round to its last; None without a significant trend.
 
-    The trend is the median of all slopes between two rounds (Theil 1950, Sen 1968), and it counts where Kendall's test
-    finds it in 99 of 100 cases (Mann 1945). From five rounds on.
+    The trend is the median of all slopes between two rounds (Theil 1950, Sen 1968). It is significant if Kendall's test
+    rejects "no trend" at 1 % (Mann 1945). At least five rounds are needed.
 
     >>> round(drift({i: [100 + i] for i in range(21)}), 2), drift({i: [100 + i % 2] for i in range(21)})
     (0.2, None)
@@ -199,13 +205,13 @@ def drift(turns: Turns) -> float | None:
 
 
 def _resampled_midmeans(values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """The midmeans of as many values drawn with replacement, `RESAMPLES` times."""
+    """Return the midmeans of `RESAMPLES` samples of the values, drawn with replacement: (RESAMPLES,)."""
     midmeans: NDArray[np.float64] = midmean(values[generator.integers(0, values.size, size=(RESAMPLES, values.size))])
     return midmeans
 
 
 def _degrees_of_freedom(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Of the difference of two means whose variances are not known to be equal (Welch 1947).
+    """Return the degrees of freedom of a difference of two means with unequal variances (Welch 1947).
 
     >>> _degrees_of_freedom(np.array([1.0, 2.0, 3.0]), np.array([5.0, 6.0, 7.0]))
     4.0

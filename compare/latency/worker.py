@@ -1,21 +1,22 @@
-"""A latency worker: a process that holds one runtime with one graph alone, or one of the machine's limits, and runs it.
+"""A latency worker: a process that holds one runtime with one graph, or one of the machine's limits, and runs it.
 
-It answers lines on stdin with lines of JSON on stdout:
+    python -m compare.latency.worker JOB
+
+It answers each line on stdin with a line of JSON on stdout, and exits at the end of stdin:
 
     import        import the runtime's libraries                    {}
     load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
-    stand N       go to the CPU that round N begins on              {}
-    turn N        one call that does not count, then N that do      {"ns": [...]}
+    stand N       move to the CPU on which round N starts           {}
+    turn N        one untimed call, then N timed ones               {"ns": [...]}
     generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
-    inputs FOLDER take the inputs there, make a call on them        {"error": ..., or null}
-    operators     run once more, counting operators                 {operator: how often}
-    rung NAME     run other inputs, write the logits                {"error": ..., or null}
-    follow N      prefill N positions, step on, write the logits    {"error": ..., or null}
+    inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
+    operators     run once and count the operators                  {operator: how often}
+    rung NAME     rerun with other inputs, write the logits         {"error": ..., or null}
+    follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
 
-The last three come after the rounds: nothing is timed any more. The inputs of a rung, and with how many threads it is
-run, are the trace folder RUNGS/NAME; logits go into OUT/NAME and OUT/follow-N. The job names both. `follow` and
-`generate` are for a worker with the graph "decode".
-`python -m compare.latency.worker JOB`; it ends when stdin does.
+The last three come after the rounds, when nothing is timed any more. A rerun takes its inputs and its number of threads
+from the trace folder RUNGS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders RUNGS and
+OUT. `follow` and `generate` need the graph "decode".
 """
 
 import gc
@@ -87,23 +88,23 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
-                    "the worker knows import, load GRAPH, stand N, turn N, generate, inputs FOLDER, operators, "
-                    f"rung NAME and follow N, not {line!r}"
+                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, turn N, generate, "
+                    "inputs FOLDER, operators, rung NAME and follow N"
                 )
 
 
 def collect_once() -> None:
-    """Collect what loading left behind, and let no later collection look at what stays.
+    """Collect the garbage that loading left, and exclude the remaining objects from later collections.
 
-    Python collects when so many objects were made. For a model of many modules that takes as long as a call, and it
-    would fall into one of the first that are timed.
+    Python starts a collection after a certain number of new objects. With a model of many modules it takes as long as a
+    call, and would fall into one of the first timed calls.
     """
     gc.collect()
     gc.freeze()
 
 
 def start_afresh() -> None:
-    """Let go of a model that was closed, and let the peak of memory begin anew where that can be asked (proc(5))."""
+    """Free the memory of a closed model, and reset the process's peak memory if the system can do so (proc(5))."""
     gc.unfreeze()
     gc.collect()
     with suppress(OSError):
@@ -111,10 +112,13 @@ def start_afresh() -> None:
 
 
 def stand(number: int) -> None:
-    """Go to the CPU that a round begins on, the next one in each round, and be free to leave it (Linux alone).
+    """Move to the CPU on which a round starts, without staying bound to it (Linux only).
 
-    CPUs that look alike are not: others use the machine below them. Linux leaves a thread where it was, so without this
-    one process has the better CPU in all of its turns and the next one the worse. In a round all begin on the same.
+    number: the number of the round. Each round starts on the next CPU.
+
+    Virtual CPUs are not equally fast, because the host runs other work on them. Linux keeps a thread on its CPU, so one
+    process could have a faster CPU than another in all of its turns. With this, all turns of a round start on the same
+    CPU.
     """
     if sys.platform == "linux":
         free = os.sched_getaffinity(0)
@@ -123,7 +127,7 @@ def stand(number: int) -> None:
 
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
-    """One call that wakes caches and threads, then the timed ones, in nanoseconds; nothing else between the reads."""
+    """Make one untimed call, which warms up caches and threads, then the timed calls; return their nanoseconds."""
     runtime.run(ids, mask)
     samples = []
     for _ in range(calls):
@@ -135,25 +139,31 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
 
 
 def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
-    """One call; why it failed, where it did."""
+    """Make one untimed call; return the error if it fails, else None."""
     try:
         runtime.run(ids, mask)
-    except Exception as error:  # whatever a runtime raises is its answer
+    except Exception as error:  # a runtime may raise anything
         return in_a_line(error, most=200)
     return None
 
 
 def first_logits(runtime: Runtime, inputs: Trace) -> Any:
-    """The logits of a run on other inputs, of as many sequences as they say: one where they say nothing."""
+    """Return the logits of a run on other inputs, for the first sequences only.
+
+    The fact "sequences" of the inputs says for how many; the default is one.
+    """
     logits = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"]
     return logits[: inputs.facts.get("sequences", 1)]
 
 
 def written(logits: Callable[[], Any], out: Path) -> str | None:
-    """Write what a run gives; where it gives nothing (it takes fixed shapes, say), why not."""
+    """Write the logits of a run to a trace folder; return the error if the run fails, else None.
+
+    A runtime with fixed shapes fails on other inputs, for example.
+    """
     try:
         found = logits()
-    except Exception as error:  # whatever a runtime raises is its answer
+    except Exception as error:  # a runtime may raise anything
         return in_a_line(error, most=200)
     write_trace(out, {"logits": found})
     return None

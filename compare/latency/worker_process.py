@@ -1,4 +1,4 @@
-"""The parent's side of a latency worker (`compare.latency.worker`): a process, suspended while others are timed."""
+"""The parent's side of a latency worker (`compare.latency.worker`), which is suspended while others are timed."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ from compare.processes.child import ChildFailed, Dialogue
 class Memory(NamedTuple):
     """Memory of a process tree in bytes (`compare.processes.tree.ProcessTree`)."""
 
-    #: The largest so far.
+    #: The largest memory so far.
     peak: int
-    #: That of the moment.
+    #: The memory now.
     settled: int
 
 
 class WorkerProcess:
-    """A latency worker, suspended except while it answers; an answer takes `timeout` seconds at most.
+    """A latency worker, suspended except while it answers.
 
-    Once it crashes, hangs or raises it is killed, and every further question raises the same `ChildFailed`. What is
-    measured on it is kept in series (`compare.latency.series`). Make it in the main thread: Linux ends a child with the
-    thread that made it.
+    If it crashes, raises, or gives no answer within `timeout` seconds, it is killed, and every further command raises
+    the same `ChildFailed`. Its measurements are kept in series (`compare.latency.series`). Create it in the main
+    thread: Linux ends a child together with the thread that created it.
     """
 
     def __init__(
@@ -37,10 +37,15 @@ class WorkerProcess:
         cpus: Collection[int] | None = None,
         max_load: float | None = None,
     ) -> None:
-        """name: of its row. job: what `compare.latency.worker` is told: runtime, model, inputs, positions, rungs, out.
+        """Start the process.
 
-        cpus: those that it is bound to, None for all that this process may use. max_load: the largest load at which a
-        turn counts; None is `compare.latency.disturbance.MAX_LOAD`.
+        name: the name of its row.
+        job: the job of `compare.latency.worker`: runtime, model, inputs, positions, rungs, out.
+        threads: the number of threads that it may compute with.
+        log: the file for what it prints.
+        timeout: the longest time of an answer, in seconds.
+        cpus: the CPUs that it is bound to, None for all that this process may use.
+        max_load: the largest load of a turn that counts, None for `compare.latency.disturbance.MAX_LOAD`.
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
@@ -61,44 +66,46 @@ class WorkerProcess:
         return self._child.process.returncode is not None
 
     def ask(self, *lines: str) -> dict[str, Any]:
-        """The answer to the last of some lines, such as "turn 3". Raises `ChildFailed`.
+        """Send commands, such as "turn 3", and return the answer to the last one.
 
-        The process tree is awake until it has answered, and longer only while it is left awake.
+        The process tree is resumed before, and suspended after the answer unless `left_awake` is open. Raises
+        `ChildFailed` if the process crashes, raises or hangs.
         """
         self._tree.resume()
         try:
             answer = [self._child.ask(line) for line in lines][-1]
         except ChildFailed:
-            self.kill()  # one that hangs would run on while others are timed
+            self.kill()  # a process that hangs would go on running while others are timed
             raise
         if not self._left_awake:
             self._tree.suspend()
         return answer
 
     def load(self, graph: str) -> dict[str, Any]:
-        """Load a graph in place of the one before, and call it once; its memory is measured anew.
+        """Load a graph in place of the previous one, call it once, and reset the peak of its memory.
 
-        Raises `ChildFailed`.
+        Raises `ChildFailed` if the process crashes, raises or hangs.
         """
         self._tree.forget_peak()
         self._own_inputs = True
         return self.ask(f"load {graph}")
 
     def switch_inputs(self, folder: Path) -> str | None:
-        """Use the inputs of a trace folder from now on, after an untimed call on them; returns why that call failed."""
+        """Use the inputs of a trace folder from now on, and make an untimed call; return its error, or None."""
         self._own_inputs = False
         return self._written(f"inputs {folder}")
 
     def memory(self) -> Memory | None:
-        """The memory of its tree as of the last answer; None after other inputs, which may need more than its own.
+        """Return the memory of the process tree at the last answer; None after a switch to other inputs.
 
-        Read it while the tree is suspended, never within a call that is timed.
+        Other inputs may need more memory than the row's own. Call this while the tree is suspended, never during a
+        timed call.
         """
         return Memory(self._tree.peak_bytes(), self._tree.settled_bytes()) if self._own_inputs else None
 
     @contextmanager
     def left_awake(self) -> Iterator[None]:
-        """Do not suspend the process between its answers while this is open."""
+        """Keep the process awake between its answers while this context is open."""
         self._left_awake = True
         self._tree.resume()
         try:
@@ -108,30 +115,33 @@ class WorkerProcess:
             self._tree.suspend()
 
     def operators(self) -> dict[str, int]:
-        """How often each operator runs in one pass; empty if that is not known. Ask after the rounds."""
+        """Return how often each operator runs in one pass; empty if that is not known. Call this after the rounds."""
         try:
             return self.ask("operators")
         except ChildFailed:
             return {}
 
     def rung(self, name: str) -> str | None:
-        """Run the inputs of a rung and write the logits; returns why there are none. Ask after the rounds."""
+        """Rerun the runtime with other inputs and write the logits; return the error, or None.
+
+        name: the name of the rerun. Call this after the rounds.
+        """
         return self._written(f"rung {name}")
 
     def follow(self, prefill: int) -> str | None:
-        """Decode its own inputs after so many positions and write the logits; returns why there are none.
+        """Decode the given text with the cache and write the logits; return the error, or None.
 
-        Ask after the rounds.
+        prefill: how many positions the first pass takes. Call this after the rounds.
         """
         return self._written(f"follow {prefill}")
 
     def kill(self) -> None:
-        """Kill the process and all that it started, because it failed or is not to be timed; its log is kept."""
+        """Kill the process and all that it started after a failure, and keep its log."""
         self._failed = True
         self._tree.kill()
 
     def end(self) -> None:
-        """Kill the process and all that it started, and remove its log unless it failed."""
+        """Kill the process and all that it started, and remove its log unless `kill` was called before."""
         self._child.end(keep_log=self._failed)
 
     def _written(self, line: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Child processes: a job goes in as JSON, files come out, and whatever happens to the child is said in a line.
+"""Child processes: each gets a job as JSON and writes files or answers; a failure becomes one line of text.
 
-Every runtime runs in a process of its own, so that none sees the libraries, threads or memory of another, and one that
-crashes or hangs takes nothing with it.
+Every runtime runs in a process of its own, so that it shares no libraries, threads or memory with another, and a crash
+or a hang does not affect the others.
 """
 
 import json
@@ -22,17 +22,19 @@ from export import telemetry
 
 
 class ChildFailed(Exception):
-    """What became of a child that did not do its job: the signal, the timeout or its own last words."""
+    """A child failed: it was killed by a signal, gave no answer in time, or ended with an error."""
 
 
 class OutOfMemory(ChildFailed):
-    """The kernel killed it because there was no memory left."""
+    """The kernel killed a child because memory ran out."""
 
 
 class _Started:
-    """A child that was started, and its tree. cpus: those that it may use, None for all that this process may.
+    """A started child and its process tree.
 
-    Make it in the main thread where it is to live on: Linux ends a child with the thread that made it.
+    cpus: the CPUs that it may use, None for all that this process may use.
+
+    Create it in a thread that lives as long as the child: Linux ends a child together with the thread that created it.
     """
 
     def __init__(
@@ -61,42 +63,47 @@ class _Started:
         _alive.add(self)
 
     def kill(self) -> None:
-        """Kill all of it: a suspended process cannot be asked to leave."""
+        """Kill the whole tree. A suspended process cannot react to a gentler signal."""
         self.tree.kill()
         self.process.wait()
         _alive.discard(self)
 
     def failure(self) -> ChildFailed:
-        """Why it ended: for want of memory, by another signal, else the last line it wrote."""
+        """Return why the child ended: memory ran out, another signal, or else the last line that it wrote."""
         code = self.process.poll()
         if code == -signal.SIGKILL and out_of_memory_kills() > self._killed_before:
             return OutOfMemory("killed by SIGKILL: out of memory")
         return ChildFailed(last_words(code, self.log))
 
 
-#: The children of this process that were not killed yet.
+#: The children of this process that `kill` has not ended yet.
 _alive: set[_Started] = set()
 
 
 def own_processes() -> set[int]:
-    """The ids of this process, of its children, and of what they were last seen to have started."""
+    """Return the ids of this process, its children, and their descendants as of the last suspension."""
     return {os.getpid()}.union(*(child.tree.pids() for child in list(_alive)))
 
 
-#: The children of `run_child` that are at work, in whichever thread.
+#: The children that `run_child` is waiting for, in all threads.
 _at_work: set[_Started] = set()
 
 
 def end_children() -> None:
-    """Kill what `run_child` is waiting for: when the work has no use any more, nobody waits for its end."""
+    """Kill all children that `run_child` is waiting for, because their results are no longer needed."""
     for child in list(_at_work):
         child.tree.kill()
 
 
 def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
-    """Run `python -m module JOB` to its end, with the packages of this project; `timeout` in seconds.
+    """Run `python -m module JOB` to its end, with the packages of this project.
 
-    What it prints goes to `log`, which is removed if all is well. What it started ends with it. Raises `ChildFailed`.
+    job: becomes the JSON on the command line.
+    threads: the number of threads for its libraries.
+    log: the file for what it prints; removed if the child succeeds.
+    timeout: the most time it may take, in seconds.
+
+    Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
     """
     child = _Started(module, job, threads=threads, log=log, stdin=subprocess.DEVNULL)
     _at_work.add(child)
@@ -113,10 +120,15 @@ def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, t
 
 
 class Dialogue:
-    """A child that answers lines with lines of JSON until it is ended; what it prints goes to `log`.
+    """A child that answers each line with a line of JSON until it is ended.
 
-    Make it in the main thread: Linux ends a child with the thread that made it. cpus: those that it and all that it
-    starts may use, None for all that this process may.
+    module, job: run as `python -m module JOB`, with the job as JSON.
+    threads: the number of threads for its libraries.
+    log: the file for what it prints.
+    timeout: the longest time of an answer, in seconds.
+    cpus: the CPUs that it and its descendants may use, None for all that this process may use.
+
+    Create it in the main thread: Linux ends a child together with the thread that created it.
     """
 
     def __init__(
@@ -136,9 +148,10 @@ class Dialogue:
         self.process, self.tree = self._child.process, self._child.tree
 
     def ask(self, line: str) -> dict[str, Any]:
-        """The answer to a line. Raises `ChildFailed` where the child is gone, or gives none within its time.
+        """Send a line and return the answer.
 
-        One that failed is not asked again: what it says next may be the answer to what it was asked before.
+        Raises `ChildFailed` if the child has ended or does not answer in time. Every later call raises the same error,
+        because the child's next output could be the late answer to this line.
         """
         if self._failed is None:
             try:
@@ -165,7 +178,7 @@ class Dialogue:
         raise self._child.failure()
 
     def end(self, *, keep_log: bool = False) -> None:
-        """Kill the process and all that it started."""
+        """Kill the process and its descendants, close its pipes, and remove its log unless `keep_log` is set."""
         self._child.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
@@ -176,10 +189,10 @@ class Dialogue:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of every child: the same number of threads for all libraries, no telemetry, and never the hub.
+    """Return the environment of every child: one number of threads for all libraries, no telemetry, no hub.
 
-    Memory is asked for in huge pages. In small ones it matters by up to 1.5 % of a pass where they happen to lie, and
-    who is loaded first gets the most scattered of them: `benchmarks.aa` read 0.995 where the truth is 1.
+    malloc is told to use huge pages. With small pages, their place in memory changes the time of a pass by up to 1.5 %,
+    and the process that is loaded first gets the most scattered ones: `benchmarks.aa` measured 0.995 instead of 1.
     """
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
@@ -188,10 +201,12 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def with_huge_pages(tunables: str) -> str:
-    """glibc's tunables, with memory of malloc in transparent huge pages added where they do not speak of that.
+    """Add transparent huge pages for malloc to glibc's tunables, unless these already set them.
 
-    glibc from 2.35 on heeds it where the kernel gives huge pages to who asks (proc(5), transparent_hugepage "madvise");
-    every other C library and kernel passes it over.
+    tunables: the value of GLIBC_TUNABLES.
+
+    It takes effect with glibc 2.35 and later if the kernel gives huge pages on request (proc(5), transparent_hugepage
+    "madvise"). Other C libraries and kernels ignore it.
 
     >>> with_huge_pages(""), with_huge_pages("glibc.malloc.hugetlb=0")
     ('glibc.malloc.hugetlb=1', 'glibc.malloc.hugetlb=0')
@@ -205,9 +220,11 @@ def with_huge_pages(tunables: str) -> str:
 
 @contextmanager
 def pinned(cpus: Collection[int] | None) -> Iterator[None]:
-    """What this thread starts meanwhile may use these CPUs alone, and so may all that it starts in turn.
+    """Bind processes that this thread starts while the context is open, and their descendants, to these CPUs.
 
-    So it is bound before a library of it counts the CPUs or makes a thread. None changes nothing.
+    cpus: the CPUs; None changes nothing.
+
+    A process started in this way is bound before any of its libraries counts the CPUs or creates a thread.
     """
     if cpus is None:
         yield
@@ -221,8 +238,12 @@ def pinned(cpus: Collection[int] | None) -> Iterator[None]:
 
 
 def last_words(code: int | None, log: Path) -> str:
-    """Why a child ended: the signal that killed it, else the last line it wrote."""
+    """Return why a child ended: the signal that killed it, or else the last line that it wrote.
+
+    code: its exit code, negative for a signal.
+    log: the file with what it printed.
+    """
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1][:500] if lines else f"ended with exit code {code} and not a word"
+    return lines[-1][:500] if lines else f"ended with exit code {code} and no output"

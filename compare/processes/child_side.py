@@ -1,4 +1,4 @@
-"""The child's side of a child process: it reads its job and its questions, and ends with its parent."""
+"""The code that runs inside a child process: read the job and the questions, and end together with the parent."""
 
 import ctypes
 import json
@@ -10,7 +10,10 @@ from typing import Any
 
 
 def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
-    """The child's side: does the job that stands on the command line; an exception becomes its last words, exit 1."""
+    """Do the job given on the command line; on an exception, write it to stderr as the last line and exit with 1.
+
+    work: the function that does the job.
+    """
     die_with_parent()
     adopt_orphans()
     try:
@@ -24,7 +27,9 @@ def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
 
 
 def in_a_line(error: Exception, most: int | None = None) -> str:
-    """What was raised, in one line of at most so many characters.
+    """Return an exception as one line of text.
+
+    most: the largest number of characters, None for no limit.
 
     >>> in_a_line(ValueError("no such\\n  shape")), in_a_line(ValueError("no such shape"), most=14)
     ('ValueError: no such shape', 'ValueError: no')
@@ -33,22 +38,22 @@ def in_a_line(error: Exception, most: int | None = None) -> str:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends, however that ends: a suspended process cannot notice it."""
+    """Make Linux kill this process when its parent ends in any way, because a suspended process cannot react itself."""
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """Ask Linux to put what this process started below it again when whoever is between them ends: in its tree."""
+    """Make this process the parent of descendants whose own parent ends, so that they stay in its tree (Linux)."""
     if sys.platform == "linux":
         set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
         ctypes.CDLL(None).prctl(set_child_subreaper, 1)
 
 
 def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
-    """The child's side of a `Dialogue`: each line, without its end, and the function that answers it."""
+    """Yield each line of a `Dialogue` on stdin, stripped, with the function that sends the answer."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
+    os.dup2(2, 1)  # output of libraries goes to the log, not between the answers
     for line in sys.stdin:
         yield line.strip(), lambda answer: print(json.dumps(answer), file=answers)

@@ -1,9 +1,11 @@
-"""The guardian: a small process that ends whoever is left of a run when the run's own process has ended.
+"""The guardian: a small process that kills the remaining children of a run after the run's own process has ended.
 
-A process that is killed cannot clean up. So one that starts children has a guardian beside it, which sleeps on a pipe
-whose other end that process alone holds. The pipe closes however its holder ends; then all are killed that carry its
-mark (`compare.processes.tree`). The guardian has a session of its own: Ctrl-C, and a terminal that closes, do not reach
-it. `python -m compare.processes.guardian MARK`.
+    python -m compare.processes.guardian MARK
+
+A process that is killed cannot clean up. So each process that starts children also starts a guardian, which sleeps on a
+pipe whose other end only that process holds. However that process ends, the pipe closes, and the guardian kills every
+process that carries its mark (`compare.processes.tree`). The guardian has a session of its own, so Ctrl-C or a closed
+terminal does not end it.
 """
 
 import os
@@ -21,7 +23,13 @@ from compare.processes.tree import MARK, kill_marked
 
 @dataclass
 class _Guarded:
-    """This process as it is guarded. pid: of whom; a fork is guarded on its own. mark: of all its children."""
+    """The guardian of a process.
+
+    pid: the guarded process. A fork has another id and gets its own guardian.
+    mark: the beginning of the marks of its children.
+    guardian: the guardian's process.
+    numbers: counts the children.
+    """
 
     pid: int
     mark: str
@@ -34,17 +42,17 @@ _lock = threading.Lock()
 
 
 def mark_of_child() -> str:
-    """A mark for a new child of this process; the guardian is started with the first one.
+    """Return the mark for a new child of this process. The first call also starts the guardian.
 
-    Where this process carries a mark itself, its children's begin with that: the guardian of whoever started it finds
-    them too.
+    If this process carries a mark itself, its children's marks begin with it, so that the guardian of its own parent
+    finds them too.
     """
     global _guarded
     with _lock:
         if _guarded is None or _guarded.pid != os.getpid():
             mark = "/".join(filter(None, [os.environ.get(MARK), uuid.uuid4().hex]))
             _guarded = _Guarded(os.getpid(), mark, _start(mark))
-        elif _guarded.guardian.poll() is not None:  # somebody has killed it
+        elif _guarded.guardian.poll() is not None:  # the guardian was killed
             _guarded.guardian = _start(_guarded.mark)
         return f"{_guarded.mark}/{next(_guarded.numbers)}"
 
@@ -60,10 +68,10 @@ def _start(mark: str) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    """Wait for the end of whoever started this, then kill what carries the mark on the command line."""
+    """Wait until the guarded process ends, then kill all processes with the mark given on the command line."""
     sys.stdin.buffer.read()
     kill_marked(sys.argv[1])
-    time.sleep(0.5)  # one that was being started at that very moment had no mark yet
+    time.sleep(0.5)  # a process that was just being started had no mark yet
     kill_marked(sys.argv[1])
 
 

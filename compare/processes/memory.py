@@ -1,4 +1,4 @@
-"""The machine's memory: how much of it is left, and whether the kernel has ended a process for want of it."""
+"""The machine's memory: how much is available, and whether the kernel has killed a process because it ran out."""
 
 from pathlib import Path
 
@@ -6,15 +6,15 @@ import psutil
 
 
 def available_bytes() -> int:
-    """What a new process can have without another being moved out, as the system estimates it."""
+    """Return the system's estimate of how many bytes new processes can use without swapping."""
     return int(psutil.virtual_memory().available)
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for want of memory, in this process's group where it counts those.
+    """Return how many processes the kernel has killed because memory ran out; 0 if the system does not count them.
 
-    Linux counts them as `oom_kill`: of a control group in memory.events (v2) or memory.oom_control (v1), of the machine
-    in /proc/vmstat. 0 where nobody counts.
+    Linux counts them as `oom_kill`: for a control group in memory.events (v2) or memory.oom_control (v1), for the whole
+    machine in /proc/vmstat. The count of this process's control group comes first.
     """
     for path in counters():
         if path.is_file():
@@ -26,7 +26,7 @@ def out_of_memory_kills() -> int:
 
 
 def counters() -> list[Path]:
-    """The files that may hold that count, the one that is the nearest to this process first."""
+    """Return the files that may hold the count of `out_of_memory_kills`, those closest to this process first."""
     groups = Path("/proc/self/cgroup")
     lines = [line.split(":", 2) for line in groups.read_text().splitlines()] if groups.is_file() else []
     root = Path("/sys/fs/cgroup")

@@ -1,10 +1,11 @@
-"""Start Python with the `compare` and `export` of this project, whatever else has these names where it is started.
+"""Run a module with this project's own `compare` and `export`, even if other modules have these names.
 
     python -P own_packages.py MODULE ARGUMENT...
 
-runs a module as `python -m MODULE ARGUMENT...` does, but imports nothing from the working folder, and finds `compare`
-and `export` beside this file, be that in site-packages, in a checkout or on PYTHONPATH. They are found by name and not
-by a longer search path: with site-packages on PYTHONPATH, what is installed would hide the standard library.
+This is like `python -m MODULE ARGUMENT...`, but imports nothing from the working folder, and takes `compare` and
+`export` from the folder that holds this file's package: site-packages, a checkout, or an entry of PYTHONPATH. An import
+hook finds them by name. A longer search path would not do: with site-packages on PYTHONPATH, installed packages would
+hide the standard library.
 """
 
 import runpy
@@ -20,19 +21,19 @@ PACKAGES = ("compare", "export")
 
 
 class _OwnPackages(MetaPathFinder):
-    """Finds the packages of this project, and nothing else."""
+    """An import hook that finds only the packages of this project."""
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         return PathFinder.find_spec(fullname, [str(FOLDER)]) if fullname in PACKAGES else None
 
 
 def pin() -> None:
-    """Let `import compare` and `import export` find the packages of this project, before any search path."""
+    """Make `import compare` and `import export` find the packages of this project, whatever the search path."""
     sys.meta_path.insert(0, _OwnPackages())
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module in a new process with the packages of this project.
+    """Return the command that runs a module in a new process with the packages of this project.
 
     >>> command("compare.processes.guardian", "a/1")[3:]
     ['compare.processes.guardian', 'a/1']

@@ -1,7 +1,8 @@
-"""Process trees: everything that a child has started, to be stopped, weighed and ended together.
+"""Process trees: a child and all its descendants, which are suspended, measured and killed together.
 
-A runtime may be more than one process, a browser for one. Two things tell which belong to it: who started whom, and a
-mark in the environment, which is inherited also by those that leave the session, or whose parent has ended.
+A runtime, such as a browser, may be several processes. Two things show which ones belong to it: the relation of parent
+and child, and a mark in the environment. Descendants inherit the mark even if they leave the session or if their parent
+has ended.
 """
 
 import os
@@ -11,17 +12,21 @@ from pathlib import Path
 
 import psutil
 
-#: The environment variable that holds the mark. Marks are paths: a child of a child carries both ("RUN/1/RUN/1").
+#: The environment variable that holds the mark. Marks are paths: that of a grandchild extends the child's
+#: ("RUN/1/RUN/1").
 MARK = "ONNX_ATTENTION_COMPARE_RUN"
 
-#: For so long the processes that are killed are waited for, in seconds: what hangs in the kernel cannot be.
+#: How long to wait for killed processes to end, in seconds. A process that hangs in the kernel never ends.
 PATIENCE = 10.0
 
 
 class ProcessTree:
-    """A process, named by its id, and all that it started; `mark` is what it carries in its environment.
+    """A process and all its descendants.
 
-    Memory is read of the processes that the last `suspend` found, so that nothing comes and goes meanwhile.
+    pid: the id of the process, the root of the tree.
+    mark: the value of `MARK` in its environment.
+
+    Memory is read from the processes that the last `suspend` found; while suspended, they start no others.
     """
 
     def __init__(self, pid: int, mark: str) -> None:
@@ -31,7 +36,7 @@ class ProcessTree:
         self._peak = 0
 
     def suspend(self) -> None:
-        """Stop all of it: the root at once, and whom we know; then those below, until there is nobody new."""
+        """Suspend the whole tree: the known processes first, then descendants, until no new one appears."""
         stopped: list[psutil.Process] = []
         new = list(dict.fromkeys([self._root, *self._members]))
         while new:
@@ -44,13 +49,13 @@ class ProcessTree:
         self._members = found
 
     def resume(self) -> None:
-        """Let go on what was stopped."""
+        """Resume the suspended processes."""
         for process in self._members:
             with suppress(psutil.Error):
                 process.resume()
 
     def kill(self) -> None:
-        """Kill all of it; when this returns nobody of it runs any more. The root is still to be waited for."""
+        """Kill the whole tree. On return none of it runs; the caller must still wait for the root process."""
         self.suspend()
         for process in self._members:
             with suppress(psutil.Error):
@@ -58,29 +63,31 @@ class ProcessTree:
         kill_marked(self._mark)
 
     def pids(self) -> set[int]:
-        """The ids of its processes, as the last `suspend` found them."""
+        """Return the ids of the processes that the last `suspend` found."""
         return {process.pid for process in self._members}
 
     def peak_bytes(self) -> int:
-        """The largest memory of the tree so far: the sum of each living process's largest resident memory, in bytes.
+        """Return the largest memory of the tree so far, in bytes.
 
-        The largest sum that was seen stays, so one that has ended meanwhile is not forgotten. Linux: VmHWM of proc(5),
-        in KiB, and not getrusage, whose maximum a child inherits from the parent that started it. Windows: the peak of
-        the working set. Elsewhere the resident memory as it is now.
+        It is the largest sum seen in any call, so processes that have ended since still count. The sum adds up each
+        living process's peak of resident memory. On Linux this is VmHWM of proc(5), given in KiB; the maximum of
+        getrusage would not do, because a child inherits it from its parent. On Windows it is the peak working set. On
+        other systems it is the resident memory now.
         """
         self._peak = max(self._peak, sum(map(_peak_of, self._members)))
         return self._peak
 
     def forget_peak(self) -> None:
-        """Let the largest memory begin anew; that of each process is for itself to forget."""
+        """Reset the largest memory of the tree. The peaks of its processes stay unless they reset them themselves."""
         self._peak = 0
 
     def settled_bytes(self) -> int:
-        """The memory of the tree as it is now, in bytes: the resident memory of one process alone.
+        """Return the memory of the tree now, in bytes.
 
-        Of several, what each has for itself, and the most that any of them shares: what they share with one another
-        counts once. The proportional set size (proc(5)) would share out a library among all that have it open, other
-        runtimes too. Where pages may not be looked at, it is the resident memory.
+        For a single process this is its resident memory. For several it is the sum of their unshared memory, and the
+        largest shared memory of any of them, so that shared pages count once. The proportional set size (proc(5)) would
+        divide a library among all processes that use it, those of other runtimes included. If the unshared memory
+        cannot be read, all resident memory counts as unshared.
         """
         if len(self._members) == 1:
             return _resident(self._members[0])
@@ -88,7 +95,10 @@ class ProcessTree:
         return sum(own for own, _ in parts) + max((shared for _, shared in parts), default=0)
 
     def _living(self) -> list[psutil.Process]:
-        """The root, all below it, and those of before whose parent has ended since; a parent before its children."""
+        """Return the living processes: the root, its descendants, and known ones whose parent has ended.
+
+        A parent comes before its children.
+        """
         below: list[psutil.Process] = []
         with suppress(psutil.Error):
             below = self._root.children(recursive=True)
@@ -97,20 +107,20 @@ class ProcessTree:
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Who carries the mark, or one that begins with it, and all below them, whose own may be hidden; never ourselves.
+    """Return all processes whose mark is this one or begins with it, and their descendants, but never this process.
 
-    The way of Jenkins' ProcessTreeKiller.
+    The mark of a descendant may not be readable. Jenkins' ProcessTreeKiller finds processes in the same way.
     """
     found: dict[psutil.Process, None] = {}
     for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):  # it has ended, or is somebody else's
+        with suppress(psutil.Error, OSError):  # it has ended, or belongs to another user
             if is_under(process.environ().get(MARK, ""), mark):
                 found |= dict.fromkeys([process, *process.children(recursive=True)])
     return [process for process in found if process.pid != os.getpid()]
 
 
 def is_under(mark: str, other: str) -> bool:
-    """Whether a mark is another, or was made by a process that carries it.
+    """Return whether a mark equals another, or was made by a process that carries the other.
 
     >>> is_under("a/1", "a/1"), is_under("a/1/b/1", "a"), is_under("a/12", "a/1"), is_under("", "a")
     (True, True, False, False)
@@ -119,7 +129,7 @@ def is_under(mark: str, other: str) -> bool:
 
 
 def kill_marked(mark: str) -> None:
-    """Kill who carries the mark, until nobody is left who does."""
+    """Kill all processes that carry the mark, until none is left or `PATIENCE` has passed."""
     until = time.monotonic() + PATIENCE
     while (left := marked(mark)) and time.monotonic() < until:
         for process in left:
@@ -133,7 +143,7 @@ def _peak_of(process: psutil.Process) -> int:
         status = Path(f"/proc/{process.pid}/status")
         if status.is_file():
             lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-            return int(lines[0].split()[1]) * 1024 if lines else 0  # one that has just ended has none
+            return int(lines[0].split()[1]) * 1024 if lines else 0  # a process that has just ended has no VmHWM
         memory = process.memory_info()
         return int(getattr(memory, "peak_wset", memory.rss))
     except (psutil.Error, OSError):
@@ -151,5 +161,5 @@ def _own_and_shared(process: psutil.Process) -> tuple[int, int]:
     try:
         memory = process.memory_full_info()
         return int(memory.uss), int(memory.rss - memory.uss)
-    except (psutil.Error, AttributeError):  # some systems tell of no unique set size
+    except (psutil.Error, AttributeError):  # some systems do not report a unique set size
         return _resident(process), 0

@@ -62,7 +62,7 @@ def test_a_child_that_does_its_job_leaves_no_log(child, tmp_path: Path) -> None:
     [
         ("raise", "^ValueError: two lines$"),
         ("crash", "^killed by SIGSEGV$"),
-        ("silent", "^ended with exit code 7 and not a word$"),
+        ("silent", "^ended with exit code 7 and no output$"),
     ],
 )
 def test_last_words(child, tmp_path: Path, do: str, message: str) -> None:
