@@ -1,1 +1,1 @@
-"""What executes a model: one file a runtime, and the registry that lists them."""
+"""Runtimes: the ways to run a model, and the registry that lists them."""

@@ -1,4 +1,4 @@
-"""What a graph is fed, made from ids and mask, and what it calls its outputs: whoever exported it."""
+"""Inputs for an ONNX graph of any exporter, made from token ids and a mask, and the names of its outputs."""
 
 import re
 from collections.abc import Iterable
@@ -11,16 +11,22 @@ from numpy.typing import NDArray
 from export.errors import BadInput, CannotRun
 from export.positions import positions_of
 
-#: Where an output of a graph is a tap under another name, the graph's metadata hold the tap's under this and its own.
+#: If an output of a graph is a tap but has another name, the graph's metadata map this prefix plus the output's name to
+#: the tap's name.
 TAP = "tap "
 
-#: An input with keys or values of earlier positions, as optimum and transformers name it.
+#: Matches the name of an input with keys or values of earlier positions, as optimum and transformers write it.
 _PAST = re.compile(r"past(_key_values)?(?P<rest>[._].*)")
 
 
 @dataclass(frozen=True)
 class GraphInput:
-    """An input as a graph declares it. dtype: NumPy's name. shape: None for a free dimension, or where none is told."""
+    """An input as a graph declares it.
+
+    name: its name in the graph.
+    dtype: the name of its type in NumPy.
+    shape: the size of each dimension, None for a dynamic one; None if the graph declares no shape.
+    """
 
     name: str
     dtype: str
@@ -30,14 +36,17 @@ class GraphInput:
 def feed(
     inputs: Iterable[GraphInput], input_ids: NDArray[Any], attention_mask: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
-    """The arrays that a graph is to be fed, in the types that it declares; ids: int64 (batch, sequence), and the mask
-    (batch, past + sequence).
+    """Return the input arrays of a graph by name, in the types that it declares.
 
-    Position ids are those of `positions_of`. The keys and values that are made here are of no positions: leave out the
-    inputs of a past that is there. The branch that reads it (`use_cache_branch`) is taken where there is one.
+    inputs: the inputs to make. Leave out those of a past if there is one already.
+    input_ids: int64 (batch, sequence).
+    attention_mask: int64 (batch, past + sequence).
 
-    Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for one of a fixed shape that is
-    not that of the ids.
+    Position ids are those of `positions_of`. Keys and values made here are empty (no positions). `use_cache_branch` is
+    true if there is a past.
+
+    Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for an input whose fixed shape
+    does not fit the ids.
 
     >>> past = GraphInput("past_key_values.0.key", "float32", (None, 4, None, 16))
     >>> feed([past, GraphInput("position_ids", "int64", (None, None))], *np.ones((2, 1, 3), dtype=np.int64))
@@ -47,7 +56,7 @@ def feed(
 
 
 def present_of(name: str) -> str:
-    """The output that holds what this input is to be at the next step: the keys or values of one position more.
+    """Return the name of the output that becomes this input at the next step, for keys or values of the past.
 
     >>> present_of("past_key_values.0.key")
     'present.0.key'
@@ -56,7 +65,7 @@ def present_of(name: str) -> str:
 
 
 def is_past(name: str) -> bool:
-    """Whether an input holds keys or values of earlier positions."""
+    """Return whether an input holds keys or values of earlier positions."""
     return _PAST.fullmatch(name) is not None
 
 
@@ -76,13 +85,13 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
             array = np.zeros(_empty(wanted.name, wanted.shape, len(input_ids)))
         case _:
             raise CannotRun(
-                f"the graph asks for {wanted.name}, which cannot be made from ids and a mask; export it without: "
-                "input_ids, attention_mask, position_ids and a past are what is fed"
+                f"the graph asks for {wanted.name}, which cannot be made from ids and a mask; export it with no inputs "
+                "other than input_ids, attention_mask, position_ids and a past"
             )
     if wanted.shape is not None and not fits(array.shape, wanted.shape):
         batch, sequence = input_ids.shape
         raise BadInput(
-            f"the graph takes {wanted.name} of {written(wanted.shape)} alone, and this input makes it {array.shape}"
+            f"the graph takes {wanted.name} of shape {written(wanted.shape)}, but this input has {array.shape}"
             + mended(wanted.shape, (batch, sequence))
         )
     try:
@@ -92,7 +101,7 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
 
 
 def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
-    """Whether an array of that shape is one that was declared so.
+    """Return whether a shape matches a declared one.
 
     >>> fits((1, 8), (None, 8)), fits((1, 8), (1, 16))
     (True, False)
@@ -103,7 +112,7 @@ def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
 
 
 def written(shape: tuple[int | None, ...]) -> str:
-    """A declared shape as people write it.
+    """Return a declared shape as text.
 
     >>> written((None, 8))
     '(any, 8)'
@@ -112,7 +121,10 @@ def written(shape: tuple[int | None, ...]) -> str:
 
 
 def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
-    """The settings that make batch and sequence what a graph takes, to follow an error; nothing if none do.
+    """Return the end of an error message: which settings give the declared shape. It is empty if none do.
+
+    declared: the shape that a graph declares.
+    given: the batch size and the sequence length of the input.
 
     >>> mended((1, 32), (1, 128))
     '; set sequence to 32'
@@ -125,10 +137,10 @@ def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
 
 
 def _empty(name: str, declared: tuple[int | None, ...], batch: int) -> tuple[int, ...]:
-    """The shape of a past without positions: (batch, heads, 0, head_dim), as transformers keeps keys and values."""
+    """Return the shape of an empty past: (batch, heads, 0, head_dim), as transformers lays out keys and values."""
     if len(declared) != 4 or declared[1] is None or declared[3] is None:
         raise CannotRun(
-            f"the graph asks for {name} of {written(declared)}; a past is fed where it is (any, heads, any, head_dim), "
-            "with both in numbers. Export it without a past"
+            f"the graph asks for {name} of {written(declared)}; the shape of a past must be (any, heads, any, "
+            "head_dim) with fixed heads and head_dim. Export it without a past"
         )
     return (batch, declared[1], 0, declared[3])

@@ -1,4 +1,4 @@
-"""onnxruntime: the exported graph in ONNX Runtime's CPU provider, all graph optimizations on, as people deploy it."""
+"""onnxruntime: the exported graph in ONNX Runtime's CPU provider, with all graph optimizations, as in deployment."""
 
 import json
 import tempfile
@@ -21,8 +21,9 @@ class OnnxRuntime:
         self.session = self._session(session_options(threads))
         self.inputs = [_declared(value) for value in self.session.get_inputs()]
         kept = [value.name for value in self.inputs if is_past(value.name)] if graph == "decode" else []
-        #: Of a decode graph: output -> the input that it is at the next step, and those inputs as they are now.
+        #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
         self.presents = {present_of(name): name for name in kept}
+        #: For a decode graph: name of an input -> the keys or values of the past.
         self.past: dict[str, Any] = {}
         outputs = [output.name for output in self.session.get_outputs()]
         self.names = outputs if graph == "inspect" else ["logits"]
@@ -31,12 +32,12 @@ class OnnxRuntime:
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         if self.presents:
             self.past = {}
-            return self.step(input_ids, attention_mask)  # after nothing, and of many positions
+            return self.step(input_ids, attention_mask)  # the prefill: a step without a past
         outputs = self.session.run(self.names, feed(self.inputs, input_ids, attention_mask))
         return {self.ours.get(f"{TAP}{n}", n): array for n, array in zip(self.names, outputs, strict=True)}
 
     def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Keys and values stay in ONNX Runtime's own memory from one step to the next: nothing is copied here."""
+        """Decode further positions. Keys and values stay in ONNX Runtime's memory between steps and are not copied."""
         new = feed([value for value in self.inputs if value.name not in self.past], input_ids, attention_mask)
         values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in new.items()}
         logits, *present = self.session.run_with_ort_values(["logits", *self.presents], values | self.past)
@@ -51,7 +52,10 @@ class OnnxRuntime:
         }
 
     def operators(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, int]:
-        """As the profiler of a session of its own sees them: the graph that is run is not kept anywhere else."""
+        """Count the operators of one pass with the profiler of a new session.
+
+        ONNX Runtime exposes its optimized graph in no other way.
+        """
         options = session_options(self.session.get_session_options().intra_op_num_threads)
         options.enable_profiling = True
         with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +75,7 @@ class OnnxRuntime:
 
 
 def session_options(threads: int) -> Any:
-    """What every session here is made with: so many threads, all optimizations, no warnings."""
+    """Return the options of every session: the number of threads, all graph optimizations, no warnings."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
@@ -79,7 +83,10 @@ def session_options(threads: int) -> Any:
 
 
 def _declared(value: Any) -> GraphInput:
-    """An input as ONNX Runtime tells it: "tensor(int64)", and a string or None where a dimension is free."""
+    """Convert an input's declaration from ONNX Runtime's form.
+
+    Types are written "tensor(int64)", and a dynamic dimension is a string or None.
+    """
     kind = value.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
     return GraphInput(value.name, _DTYPES.get(kind, kind), shape or None)

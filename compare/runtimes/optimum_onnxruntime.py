@@ -1,7 +1,7 @@
-"""optimum: the decode graph as optimum's own class for causal language models runs it in ONNX Runtime.
+"""optimum: the decode graph, run by optimum's `ORTModelForCausalLM` in ONNX Runtime.
 
-It is the file that the runtime onnxruntime decodes with, in the same provider with the same options, so what the two
-differ by in time is the code around each step.
+The runtime onnxruntime decodes with the same file, the same provider and the same options, so their difference in time
+is the code around each step.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ class OptimumOnnxRuntime:
 
     def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
-        positions = positions_of(mask, ids.shape[1])  # without, it would count padding too
+        positions = positions_of(mask, ids.shape[1])  # by default, optimum's forward counts padding too
         output = self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.past)
         self.past = output.past_key_values
         return {"logits": output.logits.numpy()}

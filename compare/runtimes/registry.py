@@ -1,8 +1,8 @@
-"""The runtimes there are, by name, without importing any of them.
+"""The registry of runtimes, which lists them by name without importing them.
 
-A runtime is one file with one class (see `Runtime`) and one line in `BUILT_IN`, or an entry point in the group
-`onnx_attention_compare.runtimes` whose value is a `Spec`. One that is not installed stays listed with the command that
-installs it, one that is broken with its error; neither stops the others.
+A runtime is a class (see `Runtime`) in a file of its own, with a line in `BUILT_IN` or an entry point in the group
+`onnx_attention_compare.runtimes` whose value is a `Spec`. A runtime that is not installed is listed with the command
+that installs it. An entry point that cannot be read is listed with its error. Neither affects the others.
 """
 
 from collections.abc import Mapping
@@ -15,55 +15,64 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from compare.lazy import Listed
 from export.errors import BadInput, CannotRun, near
 
-if TYPE_CHECKING:  # listing the runtimes is to work where not even NumPy is
+if TYPE_CHECKING:  # listing the runtimes works without NumPy
     from numpy.typing import NDArray
 
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
-#: What of a model is loaded, by the names of the files in a cache entry (`export.graphs`): all taps, the logits of all
-#: positions, those of the last one, or what goes on from keys and values that were kept.
+#: What a runtime loads, by the names of the files in a cache entry (`export.graphs`): a graph with all taps, with the
+#: logits of all positions, with those of the last position, or for decoding with a cache of keys and values.
 Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
 
-#: Runs the graphs of two exporters side by side, where two are compared.
+#: The runtime that runs the graphs of both exporters if two are compared.
 GRAPH_RUNTIME = "onnxruntime"
 
 
 class Runtime(Protocol):
-    """A loaded model that can be run, made from the folder of a cache entry: graphs, weights and configuration.
+    """A loaded model that can be run.
 
-    Of the graph "inspect" a run returns every tensor of `export.taps.tap_names` that the runtime exposes, of every
-    other `logits` alone; `threads` is the number of threads it may compute with. It is asked for none but the graphs of
-    its `Spec`, and one that can be asked for "decode" is a `Decoder`. Libraries are imported at the top of its file, so
-    that importing and loading can be told apart.
+    folder: the folder of a cache entry, with graphs, weights and configuration.
+    threads: the number of threads that it may compute with.
+    graph: what to load, one of the graphs in its `Spec`.
+
+    With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
+    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. Import libraries at the top of the
+    runtime's file, so that importing and loading are separate steps.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
 
     def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """One forward pass: int64 (batch, sequence) both; the named outputs, logits (batch, sequence, vocabulary), and
-        of deploy-last (batch, 1, vocabulary). Padding may be on either side; position ids are those of
-        `export.positions.positions_of`."""
+        """Run one forward pass and return its outputs by name.
+
+        input_ids, attention_mask: int64 (batch, sequence). Padding may be on either side.
+
+        Logits are (batch, sequence, vocabulary), with the graph "deploy-last" (batch, 1, vocabulary). Position ids are
+        those of `export.positions.positions_of`.
+        """
 
     def facts(self) -> dict[str, str]:
-        """Versions and settings worth keeping beside the result."""
+        """Return versions and settings to keep with the result."""
 
     def operators(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> dict[str, int]:
-        """How often each operator runs in one pass of the graph as it was optimized; empty where there is no graph."""
+        """Return how often each operator of the optimized graph runs in one pass; empty if there is no graph."""
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Free the model."""
 
 
 class Decoder(Runtime, Protocol):
-    """A runtime that keeps keys and values of what it has seen, where it was loaded with the graph "decode".
+    """A runtime that can decode with a cache of keys and values, if loaded with the graph "decode".
 
-    Its `run` is then the prefill: whatever was kept before is forgotten.
+    Its `run` is then the prefill, which empties the cache first.
     """
 
     def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """One position more, or some: ids (batch, new), mask (batch, past + new), int64 both; logits (batch, new,
-        vocabulary).
+        """Decode one or more further positions; return `logits`, (batch, new, vocabulary).
+
+        input_ids: int64 (batch, new).
+        attention_mask: int64 (batch, past + new).
 
         Position ids are those of `export.positions.positions_of`, as in `run`.
         """
@@ -71,9 +80,11 @@ class Decoder(Runtime, Protocol):
 
 @dataclass(frozen=True)
 class Spec(Listed):
-    """A runtime as it is listed.
+    """A runtime's entry in the registry.
 
-    hybrid: only the attention runs elsewhere; such a runtime is never timed. graphs: what it can be loaded with.
+    precision: the precision that it computes in.
+    hybrid: whether only its attention runs in another library; such a runtime is never timed.
+    graphs: the graphs that it can load.
     """
 
     noun = "runtime"
@@ -82,7 +93,7 @@ class Spec(Listed):
     graphs: tuple[Graph, ...] = ("inspect", "deploy")
 
     def load_class(self) -> type[Runtime]:
-        """Import the runtime's class. Raises `CannotRun` where it is not installed."""
+        """Import the runtime's class. Raises `CannotRun` if a required package is not installed."""
         loaded: type[Runtime] = self.load()
         return loaded
 
@@ -141,7 +152,11 @@ BUILT_IN = (
 
 @dataclass(frozen=True)
 class Listing:
-    """All runtimes by name, and the entry points that could not be read, by name, with their error."""
+    """All listed runtimes.
+
+    specs: name -> runtime.
+    broken: name of an entry point that could not be read -> its error.
+    """
 
     specs: Mapping[str, Spec]
     broken: Mapping[str, str]
@@ -149,7 +164,7 @@ class Listing:
 
 @cache
 def listing() -> Listing:
-    """The built-in runtimes and those that other packages bring; the built-in ones win where names are the same."""
+    """Return the built-in runtimes and those of other packages. If names are equal, the built-in one is listed."""
     specs: dict[str, Spec] = {}
     broken: dict[str, str] = {}
     for point in metadata.entry_points(group=ENTRY_POINTS):
@@ -158,7 +173,7 @@ def listing() -> Listing:
             if not isinstance(spec, Spec):
                 raise TypeError(f"{point.value} is a {type(spec).__name__}, not a compare.runtimes.registry.Spec")
             specs[spec.name] = spec
-        except Exception as error:  # someone else's code: whatever it raises, the list lives on
+        except Exception as error:  # code of another package may raise anything
             broken[point.name] = f"{type(error).__name__}: {error}"
     return Listing({spec.name: spec for spec in BUILT_IN} | {n: s for n, s in specs.items() if n not in _NAMES}, broken)
 
@@ -167,10 +182,13 @@ _NAMES = {spec.name for spec in BUILT_IN}
 
 
 def spec_of(name: str) -> Spec:
-    """The runtime of that name. Raises `BadInput` with near matches for an unknown, `CannotRun` for a broken one."""
+    """Return the runtime of that name.
+
+    Raises `BadInput` with near matches if the name is unknown, `CannotRun` if its entry point cannot be read.
+    """
     found = listing()
     if name in found.broken:
-        raise CannotRun(f"runtime {name} is broken: {found.broken[name]}; ask whoever ships it")
+        raise CannotRun(f"runtime {name} is broken: {found.broken[name]}; report this to the authors of its package")
     if name not in found.specs:
         raise BadInput(f"unknown runtime {name!r}; {near(name, found.specs)}; python -m compare runtimes lists them")
     return found.specs[name]

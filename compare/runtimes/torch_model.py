@@ -1,4 +1,4 @@
-"""What the torch runtimes share: a transformers model whose attention is chosen by name or brought along."""
+"""The base of the torch runtimes: a transformers model whose attention is chosen by name or given as a function."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,9 +15,11 @@ from export.taps import AttentionFunction, run_tapped, tapped
 
 
 class TorchModel:
-    """The model of a cache entry in torch. `attention` as for `export.taps.tapped`; sdpa gives no `probabilities`."""
+    """The model of a cache entry in torch, as a `compare.runtimes.registry.Decoder`."""
 
+    #: The attention: the name of one of transformers' implementations, or a function for `export.taps.tapped`.
     attention: str | AttentionFunction
+    #: Whether the attention returns probabilities. sdpa does not.
     probabilities = True
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
@@ -36,7 +38,7 @@ class TorchModel:
             case "deploy-last":
                 return self._forward(input_ids, attention_mask, use_cache=False, logits_to_keep=1)
             case "decode":
-                self.past = None  # transformers then makes a cache of the kind it has for the model
+                self.past = None  # transformers then creates the kind of cache that suits the model
                 return self.step(input_ids, attention_mask)
 
     def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -51,7 +53,7 @@ class TorchModel:
     def _forward(
         self, input_ids: NDArray[Any], attention_mask: NDArray[Any], **options: Any
     ) -> dict[str, NDArray[Any]]:
-        """A pass for the logits alone; an attention that was brought along comes in by the door of the taps."""
+        """Run a pass that returns only logits. An attention function is installed through the tap hook."""
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         positions = {"position_ids": positions_of(mask, ids.shape[1])}
         attention = type(self).attention

@@ -1,4 +1,4 @@
-"""The runtimes that run the model in torch; they differ in its attention alone."""
+"""The runtimes that run the model in torch. They differ only in its attention."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from compare.runtimes.torch_model import TorchModel
 
 
 class TorchEager(TorchModel):
-    """torch-eager: transformers' own attention, written out. The baseline of every ratio."""
+    """torch-eager: transformers' eager attention. The baseline of every ratio."""
 
     attention = "eager"
 
@@ -33,14 +33,14 @@ class TorchReference(TorchModel):
 
 
 def in_numpy(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The reference attention as an `export.taps.AttentionFunction`, in NumPy; torch shares NumPy's memory."""
+    """The reference attention in NumPy, as an `export.taps.AttentionFunction`. Arrays and tensors share memory."""
     arrays = [tensor.numpy() for tensor in (query, key, value)]
     context, probabilities = reference_attention(*arrays, mask=mask.numpy(), scale=scale)
     return torch.from_numpy(context), torch.from_numpy(probabilities)
 
 
 class NumpyReference(TorchModel):
-    """numpy-reference: the reference attention on NumPy arrays, the rest of the model in torch. A hybrid."""
+    """numpy-reference: the reference attention on NumPy arrays, and the rest of the model in torch. It is a hybrid."""
 
     attention = staticmethod(in_numpy)
 

@@ -1,6 +1,8 @@
-"""The trace process: loads one runtime with all taps, runs it on one input or two, writes its tensors, and ends.
+"""The trace process: load one runtime with all taps, run it on one or two inputs, write its tensors, and exit.
 
-It knows the registry and nothing of what is done with the trace. `python -m compare.runtimes.tracer JOB`.
+    python -m compare.runtimes.tracer JOB
+
+It depends on the registry and not on the code that uses the traces.
 """
 
 from pathlib import Path
@@ -15,7 +17,12 @@ from compare.traces import Tensor, Trace, is_whole, write_trace
 
 
 class Second(NamedTuple):
-    """A second input for a runtime that is loaded already. rows: how many sequences it takes at a time."""
+    """A second input for a runtime that is already loaded.
+
+    inputs: the trace folder with the input.
+    out: the folder for its trace.
+    rows: how many sequences go into one pass.
+    """
 
     inputs: Path
     out: Path
@@ -33,10 +40,19 @@ def trace(
     log: Path,
     timeout: float,
 ) -> Trace:
-    """Run a runtime in a process of its own on the inputs of a trace folder, and open what it wrote.
+    """Trace a runtime in a process of its own, and open the trace.
 
-    `timeout` in seconds. Raises `compare.processes.child.ChildFailed` where it crashes, hangs or raises. Where it does
-    on the second input alone, the second trace holds no tensors, and why as "error" among its facts.
+    runtime: its name.
+    model_folder: the folder of the model's cache entry.
+    inputs: the trace folder with the input.
+    out: the folder for the trace.
+    second: a second input for the same process.
+    threads: the number of threads that the runtime may compute with.
+    log: the file for what the process prints.
+    timeout: the most time that the process may take, in seconds.
+
+    Raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises. If it fails only on the second
+    input, the second trace has no tensors, and its facts hold the reason as "error".
     """
     job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "second": second}
     try:
@@ -58,9 +74,12 @@ def _work(job: dict[str, Any]) -> None:
 
 
 def _run(runtime: Runtime, inputs: Path, out: Path, rows: int | None = None) -> None:
-    """Write the trace of one input. rows: how many of its sequences go into one pass, all by default."""
+    """Run one input and write its trace.
+
+    rows: how many sequences go into one pass; all by default.
+    """
     given = Trace(inputs)
-    # Copies: a memory-mapped file opened for reading is not writable, which torch warns of.
+    # Copied, because torch warns of arrays that are not writable, such as these memory-mapped ones.
     ids, mask = given["input_ids"].copy(), given["attention_mask"].copy()
     step = rows or len(ids)
     parts = [runtime.run(ids[row : row + step], mask[row : row + step]) for row in range(0, len(ids), step)]

@@ -22,9 +22,9 @@ IDS = np.zeros((2, 5), dtype=np.int64)
         (
             GraphInput("past_key_values.0.key", "float32", (None, 4, 8, 16)),
             BadInput,
-            "takes past_key_values.0.key of (any, 4, 8, 16) alone, and this input makes it (2, 4, 0, 16)",
+            "takes past_key_values.0.key of shape (any, 4, 8, 16), but this input has (2, 4, 0, 16)",
         ),
-        (GraphInput("position_ids", "int64", (1, 8)), BadInput, "makes it (2, 5): --batch 1 --sequence 8"),
+        (GraphInput("position_ids", "int64", (1, 8)), BadInput, "has (2, 5); set batch to 1 and sequence to 8"),
     ],
 )
 def test_what_cannot_be_fed(wanted: GraphInput, error: type[Exception], message: str) -> None:
