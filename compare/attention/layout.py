@@ -1,14 +1,14 @@
-"""Between hidden states and heads."""
+"""Split hidden states into attention heads, and join heads again."""
 
 from typing import Any
 
 
 def adapt_dimensions(x: Any, heads: int | None = None) -> Any:
-    """Between hidden states and heads: (batch, sequence, 768) with `heads=12` to (batch, 12, sequence, 64), and back.
+    """Split the last axis into heads, or join the heads into the last axis.
 
     x: a NumPy or Torch array. With `heads`, (batch, sequence, hidden) is split into (batch, heads, sequence,
     hidden / heads); without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
-    Values are moved, never changed. Raises ValueError where the shape does not fit.
+    Values are moved, never changed. Raises `ValueError` if the shape does not fit.
 
     >>> import numpy as np
     >>> split = adapt_dimensions(np.zeros((1, 5, 768)), heads=12)

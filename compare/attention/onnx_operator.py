@@ -1,8 +1,8 @@
 """ONNX's Attention operator (opsets 23 to 25), mapped onto the reference attention.
 
-Everything that the operator does around the mathematics is here: heads packed into the last axis, a cache joined in
-front, masks that are too short, windows, padded lengths, narrow precisions, and a look at the scores on the way. The
-mathematics itself is `compare.reference_attention`, step by step.
+The mathematics is that of `compare.reference_attention`, step by step. This module adds the rest of the operator: heads
+packed into the last axis, a cache of keys and values, masks shorter than the keys, windows, padded lengths, low
+precisions, and the output of intermediate scores.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from compare.attention.reference import masked, scaled_scores, soft_capped, soft
 
 Array = Any
 
-#: ONNX's numbers for element types (onnx.proto, TensorProto.DataType) that softmax_precision may name.
+#: The element types that softmax_precision may name, by their numbers in ONNX (onnx.proto, TensorProto.DataType).
 PRECISIONS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 
 
 class AttentionOutputs(NamedTuple):
-    """The operator's outputs. The cache, where there was one, is joined with the new keys and values."""
+    """The operator's outputs. present_key and present_value are the past ones, if given, joined with the new ones."""
 
     y: Array
     present_key: Array
@@ -49,14 +49,15 @@ def attention_operator(
     left_window_size: int = -1,
     right_window_size: int = -1,
 ) -> AttentionOutputs:
-    """The Attention operator on NumPy or Torch arrays, inputs and attributes named as in its specification.
+    """Compute the Attention operator on NumPy or Torch arrays; arguments have the names of the specification.
 
-    query, key, value: (batch, heads, sequence, head_dim), or (batch, sequence, heads * head_dim) with the numbers of
-    heads as attributes; y comes back in the same form. attn_mask: boolean or added, broadcasts to (batch, heads,
-    sequence, keys), its last axis may be shorter than the keys. nonpad_kv_seqlen: (batch,), how many keys are real.
-    qk_matmul_output: the scores raw (mode 0), capped (1), masked (2), or as probabilities (3).
+    query, key, value: (batch, heads, sequence, head_dim), or (batch, sequence, heads * head_dim) with q_num_heads and
+    kv_num_heads given; y has the same layout. attn_mask: boolean, or numbers added to the scores; broadcasts to (batch,
+    heads, sequence, keys), and its last axis may be shorter than the keys. nonpad_kv_seqlen: the number of keys that
+    are not padding, (batch,). qk_matmul_output_mode: which scores qk_matmul_output holds: raw (0), capped (1),
+    masked (2), or probabilities (3).
 
-    Every step is computed in the inputs' precision, bfloat16 as an `ml_dtypes` array in NumPy. Raises ValueError for
+    Every step is computed in the inputs' precision; bfloat16 in NumPy is an `ml_dtypes` array. Raises `ValueError` for
     shapes and combinations that the specification rules out. Source: ONNX, Operators.md, Attention.
 
     >>> import numpy as np
@@ -65,9 +66,9 @@ def attention_operator(
     (1, 2, 8)
     """
     if (past_key is None) != (past_value is None):
-        raise ValueError("past_key and past_value go together, one was given")
+        raise ValueError("only one of past_key and past_value was given; give both or neither")
     if past_key is not None and nonpad_kv_seqlen is not None:
-        raise ValueError("past_key and nonpad_kv_seqlen are two ways to cache, both were given")
+        raise ValueError("past_key and nonpad_kv_seqlen were both given; they are two ways to cache, give one")
     xp, precision, packed = array_namespace(query), query.dtype, query.ndim == 3
     if packed:
         query, key, value = _unpack(query, key, value, q_num_heads, kv_num_heads)
@@ -77,7 +78,8 @@ def attention_operator(
     present_key, present_value = key, value
     key, value = spread_groups(query, key, value)
 
-    # The root of the scale on both sides, and each product in the inputs' precision: the specification's own steps.
+    # As in the specification: query and key are each multiplied by the root of the scale, and every product is rounded
+    # to the inputs' precision.
     full = query.shape[-1] ** -0.5 if scale is None else scale
     root = _as(xp.asarray(full**0.5, dtype=xp.float64, device=query.device), precision)
     raw = _as(scaled_scores(query * root, key * root, 1.0), precision)
@@ -94,19 +96,19 @@ def attention_operator(
 
 def _unpack(query: Array, key: Array, value: Array, heads: int | None, key_heads: int | None) -> list[Array]:
     if heads is None or key_heads is None:
-        raise ValueError(f"query {tuple(query.shape)} has its heads packed: q_num_heads and kv_num_heads say how many")
+        raise ValueError(f"query {tuple(query.shape)} has its heads packed: give q_num_heads and kv_num_heads")
     return [adapt_dimensions(x, n) for x, n in ((query, heads), (key, key_heads), (value, key_heads))]
 
 
 def _offset(xp: Any, query: Array, past_key: Array | None, nonpad: Array | None) -> Any:
-    """How many keys stand before the first query: a number, or (batch, 1, 1, 1) where it differs from row to row."""
+    """The number of keys before the first query: one number, or (batch, 1, 1, 1) if each sequence has its own."""
     if nonpad is not None:
         return xp.reshape(nonpad, (-1, 1, 1, 1)) - query.shape[2]
     return 0 if past_key is None else past_key.shape[2]
 
 
 def _seen(xp: Any, scores: Array, offset: Any, nonpad: Array | None, causal: int, left: int, right: int) -> Array:
-    """Which keys a query may see by its position alone: True where it may, broadcasting to the scores."""
+    """Return a mask, True for keys that the positions let a query see; it broadcasts to the scores."""
     queries, keys = scores.shape[-2:]
     key = xp.arange(keys, device=scores.device)[None, None, None, :]
     position = xp.arange(queries, device=scores.device)[None, None, :, None] + offset
@@ -121,7 +123,7 @@ def _seen(xp: Any, scores: Array, offset: Any, nonpad: Array | None, causal: int
 
 
 def _full_width(xp: Any, mask: Array, keys: int) -> Array:
-    """A mask as wide as there are keys: what it does not reach is not seen."""
+    """Extend a mask to the number of keys; the keys that are added are hidden."""
     if (short := keys - mask.shape[-1]) <= 0:
         return mask
     hidden = xp.full((*mask.shape[:-1], short), False if mask.dtype == xp.bool else -float("inf"), dtype=mask.dtype)
@@ -129,27 +131,27 @@ def _full_width(xp: Any, mask: Array, keys: int) -> Array:
 
 
 def _total_of(precision: Any) -> Callable[[Array], Array] | None:
-    """How the softmax adds up: bfloat16 one key after another, as ONNX's cases have it, else as the library does."""
+    """Return the sum for the softmax: one key after another in bfloat16, as in ONNX's cases; else None, the default."""
     if not str(precision).endswith("bfloat16"):
         return None
     return lambda weights: reduce(add, [weights[..., i : i + 1] for i in range(weights.shape[-1])])
 
 
 def _precision(xp: Any, number: int) -> Any:
-    """The library's type for one of ONNX's numbers of types. Raises ValueError for another than the operator takes."""
+    """Return the library's type for an ONNX type number. Raises `ValueError` if the operator does not take it."""
     if number not in PRECISIONS:
         raise ValueError(
             f"softmax_precision is {number}; it takes {', '.join(f'{n} ({p})' for n, p in PRECISIONS.items())}"
         )
     if PRECISIONS[number] == "bfloat16" and not hasattr(xp, "bfloat16"):
-        from ml_dtypes import bfloat16  # NumPy has none of its own; onnx brings this package
+        from ml_dtypes import bfloat16  # NumPy has no bfloat16; this package is a dependency of onnx
 
         return bfloat16
     return getattr(xp, PRECISIONS[number])
 
 
 def _as(x: Array, precision: Any) -> Array:
-    """In that precision; NumPy gives products of its foreign types back as float32."""
+    """Convert an array to a precision; NumPy's products of `ml_dtypes` arrays are float32."""
     if x.dtype == precision:
         return x
     return x.to(precision) if is_torch_array(x) else x.astype(precision)

@@ -1,6 +1,6 @@
-"""The reference attention: the ruler that every runtime is held against, short enough to teach from.
+"""The reference attention, which golden uses, written to be short and readable.
 
-Written once against the Python array API, so that the same lines run on NumPy and on Torch arrays.
+It uses the Python array API, so the same code runs on NumPy and on Torch arrays.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,16 @@ def reference_attention(
 ) -> tuple[Array, Array]:
     """Scaled dot-product attention: softmax(query @ key.T * scale) @ value (Vaswani et al. 2017, equation 1).
 
-    query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim); with fewer key heads than
-    heads each serves a group of neighbouring ones (grouped-query attention, Ainslie et al. 2023). mask: boolean, True
-    where a key may be seen, or a number that is added to the scores; broadcasts to (batch, heads, sequence, keys).
-    causal: a query sees the keys up to its own position, the last query being at the last key. scale: by default
-    1 / sqrt(head_dim). softcap: scores are kept within +-softcap by a tanh, before any mask; 0 leaves them as they are.
+    query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim); if there are fewer key
+    heads than heads, neighbouring heads share one (grouped-query attention, Ainslie et al. 2023). mask: boolean, True
+    where a key may be seen, or numbers that are added to the scores; broadcasts to (batch, heads, sequence, keys).
+    causal: whether a query sees only the keys up to its own position; the last query is at the last key. scale: the
+    factor of the scores, 1 / sqrt(head_dim) by default. softcap: the limit that a tanh keeps the scores within before
+    any mask is applied; 0 for no limit.
 
     Returns the context (batch, heads, sequence, head_dim) and the attention, which is the probabilities (batch, heads,
-    sequence, keys). A row that sees no key is all zeros, as ONNX's Attention operator (opset 23) has it. Raises
-    ValueError where the shapes do not fit.
+    sequence, keys). A row that sees no key is all zeros, as in ONNX's Attention operator (opset 23). Raises
+    `ValueError` if the shapes do not fit.
 
     >>> import numpy as np
     >>> query = key = np.zeros((1, 1, 2, 4)); value = np.array([[[[0.0], [2.0]]]])
@@ -48,17 +49,17 @@ def reference_attention(
 
 
 def scaled_scores(query: Array, key: Array, scale: float | None = None) -> Array:
-    """How well each query matches each key: (batch, heads, sequence, keys)."""
+    """Return the scaled product of each query with each key: (batch, heads, sequence, keys)."""
     return (query @ _xp(key).matrix_transpose(key)) * (query.shape[-1] ** -0.5 if scale is None else scale)
 
 
 def soft_capped(scores: Array, softcap: float) -> Array:
-    """Scores kept within +-softcap, and left as they are where it is 0 (Gemma 2, 2024)."""
+    """Return the scores, kept within +-softcap by a tanh (Gemma 2, 2024); 0 leaves them unchanged."""
     return _xp(scores).tanh(scores / softcap) * softcap if softcap else scores
 
 
 def masked(scores: Array, mask: Array) -> Array:
-    """Scores with -inf where a boolean mask is False, or with the mask added where it is a number."""
+    """Return the scores with -inf where a boolean mask is False, or with a mask of numbers added."""
     xp = _xp(scores)
     if mask.dtype != xp.bool:
         return scores + mask
@@ -66,10 +67,10 @@ def masked(scores: Array, mask: Array) -> Array:
 
 
 def softmax(scores: Array, total_of: Callable[[Array], Array] | None = None) -> Array:
-    """Shares that add up to 1 along the last axis, and zeros in a row that sees no key.
+    """The softmax along the last axis; a row that sees no key is all zeros.
 
-    The largest score is subtracted first, so that no exponential overflows. total_of: how the last axis is added up,
-    where another order or precision than the library's is wanted; keeps the axis.
+    The largest score is subtracted first, so that no exponential overflows. total_of: a function that sums the last
+    axis and keeps it, for another order or precision than the library's sum.
     """
     xp = _xp(scores)
     largest = xp.max(scores, axis=-1, keepdims=True)
@@ -80,7 +81,7 @@ def softmax(scores: Array, total_of: Callable[[Array], Array] | None = None) -> 
 
 
 def causal_mask(scores: Array) -> Array:
-    """True on and below the diagonal that ends in the last row and the last column: (sequence, keys)."""
+    """Return a mask (sequence, keys), True on and below the diagonal that ends at the last query and the last key."""
     xp = _xp(scores)
     queries, keys = scores.shape[-2:]
     position = xp.arange(keys - queries, keys, device=scores.device)
@@ -88,7 +89,7 @@ def causal_mask(scores: Array) -> Array:
 
 
 def spread_groups(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
-    """Each key and value head as often as there are query heads that share it. Raises ValueError for other shapes."""
+    """Repeat each key and value head for every query head that shares it. Raises `ValueError` if shapes do not fit."""
     heads, key_heads = query.shape[1], key.shape[1]
     if heads % key_heads or key.shape[:-1] != value.shape[:-1] or query.shape[-1] != key.shape[-1]:
         shapes = ", ".join(f"{n} {tuple(x.shape)}" for n, x in (("query", query), ("key", key), ("value", value)))
@@ -103,7 +104,7 @@ def spread_groups(query: Array, key: Array, value: Array) -> tuple[Array, Array]
 
 
 def _xp(array: Array) -> Any:
-    """The array's library, under the names of the Python array API."""
+    """Return the array's library, with the names of the Python array API."""
     from array_api_compat import array_namespace  # here, so that `import compare` stays light
 
     return array_namespace(array)

@@ -1,9 +1,9 @@
-"""The reference attention in memory that grows with the sequence and not with its square.
+"""The reference attention in memory that grows linearly with the sequence, not with its square.
 
-Queries and keys are taken in blocks. Three things are kept of each row of the softmax: its largest score so far, the
-sum of exponentials relative to it, and the values mixed so far. Where a new block brings a larger score, what was
-summed before shrinks to fit (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; Dao et al.
-2022, "FlashAttention"). Blocks that causality hides are never computed.
+Queries and keys are processed in blocks. For each row of the softmax three things are kept: its largest score so far,
+the sum of exponentials relative to that score, and the weighted sum of values. If a new block has a larger score, both
+sums are rescaled (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; Dao et al. 2022,
+"FlashAttention"). Blocks that the causal mask hides are never computed.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from compare.attention.reference import masked, scaled_scores, soft_capped, spre
 
 Array = Any
 
-#: Queries and keys at a time: large enough for a fast matrix product, small beside a sequence of a thousand.
+#: Queries and keys in a block: enough for a fast matrix product, but few compared with a sequence of a thousand.
 BLOCK = 192
 
 
@@ -27,10 +27,11 @@ def streaming_attention(
     softcap: float = 0.0,
     block: int = BLOCK,
 ) -> Array:
-    """What `reference_attention` gives as context, without ever holding the scores: (batch, heads, sequence, head_dim).
+    """Return the context of `reference_attention`, (batch, heads, sequence, head_dim), without storing all scores.
 
-    query, key, value, mask, causal, scale and softcap as there; block: how many queries, and keys, are taken at a time.
-    A row that sees no key is all zeros. Raises ValueError where the shapes do not fit or block is below 1.
+    query, key, value, mask, causal, scale, softcap: as for `reference_attention`. block: the number of queries, and of
+    keys, in a block. A row that sees no key is all zeros. Raises `ValueError` if the shapes do not fit or block is
+    below 1.
 
     >>> import numpy as np
     >>> from compare import reference_attention
@@ -67,7 +68,7 @@ def streaming_attention(
 
 
 class _Rows:
-    """Rows of a softmax under way, and the values they have mixed so far."""
+    """The running state of a block of softmax rows: largest scores, sums, and weighted sums of values."""
 
     def __init__(self, xp: Any, query: Array, value: Array) -> None:
         self.xp, self.query = xp, query
@@ -77,7 +78,7 @@ class _Rows:
         self.mixed = xp.zeros((*query.shape[:-1], value.shape[-1]), **like)
 
     def add(self, scores: Array, value: Array) -> None:
-        """Take in a block of scores (batch, heads, rows, keys) and its values."""
+        """Add a block of scores (batch, heads, rows, keys) and its values."""
         xp = self.xp
         largest = xp.maximum(self.largest, xp.max(scores, axis=-1, keepdims=True))
         base = xp.where(largest == -float("inf"), xp.zeros_like(largest), largest)  # nothing seen yet
@@ -91,6 +92,6 @@ class _Rows:
 
 
 def _diagonal(xp: Any, scores: Array, first_query: int, first_key: int) -> Array:
-    """True where a key of this block is at or before a query of it, by their absolute positions."""
+    """Return a mask of the block, True where a key's position is at or before the query's."""
     rows = xp.arange(scores.shape[-2], device=scores.device)[:, None] + first_query
     return xp.arange(scores.shape[-1], device=scores.device)[None, :] + first_key <= rows

@@ -56,10 +56,10 @@ def test_there_are_such_cases() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"past_key": np.zeros((1, 1, 2, 4))}, "past_key and past_value go together, one was given"),
+        ({"past_key": np.zeros((1, 1, 2, 4))}, "only one of past_key and past_value was given; give both or neither"),
         (
             {name: np.zeros((1, 1, 2, 4)) for name in ("past_key", "past_value")} | {"nonpad_kv_seqlen": np.array([1])},
-            "past_key and nonpad_kv_seqlen are two ways to cache, both were given",
+            "past_key and nonpad_kv_seqlen were both given; they are two ways to cache, give one",
         ),
         ({"softmax_precision": 7}, r"softmax_precision is 7; it takes 1 \(float32\), 10 \(float16\)"),
     ],
@@ -72,7 +72,7 @@ def test_what_the_specification_rules_out(arguments, message: str) -> None:
 
 def test_packed_heads_need_their_numbers() -> None:
     x = np.zeros((1, 2, 8))
-    with pytest.raises(ValueError, match=r"query \(1, 2, 8\) has its heads packed: q_num_heads and kv_num_heads say"):
+    with pytest.raises(ValueError, match=r"query \(1, 2, 8\) has its heads packed: give q_num_heads and kv_num_heads"):
         attention_operator(x, x, x)
 
 
