@@ -1,1 +1,1 @@
-"""How far a run is from the truth: the golden run in float64, and the gaps to it."""
+"""Golden in float64, the gaps of runs to it, and the verdicts over them."""

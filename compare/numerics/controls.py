@@ -1,8 +1,8 @@
-"""Controls: runs of the same float32 model that differ from golden by rounding alone, each in an order of its own.
+"""Controls: float32 runs of the model that differ from golden by rounding alone.
 
-Every one runs the real module. What changes is the order of its sums: linear maps, matrix products, softmax, norms and
-means are replaced under a `TorchFunctionMode`, and the attention is handed in through the taps. So no model is written
-a second time, and a control goes wherever the model goes. What they scatter by is what rounding does (docs/method.md).
+Each control sums in an order of its own, and the spread of their errors shows what rounding does (docs/method.md). A
+control runs the real module: a `TorchFunctionMode` replaces linear maps, matrix products, softmax, norms and means, and
+the taps replace the attention. So no model has to be written a second time, and controls work for every architecture.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,11 @@ def _sum(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Control:
-    """How one run orders its sums. one_pass: the variance of a norm as the mean square less the squared mean."""
+    """How one control computes its sums.
+
+    one_pass: whether a norm's variance is the mean of the squares minus the square of the mean. fused_gelu: whether the
+    tanh form of GELU is torch's fused function.
+    """
 
     name: str
     attention: AttentionFunction = graph_attention
@@ -47,7 +51,10 @@ class Control:
 def control_runs(
     model: Any, input_ids: Tensor, attention_mask: Tensor, controls: Sequence[Control] | None = None
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The traces of the controls of a float32 model, one at a time, of all where none are given; (batch, sequence)."""
+    """Run the controls of a float32 model, one at a time, and yield the name and tensors of each.
+
+    input_ids, attention_mask: (batch, sequence). controls: `CONTROLS` by default.
+    """
     for control in CONTROLS if controls is None else controls:
         with _Ordered(control), _gelu(model, fused=control.fused_gelu):
             yield control.name, run_tapped(model, input_ids, attention_mask, control.attention)
@@ -56,13 +63,16 @@ def control_runs(
 def root_scaled_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Query and key multiplied by the root of the scale each, as ONNX's Attention operator has it."""
+    """Attention with query and key each multiplied by the root of the scale, as in ONNX's Attention operator."""
     root = scale**0.5
     return graph_attention(query * root, key * root, value, mask, 1.0)
 
 
 def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The softmax in one pass over blocks of 16 keys; probabilities by the logarithm of the total (Dao et al. 2022)."""
+    """Attention with a streaming softmax over blocks of 16 keys (Dao et al. 2022).
+
+    The probabilities are computed apart from it, as exp(scores - logsumexp(scores)).
+    """
     groups = query.shape[1] // key.shape[1]
     scores = (query @ key.repeat_interleave(groups, dim=1).transpose(-1, -2)) * scale
     scores = torch.where(mask, scores, torch.finfo(scores.dtype).min)
@@ -71,7 +81,7 @@ def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, 
 
 
 def permuted_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Keys and values in another order, which the softmax and the mixing then add up in."""
+    """Attention with keys and values permuted, so that its sums over keys run in another order."""
     order = permutation(key.shape[2], 0)
     mask = mask.expand(*mask.shape[:-1], len(order))
     context, attention = graph_attention(query, key[:, :, order], value[:, :, order], mask[..., order], scale)
@@ -93,7 +103,7 @@ CONTROLS = (
 
 
 class _Ordered(OrderedProducts):
-    """While this is open, what a control orders in its own way replaces torch's: products; softmax, norms and means."""
+    """A mode that replaces torch's products, softmax, norms and means by those of a control."""
 
     def __init__(self, control: Control) -> None:
         super().__init__(control.product)
@@ -137,7 +147,7 @@ class _Ordered(OrderedProducts):
 
 @contextmanager
 def _gelu(model: Any, *, fused: bool) -> Iterator[None]:
-    """While this is open, and if asked for, modules that spell out GELU's tanh form use torch's fused one."""
+    """A context in which, if `fused`, modules that write out GELU's tanh form use torch's fused function."""
     spelled_out = [m for m in model.modules() if type(m).__name__ == "NewGELUActivation"] if fused else []
     for module in spelled_out:
         module.forward = lambda x: functional.gelu(x, approximate="tanh")

@@ -1,7 +1,8 @@
-"""Errors: how far a tensor lies from a reference, in one pass over both.
+"""The error of a tensor against a reference, computed in one pass over both.
 
-Four statistics, because each finds what the others miss (docs/method.md): the root mean square, the largest with its
-place, the worst channel, and the slope, which is the part of the error that is proportional to the tensor.
+There are four statistics, because each detects faults that the others miss (docs/method.md): the root mean square, the
+largest error and its place, the worst channel, and the slope, which is the part of the error that is proportional to
+the tensor.
 """
 
 from collections.abc import Iterator
@@ -15,16 +16,16 @@ from compare.numerics.tensors import by_head, seen_keys
 
 Array = NDArray[Any]
 
-#: Over fewer positions than this the root mean square of a channel says nothing.
+#: The fewest positions over which the root mean square of a channel is meaningful.
 FEWEST_POSITIONS = 16
 
-#: Numbers taken at a time: in float64 they and what is worked out from them stay below 10 MB.
+#: The number of elements in a block: in float64, a block and its intermediate arrays stay below 10 MB.
 _BLOCK = 2**18
 
-#: Of the 52 bits behind a float64's exponent those that tell bins apart: 32 bins from a power of two to the next.
+#: How many of the 52 bits of a float64's significand select the bin: 5 bits make 32 bins to a power of two.
 _BIN_BITS = 5
 
-#: The shares of all errors that a quantile is given for.
+#: The quantiles that are computed, as shares of all errors.
 QUANTILES = (0.5, 0.99, 0.999)
 
 
@@ -32,11 +33,14 @@ QUANTILES = (0.5, 0.99, 0.999)
 class Error:
     """The error of one tensor against a reference.
 
-    One value a group: attention has a group for each head, because heads differ in size by orders of magnitude, and
-    every other tensor is one group. channels: the root mean square of each channel over all positions, empty where
-    there are too few. size, largest: of the reference. place: where the largest error is, as an index of the tensor.
-    quantiles: of the absolute error, for the shares in `QUANTILES`, to within 1.6 %: the middle of a logarithmic bin.
-    above: the largest probability above the causal diagonal; padding: the largest on a key that is padding.
+    rms, max, slope, size and largest have one value for each group. Attention has a group for each head, because heads
+    differ in size by orders of magnitude; every other tensor is one group.
+
+    rms, max, slope: the statistics of the error. channels: the root mean square of each channel over all positions;
+    empty if there are too few positions. size, largest: the root mean square and the largest magnitude of the
+    reference. place: the index of the largest error in the tensor. nan: whether there is a NaN where the reference has
+    none. quantiles: those of the absolute error in `QUANTILES`, exact to within 1.6 % (the middle of a logarithmic
+    bin). above: the largest probability above the causal diagonal. padding: the largest probability on a padding key.
     """
 
     rms: Array
@@ -53,11 +57,12 @@ class Error:
 
 
 def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None) -> Error:
-    """The error of one tensor, named as in `export.taps.tap_names`; padding positions, as queries, are left out.
+    """Compute the error of one tensor over the queries that are not padding.
 
-    keys: (batch, sequence), 0 at the positions that are padding as keys; those of the mask by default.
+    name: the tensor's, as in `export.taps.tap_names`. attention_mask: (batch, sequence), 0 at padding. keys: the mask
+    of the keys, (batch, sequence), 0 at padding; attention_mask by default.
 
-    One pass over both tensors, a block at a time, so that memory-mapped ones of any size can be taken. Differences are
+    Both tensors are read once, a block at a time, so memory-mapped tensors of any size can be given. Differences are
     formed and summed in float64.
 
     >>> error = error_of("logits", np.array([[[1.0, 2.5]]]), np.array([[[1.0, 2.0]]]), np.array([[1]]))
@@ -93,7 +98,7 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
         maxima = absolute.max(axis=(0, 2))
         worst = np.maximum(worst, maxima)
         bins += np.bincount((absolute.view(np.int64) >> (52 - _BIN_BITS)).ravel(), minlength=bins.size)
-        bins[0] -= difference.size - counted  # what is not seen was made 0
+        bins[0] -= difference.size - counted  # hidden keys were set to 0 above
         if not maxima.max() <= furthest:
             furthest = np.inf if np.isnan(maxima).any() else float(maxima.max())
             row, group, element = (int(i) for i in np.unravel_index(np.argmax(absolute), absolute.shape))
@@ -114,10 +119,10 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
 
 
 def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -> tuple[float, ...]:
-    """The error in units in the last place of float32, at the reference's own size: the shares of `QUANTILES`.
+    """Return the quantiles (`QUANTILES`) of the error in units in the last place of float32.
 
-    The unit is the distance from the reference to the next float32 (Muller et al. 2018, definition 2.6): near zero it
-    is next to nothing, so that a large number of units there says little, which is why nothing is judged by it.
+    The unit is the distance from the reference to the next float32 (Muller et al. 2018, definition 2.6). Near zero the
+    unit is tiny, so a large number of units there means little. Verdicts do not use it.
 
     >>> one = np.array([[[1.0, 1.0]]])
     >>> round(ulps_of("logits", one + 2**-23, one, np.array([[1]]))[0], 1)
@@ -138,7 +143,10 @@ def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -
 def _blocks(
     name: str, actual: Array, reference: Array, attention_mask: Array
 ) -> Iterator[tuple[int, Array, Array, Array]]:
-    """(index in the batch, positions, found, truth), the last two float64 of (positions, groups, elements)."""
+    """Yield blocks: (index in the batch, positions, actual, reference).
+
+    The last two are float64 arrays (positions, groups, elements).
+    """
     groups = reference.shape[1] if name.startswith("attention.") else 1
     step = max(1, _BLOCK * attention_mask.size // reference.size)
     for batch, mask in enumerate(attention_mask):
@@ -146,14 +154,14 @@ def _blocks(
         kept = np.flatnonzero(mask)
         for start in range(0, len(kept), step):
             rows = kept[start : start + step]
-            whole = len(rows) == rows[-1] - rows[0] + 1  # a slice is a view, a list of rows a copy
+            whole = len(rows) == rows[-1] - rows[0] + 1  # then a slice, which makes no copy
             index: Any = slice(rows[0], rows[-1] + 1) if whole else rows
             found, truth = (np.asarray(x[index], dtype=np.float64).reshape(len(rows), groups, -1) for x in both)
             yield batch, rows, found, truth
 
 
 def _place(name: str, shape: tuple[int, ...], batch: int, position: int, group: int, element: int) -> tuple[int, ...]:
-    """Where an element of a block stands in the whole tensor."""
+    """Return the index in the whole tensor of an element of a block."""
     if name.startswith("attention."):
         return (batch, group, position, element)
     if by_head(name):
@@ -162,7 +170,7 @@ def _place(name: str, shape: tuple[int, ...], batch: int, position: int, group: 
 
 
 def _largest_where(hidden: Array, values: Array) -> float:
-    """The largest magnitude where something is hidden; 0 if nothing is."""
+    """Return the largest magnitude where `hidden` is True; 0 if it is True nowhere."""
     return float(np.abs(values).max(where=hidden, initial=0.0)) if hidden.any() else 0.0
 
 
@@ -171,7 +179,7 @@ def _nan_first(value: float) -> tuple[bool, float]:
 
 
 def _quantiles(bins: Array) -> tuple[float, ...]:
-    """The nearest ranks, by their bin's middle; NaN, which has the last bins, counts as the largest."""
+    """Return the quantiles by nearest rank, as the middles of their bins. NaN is in the last bins, so it is largest."""
     ranks = np.ceil(np.array(QUANTILES) * bins.sum()).clip(1)
     edges = np.searchsorted(np.cumsum(bins), ranks)
     low, high = ((edges + i).astype(np.int64) << (52 - _BIN_BITS) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Warm up torch's vectorized functions, whose first call can be wrong if two threads make it at once.
+"""Warm up torch's vectorized functions: their first call can be wrong if two threads make it at once.
 
 On x86, torch computes these functions of contiguous float32 and float64 tensors with oneMKL. In its first call oneMKL
 stores the type of the processor in a variable of the process and then replaces it by an index into its kernels. A
@@ -12,7 +12,7 @@ from threading import Lock
 
 import torch
 
-#: What torch hands to oneMKL: `IMPLEMENT_VML_MKL` in ATen/cpu/vml.h of torch 2.13.
+#: The functions that torch computes with oneMKL: `IMPLEMENT_VML_MKL` in ATen/cpu/vml.h of torch 2.13.
 FUNCTIONS = (
     *("acos", "asin", "atan", "cos", "erf", "erfc", "erfinv", "exp"),
     *("log", "log10", "log2", "sin", "sqrt", "tan", "tanh", "trunc"),
@@ -24,10 +24,10 @@ _lock = Lock()
 
 
 def warm_up() -> None:
-    """Call each function in each precision, on one element and so in this thread alone.
+    """Call each function in each precision on one element, so that only this thread computes.
 
-    Call it before anything is computed with torch. Only the first call in a process does anything; a process that is
-    forked later needs none.
+    Call this before any computation with torch. Only the first call in a process does anything. A process that is
+    forked later needs no call.
 
     >>> warm_up()
     """

@@ -1,7 +1,7 @@
-"""Floors: what rounding alone does to a tensor, and an error in units of that.
+"""Floors: the errors that rounding alone makes, and other errors as multiples of them.
 
-A floor is the largest value of a statistic of the error among the controls; a runtime's error divided by it is a
-multiple of rounding.
+A floor is the largest value of a statistic of the error among the controls. A runtime's error divided by its floor is
+a multiple of rounding.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,11 @@ from compare.numerics.errors import Array, Error
 from compare.results.gaps import Multiples
 from compare.results.precisions import UNIT_ROUNDOFF
 
-#: A floor is at least this part of the unit roundoff times the tensor's size: fewer controls than runtimes are luckier.
+#: A floor is at least this times the unit roundoff times the tensor's size, since all controls can have small errors
+#: by chance.
 _LEAST = 0.25
 
-#: A channel's floor is at least this part of the tensor's.
+#: A channel's floor is at least this times the tensor's floor.
 _LEAST_CHANNEL = 0.05
 
 _FLOORS = "floors.npz"
@@ -27,7 +28,10 @@ _BOTH = ("local", "accumulated")
 
 @dataclass(frozen=True)
 class Floor:
-    """What rounding alone does to one tensor: by group, and by channel. exact: no control had any error there."""
+    """The floors of one tensor: by group (rms, max, slope) and by channel.
+
+    exact: by group, whether no control had an error.
+    """
 
     rms: Array
     max: Array
@@ -37,9 +41,9 @@ class Floor:
 
 
 def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floor:
-    """The floor of one tensor: the largest of each statistic among the controls, and never quite nothing.
+    """Return the floors of one tensor: the largest value of each statistic among the controls, with a lower bound.
 
-    roundoff: of the precision that the controls run in.
+    roundoff: the unit roundoff of the controls' precision.
     """
     size, largest = controls[0].size, controls[0].largest
     least = _LEAST * roundoff
@@ -55,7 +59,7 @@ def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floo
 
 
 def multiples_of(error: Error, floor: Floor) -> Multiples:
-    """An error in units of its floor. What every control reached exactly is either reached, or infinitely far."""
+    """Return an error in units of its floor; infinite if it is not 0 in a group where every control is exact."""
     missed = bool(np.any(floor.exact & ~(error.max == 0)))
     return Multiples(
         rms=_worst(error.rms, floor.rms, missed),
@@ -73,7 +77,10 @@ def _worst(values: Array, floors: Array, missed: bool) -> float:
 
 
 def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> None:
-    """Write floors, local and accumulated, into one file of a folder; tensor and field name an array."""
+    """Write the local and accumulated floors of tensors into one file of a folder.
+
+    Each array in the file is named by its tensor, "local" or "accumulated", and its field.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {
         f"{tensor} {which} {field.name}": getattr(floor, field.name)
@@ -85,7 +92,7 @@ def write_floors(folder: Path, floors: Mapping[str, tuple[Floor, Floor]]) -> Non
 
 
 def read_floors(folder: Path) -> dict[str, tuple[Floor, Floor]]:
-    """What `write_floors` wrote, in its order."""
+    """Read the floors that `write_floors` wrote, in the same order."""
     with np.load(folder / _FLOORS) as arrays:
         tensors = dict.fromkeys(name.split()[0] for name in arrays.files)
 

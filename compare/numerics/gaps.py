@@ -1,4 +1,4 @@
-"""Gaps: how far the tensors of one run lie from golden's, tensor by tensor, in the tensors' own units."""
+"""Gaps: the differences of a run's tensors from golden's, in the tensors' own units."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,9 +14,10 @@ class WrongShape(Exception):
 
 
 def gaps(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_mask: Tensor) -> Iterator[Gap]:
-    """The gaps of all tensors of golden that the run exposes, in golden's order.
+    """Yield the gaps of all tensors of golden that the run exposes, in golden's order.
 
-    attention_mask: (batch, sequence), 0 at padding, whose positions are left out as queries. Raises `WrongShape`.
+    attention_mask: (batch, sequence), 0 at padding, which is left out as queries. Raises `WrongShape` if a tensor has
+    another shape than golden's.
     """
     check_shapes(actual, golden)
     for name, reference in golden.items():
@@ -25,14 +26,14 @@ def gaps(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_m
 
 
 def check_shapes(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor]) -> None:
-    """Raises `WrongShape` for the first tensor of golden that the run exposes in another shape."""
+    """Raise `WrongShape` for the first tensor of the run that has another shape than golden's."""
     for name, reference in golden.items():
         if name in actual and actual[name].shape != reference.shape:
             raise WrongShape(f"{name} has shape {actual[name].shape}, golden has {reference.shape}")
 
 
 def gap_of(name: str, error: Error) -> Gap:
-    """The error of one tensor with its groups put together.
+    """Return the gap of one tensor: its error, combined over groups.
 
     >>> error = error_of("logits", np.array([[[1.0, 2.5]]]), np.array([[[1.0, 2.0]]]), np.array([[1]]))
     >>> gap_of("logits", error).max
@@ -56,5 +57,5 @@ def gap_of(name: str, error: Error) -> Gap:
 
 
 def _pooled(values: Tensor) -> float:
-    """The root mean square over groups of the same size, from those of the groups."""
+    """Return the root mean square over all groups, from one for each group; groups have the same size."""
     return float(np.sqrt(np.mean(np.square(values))))

@@ -1,7 +1,7 @@
-"""The golden run: the whole model in float64, its attention replaced by the reference attention.
+"""Golden: the whole model in float64, with its attention replaced by the reference attention.
 
-The ruler is checked before it measures anything: golden against transformers' own eager attention, in float64 too. What
-they differ by is what two orders of summation make of float64, some 1e-15 of each tensor's size; beyond `RULER_LIMIT`
+Golden is checked before any run is judged: it is compared with transformers' own eager attention in float64. Their
+difference comes from the order of summation and is about 1e-15 of each tensor's size. If it is beyond `RULER_LIMIT`,
 one of them computes something else, and nothing is judged.
 """
 
@@ -20,7 +20,7 @@ RULER_LIMIT = 1e-12
 def ruler_of(
     golden_run: Mapping[str, NDArray[Any]], eager_run: Mapping[str, NDArray[Any]], attention_mask: NDArray[Any]
 ) -> Ruler:
-    """Compare two float64 runs tensor by tensor; padding positions, as queries, are left out."""
+    """Compare two float64 runs tensor by tensor; queries that are padding are left out."""
     rulers = []
     for name, tensor in golden_run.items():
         kept = query_rows(name, tensor, attention_mask)
@@ -30,7 +30,10 @@ def ruler_of(
 
 
 def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The golden run and the eager run of a float64 model, all taps as torch tensors; ids, mask: (batch, sequence)."""
+    """Run a float64 model with golden's attention and with transformers' eager one; return all taps of both.
+
+    input_ids, attention_mask: (batch, sequence).
+    """
     from export.taps import run_tapped
 
     with float64_throughout():
@@ -41,14 +44,14 @@ def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[
 
 
 def golden_attention(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
-    """The reference attention as `export.taps` hands it its arguments."""
+    """The reference attention, with the signature that `export.taps` calls."""
     from compare.attention.reference import reference_attention
 
     return reference_attention(query, key, value, mask=mask, scale=scale)
 
 
 def float64_throughout() -> Any:
-    """A mode under which casts to float32 keep float64: root-mean-square norms and rotary angles are full of them."""
+    """Return a mode in which casts to float32 keep float64; RMS norms and rotary angles contain such casts."""
     import torch
     from torch.overrides import TorchFunctionMode
 
