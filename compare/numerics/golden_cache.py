@@ -1,7 +1,8 @@
-"""Golden and floors kept between runs: `cache/golden/<key>/`, each whole or absent, all of them bounded in size.
+"""A cache of golden and floors between runs, in `cache/golden/<key>/`.
 
-The key is a digest of all that decides them: weights, ids and mask, number of threads, processor, versions, and the
-source of what makes them, so that an older one is never taken for what would be made today.
+An entry is complete or absent, and the total size is bounded. The key is a digest of everything that decides the
+numbers: weights, ids and mask, number of threads, processor, versions, and the source that computes them. So a change of
+that source makes a new entry, and the old one is not used.
 """
 
 import hashlib
@@ -20,12 +21,12 @@ from compare.numerics.imported_files import imported_files
 from compare.numerics.tensors import Tensor
 from export.cache import MANIFEST
 
-#: What all that is kept may take together. distilgpt2 on 128 tokens takes some 80 MB. Bytes.
+#: The largest total size in bytes. distilgpt2 on 128 tokens takes some 80 MB.
 LIMIT = 2 * 10**9
 
 _FACTS = "kept.json"
 
-#: The module that makes golden and floors. What it imports decides them too.
+#: The module that makes golden and floors. The modules that it imports decide them too.
 _MAKER = "compare.numerics.weigher"
 
 #: The folder that holds this project's packages.
@@ -33,9 +34,9 @@ _ROOT = Path(__file__).parents[2]
 
 
 def key_of(model: Path, tensors: Iterable[Tensor], threads: int) -> str | None:
-    """Sixteen hexadecimal digits; None for a folder that is no entry of the cache, whose weights have no digest.
+    """Return the key for a model on an input, 16 hexadecimal digits; None if the folder has no manifest with digests.
 
-    model: the entry's folder. tensors: ids and mask.
+    model: the model's entry in the cache. tensors: ids and mask. threads: the number of threads.
     """
     manifest = model / MANIFEST
     if not manifest.is_file():
@@ -54,7 +55,7 @@ def key_of(model: Path, tensors: Iterable[Tensor], threads: int) -> str | None:
 
 
 def source_digest(root: Path) -> str:
-    """The digest of the source that makes golden and floors: of their module and all that it imports.
+    """Return the digest of the source that makes golden and floors: their module and all modules that it imports.
 
     root: the folder that holds the packages.
     """
@@ -67,9 +68,10 @@ def source_digest(root: Path) -> str:
 
 
 def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:
-    """Put what is kept under a key into a folder, and give what was noted with it; None where nothing whole is there.
+    """Put the files of an entry into a folder and return its note; None if there is no intact entry.
 
-    A file that is not what it was when it was kept makes the whole be forgotten.
+    root: the cache's folder. key: the entry's key. out: the folder for the files. If a file has changed since it was
+    stored, the entry is removed.
     """
     folder = root / key
     try:
@@ -80,20 +82,21 @@ def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:
             if _sha256(out / name) != digest:
                 raise ValueError(name)
     except (OSError, ValueError) as error:
-        shutil.rmtree(out, ignore_errors=True)  # nobody is to write into a file that has another name
+        shutil.rmtree(out, ignore_errors=True)  # these files may be links, and writing to one would change the entry
         if isinstance(error, ValueError):
             shutil.rmtree(folder, ignore_errors=True)
-        return None  # never kept, given up for something newer meanwhile, unreadable or damaged
-    with suppress(OSError):  # of a cache that is read-only nothing is given up
+        return None  # the entry is absent, was removed meanwhile, or is unreadable or damaged
+    with suppress(OSError):  # the cache may be read-only; then no entry is ever removed
         os.utime(folder)
     noted: dict[str, Any] = kept["noted"]
     return noted
 
 
 def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int = LIMIT) -> None:
-    """Keep the files of a folder, and what is to be noted with them; the oldest give way where all is too much.
+    """Store the files of a folder and a note as an entry, then remove the least recently used entries beyond the limit.
 
-    What cannot be kept, because the disk is full or read-only, is not: it is made again next time.
+    root: the cache's folder. key: the entry's key. made: the folder with the files. noted: what `take` returns. limit:
+    the largest total size in bytes. If the disk is full or read-only, nothing is stored.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -106,13 +109,13 @@ def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int =
         digests = {file.name: _sha256(file) for file in building.iterdir()}
         (building / _FACTS).write_text(json.dumps({"noted": noted, "files": digests}))
         building.rename(root / key)
-    except OSError:  # another run was first, among others
+    except OSError:  # for example, another run has stored the same entry
         shutil.rmtree(building, ignore_errors=True)
     _bound(root, limit)
 
 
 def _bound(root: Path, limit: int) -> None:
-    """Forget what was used longest ago until the rest fits."""
+    """Remove the least recently used entries until the rest is within the limit."""
     kept = [folder for folder in root.iterdir() if (folder / _FACTS).is_file()]
     sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in kept}
     for folder in sorted(kept, key=lambda folder: folder.stat().st_mtime):
@@ -123,7 +126,7 @@ def _bound(root: Path, limit: int) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """One more name for the same file where the disk has such, else a copy. Nobody changes these files in place."""
+    """Make a hard link, or a copy if the file system has no links. These files are never changed in place."""
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)

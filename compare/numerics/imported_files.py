@@ -1,6 +1,6 @@
-"""Finds the source files of this project that a module imports, directly or through other modules.
+"""Find the source files of this project that a module imports, directly or through other modules.
 
-They are read from the import statements, so that the answer does not depend on what a process has imported so far.
+The import statements are parsed, so the result does not depend on what the process has imported so far.
 """
 
 import ast
@@ -13,11 +13,11 @@ _OWN = ("compare", "export")
 
 
 def imported_files(module: str, root: Path) -> dict[str, Path]:
-    """The file of a module and those of all modules of this project that it imports, by the modules' names.
+    """Return the files of a module and of all modules of this project that it imports, by module name.
 
-    root: the folder that holds the packages. Imports inside functions count. Those for type checkers alone do not,
-    and neither does the `__init__.py` of a package from which nothing but its modules is imported.
-    Raises FileNotFoundError for a module that is not there.
+    root: the folder that holds the packages. Imports inside functions are included; imports under `TYPE_CHECKING` are
+    not. A package's `__init__.py` is included only if a name that is not a module is imported from the package.
+    Raises `FileNotFoundError` if a module has no file.
 
     >>> list(imported_files("compare.numerics.errors", Path(__file__).parents[2]))
     ['compare.numerics.errors', 'compare.results.precisions', 'compare.numerics.tensors']
@@ -43,7 +43,7 @@ def _file_of(name: str, root: Path) -> Path | None:
 
 
 def _imported(name: str, file: Path, root: Path) -> Iterator[str]:
-    """The modules of this project that a module imports itself."""
+    """Yield the modules of this project that a module imports directly."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for statement in _statements(ast.parse(file.read_bytes())):
         if isinstance(statement, ast.Import):
@@ -61,7 +61,7 @@ def _is_own(name: str) -> bool:
 
 
 def _statements(block: ast.AST) -> Iterator[ast.AST]:
-    """All statements in a block, those of nested blocks too, but for those that only type checkers see."""
+    """Yield all statements in a block and its nested blocks, except those under `TYPE_CHECKING`."""
     for name in ("body", "handlers", "orelse", "finalbody", "cases"):
         if name == "body" and isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING"):
             continue

@@ -1,7 +1,8 @@
-"""Why a run is wrong where sequences are padded: what it is held against, had the model read its mask in another way.
+"""Find the cause if a run is wrong on padded sequences.
 
-A tensor that is wrong under the mask it was given, and right under another reading of it, names its cause. Local errors
-tell: a fault in one layer alone is named as one in all of them is.
+The run's tensors are replayed as if the model had read its mask in another way. If the tensors that were wrong are
+right under such a reading, the reading is the cause. Local errors are compared, so the cause is found even if only one
+layer has the fault.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,7 +16,7 @@ from compare.numerics.verdicts import beyond_limits
 from compare.traces import Trace
 from export.positions import positions_of
 
-if TYPE_CHECKING:  # it loads torch, and the main process reads causes without
+if TYPE_CHECKING:  # this module loads torch, which the main process does not
     from compare.numerics.weigher import Scales
 
 IGNORED = "ignores the attention mask"
@@ -23,13 +24,17 @@ COUNTED = "counts padding as positions"
 WRONG_SIDE = "applies the attention mask on the wrong side"
 ONE_OFF = "applies the attention mask one position off"
 
-#: A side that sequences are padded on -> the position that is padding then.
+#: The side of the padding -> the position that is padding if a sequence is padded on that side.
 SIDES = {"left": 0, "right": -1}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read an attention mask: which keys are seen, and the position ids; int64 (batch, sequence) both."""
+    """One way to read an attention mask.
+
+    words: the cause that this reading stands for. mask: 1 at keys that may be seen, int64 (batch, sequence). positions:
+    the position ids, int64 (batch, sequence).
+    """
 
     words: str
     mask: Tensor
@@ -38,9 +43,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why tensors are wrong where sequences are padded: in words, empty where no reading explains all of them.
+    """Why tensors are wrong on padded sequences.
 
-    sides: "left", "right": the sides on which sequences are padded that come out wrong.
+    words: the cause; empty if no reading explains all tensors. sides: the sides of padding, "left" or "right", on which
+    tensors are wrong.
     """
 
     words: str = ""
@@ -48,7 +54,10 @@ class Cause:
 
 
 def cause_of(scales: "Scales", trace: Trace, names: Collection[str]) -> Cause:
-    """Why these tensors of a trace that was weighed are beyond their limits."""
+    """Find out why tensors of a trace are beyond their limits.
+
+    scales: those that the trace was weighed with. names: the tensors that are beyond a limit.
+    """
     weak = len(trace) == 1
 
     def fits(reading: Reading, queries: Tensor | None = None) -> bool:
@@ -62,7 +71,7 @@ def cause_of(scales: "Scales", trace: Trace, names: Collection[str]) -> Cause:
 
 
 def readings(mask: Tensor) -> Iterator[Reading]:
-    """The wrong readings of a mask (batch, sequence), the likeliest first."""
+    """Yield the wrong readings of a mask (batch, sequence), the likeliest first."""
     columns = np.broadcast_to(np.arange(mask.shape[1]), mask.shape)
     own = positions_of(mask, mask.shape[1])
     masks = [(COUNTED, mask), (IGNORED, np.ones_like(mask)), (WRONG_SIDE, mask[:, ::-1])]
@@ -81,7 +90,7 @@ def readings(mask: Tensor) -> Iterator[Reading]:
 
 
 def padded_on(mask: Tensor, side: str) -> Tensor:
-    """1 for the sequences of a batch that are padded on that side: (batch, 1).
+    """Return 1 for each sequence that is padded on a side, else 0: (batch, 1).
 
     >>> padded_on(np.array([[1, 1, 1], [0, 1, 1], [1, 1, 0]]), "left").tolist()
     [[0], [1], [0]]

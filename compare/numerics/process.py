@@ -1,14 +1,14 @@
-"""The numerics process: makes golden and the controls of one model on one input, and weighs traces against them.
+"""The numerics process: it makes golden and floors of one model, and weighs traces against them.
 
-Everything in it is float64 models and floors; it knows no runtime, and a runtime's process knows nothing of it. It
-answers lines on stdin with lines of JSON on stdout:
+It holds the float64 model and runs no runtime. It reads questions from stdin, one on a line, and answers each with a
+line of JSON on stdout:
 
     golden           write the golden trace                the fields of `Ruler`
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
     weigh TRACE      weigh a trace folder                  {tensor: the fields of `Gap`, ...}
     work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
-A second input has padding; of it the same is asked after the word `padded`, and why a run is wrong there:
+Questions about the padded input begin with the word `padded`:
 
     padded golden    write its golden trace                the fields of `Ruler`
     padded weigh TRACE                                     {tensor: the fields of `Gap`, ...}
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 
 class Numerics:
-    """The parent's side. Make it in the main thread; `timeout` in seconds for each answer.
+    """The parent's side of the numerics process. Make it in the main thread.
 
-    Every method raises `compare.processes.child.ChildFailed` where the process crashes, hangs or raises.
+    Every method raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises.
     """
 
     def __init__(
@@ -54,7 +54,12 @@ class Numerics:
         log: Path,
         timeout: float,
     ) -> None:
-        """padded: the padded input, and where its golden trace goes."""
+        """Start the process.
+
+        model: the model's folder. inputs: the input's trace folder. out: the folder for the golden trace. padded: the
+        padded input's trace folder, and the folder for its golden trace. kept: the folder of the cache of golden and
+        floors. threads: the number of threads. log: the process's log file. timeout: seconds for each answer.
+        """
         job = {"model": model, "inputs": inputs, "out": out, "padded": padded, "kept": kept, "threads": threads}
         self._out, self._padded_out = out, padded[1]
         self._padded_ruler: Ruler | None = None
@@ -62,47 +67,47 @@ class Numerics:
         self.failed = False
 
     def golden(self) -> tuple[Trace, Ruler]:
-        """The golden trace, and how well it agrees with transformers; a ruler that does not hold is for the caller."""
+        """Return the golden trace, and its agreement with transformers. The caller checks that the ruler holds."""
         ruler = Ruler(**self._ask("golden"))
         return Trace(self._out), ruler
 
     def controls(self) -> tuple[list[str], int]:
-        """The names of the controls, and how many of them are distinct."""
+        """Run the controls. Return their names, and how many of them have distinct logits."""
         answer = self._ask("controls")
         return answer["names"], answer["distinct"]
 
     def weigh(self, trace: Path) -> dict[str, Gap]:
-        """Each tensor's gap to golden, with the evidence that a verdict can rest on, in the order of execution.
+        """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution.
 
-        Every tensor of the trace is to have golden's shape (`compare.numerics.gaps.check_shapes`).
+        Every tensor of the trace must have golden's shape (`compare.numerics.gaps.check_shapes`).
         """
         return _weighed_from(self._ask(f"weigh {trace}"))
 
     def golden_padded(self) -> tuple[Trace, Ruler]:
-        """As `golden`, of the padded input; made at the first call. Its floors are made when a trace is weighed."""
+        """As `golden`, for the padded input; made at the first call. Its floors are made when a trace is weighed."""
         if self._padded_ruler is None:
             self._padded_ruler = Ruler(**self._ask("padded golden"))
         return Trace(self._padded_out), self._padded_ruler
 
     def weigh_padded(self, trace: Path) -> dict[str, Gap]:
-        """As `weigh`, of a trace of the padded input."""
+        """As `weigh`, for a trace of the padded input."""
         return _weighed_from(self._ask(f"padded weigh {trace}"))
 
     def cause(self, trace: Path, tensors: Collection[str]) -> Cause:
-        """Why these tensors of a trace of the padded input are beyond their limits."""
+        """Return why these tensors of a trace of the padded input are beyond their limits."""
         return Cause(**self._ask(f"padded cause {','.join(tensors)} {trace}"))
 
     def work(self) -> Work | str:
-        """How much work the model is on the input; why that cannot be told, where it cannot."""
+        """Return the model's work on the input, or the reason why it cannot be counted."""
         answer = self._ask("work")
         return str(answer["error"]) if "error" in answer else Work(**answer)
 
     def end(self) -> None:
-        """Kill the process; the log of one that failed is kept."""
+        """Kill the process. Its log is kept if it failed."""
         self._child.end(keep_log=self.failed)
 
     def _ask(self, what: str) -> dict[str, Any]:
-        """It sleeps between answers, so that its threads take nothing from what is timed meanwhile."""
+        """Ask a question. The process is suspended between answers, so that it takes no CPU time from workers."""
         self.failed = True  # until it has answered
         self._child.tree.resume()
         answer = self._child.ask(what)
@@ -112,13 +117,13 @@ class Numerics:
 
 
 def _weighed_from(answer: dict[str, Any]) -> dict[str, Gap]:
-    from pydantic import TypeAdapter  # here: the child needs no pydantic
+    from pydantic import TypeAdapter  # here, because the child does not need pydantic
 
     return TypeAdapter(dict[str, Gap]).validate_python(answer)
 
 
 def _work(job: dict[str, Any]) -> None:
-    import torch  # here: the parent's side imports this module too, and no framework
+    import torch  # here, because the parent imports this module too and must not load torch
 
     from compare.numerics.replay import profile_of
     from compare.numerics.weigher import Scales
@@ -143,16 +148,16 @@ def _work(job: dict[str, Any]) -> None:
             case ["work"]:
                 answer(work(model, *scales.tensors[0].shape))
             case _:
-                raise ValueError(f"the numerics process knows golden, controls, weigh TRACE and work, not {line!r}")
+                raise ValueError(f"unknown question {line!r}; expected golden, controls, weigh TRACE or work")
 
 
 def weighed(scales: "Scales", folder: Path) -> dict[str, Any]:
-    """A trace weighed, as JSON has it."""
+    """Weigh a trace; return the fields of each tensor's gap."""
     return {name: asdict(gap) for name, gap in scales.weigh(Trace(folder)).items()}
 
 
 def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
-    """What is answered to a question about the padded input."""
+    """Answer a question about the padded input."""
     match question.split(maxsplit=1):
         case ["golden"]:
             return asdict(scales.make_golden())
@@ -162,14 +167,17 @@ def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
             names, folder = rest.split(maxsplit=1)
             return asdict(cause_of(scales, Trace(Path(folder)), names.split(",")))
         case _:
-            raise ValueError(f"of padded input golden, weigh TRACE and cause TENSORS TRACE are known, not {question!r}")
+            raise ValueError(
+                f"unknown question {question!r} about the padded input; expected golden, weigh TRACE or cause TENSORS "
+                "TRACE"
+            )
 
 
 def work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
-    """The work of the model in a folder; where it cannot be counted, why not."""
+    """Return the fields of the model's work, or an error if it cannot be counted."""
     try:
         return asdict(work_of(folder, batch, sequence))
-    except Exception as error:  # whatever a model of any architecture raises is its answer
+    except Exception as error:  # a model of any architecture may raise anything, which becomes the answer
         return {"error": in_a_line(error, most=200).replace(str(folder), folder.name)}  # a report holds no paths
 
 

@@ -1,9 +1,10 @@
-"""Replays: what golden would have made of a runtime's own inputs, segment by segment.
+"""Replays: golden's computation of each segment from a run's own inputs to it.
 
-A tensor's gap to golden holds every error made before it. To charge an error where it was made, each segment of the
-model (embedding; norm and projections to query, key, value; attention; output projection; MLP; head) is run in
-float64 from what the runtime itself put into it. One forward pass does all of them: at every tap the float64 model's
-tensor is kept, and the runtime's takes its place in what follows. Where a runtime exposes less, segments are longer.
+A tensor's gap to golden contains every error made before it. To attribute an error to the segment that makes it, each
+segment of the model (embedding; norm and projections to query, key, value; attention; output projection; MLP; head) is
+computed in float64 from the run's own inputs to it. One forward pass replays all segments: at every tap the float64
+model's tensor is kept, and the run's tensor replaces it in the rest of the pass. If a run exposes fewer tensors, its
+segments are longer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,17 +16,17 @@ from torch import Tensor
 from compare.numerics.golden import float64_throughout, golden_attention
 from export.taps import run_tapped
 
-#: Kinds of taps that something in the model goes on from. Probabilities are looked at and not used again.
+#: Kinds of taps that a later segment takes as input. Probabilities are exposed, but no later segment reads them.
 FORWARDED = ("hidden_state", "query", "key", "value", "context", "mid_state")
 
 
 def replay(
     model: Any, input_ids: Tensor, attention_mask: Tensor, trace: Mapping[str, Any], positions: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """The float64 model's tensors, each computed from the trace's own nearest inputs; names as in the trace of golden.
+    """Return the float64 model's tensors, each computed from the nearest earlier tensors of a trace.
 
-    model: in float64. trace: named arrays of a run, of whatever precision, all that it exposes. positions: int64
-    (batch, sequence), where others than those that the mask says are wanted.
+    model: in float64. input_ids, attention_mask: (batch, sequence). trace: all arrays that the run exposes, by name, of
+    any precision. positions: int64 (batch, sequence); counted from the mask by default.
     """
     given = {name: torch.tensor(trace[name], dtype=torch.float64) for name in profile_of(trace)}
     with float64_throughout():
@@ -33,5 +34,5 @@ def replay(
 
 
 def profile_of(names: Iterable[str]) -> frozenset[str]:
-    """Which of the taps that a replay goes on from are there: runs of one profile are parted into the same segments."""
+    """Return the tensors that later segments take as input. Runs with the same profile have the same segments."""
     return frozenset(name for name in names if name.partition(".")[0] in FORWARDED)

@@ -1,6 +1,6 @@
-"""Orders of summation: the same products and totals, whose terms are added up in another order each.
+"""Matrix products and sums that add their terms in different orders.
 
-What they scatter by is what rounding does. Nothing here knows of models, so it loads torch and NumPy alone.
+Their results differ by rounding alone. This module does not depend on a model, and imports only torch and NumPy.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-#: (rows, contraction) by (contraction, columns), both with the same leading dimensions or none.
+#: A product of (rows, contraction) and (contraction, columns), both with the same leading dimensions or none.
 Product = Callable[[Tensor, Tensor], Tensor]
 
-#: The total along the last dimension, which is kept.
+#: A sum along the last dimension, which is kept.
 Total = Callable[[Tensor], Tensor]
 
 
 class OrderedProducts(TorchFunctionMode):
-    """While this is open, every product of matrices in torch is made by the given one."""
+    """A mode that replaces every matrix product in torch by a given one."""
 
     def __init__(self, product: Product) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class OrderedProducts(TorchFunctionMode):
 
 
 def permuted_product(seed: int) -> Product:
-    """Every contraction in an order drawn with the seed."""
+    """Return a product whose contraction runs in a random order, drawn with the seed."""
 
     def product(left: Tensor, right: Tensor) -> Tensor:
         order = permutation(left.shape[-1], seed)
@@ -44,7 +44,7 @@ def permuted_product(seed: int) -> Product:
 
 
 def split_product(number: int) -> Product:
-    """Every contraction in so many parts, which are added up at the end."""
+    """Return a product whose contraction is split into `number` partial sums, which are added at the end."""
 
     def product(left: Tensor, right: Tensor) -> Tensor:
         parts = zip(left.tensor_split(number, dim=-1), right.tensor_split(number, dim=-2), strict=True)
@@ -58,9 +58,10 @@ _COLUMNS = 2048
 
 
 def sequential_product(left: Tensor, right: Tensor) -> Tensor:
-    """Every contraction strictly from first to last, one product added at a time: what a plain loop in C does.
+    """The product whose contraction runs from first to last, one term at a time, as in a plain loop in C.
 
-    torch has that loop: a sparse matrix times a dense one adds entry after entry of a row. Here no entry is left out.
+    torch's product of a sparse and a dense matrix is such a loop: it adds one entry of a row after another. Here the
+    sparse matrix holds every entry, zeros too.
     """
     if right.ndim == 2:
         rows = left.reshape(-1, left.shape[-1])
@@ -78,10 +79,10 @@ def sequential_product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def sequential_total(x: Tensor) -> Tensor:
-    """From first to last. NumPy's cumulative sum is that loop; torch's adds float32 up in float64."""
+    """The sum from first to last. It uses NumPy's cumulative sum, because torch's adds float32 in float64."""
     return torch.from_numpy(np.cumsum(x.numpy(), axis=-1)[..., -1:].copy())
 
 
 def permutation(size: int, seed: int) -> Tensor:
-    """An order of so many things, drawn with the seed: (size,)."""
+    """Return a random permutation of `size` indices, drawn with the seed: (size,)."""
     return torch.from_numpy(np.random.default_rng((seed, size)).permutation(size))

@@ -1,7 +1,7 @@
-"""How the tensors of a trace lie, and which of their numbers count.
+"""The layout of a trace's tensors, and which of their elements are compared.
 
-(batch, heads, sequence, ...) for what has heads, (batch, sequence, ...) for the rest. Padding, as a query, never
-counts; of attention only what stands on and below the causal diagonal does, and not on a key that is padding.
+Tensors with heads are (batch, heads, sequence, ...), all others (batch, sequence, ...). Queries that are padding are
+left out. Of attention, elements on and below the causal diagonal are compared, except those on padding keys.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _BY_HEAD = ("query", "key", "value", "attention", "context")
 
 
 def by_head(name: str) -> bool:
-    """Whether a tensor, named as in `export.taps.tap_names`, has an axis for its heads.
+    """Return whether a tensor, named as in `export.taps.tap_names`, has an axis of heads.
 
     >>> by_head("context.3"), by_head("logits")
     (True, False)
@@ -24,9 +24,9 @@ def by_head(name: str) -> bool:
 
 
 def query_rows(name: str, tensor: Tensor, attention_mask: Tensor) -> Tensor:
-    """The rows of a tensor that belong to real positions: (rows, ...); padding is left out.
+    """Return the rows of a tensor whose positions are not padding.
 
-    (batch, sequence, ...) gives (rows, ...), (batch, heads, sequence, ...) gives (rows, heads, ...).
+    (batch, sequence, ...) becomes (rows, ...), and (batch, heads, sequence, ...) becomes (rows, heads, ...).
     """
     rows: Tensor = np.moveaxis(tensor, 2, 1) if by_head(name) else tensor
     if attention_mask.all():
@@ -36,9 +36,9 @@ def query_rows(name: str, tensor: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def seen_keys(queries: int, keys: int, *, mask: Tensor | None = None) -> Tensor:
-    """True where a query may see a key, (query, key): on and below the causal diagonal, where the last sees every key.
+    """Return a mask (query, key), True where a query may see a key: on and below the causal diagonal.
 
-    mask: (keys,), 0 at keys that are padding; none is where there is no mask.
+    The last query sees every key. mask: (keys,), 0 at keys that are padding, which no query sees.
 
     >>> seen_keys(2, 3).astype(int).tolist()
     [[1, 1, 0], [1, 1, 1]]
@@ -50,5 +50,5 @@ def seen_keys(queries: int, keys: int, *, mask: Tensor | None = None) -> Tensor:
 
 
 def rms(values: Tensor) -> float:
-    """The root mean square of all values, summed in float64."""
+    """Return the root mean square of all values, summed in float64."""
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
