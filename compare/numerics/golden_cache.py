@@ -1,8 +1,8 @@
 """A cache of golden and floors between runs, in `cache/golden/<key>/`.
 
 An entry is complete or absent, and the total size is bounded. The key is a digest of everything that decides the
-numbers: weights, ids and mask, number of threads, processor, versions, and the source that computes them. So a change of
-that source makes a new entry, and the old one is not used.
+numbers: weights, ids and mask, number of threads, processor, versions, and the source that computes them. So if that
+source changes, older entries are not used.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Verdicts: from multiples of rounding to a word, and the place where a difference begins.
+"""Verdicts: a run's errors in multiples of rounding become a word, and the place where a difference begins.
 
-The limits are data, here and nowhere else. A verdict looks at errors where they were made (local), in the order in
-which the model makes its tensors; errors against golden itself (accumulated) are a coarse second look.
+All limits are data, in this module alone. A verdict checks local errors first, in the order of execution, and then
+accumulated errors, whose limits are wider.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from compare.results.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Limits:
-    """Multiples of the floor up to which an error is called rounding (docs/method.md says how they were chosen).
+    """The multiples of floors up to which an error is called rounding (docs/method.md says how they were chosen).
 
-    local: within a segment, from the runtime's own inputs to it. accumulated: against golden. weak: against golden, of
-    a runtime that exposes logits alone.
-    precision_range: the local error over the tensor's size, in units of a precision's roundoff, that looks like it.
-    quantized_range: that error itself, where a graph has quantized operators: at least two kinds of segments reach the
-    lower end, and beyond the upper one it is a fault all the same.
+    local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
+    logits alone. precision_range: the range of the local error over the tensor's size, in unit roundoffs of a
+    precision, that is taken for that precision. quantized_range: the range of the local error over the tensor's size
+    that quantized operators explain; at least two kinds of segments must reach the lower end, and an error above the
+    upper end is a fault.
     """
 
     local: Multiples
@@ -31,7 +31,7 @@ class Limits:
     quantized_range: tuple[float, float]
 
     def scaled(self, factor: float) -> "Limits":
-        """All limits on multiples of the floor, times a factor; what a precision looks like stays.
+        """Return these limits with all multiples of floors scaled by a factor; the ranges do not change.
 
         >>> LIMITS.scaled(2.0).local
         Multiples(rms=4.0, max=8.0, channel=12.0, slope=16.0)
@@ -51,10 +51,10 @@ LIMITS = Limits(
     quantized_range=(2.0**-11, 0.25),
 )
 
-#: What a verdict names as the precision of a graph with quantized operators.
+#: The precision that a verdict names for a graph with quantized operators.
 QUANTIZED = "quantized"
 
-#: Which segment of a layer makes a tensor of a kind. A hidden state is made by the layer before it.
+#: The segment of a layer that makes each kind of tensor. A hidden state is made by the layer before it.
 SEGMENTS = {
     "query": "norm and projections to query, key, value",
     "key": "norm and projections to query, key, value",
@@ -70,17 +70,18 @@ SEGMENTS = {
 def judge(
     evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS, quantized: Sequence[str] = ()
 ) -> Verdict:
-    """The verdict over one run.
+    """Return the verdict over one run.
 
-    evidence: by tensor, in the order of execution. bitwise: everything exposed equals the baseline's bit for bit.
-    quantized: operators of the graph that compute with quantized numbers, which the verdict cites: by the size of its
-    errors alone eight-bit integers look like bf16 where weights are alike in size, and like nothing where they are not.
+    evidence: by tensor, in the order of execution. bitwise: whether everything exposed equals the baseline's bit for
+    bit. limits: `LIMITS` by default. quantized: the graph's operators that compute with quantized numbers, which the
+    verdict names. They are needed because the size of errors does not show eight-bit integers: it is like that of bf16
+    if weights are of similar size, and like that of no precision otherwise.
     """
     excused = _excused(evidence, limits) if quantized else frozenset()
     verdict = placed(_judge(evidence, bitwise, limits, excused), evidence)
     operators = ", ".join(quantized)
     if verdict.precision == QUANTIZED:
-        return replace(verdict, note=f"named by the graph's operators ({operators}) and not by its values")
+        return replace(verdict, note=f"inferred from the graph's operators ({operators}), not from its values")
     if quantized and verdict.kind == "different":
         note = f"the graph's operators ({operators}) are quantized, which may be why"
         return replace(verdict, note="; ".join(filter(None, (verdict.note, note))))
@@ -88,12 +89,12 @@ def judge(
 
 
 def placed(verdict: Verdict, exposed: Collection[str]) -> Verdict:
-    """The verdict with the place of its tensor in words; exposed: what the run gave to judge by."""
+    """Return the verdict with the place of its tensor in words; exposed: the names of the tensors that the run gave."""
     return replace(verdict, place=place_of(verdict.tensor, exposed)) if verdict.tensor else verdict
 
 
 def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits, excused: frozenset[str]) -> Verdict:
-    """excused: tensors whose errors the graph's quantized operators explain."""
+    """Return the verdict without its place; excused: tensors whose errors the graph's quantized operators explain."""
     for name, found in evidence.items():
         if found.nan:
             return Verdict(kind="broken", tensor=name, note=f"{name} has NaN where golden has none")
@@ -128,19 +129,19 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
 
 
 def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
-    """The tensors that are wrong by what was made in their own segment: beyond a local limit, or seeing what is hidden.
+    """Return the tensors that are wrong in their own segment: beyond a local limit, or attending to hidden keys.
 
-    weak: of a run that exposes logits alone.
+    weak: whether the run exposes logits alone.
     """
     local = limits.weak if weak else limits.local
     return [n for n, found in evidence.items() if found.unseen or (found.local and found.local.beyond(local))]
 
 
 def _excused(evidence: Mapping[str, TensorEvidence], limits: Limits) -> frozenset[str]:
-    """Tensors with a linear map in their segment whose errors are no larger than quantized numbers make them.
+    """Return the tensors whose errors quantized linear maps explain.
 
-    None where that does not go through at least two kinds of segments: in one it is a fault like any other. What has no
-    linear map in it, as attention from its own query and key, is never excused.
+    At least two kinds of segments must have such errors, because errors in one kind alone are a fault. A tensor without
+    a linear map in its segment, such as attention from its own query and key, is never excused.
     """
     low, high = limits.quantized_range
     small = {
@@ -153,14 +154,17 @@ def _excused(evidence: Mapping[str, TensorEvidence], limits: Limits) -> frozense
 
 
 def _linear(name: str, exposed: Collection[str]) -> bool:
-    """Whether there is a linear map in the segment that makes a tensor."""
+    """Return whether the segment that makes a tensor has a linear map."""
     kind, _, number = name.partition(".")
     hidden = _hidden_segments(kind, int(number), exposed) if number else ()
     return {SEGMENTS[kind], *hidden} != {SEGMENTS["attention"]}
 
 
 def place_of(tensor: str, exposed: Collection[str] = ()) -> str:
-    """The layer and segment that make a tensor; of a run that exposes less, all segments since what it exposes before.
+    """Return the layer and segment that make a tensor, in words.
+
+    exposed: the tensors that the run exposes. If it exposes fewer than all, every segment since the last exposed tensor
+    is named.
 
     >>> place_of("hidden_state.0"), place_of("query.1"), place_of("logits")
     ('embedding', 'layer 1, norm and projections to query, key, value', 'final norm and head')
@@ -177,7 +181,7 @@ def place_of(tensor: str, exposed: Collection[str] = ()) -> str:
     return f"layer {layer}, {' or '.join(made)}"
 
 
-#: What the tensors of a layer are made of.
+#: A kind of tensor -> the kinds in the same layer that it is computed from.
 _MADE_OF = {
     "attention": ("query", "key"),
     "context": ("query", "key", "value"),
@@ -187,7 +191,7 @@ _MADE_OF = {
 
 
 def _hidden_segments(kind: str, layer: int, exposed: Collection[str]) -> Iterator[str]:
-    """The segments of a layer that come before a tensor's own, of a run that does not expose what they make."""
+    """Yield the segments of a layer before a tensor's own whose tensors the run does not expose."""
     for before in _MADE_OF.get(kind, ()) if exposed else ():
         if f"{before}.{layer}" not in exposed:
             yield from _hidden_segments(before, layer, exposed)
@@ -208,7 +212,7 @@ def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
 def _beyond(
     evidence: Mapping[str, TensorEvidence], name: str, statistic: str, passed: dict[str, float], limits: Limits
 ) -> Verdict:
-    """A local error beyond its limit: a lower precision throughout, or another computation in one place."""
+    """Return the verdict for a local error beyond its limit: reduced precision, or different."""
     different = Verdict(kind="different", tensor=name, statistic=statistic, multiple=passed[statistic])
     for precision, roundoff in LOWER.items():
         alike = [tensor for tensor in evidence if _looks_like(evidence[tensor], roundoff, limits)]
@@ -227,14 +231,14 @@ def _looks_like(found: TensorEvidence, roundoff: float, limits: Limits) -> bool:
 
 
 def _narrowed(precision: str, found: list[TensorEvidence]) -> str:
-    """Size cannot tell fp16 from TF32; values that fp16 can hold, all of them, can."""
+    """Narrow "fp16 or TF32" to "fp16" if all values can be written in fp16; both make errors of the same size."""
     if precision != "fp16 or TF32":
         return precision
     return "fp16" if all(evidence.half for evidence in found) else precision
 
 
 def _nearest(evidence: Mapping[str, TensorEvidence], limits: Limits) -> tuple[str, str, float]:
-    """The tensor and statistic that come nearest to their limit, of a run within all of them."""
+    """Return the tensor, the statistic and the multiple that come nearest to a limit, for a run within all limits."""
     shares = [
         (getattr(found.local, statistic) / getattr(limits.local, statistic), name, statistic)
         for name, found in evidence.items()

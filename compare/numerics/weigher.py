@@ -1,4 +1,4 @@
-"""Scales: golden and what rounding does to each of its tensors, made once; then one trace after another is weighed."""
+"""Golden and floors of a model on one input, made once, and the weighing of traces against them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -27,16 +27,23 @@ from export.models import read_weights
 
 
 class NotRepeatable(Exception):
-    """Two passes of one control on the same input differ, so nothing made in this process can be relied on."""
+    """Two passes of one control on the same input differ, so no result of this process is reliable."""
 
 
 class Scales:
-    """Golden, and floors by profile: runs that expose the same inputs are parted into the same segments."""
+    """Golden and floors of a model on one input.
+
+    Floors are kept by profile (`profile_of`), because runs with the same profile have the same segments.
+    """
 
     def __init__(
         self, model: Path, inputs: Path, out: Path, *, kept: Path | None = None, double: Any | None = None
     ) -> None:
-        """kept: where golden and floors are kept between runs, if they are. double: the model in float64, if loaded."""
+        """Load the model and the input.
+
+        model: the model's folder. inputs: the input's trace folder. out: the folder for the golden trace. kept: the
+        folder of the cache of golden and floors; None for no cache. double: the model in float64; loaded by default.
+        """
         warm_up()
         self.model_folder, self.out = model, out
         self.double = read_weights(model).double() if double is None else double
@@ -48,7 +55,7 @@ class Scales:
         self.key = golden_cache.key_of(model, given.values(), torch.get_num_threads()) if kept else None
 
     def make_golden(self) -> Ruler:
-        """The golden trace, made or taken from where it was kept, and how well it agrees with transformers' eager."""
+        """Compute golden or take it from the cache, write its trace, and return its agreement with transformers."""
         if self.shelf and self.key and (noted := golden_cache.take(self.shelf, self.key, self.out)):
             return Ruler(**noted)
         golden, eager = ({n: t.numpy() for n, t in run.items()} for run in float64_runs(self.double, *self.tensors))
@@ -59,9 +66,10 @@ class Scales:
         return ruler
 
     def make_floors(self, profile: frozenset[str]) -> tuple[list[str], int]:
-        """Run the controls for the floors of a profile, or take what was kept; names, and how many were distinct.
+        """Make the floors of a profile with the controls, or take them from the cache.
 
-        Raises `NotRepeatable` if two passes of the first control differ in a bit.
+        Returns the names of the controls, and how many of them have distinct logits. Raises `NotRepeatable` if two
+        passes of the first control differ in a bit.
         """
         key = f"{self.key}-{hashlib.sha256(' '.join(sorted(profile)).encode()).hexdigest()[:8]}"
         folder = self.out.with_name(f"floors-{key}")
@@ -94,7 +102,7 @@ class Scales:
         return names, len(outputs)
 
     def weigh(self, trace: Trace) -> dict[str, Gap]:
-        """Each tensor's gap to golden, with the evidence that a verdict can rest on, in the order of execution."""
+        """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution."""
         golden = Trace(self.out)
         shown = {name: trace[name] for name in golden if name in trace}
         profile = profile_of(shown)
@@ -113,10 +121,11 @@ class Scales:
     def reread(
         self, trace: Trace, names: Iterable[str], mask: Tensor, positions: Tensor, queries: Tensor | None = None
     ) -> dict[str, TensorEvidence]:
-        """The local evidence on some tensors of a trace that was weighed, had the model been given another mask.
+        """Return the local evidence on some tensors of a weighed trace, replayed with another mask and positions.
 
-        mask, positions: int64 (batch, sequence), for those of the input. queries: the positions that count, those that
-        are no padding by default; of them those that see no key under the other mask, where nothing is defined, do not.
+        mask, positions: int64 (batch, sequence), instead of the input's. queries: the positions to compare, int64
+        (batch, sequence); those that are not padding by default. Positions that see no key under the other mask are
+        left out, because attention is undefined there.
         """
         profile = profile_of(trace)
         given = {name: trace[name] for name in profile}
@@ -131,7 +140,7 @@ class Scales:
     def _evidence(
         self, name: str, tensor: Tensor, errors: tuple[Error, Error], floors: tuple[Floor, Floor]
     ) -> TensorEvidence:
-        """What a verdict can rest on of one tensor; errors, floors: local and accumulated."""
+        """Return the evidence on one tensor. errors, floors: local and accumulated."""
         local, accumulated = errors
         with np.errstate(over="ignore"):
             half = bool(np.array_equal(tensor.astype(np.float16), tensor))
@@ -149,7 +158,10 @@ class Scales:
         )
 
     def _find_floors(self, profile: frozenset[str]) -> None:
-        """See to it that a profile has floors: those of an empty one are there with any other's, as accumulated."""
+        """Make the floors of a profile if they are missing.
+
+        An empty profile is one segment, whose floors are the accumulated floors of any other profile.
+        """
         if profile in self.floors:
             return
         if profile or not self.floors:
@@ -160,7 +172,7 @@ class Scales:
         self.floors[profile] = {name: (floor, floor) for name, floor in whole.items()}
 
     def _errors(self, run: Mapping[str, Any], profile: frozenset[str]) -> tuple[dict[str, Error], dict[str, Error]]:
-        """Local and accumulated errors of every tensor of a run; the same where it is one segment, as golden is."""
+        """Return the local and accumulated errors of every tensor of a run; they are equal if the profile is empty."""
         golden = Trace(self.out)
         accumulated = {name: error_of(name, run[name], golden[name], self.mask) for name in run}
         if not profile:
@@ -171,7 +183,7 @@ class Scales:
 
 
 def check_repeatable(control: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
-    """Raises `NotRepeatable` if two passes of a control differ in a bit."""
+    """Raise `NotRepeatable` if two passes of a control differ in a bit."""
     for name, tensor in first.items():
         if not np.array_equal(tensor, second[name], equal_nan=True):
             gap = np.abs(np.subtract(tensor, second[name], dtype=np.float64)).max()

@@ -1,12 +1,13 @@
-"""The length of the longest sum in a segment, from which its a-priori bound follows (`compare.results.precisions`)."""
+"""The length of the longest sum in a segment, for its a-priori bound (`compare.results.precisions`)."""
 
 from typing import Any
 
 
 def longest_sum(tensor: str, config: Any, keys: int) -> int:
-    """How many terms the longest sum has in the segment that makes a tensor, from what comes right before it.
+    """Return the number of terms of the longest sum in the segment that makes a tensor.
 
-    config: the model's, of transformers. keys: the sequence's length. The means of norms are no longer than hidden.
+    tensor: its name. config: transformers' configuration of the model. keys: the length of the sequence. All taps are
+    taken to be exposed. Norms need no case of their own: their means have at most as many terms as the hidden size.
 
     >>> from types import SimpleNamespace
     >>> config = SimpleNamespace(hidden_size=768, num_attention_heads=12, num_hidden_layers=6)

@@ -1,4 +1,4 @@
-"""Which heads are worth a picture, and what their attention looks like in golden and in a run."""
+"""Choose the heads whose attention is plotted, and cut their maps out of traces."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from compare.results.circumstances import Head
 
-#: A map larger than this cannot be read as a picture: its first rows and columns are kept.
+#: The largest number of rows and columns of a map; a larger plot is unreadable. The first ones are kept.
 LARGEST_MAP = 64
 
 
 def choose_heads(golden: Mapping[str, NDArray[Any]]) -> list[Head]:
-    """The sharpest, the middle and the flattest head of the model, by the mean entropy of their rows in nats.
+    """Return the heads with the lowest, the median and the highest entropy: sharpest, middle and flattest.
 
-    The first sequence of the batch decides. Fewer than three where the model has fewer heads.
+    The entropy is the mean over the rows of the first sequence of the batch, in nats. Fewer than three heads are
+    returned if the model has fewer.
     """
     entropies = []
     for name in (name for name in golden if name.startswith("attention.")):
@@ -29,7 +30,7 @@ def choose_heads(golden: Mapping[str, NDArray[Any]]) -> list[Head]:
 
 
 def head_map(trace: Mapping[str, NDArray[Any]], head: Head) -> NDArray[Any] | None:
-    """A head's attention (query, key) on the first sequence of the batch, or None where the run does not expose it."""
+    """Return a head's attention (query, key) on the first sequence; None if the trace does not contain it."""
     name = f"attention.{head.layer}"
     if name not in trace:
         return None

@@ -1,6 +1,6 @@
-"""How much work a forward pass is: FLOPs as torch counts them, and the bytes that one decode step cannot do without.
+"""Count the work of a model: the FLOPs of a forward pass, and the bytes that a decode step must read and write.
 
-The model is run on torch's fake tensors: they have shapes and no memory, so that any model takes a second and no room.
+The model runs on torch's fake tensors, which have shapes but no memory, so counting takes about a second for any model.
 torch and transformers are imported when work is counted, not before.
 """
 
@@ -17,14 +17,15 @@ _FLOAT32 = 4
 
 
 def work_of(folder: Path, batch: int, sequence: int) -> Work:
-    """Count the work of the model in a folder on (batch, sequence) tokens, and on one more token each after those.
+    """Count the work of a model on (batch, sequence) tokens, and on one more token of each sequence.
 
-    FLOPs are those of the matrix products (torch's `FlopCounterMode`: a product and a sum for each term), of the model
-    as transformers runs it under eager attention, where every query meets every key: a kernel that leaves out what the
-    mask hides, half of two products, is credited with them. All numbers are float32.
+    folder: the model's. FLOPs are those of matrix products in transformers' eager attention, as torch's
+    `FlopCounterMode` counts them: one multiplication and one addition for each term. Every query is multiplied with
+    every key, so a kernel that skips hidden keys, about half of two products, is credited with them too. All tensors
+    are float32.
 
-    Where the model has no room for one more, the decode step is its last. Raises what transformers raises for a folder
-    without a configuration, and what torch raises for a model whose shapes depend on its numbers.
+    If the model has no position for one more token, the decode step is that of its last position. Raises what
+    transformers raises if the folder has no configuration, and what torch raises if shapes depend on values.
     """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -34,7 +35,7 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     past = min(sequence, getattr(config, "max_position_embeddings", sequence + 1) - 1)
 
-    # Fake and not "meta": rotary angles ask autocast about their device, and it knows no "meta".
+    # Not torch's "meta" device: rotary angles ask autocast about their device, and autocast does not support "meta".
     with FakeTensorMode(), torch.no_grad():
         model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
 
@@ -50,9 +51,9 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
 
 
 def weights_read(model: "PreTrainedModel", rows: int) -> int:
-    """The bytes of a model's weights that one pass over `rows` tokens reads, each weight once.
+    """Return the bytes of a model's weights that one pass over `rows` tokens reads, each weight once.
 
-    Of an embedding table these are the rows of the tokens; of one that is the output head too, all of it.
+    Only the tokens' rows of an embedding table are read, or all of it if it is the output head too.
     """
     from torch import nn
 
@@ -63,7 +64,7 @@ def weights_read(model: "PreTrainedModel", rows: int) -> int:
 
 
 def _kept(cache: Any) -> "list[Tensor]":
-    """The keys and values of every layer after a step: those of the past were read, the last of them was written."""
+    """Return the keys and values of every layer after a step, which read those of the past and wrote the last."""
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
 
 

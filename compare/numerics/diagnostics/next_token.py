@@ -1,6 +1,6 @@
-"""What a gap in the logits does to what the model decides: the next token, and how sure it is of it.
+"""The effect of a gap in the logits on the next token and its distribution.
 
-Only for weights that mean something: on random ones the next token is nobody's opinion.
+It is computed for trained weights only, because next tokens of random weights have no meaning.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compare.numerics.tensors import query_rows
 from compare.results.gaps import Decisions
 
-#: Rows of logits taken at a time: 64 rows of GPT-2's vocabulary are 26 MB in float64.
+#: Rows of logits in a block: 64 rows of GPT-2's vocabulary are 26 MB in float64.
 _ROWS = 64
 
 
@@ -23,9 +23,10 @@ def decisions(
     *,
     rounding: float,
 ) -> Decisions:
-    """Compare two runs' logits (batch, sequence, vocabulary) as distributions; ids and mask: (batch, sequence).
+    """Compare the next-token distributions of a run and golden.
 
-    rounding: the largest logit gap of the controls, in the logits' own unit.
+    logits, golden: the logits, (batch, sequence, vocabulary). input_ids, attention_mask: (batch, sequence). rounding:
+    the largest gap of the controls' logits, in the logits' own unit.
 
     >>> golden = np.array([[[2.0, 1.0, 0.0, -1.0, -2.0], [0.0, 1.0, 2.0, 3.0, 4.0]]])
     >>> found = decisions(golden + 7.0, golden, np.array([[0, 4]]), np.array([[1, 1]]), rounding=1e-6)
@@ -35,7 +36,7 @@ def decisions(
     found, truth = (query_rows("logits", tensor, attention_mask) for tensor in (logits, golden))
     targets = query_rows("ids", np.roll(input_ids, -1, axis=1)[..., None], attention_mask)[:, 0]
     follows = np.roll(attention_mask, -1, axis=1)
-    follows[:, -1] = 0  # after the last position comes nothing
+    follows[:, -1] = 0  # no token follows the last position
     predicted = query_rows("ids", follows[..., None], attention_mask)[:, 0].astype(bool)
     blocks = [slice(start, start + _ROWS) for start in range(0, len(truth), _ROWS)]
     parts = [_block(found[rows], truth[rows], targets[rows], rounding) for rows in blocks]
@@ -60,7 +61,7 @@ def decisions(
 def _block(
     found: NDArray[Any], truth: NDArray[Any], targets: NDArray[Any], rounding: float
 ) -> tuple[NDArray[Any], ...]:
-    """By row: flip, real flip, top-5 share, divergence, centred gap, and the surprise at the text of both runs."""
+    """Return by row: flip, real flip, top-5 share, KL, centred gap, and both runs' surprisal of the next token."""
     found, truth = found.astype(np.float64), truth.astype(np.float64)
     rows = np.arange(len(truth))
     gap = found - truth

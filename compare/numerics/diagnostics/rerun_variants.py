@@ -1,7 +1,7 @@
-"""The self-gap ladder: how far a runtime's logits lie from its own when only the circumstances change.
+"""The inputs and thread counts of a rerun, and the differences of a runtime's logits between its own runs.
 
-Nobody calls these differences errors: people live with them whenever they change the number of threads, or let
-requests share a batch. They stand beside the gaps between runtimes, as something to hold those against.
+These differences are not errors: they occur whenever the number of threads changes, or requests share a batch. The
+report shows them next to the gaps between runtimes, for comparison.
 """
 
 from collections.abc import Iterator
@@ -11,16 +11,17 @@ import numpy as np
 
 from compare.numerics.tensors import Tensor
 
-#: How many sequences share the batch of that rung, and how many positions of padding follow in that one.
+#: The number of sequences in the variant with a larger batch, and of padding positions in the variant with padding.
 BATCH = 4
 PADDING = 8
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to run the same sequence again. input_ids, attention_mask: int64 (batch, sequence), the sequence first.
+    """One variant of a rerun.
 
-    threads: how many may be computed with.
+    input_ids, attention_mask: int64 (batch, sequence); the sequence that is compared is the first. threads: the number
+    of threads.
     """
 
     name: str
@@ -30,10 +31,10 @@ class Rung:
 
 
 def rungs(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Rung]:
-    """The rungs for an input (batch, sequence), the plain run first, one with another number of threads last.
+    """Yield the variants for an input (batch, sequence): the plain run first, another number of threads last.
 
-    The sequence that all have in common, or begin with, is the input's first. Alone, it gets neighbours that are the
-    same text begun elsewhere; one of several is run alone.
+    All variants contain the first sequence of the input, or its first half. A batch of one is extended by the same text
+    rotated; of a larger batch, the first sequence is run alone.
 
     >>> ids = np.array([[5, 6, 7]])
     >>> [(rung.name, rung.input_ids.shape, rung.threads) for rung in rungs(ids, np.ones_like(ids), threads=2)]
@@ -58,10 +59,10 @@ def rungs(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterato
 
 
 def logit_gap(actual: Tensor, other: Tensor, attention_mask: Tensor) -> float:
-    """The largest difference between two runs' logits (batch, sequence, vocabulary) on the first sequence of both.
+    """Return the largest difference between two runs' logits on the first sequence of both.
 
-    attention_mask: (batch, sequence) of the first run; padding does not count, nor positions that only one run has. NaN
-    where one of them has a NaN that the other has not.
+    actual, other: logits, (batch, sequence, vocabulary). attention_mask: (batch, sequence) of the first run. Padding
+    and positions that only one run has are left out. The result is NaN if only one run has a NaN at some place.
 
     >>> actual = np.zeros((1, 2, 3)); other = np.ones((4, 9, 3)); other[0] = 0.5
     >>> logit_gap(actual, other, np.array([[1, 1]]))

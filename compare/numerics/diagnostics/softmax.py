@@ -1,19 +1,20 @@
-"""What a softmax knows of its errors and a plain gap does not: its rows add up to 1 and are probabilities."""
+"""Metrics of attention's errors that use that its rows are probabilities and sum to 1."""
 
 import numpy as np
 
 from compare.numerics.tensors import Tensor, seen_keys
 from compare.results.gaps import SoftmaxGap
 
-#: Smaller probabilities than this have no relative error worth naming: nothing that follows hears of them.
+#: The smallest probability whose relative error is reported; smaller ones have no effect on later tensors.
 LEAST = 1e-6
 
 
 def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, rounding: Tensor) -> SoftmaxGap:
-    """Compare attention (batch, heads, query, key); attention_mask: (batch, sequence), 0 at padding.
+    """Compare the rows of a run's attention with golden's.
 
-    rounding: (heads,), the largest gap that rounding makes in each head. Keys that a query may not see do not count:
-    what stands on them is looked at elsewhere, and a row's sum here is over the keys that it sees.
+    actual, golden: attention, (batch, heads, query, key). attention_mask: (batch, sequence), 0 at padding. rounding:
+    the largest gap that rounding makes in each head, (heads,). Keys that a query may not see are left out: a row's sum
+    is over the keys that it sees.
 
     >>> golden = np.array([[[[1.0, 0.0], [0.75, 0.25]]]])
     >>> run = np.array([[[[1.0, 0.0], [0.25, 0.75]]]])

@@ -92,7 +92,7 @@ def quantized(clean) -> dict[str, TensorEvidence]:
 def test_quantized_operators_are_cited(quantized) -> None:
     verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
     assert (verdict.kind, verdict.precision, verdict.tensor) == ("reduced precision", "quantized", "hidden_state.0")
-    assert verdict.note == "named by the graph's operators (MatMulInteger) and not by its values"
+    assert verdict.note == "inferred from the graph's operators (MatMulInteger), not from its values"
     assert judge(quantized, bitwise=False).kind == "different", "nothing but the operators tells"
 
 

@@ -148,7 +148,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
     verdict = report.runtimes[-1].verdict
     assert graph is not None and "MatMulInteger" in graph.quantized
     assert verdict is not None and (verdict.kind, verdict.precision) == ("reduced precision", "quantized")
-    assert verdict.note.startswith("named by the graph's operators (") and verdict.note.endswith("not by its values")
+    assert verdict.note.startswith("inferred from the graph's operators (") and verdict.note.endswith("from its values")
     said = " ".join(graphs.sentences(report))
     assert f"onnx-file is int8.onnx ({file.stat().st_size:,} bytes" in said
     assert "computes with quantized numbers: DequantizeLinear, DynamicQuantizeLinear, MatMulInteger." in said
