@@ -1,4 +1,4 @@
-"""What was compared, on which input, on which machine, and what the numerics rest on."""
+"""The model, the input and the machine of a comparison, and the ruler, controls and heads of its numerics."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,9 +11,9 @@ class ModelPart(Result):
     """The model that was compared."""
 
     name: str
-    asked_for: str  # the name that was given; of a folder its last part alone
+    asked_for: str  # the name that was given; for a folder, the last component of its path
     provenance: str  # where its weights come from
-    trained: bool  # False for random weights
+    trained: bool  # False if its weights are random
     entry: str  # its folder in the cache
     type: str  # its architecture, as transformers names it
     layers: int
@@ -25,18 +25,18 @@ class ModelPart(Result):
     positions: int
     parameters: int
     tokens_are: Literal["bytes", "vocabulary"]
-    exporter: str  # whose graphs ran
+    exporter: str  # the exporter of its graphs
     opset: int
-    graph_bytes: int  # of all files of the entry
+    graph_bytes: int  # size of all files of the entry
 
 
 @dataclass(kw_only=True)
 class PaddedInputPart(Result):
-    """The second input of the numerics, with padding on either side."""
+    """The padded input."""
 
     sequences: int
-    longest: int  # real tokens of the longest sequence
-    shortest: int
+    longest: int  # tokens of the longest sequence, without padding
+    shortest: int  # tokens of the shortest sequence, without padding
     sha256: str  # of ids and mask
 
 
@@ -46,7 +46,7 @@ class InputPart(Result):
 
     batch: int
     sequence: int
-    padding: int  # how many positions are padding
+    padding: int  # number of positions that are padding
     tokens: list[str]  # the first sequence of the batch, as text
     sha256: str  # of ids and mask
     padded: PaddedInputPart | None = None
@@ -54,7 +54,7 @@ class InputPart(Result):
 
 @dataclass(kw_only=True)
 class EnvironmentPart(Result):
-    """The machine and the packages, without names or paths of the machine."""
+    """The machine and the packages. It contains no host name and no paths."""
 
     python: str
     platform: str
@@ -62,22 +62,23 @@ class EnvironmentPart(Result):
     cores: int
     memory_bytes: int
     threads: int
-    cpus: list[int] | None = None  # those that the timed processes were bound to; None if they were not
+    cpus: list[int] | None = None  # the CPUs that workers were pinned to; None if they were not pinned
     packages: dict[str, str]
     commit: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ruler(Result):
-    """How well golden agrees with transformers' eager attention in float64.
+    """The agreement of golden with transformers' eager attention in float64.
 
-    The largest difference would not do: the size of attention shrinks with the length of the sequence and its largest
-    element does not, so that by that measure float64 itself passes 1e-12 at 512 tokens (docs/method.md).
+    The root mean square is compared, not the largest difference. The root mean square of attention shrinks as the
+    sequence grows and its largest element does not, so the largest difference over it is beyond 1e-12 at 512 tokens
+    although nothing is wrong (docs/method.md).
     """
 
-    worst: float  # root mean square of the difference over that of the tensor, of the worst tensor
-    tensor: str  # which that is
-    limit: float  # beyond it golden or eager computes something else, and nothing is judged
+    worst: float  # root mean square of the difference over that of the tensor, for the worst tensor
+    tensor: str  # the worst tensor
+    limit: float  # if `worst` is beyond it, golden or eager computes something else, and nothing is judged
 
     @property
     def holds(self) -> bool:
@@ -92,13 +93,13 @@ class ControlsPart(Result):
     """The controls: float32 runs that differ from golden by rounding alone."""
 
     names: list[str]
-    distinct: int  # how many of them gave distinct logits
+    distinct: int  # number of distinct logits among them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head(Result):
-    """A head with maps in `maps.npz`: arrays `golden/INDEX` and `RUNTIME/INDEX`, INDEX its place in the report."""
+    """A head whose maps are in `maps.npz`, as `golden/INDEX` and `RUNTIME/INDEX`; INDEX is its index in the report."""
 
-    layer: int  # counted from 0, as are heads
-    head: int
-    name: str  # with the reason why it was chosen
+    layer: int  # counted from 0
+    head: int  # counted from 0
+    name: str  # contains the reason why it was chosen

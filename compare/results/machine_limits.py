@@ -1,4 +1,4 @@
-"""What the machine can do, and how much work the model is."""
+"""The limits of the machine, and the work of the model."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from compare.results.latency import TurnsPart
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Result):
-    """How much work the model is on the input (`compare.numerics.diagnostics.model_work`)."""
+    """The work of the model on the input (`compare.numerics.diagnostics.model_work`)."""
 
-    prefill_flops: int  # of a pass with the logits of all positions
-    decode_bytes: int  # read and written for one more token of each sequence
-    past: int  # how many positions are before that token
+    prefill_flops: int  # FLOPs of a pass that computes the logits of all positions
+    decode_bytes: int  # bytes read and written for one more token of each sequence
+    past: int  # number of positions before that token
 
 
 @dataclass(kw_only=True)
@@ -20,7 +20,7 @@ class LimitPart(TurnsPart):
     """A limit of the machine, FLOP/s or bytes/s, measured in the same rounds as the runtimes."""
 
     name: str
-    error: str | None = None  # why nothing is known of it
+    error: str | None = None  # why it could not be measured
     per_call: int | None = None  # FLOPs or bytes of a call
     per_second: float | None = None
     median_ms: float | None = None
@@ -29,9 +29,9 @@ class LimitPart(TurnsPart):
 
 @dataclass(kw_only=True)
 class LimitsPart(Result):
-    """What the machine can do, and the model's work."""
+    """The limits of the machine, and the model's work."""
 
     compute: LimitPart
     bandwidth: LimitPart
     work: Work | None
-    uncounted: str | None = None  # why the work is not known
+    uncounted: str | None = None  # why the work could not be counted

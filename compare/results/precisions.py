@@ -1,20 +1,21 @@
-"""The unit roundoff of each precision, in which errors are counted, and the bound on a sum in units of it.
+"""The unit roundoffs of precisions, and Higham's bound on a sum.
 
-Nothing but arithmetic, so that `numerics`, which measures errors, and `report`, which shows them, may both import this.
+This module is plain arithmetic, so `numerics`, which measures errors, and `report`, which shows them, both import it.
 """
 
-#: Float32's unit roundoff: half the distance from 1 to the next number (Higham 2002, section 2.1).
+#: The unit roundoff of float32: half the distance from 1 to the next number (Higham 2002, section 2.1).
 UNIT_ROUNDOFF = 2.0**-24
 
-#: The unit roundoffs of precisions that a runtime may lower itself to: 2 to the minus number of significand bits.
+#: The unit roundoffs of lower precisions that a runtime may compute in: 2 to the minus number of significand bits.
 LOWER = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
 
 
 def gamma(terms: int, roundoff: float = UNIT_ROUNDOFF) -> float:
-    """Higham's gamma_n, n u / (1 - n u): what no order of summing n products can exceed (Higham 2002, section 3.1).
+    """Return Higham's gamma_n, n u / (1 - n u): the bound on the error of summing n products in any order.
 
-    It is relative to the sum of the products' absolute values, and infinite if n u reaches 1. It holds for the worst
-    signs that roundings could have, which they do not have, so errors stay below it.
+    terms: n. roundoff: u. The bound is relative to the sum of the products' absolute values, and infinite if n u
+    reaches 1. It assumes that all roundings have the worst signs, so actual errors stay below it (Higham 2002, section
+    3.1).
 
     >>> round(gamma(768) / UNIT_ROUNDOFF, 2)
     768.04

@@ -1,4 +1,4 @@
-"""A runtime's row: its gaps, its verdict, and what that rests on."""
+"""A runtime's row: its gaps, its verdict, and the evidence for it."""
 
 from dataclasses import dataclass, field
 from math import isnan
@@ -13,34 +13,36 @@ class GraphPart(Result):
     """The ONNX file of a row."""
 
     file: str
-    bytes: int  # of the file and of those that hold its weights
-    sha256: str  # of the same
+    bytes: int  # size of the file and of the files with its weights
+    sha256: str  # of the same files
     opset: int
-    fed: list[str]  # the inputs that it was given
-    unmatched: list[str]  # outputs that are no tensor of the model, and are not compared
+    fed: list[str]  # the names of the inputs that it was given
+    unmatched: list[str]  # outputs that match no tensor of the model, so they are not compared
     quantized: list[str]  # its operators that compute with quantized numbers
     halves: list[str]  # half precisions that weights are stored in
-    found: list[str] = field(default_factory=list)  # taps that it does not name (`compare.onnx_files.structure`)
+    # taps whose tensors it does not name, located by its structure (`compare.onnx_files.structure`)
+    found: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
 class PaddingPart(Result):
-    """A runtime on the padded input."""
+    """A runtime's result on the padded input."""
 
-    text: Verdict  # its verdict without padding
-    verdict: Verdict | None = None
-    skipped: str = ""  # why it has no other verdict
-    cause: str = ""  # why it is wrong if sequences are padded (`compare.numerics.padding`); also of rotary positions
-    # that count padding, which do no harm
+    text: Verdict  # its verdict on the text
+    verdict: Verdict | None = None  # its verdict on the padded input
+    skipped: str = ""  # why it was not judged on the padded input
+    # why it is wrong if sequences are padded (`compare.numerics.padding`); also set if rotary positions count padding,
+    # which does no harm
+    cause: str = ""
     sides: list[str] = field(default_factory=list)  # the sides of padding on which it is wrong
     evidence: dict[str, TensorEvidence] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
 class FurtherRunPart(Result):
-    """What the verdict on a further run rests on."""
+    """The evidence for the verdict on a further run of a second look."""
 
-    evidence: dict[str, TensorEvidence] = field(default_factory=dict)  # by tensor; empty if there was nothing to weigh
+    evidence: dict[str, TensorEvidence] = field(default_factory=dict)  # by tensor; empty if no tensor was weighed
     padding: PaddingPart | None = None
 
 
@@ -49,11 +51,11 @@ class RuntimePart(Result):
     """One runtime."""
 
     name: str
-    precision: str  # the one it computes in by intent
-    hybrid: bool  # part of it is Python, so it is not timed
-    named: bool  # asked for by name
+    precision: str  # the precision that it is meant to compute in
+    hybrid: bool  # whether only its attention runs in another library; then it is not timed
+    named: bool  # whether it was asked for by name
     error: str | None = None  # why it has no gaps
-    verdict: Verdict | None = None  # the worse of those on the text and on the padded input, both in `padding`
+    verdict: Verdict | None = None  # the worse of the verdicts on the text and on the padded input, both in `padding`
     padding: PaddingPart | None = None
     decisions: Decisions | None = None
     facts: dict[str, str] = field(default_factory=dict)
@@ -62,14 +64,14 @@ class RuntimePart(Result):
     again: list[FurtherRunPart] = field(default_factory=list)  # the further runs, if the first one was an alarm
 
     def largest(self, kind: str) -> float | None:
-        """The largest gap over the tensors of a kind ("attention", "logits", ...); None if none is exposed.
+        """Return the largest gap over the tensors of a kind ("attention", "logits", ...).
 
-        NaN if one of them is NaN.
+        It is None if no such tensor is exposed, and NaN if one of the gaps is NaN.
         """
         found = [gap.max for gap in self.gaps if gap.tensor.partition(".")[0] == kind and gap.max is not None]
         return max(found, key=lambda value: (isnan(value), value)) if found else None
 
     def above_diagonal(self) -> float | None:
-        """The largest probability above the causal diagonal; None if probabilities are not exposed."""
+        """Return the largest probability above the causal diagonal; None if probabilities are not exposed."""
         found = [gap.above_diagonal for gap in self.gaps if gap.above_diagonal is not None]
         return max(found, key=lambda value: (isnan(value), value)) if found else None

@@ -1,4 +1,4 @@
-"""Verdicts: their words, ordered from best to worst, and the sentence that says one."""
+"""Verdicts: their words, from best to worst, and the sentence that describes one."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -7,12 +7,12 @@ from compare.results.base import Result
 
 VerdictWord = Literal["identical", "rounding", "reduced precision", "unsteady", "different", "broken"]
 
-#: The verdicts from best to worst. "Unsteady" is said of several runs, never of one (`compare.pipeline.second_look`).
+#: The verdicts from best to worst. Only several runs together can be "unsteady" (`compare.pipeline.second_look`).
 VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 
 
 def reaches(verdict: str, limit: str) -> bool:
-    """Whether a verdict is at or beyond a limit; a word that is no verdict is never.
+    """Return whether a verdict is as bad as a limit or worse. False for a word that is not in `VERDICTS`.
 
     >>> reaches("broken", "different"), reaches("rounding", "different"), reaches("not judged", "identical")
     (True, False, False)
@@ -22,23 +22,23 @@ def reaches(verdict: str, limit: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Result):
-    """A verdict, the place where the difference begins, and how many floors it is (`compare.numerics.verdicts`)."""
+    """A verdict, the place where the difference begins, and its size in floors (`compare.numerics.verdicts`)."""
 
-    kind: VerdictWord | Literal["not judged"]  # "not judged": two graphs without a model, so without floors
-    tensor: str | None = None  # the first one beyond a limit, in the order of execution
-    place: str = ""  # the layer and segment that make it
-    statistic: str | None = None  # the one that is furthest beyond its limit
-    multiple: float | None = None  # of the statistic, in floors
-    precision: str | None = None  # the one that the errors look like
+    kind: VerdictWord | Literal["not judged"]  # "not judged": two graphs without a model, so there are no floors
+    tensor: str | None = None  # the first tensor beyond a limit, in the order of execution, or the nearest to a limit
+    place: str = ""  # the layer and segment that make the tensor
+    statistic: str | None = None  # the statistic that is furthest beyond its limit, or nearest to it
+    multiple: float | None = None  # the statistic in floors
+    precision: str | None = None  # the precision that the errors indicate
     note: str = ""
-    weak: bool = False  # it rests on logits alone
-    runs: list["Verdict"] = field(default_factory=list)  # one for each run if there were several, the first first
-    padded: str = ""  # of a verdict over the padded input: that, and on which side
-    cause: str = ""  # why, if that was found
+    weak: bool = False  # whether logits are its only evidence
+    runs: list["Verdict"] = field(default_factory=list)  # the verdict on each run, in order, if there were several
+    padded: str = ""  # for the padded input: words that say so, with the side of the padding
+    cause: str = ""  # why it is wrong on the padded input, if known
 
     @property
     def sentence(self) -> str:
-        """The verdict, where it begins and how far that is from rounding.
+        """The verdict in one sentence: its word, the place where the difference begins, and its size.
 
         >>> facts = {"tensor": "context.2", "place": "layer 2, attention", "statistic": "rms", "multiple": 57.3}
         >>> Verdict(kind="different", **facts).sentence

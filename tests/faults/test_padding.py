@@ -161,7 +161,7 @@ def test_what_stands_on_padding_is_seen_however_small(model, entry, value: float
     run["attention.1"][1, 2, 8, 1] = value
     verdict, _ = where.judged(run)
     assert verdict.kind == "different"
-    assert verdict.note == f"{value:.1e} stands on padding"
+    assert verdict.note == f"a probability of {value:.1e} on padding"
 
 
 @pytest.mark.parametrize("fault", {fault.words: name for name, fault in PADDING_FAULTS.items()}.values())

@@ -60,7 +60,7 @@ def test_order_of_judgement(clean) -> None:
 
 def test_a_look_ahead_is_a_difference(clean) -> None:
     clean["attention.1"] = replace(clean["attention.1"], above=1e-3)
-    assert judge(clean, bitwise=False).note == "1.0e-03 stands above the causal diagonal"
+    assert judge(clean, bitwise=False).note == "a probability of 1.0e-03 above the causal diagonal"
 
 
 def test_a_difference_that_no_segment_shows(clean) -> None:

@@ -225,7 +225,7 @@ def alone(report: Report, name: str) -> Report:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("peeks", "different from layer 1, attention on: 1.0e-03 stands above the causal diagonal"),
+        ("peeks", "different from layer 1, attention on: a probability of 1.0e-03 above the causal diagonal"),
         ("notanumber", "broken: logits has NaN where golden has none"),
     ],
 )

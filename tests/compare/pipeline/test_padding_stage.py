@@ -36,7 +36,7 @@ def test_the_worse_verdict_is_the_rows(text: str, padded: str, chosen: str) -> N
     assert worse(part) is (part.text if chosen == "text" else part.verdict)
 
 
-@pytest.mark.parametrize("facts", [{"cause": IGNORED}, {"multiple": None, "note": "2.0e-01 stands on padding"}])
+@pytest.mark.parametrize("facts", [{"cause": IGNORED}, {"multiple": None, "note": "probability of 2.0e-01 on padding"}])
 def test_of_a_lower_precision_a_named_cause_counts(facts: dict[str, str | None]) -> None:
     part = PaddingPart(text=verdict("reduced precision"), verdict=verdict("different", **facts))
     assert worse(part) is part.verdict

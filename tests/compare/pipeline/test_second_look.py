@@ -149,7 +149,7 @@ def test_a_fault_is_found_in_every_run(looked: Looked) -> None:
     report, _, _ = looked
     found = row(report, "peeks").verdict
     assert found is not None
-    assert found.sentence == "different from layer 1, attention on: 1.0e-03 stands above the causal diagonal"
+    assert found.sentence == "different from layer 1, attention on: a probability of 1.0e-03 above the causal diagonal"
     assert [run.kind for run in found.runs] == ["different"] * RUNS
     assert report.exit_code() == 1
 
