@@ -98,5 +98,5 @@ class Decisions(Result):
     kl_mean: float  # Kullback-Leibler divergence of the run's distribution from golden's, in nats
     kl_p99: float
     kl_max: float
-    centred: float  # the largest logit gap after the position's mean is subtracted; a constant does not change a softmax
+    centred: float  # the largest logit gap after each position's mean is subtracted, which a softmax does not depend on
     perplexity: float  # the run's minus golden's, on the text itself

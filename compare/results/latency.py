@@ -1,4 +1,4 @@
-"""What was timed: the rows of latency and decoding, ratios to the baseline, and what disturbed the turns."""
+"""Results of timing: the rows of latency and decoding, ratios to the baseline, and disturbances."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -9,7 +9,7 @@ from compare.results.verdicts import VERDICTS, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio(Result):
-    """Time over the baseline's, paired by round: the midmean over rounds and its 95 % bootstrap interval."""
+    """A time over the baseline's, paired by round: the midmean over rounds, and its 95 % bootstrap interval."""
 
     estimate: float
     low: float
@@ -17,7 +17,7 @@ class Ratio(Result):
 
     @property
     def half_width(self) -> float:
-        """Half the interval's width, as a share of the ratio: what `--precision` is about.
+        """Half the interval's width as a share of the ratio; `--precision` sets the largest one allowed.
 
         >>> round(Ratio(estimate=0.5, low=0.49, high=0.51).half_width, 3)
         0.02
@@ -26,7 +26,7 @@ class Ratio(Result):
 
     @property
     def measurable(self) -> bool:
-        """Whether the interval is narrower than a factor of two; a wider one says nothing and is not printed.
+        """Whether the interval spans at most a factor of two; a wider one is not printed.
 
         >>> Ratio(estimate=0.3, low=0.25, high=0.45).measurable, Ratio(estimate=1, low=0.01, high=28).measurable
         (True, False)
@@ -36,74 +36,74 @@ class Ratio(Result):
 
 @dataclass(kw_only=True)
 class TurnsPart(Result):
-    """The turns of a process that was timed."""
+    """The turns of a worker."""
 
     turns: dict[int, list[int]] = field(default_factory=dict)  # round -> nanoseconds of each call, in order
-    # round -> the same of every attempt that does not count: others used more CPU than `disturbance.max_load`
+    # round -> nanoseconds of each call in each disturbed turn: others used more of the CPU than `disturbance.max_load`
     disturbed: dict[int, list[list[int]]] = field(default_factory=dict)
-    # round -> the share of the CPU time that others used in each attempt, in order; one that counts is the last
+    # round -> the share of the CPU time that others used in each attempt, in order; an undisturbed attempt is the last
     loads: dict[int, list[float]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
 class DisturbancePart(Result):
-    """What other processes did while turns ran (`compare.latency.disturbance`)."""
+    """The CPU time that other processes used during turns (`compare.latency.disturbance`)."""
 
-    max_load: float  # the largest share of the CPU time that others may use in a turn that counts
-    attempts: int  # all turns that were taken
-    disturbed: int  # those that do not count
+    max_load: float  # the largest share of the CPU time that others may use in an undisturbed turn
+    attempts: int  # number of turns, disturbed ones included
+    disturbed: int  # number of disturbed turns
     others: float  # the share of the CPU time of all attempts that other processes used
     stolen: float  # the share that a hypervisor gave to other machines
-    processes: dict[str, float]  # the names of those that used most of it, with their shares
-    sees: str  # whose CPU time could be seen
+    processes: dict[str, float]  # the names of the processes that used most of it, with their shares
+    sees: str  # the processes whose CPU time is measured
 
 
 @dataclass(kw_only=True)
 class LatencyPart(TurnsPart):
-    """A process that was timed."""
+    """A runtime's row of latency."""
 
     runtime: str
-    again: bool  # the A/A control: the baseline in a second process
+    again: bool  # whether this is the A/A control
     error: str | None = None
     load_s: float | None = None  # one sample
     first_call_s: float | None = None  # one sample
     peak_bytes: int | None = None  # the largest memory of its process tree
     settled_bytes: int | None = None  # its memory after the last turn
     median_ms: float | None = None
-    p90_ms: float | None = None  # None if there are too few samples, as is the next
-    p99_ms: float | None = None
+    p90_ms: float | None = None  # None if there are too few samples
+    p99_ms: float | None = None  # None if there are too few samples
     spread: float | None = None  # interquartile range over the median
-    outliers: int | None = None  # see `compare.latency.statistics`, as for the next
-    drift: float | None = None
+    outliers: int | None = None  # number of samples that are far out (`compare.latency.statistics`)
+    drift: float | None = None  # see `compare.latency.statistics`
     ratio: Ratio | None = None
-    of_peak: Ratio | None = None  # its FLOP/s over the matrix product's; None if it is not all float32
+    of_peak: Ratio | None = None  # its FLOP/s over those of the matrix product; None if it is not all float32
 
 
 @dataclass(kw_only=True)
 class LastPart(LatencyPart):
-    """The graph that computes the logits of the last position alone: less work than any other row's."""
+    """The row of the deploy-last graph. It computes only the logits of the last position, so it has the least work."""
 
     to_deploy: Ratio | None = None  # its time over the deploy graph's in the same runtime
-    gap: float | None = None  # largest difference of a logit there
+    gap: float | None = None  # largest difference of a logit of the last position between the two graphs
 
 
 @dataclass(kw_only=True)
 class DecodePart(LatencyPart):
-    """One runtime's short greedy generations with a cache of keys and values.
+    """A runtime's row of decoding: short greedy generations with a cache of keys and values.
 
-    `turns`, `median_ms`, `ratio` and the rest are of a step after the prefill (TPOT); `of_peak` is the bytes that a
-    step reads over those of the machine's memory.
+    The fields of `LatencyPart` are for a step after the prefill (TPOT). `of_peak` is the bytes/s of a step over the
+    limit of the machine's memory.
     """
 
-    named: bool = False  # the runtime was asked for by name
-    first_token_ms: float | None = None  # of the prefill (TTFT), as is the next
-    first_token: Ratio | None = None
+    named: bool = False  # whether the runtime was asked for by name
+    first_token_ms: float | None = None  # time of the prefill (TTFT)
+    first_token: Ratio | None = None  # ratio of the prefill's time
     tokens_per_s: float | None = None  # over whole generations
-    # positions prefilled -> the verdict over the logits of the text, decoded from there on
+    # number of positions in the prefill -> the verdict over the text's logits if the rest is decoded step by step
     checks: dict[str, Verdict] = field(default_factory=dict)
     tokens: list[list[int]] = field(default_factory=list)
-    parted: int | None = None  # the first token that differs from the baseline's; None if none does
-    prefills: dict[int, list[int]] = field(default_factory=dict)  # as `turns`, of the prefill
+    parted: int | None = None  # index of the first token that differs from the baseline's; None if none does
+    prefills: dict[int, list[int]] = field(default_factory=dict)  # as `turns`, for the prefill
 
     @property
     def verdict(self) -> Verdict | None:
@@ -113,23 +113,23 @@ class DecodePart(LatencyPart):
 
 @dataclass(kw_only=True)
 class InterferencePart(Result):
-    """A runtime timed alone and with all others running, in rounds that come in pairs."""
+    """A runtime's row of interference, timed in pairs of rounds: once alone, and once with all others awake."""
 
     runtime: str
-    again: bool  # the A/A control
+    again: bool  # whether this is the A/A control
     error: str | None = None
-    alone_ms: float | None = None
-    beside_ms: float | None = None  # with all others running
-    slowdown: Ratio | None = None  # beside over alone, paired by round
-    ratio_alone: Ratio | None = None  # to the baseline timed likewise, as is the next; None of the baseline
-    ratio_beside: Ratio | None = None
+    alone_ms: float | None = None  # with all others suspended
+    beside_ms: float | None = None  # with all others awake
+    slowdown: Ratio | None = None  # time with the others awake over time alone, paired by round
+    ratio_alone: Ratio | None = None  # to the baseline timed alone; None for the baseline
+    ratio_beside: Ratio | None = None  # to the baseline timed with the others awake; None for the baseline
     alone: TurnsPart = field(default_factory=TurnsPart)
     beside: TurnsPart = field(default_factory=TurnsPart)
 
 
 @dataclass(kw_only=True)
 class GridCell(Result):
-    """Latency on one sequence and batch, in rounds of its own; its rows have neither a start nor memory."""
+    """A cell of the grid: latency for one sequence length and batch size, without loads, first calls and memory."""
 
     sequence: int
     batch: int

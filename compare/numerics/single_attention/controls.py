@@ -1,9 +1,9 @@
 """Controls of a single attention: runs on the same inputs that differ from each other by rounding alone.
 
-They run in the inputs' own precision, each in an order of its own, as those of a whole model do (`controls.py`). More
-are nudged: in a small problem there are few orders (two terms have one), so that all of them can be lucky at once. A
-stable algorithm gives the exact result of inputs that are a roundoff or so away (Higham 2002, section 1.5), so what
-inputs that far away give is rounding too, however few terms there are.
+They run in the inputs' own precision, each in an order of its own, like the controls of a whole model (`controls.py`).
+A small problem has few orders (two terms have one), so all of them can have small errors by chance. Therefore further
+controls run on nudged inputs. A stable algorithm gives the exact result of inputs that are about a roundoff away
+(Higham 2002, section 1.5), so the errors of such inputs are rounding too, even with few terms.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,16 +27,17 @@ from compare.numerics.summation_orders import (
     split_product,
 )
 
-#: The fewest times, and the most, that the inputs are nudged; between them, until so many numbers have come out. A
-#: context of four numbers averages little away, so that the largest of few controls says little of how far one can be.
+#: The fewest and the most nudged controls, and the number of output elements after which no more are added. A context
+#: of four elements averages little, so the largest error among few controls may be far below the error of another run.
 _FEWEST_NUDGES, _MOST_NUDGES, _NUDGED_NUMBERS = 4, 64, 64
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What an attention is given, all in one precision: (batch, heads, sequence, head_dim), a key head to each head.
+    """The inputs of an attention, all in one precision.
 
-    mask: boolean or added, broadcasts to (batch, heads, sequence, keys), with all that causality hides in it.
+    query, key, value: (batch, heads, sequence, head_dim), with one key head for each head. mask: boolean, or numbers
+    added to the scores; broadcasts to (batch, heads, sequence, keys), and contains the causal mask if there is one.
     """
 
     query: Tensor
@@ -47,25 +48,25 @@ class Problem:
     softcap: float
 
     def double(self) -> "Problem":
-        """The same numbers in float64."""
+        """Return the same problem in float64."""
         mask = self.mask if self.mask is None or self.mask.dtype == torch.bool else self.mask.double()
         return replace(self, query=self.query.double(), key=self.key.double(), value=self.value.double(), mask=mask)
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """The reference attention: context, and probabilities."""
+        """Return the context and the probabilities of the reference attention."""
         return reference_attention(
             self.query, self.key, self.value, mask=self.mask, scale=self.scale, softcap=self.softcap
         )
 
 
-#: One run: the context (batch, heads, sequence, head_dim) in the problem's precision.
+#: A function that returns the context (batch, heads, sequence, head_dim) in the problem's precision.
 Run = Callable[[Problem], Tensor]
 
 
 def control_contexts(problem: Problem) -> Iterator[tuple[str, Tensor]]:
-    """The controls' names and contexts, one at a time; every order first, then what is nudged."""
+    """Yield the names and contexts of the controls: every order of summation first, then those with nudged inputs."""
     for name, run in ORDERS.items():
-        if name != "NumPy" or problem.query.dtype == torch.float32:  # NumPy has no bfloat16, nor fast float16
+        if name != "NumPy" or problem.query.dtype == torch.float32:  # NumPy has no bfloat16, and its float16 is slow
             yield name, run(problem)
     numbers = problem.query[..., 0].numel() * problem.value.shape[-1]
     for seed in range(min(max(_FEWEST_NUDGES, -(-_NUDGED_NUMBERS // numbers)), _MOST_NUDGES)):
@@ -73,23 +74,23 @@ def control_contexts(problem: Problem) -> Iterator[tuple[str, Tensor]]:
 
 
 def in_numpy(problem: Problem) -> Tensor:
-    """The reference attention on NumPy arrays, whose sums and exponentials are not torch's."""
+    """The reference attention in NumPy, whose sums and exponentials differ from torch's."""
     mask = None if problem.mask is None else problem.mask.numpy()
     arrays = (x.numpy() for x in (problem.query, problem.key, problem.value))
-    with np.errstate(all="ignore"):  # torch says nothing either; what overflows is left out where floors are made
+    with np.errstate(all="ignore"):  # torch does not warn either; overflows are left out when floors are made
         context, _ = reference_attention(*arrays, mask=mask, scale=problem.scale, softcap=problem.softcap)
     return torch.from_numpy(context)
 
 
 def root_scaled(problem: Problem) -> Tensor:
-    """Query and key multiplied by the root of the scale each, as ONNX's Attention operator has it."""
+    """Attention with query and key each multiplied by the root of the scale, as in ONNX's Attention operator."""
     root = abs(problem.scale) ** 0.5
     query, key = problem.query * copysign(root, problem.scale), problem.key * root
     return replace(problem, query=query, key=key, scale=1.0).solve()[0]
 
 
 def streamed(parts: int) -> Run:
-    """Streaming softmax with the keys in about so many blocks, but queries in no more than 64."""
+    """Return a run with a streaming softmax over about `parts` blocks of keys, and at most 64 blocks of queries."""
 
     def run(problem: Problem) -> Tensor:
         queries, keys = problem.query.shape[2], problem.key.shape[2]
@@ -108,7 +109,7 @@ def streamed(parts: int) -> Run:
 
 
 def keys_permuted(problem: Problem) -> Tensor:
-    """Keys and values in another order, which the softmax and the mixing then add up in."""
+    """Attention with keys and values permuted, so that its sums over keys run in another order."""
     keys = problem.key.shape[2]
     order = permutation(keys, 0)
     mask = None if problem.mask is None else problem.mask.expand(*problem.mask.shape[:-1], keys)[..., order]
@@ -116,10 +117,11 @@ def keys_permuted(problem: Problem) -> Tensor:
 
 
 def in_order(product: Product, total: Total | None = None, *, wide: bool = False) -> Run:
-    """Every contraction by the product, and the softmax's total by the other.
+    """Return a run with its own matrix product and softmax sum.
 
-    wide: what is less than float32 is added up in float32 and rounded once. A loop that rounds a sum of bfloat16 after
-    every term stands still from 256 terms on, and no kernel is written so.
+    product: replaces every matrix product. total: replaces the softmax's sum, unless it is None. wide: whether lower
+    precisions are added in float32 and rounded once. A bfloat16 sum that is rounded after every term stops growing
+    after some 256 terms, and no kernel computes it that way.
     """
 
     def run(problem: Problem) -> Tensor:
@@ -134,10 +136,10 @@ def in_order(product: Product, total: Total | None = None, *, wide: bool = False
 
 
 def nudged(problem: Problem, seed: int) -> Tensor:
-    """Every number of the inputs, and every exponential, a unit roundoff up or down, by the toss of a coin; in float64.
+    """Compute attention in float64 with inputs and exponentials moved by a unit roundoff, up or down at random.
 
-    The exponentials too, because they are rounded functions, and each library has its own. The scale as well: kernels
-    that take powers of two multiply it by a rounded logarithm, which moves all scores one way.
+    Exponentials are moved because each library computes and rounds them in its own way. The scale is moved too, because
+    kernels that use powers of two multiply it by a rounded logarithm, which moves all scores in one direction.
     """
     precision = problem.query.dtype
     roundoff = torch.finfo(precision).eps / 2
@@ -150,7 +152,7 @@ def nudged(problem: Problem, seed: int) -> Tensor:
     query, key, value = (x * (1 + coins(x)) for x in (double.query, double.key, double.value))
     scores = scaled_scores(query, key, problem.scale * (1 + (-1) ** seed * roundoff))
     scores = soft_capped(scores, problem.softcap)
-    scores = scores + coins(scores)  # what is added to a score is a factor of its exponential
+    scores = scores + coins(scores)  # adding to a score multiplies its exponential
     context: Tensor = softmax(scores if double.mask is None else masked(scores, double.mask)) @ value
     return context.to(precision)
 

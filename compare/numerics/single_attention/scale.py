@@ -1,6 +1,6 @@
-"""The scale for a single attention: golden in float64, and what rounding does to it, made from the inputs alone.
+"""Golden and floors of a single attention, made from its inputs alone.
 
-So anyone's kernel can be held against them without a model: `compare.testing` is built on this.
+So any kernel can be compared with golden without a model; `compare.testing` uses this.
 """
 
 from dataclasses import dataclass, replace
@@ -24,22 +24,22 @@ from compare.results.verdicts import Verdict
 
 Array = NDArray[Any]
 
-#: What the context is called among the tensors of a run; it is the only one here.
+#: The name of the context, which is the only tensor here.
 NAME = "context.0"
 
-#: How many standard deviations a normal number exceeds once in a thousand times.
+#: The number of standard deviations that a normal variable exceeds once in a thousand times.
 _ONE_IN_A_THOUSAND = NormalDist().inv_cdf(0.999)
 
-#: The precisions that golden is more exact than, and that torch computes in.
+#: The precisions that torch computes in and that are lower than golden's.
 PRECISIONS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
 class AttentionScale:
-    """Golden and the floor of one attention, against which contexts are weighed.
+    """Golden and the floor of one attention, which contexts are compared with.
 
-    golden: the context in float64, (batch, heads, sequence, head_dim). controls: the runs that the floor was made from.
-    distinct: how many of them differ in their bits.
+    golden: the context in float64, (batch, heads, sequence, head_dim). floor: its floor. controls: the names of the
+    controls that the floor was made from. distinct: the number of bitwise distinct contexts among them.
     """
 
     golden: Array
@@ -48,9 +48,9 @@ class AttentionScale:
     distinct: int
 
     def weigh(self, context: Any) -> Gap:
-        """The context's gap to golden with its evidence, of which the local and the accumulated error are the same.
+        """Return a context's gap to golden with its evidence; local and accumulated errors are the same here.
 
-        context: an array of golden's shape, of any precision. Raises `WrongShape`.
+        context: an array of golden's shape, of any precision. Raises `WrongShape` if it has another shape.
         """
         found = numbers(context)
         check_shapes({NAME: found}, {NAME: self.golden})
@@ -69,7 +69,10 @@ class AttentionScale:
         return replace(gap_of(NAME, error), evidence=evidence)
 
     def judge(self, context: Any, *, limits: Limits = LIMITS) -> Verdict:
-        """The verdict over a context: broken for another shape than golden's, and for NaN, as golden has none."""
+        """Return the verdict over a context; it is broken if its shape is not golden's, or if it has a NaN.
+
+        context: an array of any precision. limits: `LIMITS` by default.
+        """
         try:
             gap = self.weigh(context)
         except WrongShape as wrong:
@@ -87,13 +90,13 @@ def attention_scale(
     scale: float | None = None,
     softcap: float = 0.0,
 ) -> AttentionScale:
-    """Golden and the floor of an attention, from its inputs, which are those of `reference_attention`.
+    """Return golden and the floor of an attention, from the arguments of `reference_attention`.
 
     query, key, value: NumPy or Torch arrays, all float32, all float16 or all (Torch) bfloat16. The controls run in that
-    precision, golden in float64 on the same numbers. A mask that is added is taken in the inputs' precision, which is
-    what it is added in. Rows that see no key are zeros.
+    precision, and golden in float64 on the same numbers. A mask of numbers is converted to that precision too. Rows
+    that see no key are zeros.
 
-    Raises ValueError for float64, for shapes that do not fit, and where numbers are not finite or overflow.
+    Raises `ValueError` if inputs are float64 or not finite, if shapes do not fit, or if every control overflows.
 
     >>> query, key, value = np.random.default_rng(0).standard_normal((3, 1, 2, 20, 8), dtype=np.float32)
     >>> made = attention_scale(query, key, value, causal=True)
@@ -108,7 +111,7 @@ def attention_scale(
     errors, exact, bits = {}, True, set()
     for name, run in control_contexts(problem):
         if not bool(torch.isfinite(run).all()):
-            continue  # scores that overflow in one order and not in another are no rounding
+            continue  # an overflow in one order of summation alone is not rounding
         errors[name] = _error(numbers(run), golden)
         exact = exact and (name not in ORDERS or not errors[name].max.any())
         bits.add(run.contiguous().view(torch.uint8).numpy().tobytes())
@@ -117,47 +120,49 @@ def attention_scale(
             f"every control overflows {_name(problem.query.dtype)}, golden's largest value is "
             f"{np.abs(golden).max():.3g}; take smaller inputs, or a precision with a wider range"
         )
-    # A model has to have five distinct controls. Here fewer are no fault: the attention of one token, or one that looks
-    # at one key alone, is exact in every order, and then it is exact that is asked for.
+    # A model needs five distinct controls. Here fewer are allowed: an attention of one token, or to one key alone, is
+    # exact in every order, and then the context must be exact.
     roundoff = torch.finfo(problem.query.dtype).eps / 2
     floor = _spread(floor_of(list(errors.values()), roundoff), [error.rms for error in errors.values()], golden.size)
-    copied = bool(np.isin(attention, (0.0, 1.0)).all())  # golden is rows of values: exact by nature and not by luck
+    copied = bool(np.isin(attention, (0.0, 1.0)).all())  # golden copies rows of values, so it is not exact by chance
     exactly = exact and (copied or floor.max.max() == 0)
     return AttentionScale(golden, replace(floor, exact=np.array([exactly])), tuple(errors), len(bits))
 
 
 def _spread(floor: Floor, rms: list[Array], count: int) -> Floor:
-    """The floor, and at least what one run in a thousand would be off by, were its errors normal and as the controls'.
+    """Return the floor, raised to the error that one run in a thousand would have.
 
-    rms: each control's. count: how many numbers it is the root mean square of. Over many they all lie close together,
-    and their largest says it; over four, a clean kernel may well be twice as far off as the unluckiest of a few runs.
-    The quantile of the chi-square distribution is that of Wilson and Hilferty (1931), to within 4 % in the square.
+    The errors of that run are assumed to be normal, with the mean square of the controls' errors. rms: the root mean
+    square error of each control. count: the number of elements that it is taken over. Over many elements all controls
+    have nearly the same root mean square, and their largest is enough. Over four elements, the error of a correct
+    kernel can be twice the largest among a few controls. The quantile of the chi-square distribution is that of Wilson
+    and Hilferty (1931), exact to within 4 % in the square.
     """
     part = 2 / (9 * count)
     quantile: float = (1 - part + _ONE_IN_A_THOUSAND * part**0.5) ** 1.5
     least = np.maximum(floor.rms, quantile * np.sqrt(np.mean(np.square(rms), axis=0)))
-    return replace(floor, rms=least, max=np.maximum(floor.max, least))  # no largest is below its root mean square
+    return replace(floor, rms=least, max=np.maximum(floor.max, least))  # the largest is at least the root mean square
 
 
 def numbers(x: Any) -> Array:
-    """An array of any library as NumPy's float64, in which the numbers of every precision here have room."""
+    """Convert an array of any library to NumPy's float64, which holds the numbers of every precision here exactly."""
     return _tensor(x).double().numpy()
 
 
 def _error(found: Array, golden: Array) -> Error:
-    with np.errstate(invalid="ignore", over="ignore"):  # infinities are for the verdict to name
+    with np.errstate(invalid="ignore", over="ignore"):  # the verdict reports infinities
         return error_of(NAME, found, golden, np.ones((golden.shape[0], golden.shape[2]), dtype=np.int64))
 
 
 def _problem(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float | None, softcap: float) -> Problem:
-    """The inputs as they are to be, or a ValueError that says what is wrong with them."""
+    """Check the inputs and return them as a `Problem`. Raises `ValueError` if they are not valid."""
     arrays = {"query": _tensor(query), "key": _tensor(key), "value": _tensor(value)}
     _check(arrays)
     precision = arrays["query"].dtype
     key, value = spread_groups(*arrays.values())
     scores = torch.zeros((*arrays["query"].shape[:-1], key.shape[2]), dtype=precision)
     sees = None if mask is None else _mask(_tensor(mask), scores)
-    if causal:  # into the mask, because a control that permutes the keys has no diagonal
+    if causal:  # becomes part of the mask, because a control that permutes the keys has no diagonal
         seen = causal_mask(scores)
         sees = (
             seen if sees is None else seen & sees if sees.dtype == torch.bool else masked(sees.expand_as(scores), seen)
@@ -167,7 +172,7 @@ def _problem(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: f
 
 
 def _mask(mask: Tensor, scores: Tensor) -> Tensor:
-    """The mask, in the scores' precision where it is added; ValueError for one that cannot be."""
+    """Return the mask, in the scores' precision if it is added. Raises `ValueError` if it is not valid."""
     try:
         mask.expand_as(scores)
     except RuntimeError:
@@ -178,8 +183,7 @@ def _mask(mask: Tensor, scores: Tensor) -> Tensor:
     count = int((~(mask < torch.inf)).sum())
     if count:
         raise ValueError(
-            f"mask has {count} values that are NaN or infinite upwards; it takes finite ones, and -inf where a key is "
-            "not seen"
+            f"mask has {count} values that are NaN or +inf; it takes finite values, and -inf for keys that are not seen"
         )
     return mask.to(scores.dtype)
 
@@ -187,25 +191,27 @@ def _mask(mask: Tensor, scores: Tensor) -> Tensor:
 def _check(arrays: dict[str, Tensor]) -> None:
     for name, x in arrays.items():
         if x.ndim != 4 or not x.numel():
-            raise ValueError(f"{name} has shape {tuple(x.shape)}; it takes (batch, heads, sequence, head_dim), none 0")
+            raise ValueError(
+                f"{name} has shape {tuple(x.shape)}; it takes (batch, heads, sequence, head_dim), none of them 0"
+            )
     precisions = {name: x.dtype for name, x in arrays.items()}
     if torch.float64 in precisions.values():
         raise ValueError(
             f"{_listed(precisions)}: golden is float64 and so no more exact than this; give float32, float16 or "
-            "bfloat16 inputs, or hold two float64 results against each other with numpy.testing.assert_allclose"
+            "bfloat16 inputs, or compare two float64 results with numpy.testing.assert_allclose"
         )
     if len(set(precisions.values())) > 1 or arrays["query"].dtype not in PRECISIONS:
-        raise ValueError(f"{_listed(precisions)}; all three are to be float32, all float16 or all bfloat16")
+        raise ValueError(f"{_listed(precisions)}; all three must be float32, all float16 or all bfloat16")
     for name, x in arrays.items():
         count = int((~torch.isfinite(x)).sum())
         if count:
             raise ValueError(
-                f"{name} has {count} values that are not finite; rounding can be told of finite ones alone"
+                f"{name} has {count} values that are not finite; floors can only be made for finite values"
             )
 
 
 def _tensor(x: Any) -> Tensor:
-    """The array as a tensor in this process's own memory; NumPy's is copied, since it may be read-only or reversed."""
+    """Convert an array to a CPU tensor; NumPy's is copied, because it may be read-only or have negative strides."""
     if isinstance(x, torch.Tensor):
         return x.detach().cpu()
     return torch.from_numpy(np.array(x))
