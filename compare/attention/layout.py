@@ -7,7 +7,7 @@ def adapt_dimensions(x: Any, heads: int | None = None) -> Any:
     """Split the last axis into heads, or join the heads into the last axis.
 
     x: a NumPy or Torch array. With `heads`, (batch, sequence, hidden) is split into (batch, heads, sequence,
-    hidden / heads); without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
+    hidden / heads). Without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
     Values are moved, never changed. Raises `ValueError` if the shape does not fit.
 
     >>> import numpy as np

@@ -108,7 +108,7 @@ def _offset(xp: Any, query: Array, past_key: Array | None, nonpad: Array | None)
 
 
 def _seen(xp: Any, scores: Array, offset: Any, nonpad: Array | None, causal: int, left: int, right: int) -> Array:
-    """Return a mask, True for keys that the positions let a query see; it broadcasts to the scores."""
+    """Return a mask that broadcasts to the scores: True where positions let a query see a key."""
     queries, keys = scores.shape[-2:]
     key = xp.arange(keys, device=scores.device)[None, None, None, :]
     position = xp.arange(queries, device=scores.device)[None, None, :, None] + offset

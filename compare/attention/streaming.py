@@ -81,7 +81,7 @@ class _Rows:
         """Add a block of scores (batch, heads, rows, keys) and its values."""
         xp = self.xp
         largest = xp.maximum(self.largest, xp.max(scores, axis=-1, keepdims=True))
-        base = xp.where(largest == -float("inf"), xp.zeros_like(largest), largest)  # nothing seen yet
+        base = xp.where(largest == -float("inf"), xp.zeros_like(largest), largest)  # no key seen yet
         shrink, weights = xp.exp(self.largest - base), xp.exp(scores - base)
         self.total = self.total * shrink + xp.sum(weights, axis=-1, keepdims=True)
         self.mixed = self.mixed * shrink + weights @ value

@@ -103,7 +103,7 @@ CONTROLS = (
 
 
 class _Ordered(OrderedProducts):
-    """A mode that replaces torch's products, softmax, norms and means by those of a control."""
+    """A mode that replaces torch's products, softmax, norms and means with those of a control."""
 
     def __init__(self, control: Control) -> None:
         super().__init__(control.product)

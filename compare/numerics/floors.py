@@ -15,8 +15,8 @@ from compare.numerics.errors import Array, Error
 from compare.results.gaps import Multiples
 from compare.results.precisions import UNIT_ROUNDOFF
 
-#: A floor is at least this times the unit roundoff times the tensor's size, since all controls can have small errors
-#: by chance.
+#: A floor is at least this times the unit roundoff times the tensor's size. Without this bound, floors would be too low
+#: if all controls have small errors by chance.
 _LEAST = 0.25
 
 #: A channel's floor is at least this times the tensor's floor.

@@ -57,5 +57,5 @@ def gap_of(name: str, error: Error) -> Gap:
 
 
 def _pooled(values: Tensor) -> float:
-    """Return the root mean square over all groups, from one for each group; groups have the same size."""
+    """Return the root mean square over all groups, given that of each group. All groups have the same size."""
     return float(np.sqrt(np.mean(np.square(values))))

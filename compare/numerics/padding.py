@@ -16,7 +16,7 @@ from compare.numerics.verdicts import beyond_limits
 from compare.traces import Trace
 from export.positions import positions_of
 
-if TYPE_CHECKING:  # this module loads torch, which the main process does not
+if TYPE_CHECKING:  # `weigher` imports torch, which the main process must not load
     from compare.numerics.weigher import Scales
 
 IGNORED = "ignores the attention mask"

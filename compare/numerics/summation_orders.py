@@ -19,7 +19,7 @@ Total = Callable[[Tensor], Tensor]
 
 
 class OrderedProducts(TorchFunctionMode):
-    """A mode that replaces every matrix product in torch by a given one."""
+    """A mode that replaces every matrix product in torch with a given one."""
 
     def __init__(self, product: Product) -> None:
         super().__init__()

@@ -85,7 +85,7 @@ class Scales:
             found = {n: t.numpy() for n, t in run.items()}
             if not names:
                 check_repeatable(name, {n: t.numpy() for n, t in twin.items()}, found)
-                twin.clear()  # its memory
+                twin.clear()  # frees its memory
             names.append(name)
             outputs.add(found["logits"].tobytes())
             exposed = {n: t for n, t in found.items() if n in profile or n.partition(".")[0] not in FORWARDED}
@@ -160,7 +160,7 @@ class Scales:
     def _find_floors(self, profile: frozenset[str]) -> None:
         """Make the floors of a profile if they are missing.
 
-        An empty profile is one segment, whose floors are the accumulated floors of any other profile.
+        A run with an empty profile is one segment. Its floors are the accumulated floors of any other profile.
         """
         if profile in self.floors:
             return

@@ -60,7 +60,7 @@ class SoftmaxGap(Result):
 class Gap(Result):
     """The gap of one tensor of a run, in the tensor's own units.
 
-    Numbers are None if the run does not expose the tensor, and NaN if it has a NaN.
+    Numbers are None if the run does not expose the tensor, and NaN if the run's tensor has a NaN.
     """
 
     tensor: str
@@ -88,7 +88,7 @@ def evidence_of(gaps: Iterable[Gap]) -> dict[str, TensorEvidence]:
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions(Result):
-    """A run's next tokens against golden's, over all positions that are not padding."""
+    """A run's next tokens compared with golden's, over all positions that are not padding."""
 
     positions: int
     flips: int  # positions whose likeliest token differs

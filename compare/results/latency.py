@@ -76,7 +76,7 @@ class LatencyPart(TurnsPart):
     outliers: int | None = None  # number of samples that are far out (`compare.latency.statistics`)
     drift: float | None = None  # see `compare.latency.statistics`
     ratio: Ratio | None = None
-    of_peak: Ratio | None = None  # its FLOP/s over those of the matrix product; None if it is not all float32
+    of_peak: Ratio | None = None  # its FLOP/s over the machine's limit; None if it is not all float32
 
 
 @dataclass(kw_only=True)
@@ -92,7 +92,7 @@ class DecodePart(LatencyPart):
     """A runtime's row of decoding: short greedy generations with a cache of keys and values.
 
     The fields of `LatencyPart` are for a step after the prefill (TPOT). `of_peak` is the bytes/s of a step over the
-    limit of the machine's memory.
+    machine's limit.
     """
 
     named: bool = False  # whether the runtime was asked for by name

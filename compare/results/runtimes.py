@@ -48,7 +48,7 @@ class FurtherRunPart(Result):
 
 @dataclass(kw_only=True)
 class RuntimePart(Result):
-    """One runtime."""
+    """The row of one runtime."""
 
     name: str
     precision: str  # the precision that it is meant to compute in

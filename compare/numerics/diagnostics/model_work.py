@@ -21,8 +21,8 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
 
     folder: the model's. FLOPs are those of matrix products in transformers' eager attention, as torch's
     `FlopCounterMode` counts them: one multiplication and one addition for each term. Every query is multiplied with
-    every key, so a kernel that skips hidden keys, about half of two products, is credited with them too. All tensors
-    are float32.
+    every key there. A kernel may skip hidden keys, which are half of two of these products, but is credited with all of
+    them. All tensors are float32.
 
     If the model has no position for one more token, the decode step is that of its last position. Raises what
     transformers raises if the folder has no configuration, and what torch raises if shapes depend on values.
@@ -53,7 +53,7 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
 def weights_read(model: "PreTrainedModel", rows: int) -> int:
     """Return the bytes of a model's weights that one pass over `rows` tokens reads, each weight once.
 
-    Only the tokens' rows of an embedding table are read, or all of it if it is the output head too.
+    Of an embedding table, only the rows of the tokens are read; if it is also the output head, all rows are.
     """
     from torch import nn
 
@@ -64,7 +64,7 @@ def weights_read(model: "PreTrainedModel", rows: int) -> int:
 
 
 def _kept(cache: Any) -> "list[Tensor]":
-    """Return the keys and values of every layer after a step, which read those of the past and wrote the last."""
+    """Return the keys and values of every layer after a step: those of the past, which it read, and its own."""
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
 
 

@@ -33,8 +33,8 @@ class Rung:
 def rungs(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Rung]:
     """Yield the variants for an input (batch, sequence): the plain run first, another number of threads last.
 
-    All variants contain the first sequence of the input, or its first half. A batch of one is extended by the same text
-    rotated; of a larger batch, the first sequence is run alone.
+    All variants contain the first sequence of the input, or its first half. The variant with another batch size adds
+    rotated copies of the text to an input of one sequence; from a larger input, it runs the first sequence alone.
 
     >>> ids = np.array([[5, 6, 7]])
     >>> [(rung.name, rung.input_ids.shape, rung.threads) for rung in rungs(ids, np.ones_like(ids), threads=2)]

@@ -1,4 +1,4 @@
-"""Metrics of attention's errors that use that its rows are probabilities and sum to 1."""
+"""Error metrics of attention that rely on its rows being probabilities that sum to 1."""
 
 import numpy as np
 
