@@ -1,7 +1,7 @@
-"""A transformer becomes ONNX graphs in the cache.
+"""Export transformers models to ONNX graphs in a cache.
 
-`models` finds the weights, `taps` names what a run exposes, `graphs` writes the graphs, `cache` keeps them, and
-`exporting` joins the four. Nothing here knows of `compare`.
+`models` loads the weights, `taps` defines the tensors that a run exposes, `graphs` writes the graphs, `cache` stores
+them, and `exporting` combines the four. This package does not import `compare`.
 
-There is no assert here for pytest to rewrite, as in `compare/__init__.py`: PYTEST_DONT_REWRITE.
+pytest need not rewrite asserts in this file, as in `compare/__init__.py`: PYTEST_DONT_REWRITE.
 """

@@ -1,6 +1,6 @@
-"""python -m export: export models into the cache, and look after what is there.
+"""The command `python -m export`: export models into the cache, and list, verify or remove cached ones.
 
-argparse and not typer, which `python -m compare` uses: typer takes twice as long to start as a look-up takes to run.
+It uses argparse. typer, which `python -m compare` uses, takes twice as long to start as a look-up takes to run.
 """
 
 import argparse
@@ -21,14 +21,14 @@ class _Parser(argparse.ArgumentParser):
 def _arguments() -> argparse.Namespace:
     parser = _Parser(
         prog="python -m export",
-        description="Export models into the cache and print the folder of each. A model that is there is looked up.",
+        description="Export models into the cache and print the folder of each. Cached models are reused.",
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids; default distilgpt2")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--list", action="store_true", help="list what is in the cache")
-    action.add_argument("--verify", action="store_true", help="hash the files of these models, or of all")
+    action.add_argument("--verify", action="store_true", help="check every file's SHA-256, of these models or of all")
     action.add_argument("--remove", action="store_true", help="remove these models from the cache")
-    parser.add_argument("--offline", action="store_true", help="never ask the hub")
+    parser.add_argument("--offline", action="store_true", help="do not contact the hub")
     parser.add_argument("--exporter", default="dynamo", help="which exporter makes the graphs (default: dynamo)")
     parser.add_argument("--cache-dir", type=Path, help="the cache's folder")
     return parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
             print(f"{folder.name}  {len(entry.manifest.files)} files as exported")
     elif arguments.remove:
         if not arguments.models:
-            raise BadInput("--remove needs the names of what to remove; python -m export --list prints them")
+            raise BadInput("--remove needs the name of a model; python -m export --list prints the names")
         for folder in _chosen(root, arguments.models):
             print(f"removed {folder.name}  {cache.remove(folder) / 1e6:,.1f} MB")
     else:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _list(root: Path, models: list[str]) -> None:
-    """Entries on stdout; on stderr those whose manifest cannot be read, with the command that removes them."""
+    """Print the entries on stdout, and on stderr those with an unreadable manifest and the command to remove them."""
     broken = cache.damaged(root)
     chosen = _chosen(root, models)
     for folder in chosen:
@@ -78,13 +78,13 @@ def _list(root: Path, models: list[str]) -> None:
         size = f"{entry.bytes / 1e6:,.1f} MB"
         print(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
     if not chosen:
-        print(f"nothing in {root / 'models'}; python -m export MODEL puts a model there", file=sys.stderr)
+        print(f"no models in {root / 'models'}; python -m export MODEL adds one", file=sys.stderr)
 
 
 def _chosen(root: Path, models: list[str]) -> list[Path]:
-    """The folders of the entries that the names mean, newest first; all, the damaged ones last, where no name is given.
+    """Return the folders of the named entries, newest first; without names, all folders, with damaged entries last.
 
-    A damaged entry goes by the name of its folder alone. Raises `BadInput` for a name that nothing has.
+    A damaged entry matches only the name of its folder. Raises `BadInput` if a name matches no entry.
     """
     damaged = [root / "models" / name for name in cache.damaged(root)]
     if not models:
@@ -94,7 +94,7 @@ def _chosen(root: Path, models: list[str]) -> list[Path]:
         found = [entry.folder for entry in cache.matching(root, name)]
         found += [folder for folder in damaged if folder.name == name]
         if not found:
-            raise BadInput(f"nothing in the cache is called {name!r}; python -m export --list prints what is there")
+            raise BadInput(f"the cache has no model {name!r}; python -m export --list prints the names")
         chosen += found
     return list(dict.fromkeys(chosen))
 

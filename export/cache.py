@@ -1,8 +1,9 @@
-"""The cache of exported models: `cache/models/<name>-<key>/`, each whole or absent.
+"""The cache of exported models: one folder `cache/models/<name>-<key>/` for each.
 
-An entry is built in a hidden folder beside its place and published by one rename under a lock, so nobody ever sees half
-of one. Its manifest holds what it was made from and the size and SHA-256 of every file. A look-up compares sizes and
-times and hashes what differs; `verify` hashes everything. Importing this loads neither torch nor onnx.
+An entry is built in a hidden folder next to its final location and published by one rename under a lock, so no process
+sees an incomplete entry. Its manifest records the source of the model, and the size and SHA-256 of every file. A
+look-up compares sizes and modification times, and hashes a file if these differ; `verify` hashes every file. Importing
+this module loads neither torch nor onnx.
 """
 
 import hashlib
@@ -22,9 +23,9 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """An exported model in the cache: a folder that ONNX runtimes and transformers both load from.
+    """An exported model in the cache: a folder that both ONNX runtimes and transformers can load.
 
-    note: why it was taken, where its source could not be asked.
+    note: why the entry was used without its source, or None if the source was available.
     """
 
     folder: Path
@@ -33,7 +34,7 @@ class Entry:
 
     @property
     def notes(self) -> list[str]:
-        """What belongs into every report on this model."""
+        """The notes that every report on this model shows."""
         return [*([] if self.note is None else [self.note]), *self.manifest.checkpoint.notes()]
 
     @property
@@ -42,7 +43,7 @@ class Entry:
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
-    """The cache's folder: the one given, else the environment's, else the checkout's, else the user's."""
+    """Return the cache's folder: `cache_dir`, else the environment variable's, else the checkout's, else the user's."""
     if cache_dir is not None:
         return cache_dir.expanduser()
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
@@ -56,41 +57,41 @@ def cache_root(cache_dir: Path | None = None) -> Path:
 
 
 def folders(root: Path) -> list[Path]:
-    """The folders of a cache that are entries or were meant to be, by name."""
+    """Return the folders of a cache that should be entries, sorted by name. Their manifests are not read."""
     return sorted(path for path in (root / "models").glob("[!.]*") if path.is_dir())
 
 
 def entries(root: Path) -> list[Entry]:
-    """All entries of a cache, newest first. A folder whose manifest cannot be read is passed over."""
+    """Return all entries of a cache, newest first. Folders whose manifest cannot be read are skipped."""
     found = [entry for folder in folders(root) if isinstance(entry := _read(folder), Entry)]
     return sorted(found, key=lambda entry: entry.manifest.created, reverse=True)
 
 
 def damaged(root: Path) -> dict[str, BadInput]:
-    """The folders of a cache whose manifest cannot be read, by name, with the error that says why."""
+    """Return the folders whose manifest cannot be read, as a dictionary of folder name -> the error that says why."""
     return {folder.name: error for folder in folders(root) if isinstance(error := _read(folder), BadInput)}
 
 
 def matching(root: Path, pattern: str) -> Iterator[Entry]:
-    """Entries whose folder, model name or origin is the pattern."""
+    """Yield the entries whose folder name, model name or origin equals the pattern."""
     for entry in entries(root):
         if pattern in (entry.folder.name, entry.manifest.source.name, entry.manifest.source.origin):
             yield entry
 
 
 def look_up(root: Path, name: str, key: str) -> Entry | None:
-    """The entry of that name and key, its files checked by size and time, or None.
+    """Return the entry with this name and key after checking its files with `checked`, or None if there is none.
 
-    Raises `BadInput` if one changed, the manifest among them.
+    Raises `BadInput` if a file, including the manifest, has changed.
     """
     folder = root / "models" / f"{name}-{key}"
     return checked(entry_in(folder)) if folder.is_dir() else None
 
 
 def entry_in(folder: Path) -> Entry:
-    """The entry in a folder of the cache, its files unchecked.
+    """Return the entry in a folder of the cache without checking its files.
 
-    Raises `BadInput` where its manifest is gone, damaged or of another schema, with the command that mends it.
+    Raises `BadInput` if its manifest is missing, damaged or of another schema; the message has the command to fix it.
     """
     entry = _read(folder)
     if isinstance(entry, BadInput):
@@ -99,9 +100,10 @@ def entry_in(folder: Path) -> Entry:
 
 
 def checked(entry: Entry) -> Entry:
-    """The entry itself, if its files are as the manifest says; a file whose size or time differs is hashed.
+    """Check an entry's files against its manifest and return the entry.
 
-    Raises `BadInput` that names the file and the command that mends it.
+    A file is hashed only if its modification time differs. Raises `BadInput` if a file has changed; the message names
+    the file and the command to fix the entry.
     """
     for name, record in entry.manifest.files.items():
         _check_size(entry, name)
@@ -111,14 +113,17 @@ def checked(entry: Entry) -> Entry:
 
 
 def verify(entry: Entry) -> None:
-    """Hash every file of an entry. Raises `BadInput` that names the first one that changed."""
+    """Hash every file of an entry. Raises `BadInput` that names the first file that has changed."""
     for name in entry.manifest.files:
         _check_size(entry, name)
         _check_digest(entry, name)
 
 
 def remove(folder: Path) -> int:
-    """Delete an entry, whole or damaged: it vanishes by one rename, then its files go. Returns their bytes."""
+    """Delete an entry, intact or damaged, and return the size of its files in bytes.
+
+    The folder is renamed first, so that no process sees an entry of which some files are deleted.
+    """
     size = sum(path.lstat().st_size for path in folder.rglob("*"))
     doomed = folder.with_name(f".removed-{folder.name}-{os.getpid()}")
     folder.rename(doomed)
@@ -133,10 +138,10 @@ def publish(
     build: Callable[[Path], Manifest],
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
-    """Build an entry and publish it, unless another process just did: the lock makes that process's work ours.
+    """Build an entry and publish it, or return the entry that another process published first.
 
-    `build` fills the empty folder that it is given and returns the manifest without its files. `say` is told when
-    another process holds the lock, and what that one left.
+    build: fills the empty folder that it is given and returns the manifest without `files`.
+    say: is called with a message if another process holds the lock, and with another if that process made the entry.
     """
     models = root / "models"
     _make_root(root)
@@ -145,7 +150,7 @@ def publish(
             if waited:
                 say(f"the other process exported it: {entry.folder.name}")
             return entry
-        for leftover in models.glob(f".{name}-{key}.building-*"):  # of a process that died here
+        for leftover in models.glob(f".{name}-{key}.building-*"):  # left by a process that was killed while building
             shutil.rmtree(leftover)
         building = models / f".{name}-{key}.building-{os.getpid()}"
         building.mkdir()
@@ -161,7 +166,10 @@ def publish(
 
 @contextmanager
 def _locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold a lock while this is open; gives whether it had to wait for it, which is said before it does."""
+    """Hold a lock during the `with` block and yield whether it had to wait for it.
+
+    Calls `say(waiting)` before it waits.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
@@ -179,7 +187,7 @@ def _locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[bo
 
 
 def fingerprint(files: list[Path]) -> dict[str, list[int]]:
-    """Name -> size and modification time: equal fingerprints of one folder are taken to mean equal files."""
+    """Return file name -> [size, modification time]. Files of a folder with equal fingerprints count as unchanged."""
     return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
@@ -196,7 +204,7 @@ def _make_root(root: Path) -> None:
 
 
 def _read(folder: Path) -> Entry | BadInput:
-    """The entry in a folder of the cache, or the error that says why there is none that can be used."""
+    """Return the entry in a folder of the cache, or the error that says why it cannot be used."""
     try:
         return Entry(folder, manifest_of((folder / MANIFEST).read_bytes()))
     except FileNotFoundError:

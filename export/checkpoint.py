@@ -1,7 +1,7 @@
-"""What a checkpoint holds and the compared model does not show: other precisions, and tensors that it does not use.
+"""Differences between a checkpoint and the model loaded from it: other precisions, and tensors that are not used.
 
-transformers loads a checkpoint of any class as the causal language model of its type and passes over what that one does
-not have. Here this is either said in every report or refused.
+transformers loads a checkpoint of any class as the causal language model of its type, and ignores tensors that this
+model does not have. This module either has every report say so, or refuses the checkpoint.
 """
 
 import re
@@ -17,22 +17,23 @@ from export.weights_file import tensor_types
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-#: Buffers that older versions of transformers saved and newer ones compute: causal masks, and rotary frequencies.
+#: Buffers that older versions of transformers saved and newer versions compute: causal masks and rotary frequencies.
 _HARMLESS = re.compile(r"(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq)$")
 
-#: safetensors' names of types, as torch has them; others are given as they stand in the file.
+#: torch's names for types of safetensors. Other types keep the name that the file gives them.
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
-#: How many tensors a sentence names.
+#: The most tensors that a message names.
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is to be said of the files that a model was loaded from; a live model has nothing of this.
+    """Facts about a model's files that every report must mention. All fields are empty for a live model.
 
-    types: of the tensors that the model uses, where one is not float32. dropped: the tensors that it does not use.
-    architecture: the class that the configuration names, where another one is compared: (named, compared).
+    types: the types of the tensors that the model uses; empty if all are float32.
+    dropped: the names of the tensors that the model does not use.
+    architecture: [class named in the configuration, class that is compared]; empty if they are the same.
     """
 
     types: list[str] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Checkpoint:
     architecture: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """The sentences that belong into every report.
+        """Return the sentences that every report shows.
 
         >>> print(*Checkpoint(["float16"], ["score.weight"], ["GPT2Model", "GPT2LMHeadModel"]).notes(), sep="\\n")
         the checkpoint's weights are float16; they were widened to float32, which is exact
@@ -63,7 +64,7 @@ class Checkpoint:
 
 
 def named_tensors(names: Sequence[str]) -> str:
-    """How many tensors there are, and what the first are called.
+    """Return the number of tensors and the names of the first ones, as text.
 
     >>> named_tensors(["score.weight"])
     '1 tensor of the checkpoint: score.weight'
@@ -76,10 +77,10 @@ def named_tensors(names: Sequence[str]) -> str:
 
 
 def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Collection[str]]) -> Checkpoint:
-    """What the files in a folder hold that the model which was loaded from them does not show.
+    """Compare the files in a folder with the model that was loaded from them.
 
-    loading: what transformers says of the loading (`output_loading_info`). Raises `BadInput` where the configuration
-    names an architecture that is no causal language model.
+    loading: what transformers reports about the loading (`output_loading_info`).
+    Raises `BadInput` if the configuration names an architecture that is not a causal language model.
     """
     stored = {name: (path, kind) for path in weight_files(folder) for name, kind in tensor_types(path).items()}
     used = _used(model, stored, loading["unexpected_keys"])
@@ -98,9 +99,10 @@ def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Col
 
 
 def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collection[str]) -> dict[str, str]:
-    """Tensors of the files that the model has -> its own names, which may have its base model's prefix or lack it.
+    """Return the names of the files' tensors that the model uses -> the model's names for them.
 
-    transformers' list of unexpected tensors is not enough: a model class may leave out of it what it chooses.
+    The model's name may have the base model's prefix or lack it. transformers' list of unexpected tensors does not
+    suffice, because a model class can exclude tensors from it.
     """
     prefix, own = f"{model.base_model_prefix}.", model.state_dict().keys()
     used = {}
@@ -113,7 +115,7 @@ def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collect
 
 
 def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str, Path]) -> list[str]:
-    """Tensors of the files whose parameter is tied to that of another one, which has other values and was used."""
+    """Return the tensors that are not used because their parameter is tied to a tensor with other values, which is."""
     import torch
     from safetensors import safe_open
 
@@ -130,17 +132,17 @@ def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str,
 
 
 def _named_architecture(folder: Path) -> str | None:
-    """The class that the configuration names, the first where it names several."""
+    """Return the class that the configuration names, or the first of several; None if it names none."""
     named: Any = read_json(folder / CONFIG).get("architectures")
     first = named[0] if isinstance(named, list) and named else named
     return first if isinstance(first, str) else None
 
 
 def _is_causal(architecture: str, model: "PreTrainedModel") -> bool:
-    """Whether a class is a causal language model, by its name, or the model without its head.
+    """Return whether a class is a causal language model, judged by its name, or is the model without its head.
 
-    A checkpoint without a head is a causal model where the head is tied to the embedding. Where it is not, the head is
-    missing, which is an error of its own.
+    A checkpoint without a head is accepted here. If the head is tied to the embedding, nothing is missing; otherwise
+    the missing head raises another error.
     """
     return architecture == type(model.base_model).__name__ or architecture.endswith(("ForCausalLM", "LMHeadModel"))
 
@@ -149,7 +151,7 @@ def _another(folder: Path, named: str, compared: str, dropped: list[str], *, mis
     loses = f"loses {named_tensors(dropped)}" if dropped else "is another model"
     what = f"the model in {folder} is a {named}, not a causal language model; as {compared} it {loses}."
     if missing:
-        return BadInput(f"{what} Nor can its language model be compared alone: the checkpoint has no {missing[0]}")
+        return BadInput(f"{what} Its language model alone cannot be compared: the checkpoint has no {missing[0]}")
     return BadInput(
         f'{what} To compare its language model alone, save that first: python -c "from transformers import '
         f"AutoModelForCausalLM as M; M.from_pretrained('{folder}').save_pretrained('{folder}-causal')\""

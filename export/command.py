@@ -1,4 +1,4 @@
-"""How the commands of this project end: an exit code, and one line on stderr for what a person can mend."""
+"""Functions that start and end every command: search path, exit code, and errors as one line on stderr."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ from export.telemetry import turn_off
 
 
 def finish(command: Callable[[], int | None]) -> NoReturn:
-    """Run a command to its end: exits with what it returns, 2 or 3 (see `export.errors`), or 130 when interrupted."""
+    """Run a command and exit with the code that it returns, 2 or 3 (see `export.errors`), or 130 if interrupted."""
     turn_off()
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # nobody here can mend what it warns of
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not about the user's input
     try:
         code = command() or 0
         sys.stdout.flush()
@@ -21,17 +21,17 @@ def finish(command: Callable[[], int | None]) -> NoReturn:
         code = _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         code = _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
+    except BrokenPipeError:  # the reader of the output has exited, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
 
 
 def leave_working_folder() -> Path | None:
-    """Take the working folder off the module search path where `python -m` has put it; returns that folder.
+    """Remove the working folder from the module search path if `python -m` put it there, and return that folder.
 
-    A command that is installed imports nothing from there: a file called numpy.py would be taken for NumPy. None, and
-    nothing is changed, where the folder is this project's checkout, or was not put there.
+    An installed command imports nothing from the working folder, where a file numpy.py would be imported as NumPy.
+    Returns None and changes nothing if the folder is this project's checkout or is not on the path.
     """
     first = Path(sys.path[0])
     put_there = not sys.flags.safe_path and first.is_dir() and first.samefile(".")

@@ -1,4 +1,4 @@
-"""torch's own exporter (`torch.onnx.export(dynamo=True)`): the model with all its taps, and the model that decodes."""
+"""The exporter `dynamo`, which uses `torch.onnx.export(dynamo=True)` and exposes every tap."""
 
 import logging
 import warnings
@@ -26,9 +26,9 @@ OPSET = 20
 
 
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-    """The graph with all taps, its weights referring to the `model.safetensors` that lies in the folder.
+    """Return the graph with all taps; its weights refer to `model.safetensors` in the folder.
 
-    Raises `CannotRun` where the architecture is not known, or torch cannot trace it.
+    Raises `CannotRun` if the architecture is unknown or torch cannot trace it.
     """
     example = torch.zeros((2, 8), dtype=torch.int64)
     free = {0: "batch", 1: "sequence"}
@@ -43,9 +43,9 @@ def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
 
 
 def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-    """The graph that goes on from keys and values of earlier positions, over the same weights.
+    """Return the graph that takes the keys and values of earlier positions; its weights refer to the same file.
 
-    Raises `CannotRun` where the architecture is not known, or torch cannot trace it with a past.
+    Raises `CannotRun` if the architecture is unknown or torch cannot trace it with a past.
     """
     layers, heads, head_dim = cache_sizes(model.config)
     past = [torch.zeros((2, heads, 5, head_dim)) for _ in range(2 * layers)]
@@ -72,7 +72,10 @@ def _export(
     inputs: list[str],
     outputs: list[str],
 ) -> onnx.ModelProto:
-    """The graph of one forward pass over an example. free: the names of those dimensions that may be others."""
+    """Return the graph of one forward pass, traced with an example.
+
+    free: the dynamic dimensions of each argument, as number -> name.
+    """
     try:
         with torch.no_grad(), _quiet():
             program = torch.onnx.export(
@@ -94,7 +97,7 @@ def _export(
 
 
 def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding") -> CannotRun:
-    """What stopped the exporter, which wraps it in advice on how to mend torch."""
+    """Return the cause of the exporter's error as `CannotRun`, without the exporter's advice on debugging torch."""
     cause = error.__cause__ or error
     if isinstance(cause, CannotRun):
         return cause
@@ -103,7 +106,7 @@ def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding")
 
 
 class _Tapped(nn.Module):
-    """A model whose forward pass returns all taps: what the exporter sees."""
+    """A module for the exporter to trace; its forward pass returns all taps of the model."""
 
     how = ""
 
@@ -123,7 +126,10 @@ class _Tapped(nn.Module):
 
 
 class _Decoding(nn.Module):
-    """A model whose forward pass takes and returns keys and values, layer by layer: key, value, key, value, ..."""
+    """A module for the exporter to trace; its forward pass takes and returns keys and values.
+
+    They are ordered by layer: key 0, value 0, key 1, value 1, ...
+    """
 
     how = " with a past"
 
@@ -132,7 +138,7 @@ class _Decoding(nn.Module):
         self.model = model
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, past: list[Tensor]) -> list[Tensor]:
-        cache = DynamicCache()  # without the configuration: one that slides would forget what its mask hides anyway
+        cache = DynamicCache()  # without a configuration it does not slide; a sliding cache would drop positions
         for i, (key, value) in enumerate(zip(past[::2], past[1::2], strict=True)):
             cache.update(key, value, i)
         with tapped(self.model, graph_attention):
@@ -147,19 +153,19 @@ class _Decoding(nn.Module):
 
 
 def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path) -> None:
-    """Let every initializer that is a parameter of the model refer to the safetensors file.
+    """Make every initializer that is a parameter of the model refer to the safetensors file.
 
-    They are matched by the memory they share, not by name: tied parameters have two names and one memory.
+    Initializers and parameters are matched by their memory, because tied parameters have two names but one memory.
     """
     offsets = tensor_offsets(folder / WEIGHTS)
     stored = {p.data_ptr(): name for name, p in model.state_dict(keep_vars=True).items() if name in offsets}
     for name, value in graph_model.graph.initializers.items():
         raw = getattr(value.const_value, "raw", None)
         if not isinstance(raw, Tensor) or raw.data_ptr() not in stored:
-            continue  # a small constant of the graph itself
+            continue  # a small constant that is not a parameter
         offset, length = offsets[stored[raw.data_ptr()]]
         if raw.nbytes != length or not raw.is_contiguous():
-            raise CannotRun(f"{name} is a view of {stored[raw.data_ptr()]}, not the whole of it: cannot be shared")
+            raise CannotRun(f"{name} is a view of a part of {stored[raw.data_ptr()]}, so its weights cannot be shared")
         value.const_value = ir.ExternalTensor(
             WEIGHTS,
             offset=offset,
@@ -172,7 +178,7 @@ def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path
 
 
 def _forget_origin(graph_model: ir.Model) -> None:
-    """Drop the exporter's notes on each node: they hold stack traces with the paths of this machine."""
+    """Remove the exporter's metadata from the graph; it contains stack traces with paths of this machine."""
     graph_model.metadata_props.clear()
     graph_model.graph.metadata_props.clear()
     for node in graph_model.graph.all_nodes():
@@ -186,7 +192,7 @@ def _forget_origin(graph_model: ir.Model) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's warnings about packages it does not need and its own deprecations."""
+    """Silence the exporter's warnings about its own deprecations and about packages that it does not need."""
     logger: Any = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,9 +1,9 @@
-"""The errors a person can mend. Each carries the exit code that the commands end with (docs/design.md).
+"""Errors that a user can fix. Each has the exit code of a command that ends with it (docs/design.md).
 
 ComparisonError
-├── BadInput      exit 2: what was typed, or a file that was named, is not usable
-│   └── BadSetting  a setting of a comparison is not usable
-└── CannotRun     exit 3: a model or runtime that was asked for by name cannot run here
+├── BadInput      exit 2: an argument or a named file cannot be used
+│   └── BadSetting  a setting of a comparison cannot be used
+└── CannotRun     exit 3: a model or runtime that was requested by name cannot run here
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,19 +11,23 @@ from difflib import get_close_matches
 
 
 class ComparisonError(Exception):
-    """What happened, with the values, and the command that mends it. Never shown with a traceback."""
+    """The base of all errors that commands show in one line, without a traceback.
+
+    The message says what is wrong, with the values, and gives the command that fixes it if there is one.
+    """
 
     exit_code = 2
 
 
 class BadInput(ComparisonError):
-    """What was typed, or a file that was named, is not usable."""
+    """An argument or a named file cannot be used."""
 
 
 class BadSetting(BadInput):
-    """A setting of a comparison is not usable. The message names settings as the Python API has them.
+    """A setting of a comparison cannot be used. The message uses the setting names of the Python API.
 
-    message: has the names of settings in braces, as well as those of `values`.
+    message: the text, with the names of settings and of `values` in braces.
+    values: the values to put into the text.
 
     >>> error = BadSetting("{min_rounds} is {value}; it must be at least 1", value=0)
     >>> str(error), str(error.on_command_line())
@@ -35,12 +39,12 @@ class BadSetting(BadInput):
         self._message, self._values = message, values
 
     def on_command_line(self) -> BadInput:
-        """The same error with each setting named as its option."""
+        """Return the same error with each setting written as its command-line option."""
         return BadInput(self._message.format_map(_Named(_option, self._values)))
 
 
 class _Named(dict[str, object]):
-    """Values by name; any other name is a setting's, which `named` spells."""
+    """A dictionary of values by name that returns `named(name)` for any other name, which is that of a setting."""
 
     def __init__(self, named: Callable[[str], str], values: Mapping[str, object]) -> None:
         super().__init__(values)
@@ -55,13 +59,13 @@ def _option(setting: str) -> str:
 
 
 class CannotRun(ComparisonError):
-    """A model or a runtime that was asked for by name cannot run here."""
+    """A model or a runtime that was requested by name cannot run here."""
 
     exit_code = 3
 
 
 def near(wrong: str, known: Iterable[str]) -> str:
-    """Ends an error about an unknown name: the names it may have meant, else all there are.
+    """Return the end of an error message about an unknown name: similar known names, or all known names if none is.
 
     >>> near("onnxruntim", ["onnxruntime", "torch-eager"])
     'did you mean onnxruntime?'
@@ -74,7 +78,7 @@ def near(wrong: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What somebody else's error says, in one line of ours.
+    """Return the first line of an error's message, or the name of its type if the message is empty.
 
     >>> first_line(ValueError("no such axis\\nhere is how to fix your code: ..."))
     'no such axis'

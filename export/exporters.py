@@ -1,13 +1,13 @@
-"""The exporters that there are, by name, without importing any of them."""
+"""The names of the exporters. Importing this module imports no exporter."""
 
 from export.errors import BadInput, near
 
-#: What makes the graphs, by the name of the exporter: a module that is an `export.graphs.Exporter`.
+#: Exporter name -> the module that implements `export.graphs.Exporter`.
 EXPORTERS = {"dynamo": "export.dynamo", "optimum": "export.optimum_exporter"}
 DEFAULT_EXPORTER = "dynamo"
 
 
 def check_exporter(exporter: str) -> None:
-    """Raises `BadInput` for an exporter that there is not."""
+    """Raise `BadInput` if there is no exporter of this name."""
     if exporter not in EXPORTERS:
         raise BadInput(f"unknown exporter {exporter!r}; {near(exporter, EXPORTERS)}")

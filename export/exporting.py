@@ -1,4 +1,4 @@
-"""A model's name becomes an entry of the cache: looked up where it is there, exported where it is not."""
+"""Return the cache entry of a model, and export the model first if it has none."""
 
 import hashlib
 import json
@@ -19,13 +19,13 @@ from export.model_folder import model_files
 from export.models import MiniTransformer
 from export.sources import Source
 
-#: The packages whose version decides what an exported graph looks like.
+#: Exporter -> the packages whose versions determine the exported graph.
 _DECISIVE = {
     "dynamo": ("torch", "transformers", "onnx", "onnxscript"),
     "optimum": ("torch", "transformers", "onnx", "optimum", "optimum-onnx"),
 }
 
-#: Raised when our own part of an export changes, so that older entries are not taken for it.
+#: Increased when this project's part of an export changes, so that older entries are not used.
 _REVISION = 3
 
 
@@ -38,12 +38,17 @@ def exported(
     exporter: str = DEFAULT_EXPORTER,
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
-    """The cache entry of a model, by the names of `export.sources.find`; exports it first where it is not there.
+    """Return the cache entry of a model, and export the model first if it has none.
 
-    A model whose source is gone, or cannot be reached, is taken from the cache where it was exported before; the
-    entry's notes say so. With `fallback="seeded"` a pinned hub model that cannot be had is replaced by its seeded
-    stand-in; the entry's source says so. Raises `CannotRun` (no such model, hub silent) and `BadInput` (folder
-    unusable, cache entry changed).
+    If the model's source is missing or cannot be reached, an entry made from it earlier is used, and its notes say so.
+
+    name: a name as in `export.sources.find`.
+    offline: whether to use only what was downloaded before.
+    fallback: "seeded" replaces a pinned hub model that is not available by its seeded stand-in; the entry's source
+    says so.
+    say: is called with progress messages.
+    Raises `CannotRun` if there is no such model or the hub does not answer, and `BadInput` if the folder cannot be
+    used or the cache entry has changed.
     """
     check_exporter(exporter)
     sources.check_name(name)
@@ -54,13 +59,13 @@ def exported(
         return source
     if (entry := look_up(root, source.name, entry_key(source, exporter))) is not None:
         return entry
-    if source.revision == "main" and known:  # a hub model without a pin: what was exported is what is compared
+    if source.revision == "main" and known:  # a hub model without a pin: use the earlier export
         return checked(known[0])
     try:
         transformer = models.load(source, offline=offline, say=say)
     except CannotRun:
         if known:
-            return _standing_in(known[0], f"{source.origin} can be had neither from the hub nor from a download")
+            return _standing_in(known[0], f"{source.origin} is not available, on the hub or downloaded")
         if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
             return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
         raise
@@ -74,9 +79,10 @@ def export_model(
     exporter: str = DEFAULT_EXPORTER,
     say: Callable[[str], None] = lambda _: None,
 ) -> Entry:
-    """The cache entry of a loaded model. One that was changed after loading is exported as changed.
+    """Return the cache entry of a loaded model, and export the model first if it has none.
 
-    Raises `BadInput` where its parameters are not float32, and `CannotRun` where the disk is too full.
+    A model that was changed after loading gets an entry of its own.
+    Raises `BadInput` if a parameter is not float32, and `CannotRun` if the disk has too little free space.
     """
     for name, parameter in transformer.model.named_parameters():
         if str(parameter.dtype) != "torch.float32":
@@ -102,10 +108,10 @@ def export_model(
 
 
 def entry_key(source: Source, exporter: str) -> str:
-    """Twelve hexadecimal digits that change with anything that decides what an entry holds."""
+    """Return twelve hexadecimal digits that depend on everything that determines the content of an entry."""
     parts = [source.kind, source.origin, source.revision, exporter, _REVISION, SCHEMA, *_versions(exporter).values()]
     if source.kind in ("folder", "module"):
-        parts.remove(source.origin)  # the content counts, not where it lies
+        parts.remove(source.origin)  # only the content counts, not the path
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
@@ -140,7 +146,7 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
 
 
 def _versions(exporter: str) -> dict[str, str]:
-    """Package -> version, "missing" where it is not installed: then there is nothing to find under that key."""
+    """Return package -> version. The version is "missing" if it is not installed; then no entry has that key."""
     versions = {}
     for package in _DECISIVE[exporter]:
         try:
@@ -151,7 +157,7 @@ def _versions(exporter: str) -> dict[str, str]:
 
 
 def _known(root: Path, name: str, exporter: str) -> list[Entry]:
-    """The entries made from what this name means, newest first."""
+    """Return the entries made from the model of this name with this exporter, newest first."""
     origins = {name, str(Path(name).expanduser().resolve())}
     origins |= {pin.repository for short, pin in sources.PINS.items() if name in (short, pin.repository)}
 
@@ -165,7 +171,10 @@ def _known(root: Path, name: str, exporter: str) -> list[Entry]:
 
 
 def _same_folder(known: list[Entry], name: str) -> Source | None:
-    """The source of a folder model that has the same files as when it was exported, told by size and time alone."""
+    """Return the source of a folder that is unchanged since its export, or None.
+
+    The files are compared by size and modification time only.
+    """
     if not Path(name).expanduser().is_dir():
         return None
     now = fingerprint(model_files(Path(name).expanduser()))
@@ -174,19 +183,19 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
 
 
 def _source(known: list[Entry], name: str) -> Source | Entry:
-    """What the name means now; an entry, where it was a folder or a module that is gone."""
+    """Return the source of a name, or an earlier entry if the name was a folder or module that no longer exists."""
     local = [entry for entry in known if entry.manifest.source.kind in ("folder", "module")]
     if local and not Path(name).expanduser().is_dir():
         entry = local[0]
-        if entry.manifest.source.kind == "module":  # it never was anywhere else
+        if entry.manifest.source.kind == "module":  # it was never stored anywhere else
             return checked(entry)
-        return _standing_in(entry, f"the folder {Path(name).name} is not there any more")
+        return _standing_in(entry, f"the folder {Path(name).name} no longer exists")
     return sources.find(name)
 
 
 def _standing_in(entry: Entry, why: str) -> Entry:
-    """The entry, checked, with the note that it stands in for its source."""
-    return replace(checked(entry), note=f"{why}; using what was exported from it: {entry.folder.name}")
+    """Return the entry after checking it, with a note that it is used instead of its source."""
+    return replace(checked(entry), note=f"{why}; using its earlier export {entry.folder.name}")
 
 
 def _check_disk(root: Path, needed: int) -> None:
@@ -196,6 +205,6 @@ def _check_disk(root: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if free < 1.2 * needed:
         raise CannotRun(
-            f"the export needs {1.2 * needed / 1e9:.1f} GB in {root}, {free / 1e9:.1f} GB are free; "
-            "make room (python -m export --list, --remove NAME) or give another folder: --cache-dir FOLDER"
+            f"the export needs {1.2 * needed / 1e9:.1f} GB in {root}, but only {free / 1e9:.1f} GB are free; "
+            "remove models (python -m export --list, --remove NAME) or choose another folder: --cache-dir FOLDER"
         )

@@ -1,10 +1,10 @@
-"""The graphs of a model: two exports, and the cuts made from the first, all over one weights file.
+"""Write the four graphs of a model, which share one weights file.
 
-`inspect.onnx` comes from an exporter and has every tap as an output that this exporter can expose. `deploy.onnx`
-(logits of all positions) and `deploy-last.onnx` (logits of the last position) are cut from it, so that they differ from
-it in what they expose and in nothing else. `decode.onnx` takes the keys and values of earlier positions and returns
-those of all, which is another computation, so it is an export of its own. The weights are stored once, as
-`model.safetensors` (`export.weights_file`).
+`inspect.onnx` comes from an exporter and outputs every tap that the exporter can expose. `deploy.onnx` (logits of all
+positions) and `deploy-last.onnx` (logits of the last position) are cut from it, so they differ from it only in their
+outputs. `decode.onnx` takes the keys and values of earlier positions and returns those of all positions. That is
+another computation, so it is a separate export. The weights are stored once, as `model.safetensors`
+(`export.weights_file`).
 """
 
 from pathlib import Path
@@ -24,17 +24,20 @@ GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx", "decode.onnx")
 
 
 class Exporter(Protocol):
-    """What makes graphs of a model whose weights lie in a folder, and refers to them there; `export.dynamo` is one."""
+    """The interface of exporters, such as `export.dynamo`. The graphs refer to the weights file in the folder."""
 
     def export_inspect(self, model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-        """The graph with taps."""
+        """Return the graph with taps."""
 
     def export_decode(self, model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-        """The graph with a past."""
+        """Return the graph with a past."""
 
 
 class CacheSizes(NamedTuple):
-    """What decides the shape of a past: 2 x layers tensors (batch, heads, past, head_dim); heads: of key and value."""
+    """The sizes of a past, which is 2 x layers tensors (batch, heads, past, head_dim).
+
+    heads: the number of key/value heads.
+    """
 
     layers: int
     heads: int
@@ -42,7 +45,7 @@ class CacheSizes(NamedTuple):
 
 
 def cache_sizes(config: Any) -> CacheSizes:
-    """The sizes that a transformers configuration gives a past.
+    """Return the sizes of a past for a transformers configuration.
 
     >>> from transformers import LlamaConfig
     >>> cache_sizes(LlamaConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1))
@@ -57,7 +60,7 @@ def cache_sizes(config: Any) -> CacheSizes:
 
 
 def cache_names(stem: str, layers: int) -> list[str]:
-    """The names of keys and values in a decode graph, which are optimum's: its own class loads such a graph too.
+    """Return the names of keys and values in a decode graph. They are optimum's, so its classes can load the graph.
 
     >>> cache_names("present", 2)
     ['present.0.key', 'present.0.value', 'present.1.key', 'present.1.value']
@@ -66,15 +69,19 @@ def cache_names(stem: str, layers: int) -> list[str]:
 
 
 def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter) -> int:
-    """Write the model's weights and its four graphs into a folder; `label` goes into each graph's metadata.
+    """Write a model's weights and its four graphs into a folder, and return the graphs' ONNX opset version.
 
-    All graphs take `input_ids` and `attention_mask`, int64 of (batch, sequence), both dimensions free; optimum's take
-    `position_ids` too, those of `export.positions.positions_of`, which ours work out themselves. `inspect` gives
-    tensors of `export.taps.tap_names`, the others `logits`: (batch, sequence, vocabulary), and of deploy-last
-    (batch, 1, vocabulary). `decode` takes `past_key_values.0.key` and so on besides, float32 of (batch, key/value
-    heads, past, head_dim), where past is free and may be 0, and a mask (batch, past + sequence); it gives
-    `present.0.key` and so on, of past + sequence positions: the past of the next step. Returns the version of ONNX's
-    operators that the graphs are written in. Raises `CannotRun` where the exporter cannot export the architecture.
+    Inputs: all graphs take `input_ids` and `attention_mask`, int64 (batch, sequence), with both dimensions dynamic.
+    Graphs of optimum also take `position_ids` (`export.positions.positions_of`); graphs of dynamo compute them.
+    `decode` also takes `past_key_values.0.key` and so on, float32 (batch, key/value heads, past, head_dim), where past
+    is dynamic and may be 0; its mask is (batch, past + sequence).
+
+    Outputs: `inspect` has tensors of `export.taps.tap_names`. The others have `logits`, (batch, sequence, vocabulary);
+    in deploy-last, (batch, 1, vocabulary). `decode` also has `present.0.key` and so on, with past + sequence positions,
+    which are the past of the next step.
+
+    label: written into each graph's metadata.
+    Raises `CannotRun` if the exporter cannot export the architecture.
     """
     with no_progress_bar():
         model.save_pretrained(folder, max_shard_size="1TB")
@@ -89,16 +96,16 @@ def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: E
 
 
 def cut(graph: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
-    """The part of a graph that the named outputs need."""
+    """Return the part of a graph that computes the named outputs."""
     part = Extractor(graph).extract_model([value.name for value in graph.graph.input], outputs)
     part.ir_version = graph.ir_version
     return part
 
 
 def last_position(deploy: onnx.ModelProto) -> onnx.ModelProto:
-    """A deploy graph that computes the logits of the last position alone: one slice before the head.
+    """Return a copy of a deploy graph that computes only the logits of the last position, by a slice before the head.
 
-    The head is the last matrix product before the logits. Raises `CannotRun` where there is none.
+    The head is the last matrix product before the logits. Raises `CannotRun` if there is none.
     """
     graph = onnx.ModelProto()
     graph.CopyFrom(deploy)

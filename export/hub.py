@@ -1,4 +1,4 @@
-"""Downloads from the hub: a snapshot at a revision, safetensors alone, each file held against the digest promised."""
+"""Download a model from the hub at a given revision, safetensors only, and check the digest of each large file."""
 
 import hashlib
 import re
@@ -9,18 +9,21 @@ from export.errors import BadInput, CannotRun, near
 from export.model_folder import MissingShard, model_files
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
-#: Seconds for the hub's first word.
+#: Timeout for the hub's first response, in seconds.
 _PATIENCE = 5
 
 
 def download(source: Source, *, offline: bool, say: Callable[[str], None] = lambda _: None) -> Path:
-    """The folder of a hub model's snapshot, named by its commit; downloaded, or found where it was downloaded before.
+    """Return the folder of a hub model's snapshot, named by its commit, and download it if necessary.
 
-    It lies in Hugging Face's own cache, so that other tools share it. Weights are hashed: against the pin where the
-    model has one, and against the digest under which the hub stores large files. Raises `CannotRun` where the model
-    cannot be had, and `BadInput` where what came is not what was promised.
+    The folder is in Hugging Face's own cache, so other tools share it. Weights are hashed and compared with the pin if
+    the model has one, and otherwise with the digest under which the hub stores large files.
+
+    offline: whether to use only what was downloaded before.
+    say: is called with progress messages.
+    Raises `CannotRun` if the model is not available, and `BadInput` if a file has another digest than expected.
     """
-    # Hugging Face's environment variables are read when its library is imported: here.
+    # The import is here because Hugging Face's library reads its environment variables when it is imported.
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -43,9 +46,11 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
             etag_timeout=_PATIENCE,
         )
     except HFValidationError as error:
-        raise BadInput(f"{source.origin!r} is no model name, folder or hub id; {near(source.origin, KNOWN)}") from error
+        raise BadInput(
+            f"{source.origin!r} is not a model name, folder or hub id; {near(source.origin, KNOWN)}"
+        ) from error
     except GatedRepoError as error:
-        raise _cannot_be_had(source, "the hub wants a login: hf auth login") from error
+        raise _cannot_be_had(source, "the hub requires a login: hf auth login") from error
     except RepositoryNotFoundError as error:
         raise _cannot_be_had(source, f"the hub has no such model; {near(source.origin, KNOWN)}") from error
     except RevisionNotFoundError as error:
@@ -55,7 +60,9 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
         raise _cannot_be_had(source, why) from error
     except OSError as error:
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise CannotRun(f"the download of {source.origin!r} failed: {first_line}; run it again to go on") from error
+        raise CannotRun(
+            f"the download of {source.origin!r} failed: {first_line}; run the command again to resume"
+        ) from error
     _check(Path(folder), source, offline_by)
     return Path(folder)
 
@@ -68,15 +75,18 @@ def _cannot_be_had(source: Source, why: str) -> CannotRun:
 
 
 def _not_downloaded(offline_by: str) -> str:
-    """Why a download is not to be had offline; the hub's library does not say which, in all its versions."""
-    return f"{offline_by} and it was not downloaded before, or only a part of it"
+    """Return why a model is not available offline. Some versions of the hub's library do not distinguish the cases."""
+    return f"{offline_by} and it was not downloaded before, or only in part"
 
 
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:
-    """Raises `CannotRun` for a snapshot without all its weights, `BadInput` for files that are not those promised, or
-    that `export.model_folder` refuses."""
+    """Check a snapshot's files.
+
+    Raises `CannotRun` if weights are missing, and `BadInput` if a file has another digest than expected or
+    `export.model_folder` refuses it.
+    """
     if not any(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
-        raise _cannot_be_had(source, _not_downloaded(offline_by) if offline_by else "it has no safetensors there")
+        raise _cannot_be_had(source, _not_downloaded(offline_by) if offline_by else "the hub has no safetensors of it")
     try:
         files = model_files(folder)
     except MissingShard as error:
@@ -87,7 +97,7 @@ def _check(folder: Path, source: Source, offline_by: str | None) -> None:
         promised = stored.name if re.fullmatch("[0-9a-f]{64}", stored.name) else None
         if pin is not None and path.name == "model.safetensors":
             promised = pin.sha256
-        if promised is None:  # a small file, stored under another kind of name
+        if promised is None:  # a small file, which the hub does not name by its SHA-256
             continue
         with stored.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()

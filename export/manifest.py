@@ -1,7 +1,7 @@
-"""The manifest of a cache entry: what it was made from, what it holds, and what its model looks like.
+"""The manifest of a cache entry: its source, its files, and the sizes of its model.
 
-All fields and their types are checked when a manifest is read. That is done without pydantic, whose import takes longer
-than a look-up.
+All fields and their types are checked when a manifest is read. The checks do not use pydantic, because importing it
+takes longer than a look-up.
 """
 
 import json
@@ -16,7 +16,11 @@ SCHEMA = 2
 
 
 class ModelFacts(TypedDict):
-    """What a model looks like. positions: how many it has. tokens: what its tokenizer makes of a text."""
+    """The type and sizes of a model.
+
+    positions: the length of the longest sequence that it supports.
+    tokens: "bytes" if its tokenizer has one token for each byte, else "vocabulary".
+    """
 
     type: str
     layers: int
@@ -32,7 +36,10 @@ class ModelFacts(TypedDict):
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file of an entry: bytes, nanoseconds since the epoch, hexadecimal digest."""
+    """One file of an entry.
+
+    size: bytes. mtime_ns: modification time (nanoseconds since the epoch). sha256: hexadecimal digest.
+    """
 
     size: int
     mtime_ns: int
@@ -41,10 +48,10 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an entry was made from, what it holds, and what its model looks like.
+    """The source, the files and the model of a cache entry.
 
-    checkpoint: what is to be said of the files that the model was loaded from.
-    fingerprint: size and modification time of the source folder's files, which spare a look-up reading them again.
+    checkpoint: facts about the files that the model was loaded from, for every report.
+    fingerprint: size and modification time of the source folder's files, so that a look-up need not read them.
     """
 
     source: Source
@@ -59,7 +66,7 @@ class Manifest:
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """The manifest as it is written to its file."""
+        """Return the manifest as the text of its file."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
@@ -68,7 +75,9 @@ class OtherSchema(ValueError):
 
 
 def manifest_of(text: bytes) -> Manifest:
-    """The manifest in a file's content. Raises `OtherSchema`, and `ValueError` that says what is wrong with any other.
+    """Parse a manifest file's content and check it.
+
+    Raises `OtherSchema` if another version wrote it, and `ValueError`, with what is wrong, if it is not a manifest.
 
     >>> manifest_of(b'{"schema": 2, "source": "nowhere"}')
     Traceback (most recent call last):
@@ -87,20 +96,23 @@ def manifest_of(text: bytes) -> Manifest:
 
 
 def _typed(kind: Any, value: Any, place: str) -> Any:
-    """A JSON value as the type that is declared; place: where it stands. Raises `ValueError` where it is another."""
+    """Return a JSON value as the declared type.
+
+    place: the path of the value in the manifest, for messages. Raises `ValueError` if the value has another type.
+    """
     arguments = get_args(kind)
     if is_dataclass(kind) or is_typeddict(kind):
         fields = get_type_hints(kind)
-        _check(isinstance(value, dict), place, "is no object")
+        _check(isinstance(value, dict), place, "is not an object")
         for name in sorted(fields.keys() ^ value.keys()):
             _check(name in value, place, f"has no {name}")
-            _check(name in fields, place, f"has a field {name!r}, which is not known")
+            _check(name in fields, place, f"has an unknown field {name!r}")
         return kind(**{name: _typed(hint, value[name], _inside(place, name)) for name, hint in fields.items()})
     if get_origin(kind) is dict:
-        _check(isinstance(value, dict), place, "is no object")
+        _check(isinstance(value, dict), place, "is not an object")
         return {name: _typed(arguments[1], item, _inside(place, name)) for name, item in value.items()}
     if get_origin(kind) is list:
-        _check(isinstance(value, list), place, "is no list")
+        _check(isinstance(value, list), place, "is not a list")
         return [_typed(arguments[0], item, _inside(place, str(number))) for number, item in enumerate(value)]
     if get_origin(kind) is Literal:
         _check(value in arguments, place, f"is {value!r}, not one of {', '.join(arguments)}")

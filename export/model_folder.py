@@ -1,8 +1,8 @@
-"""The files of a model folder: which of them are read, and which folders are refused.
+"""Determine which files of a model folder are read, and refuse folders that are unsafe or incomplete.
 
 transformers chooses the files that it reads by their names, by an index, and by entries of the configuration, and some
-of those can lead it out of the folder. A model folder is therefore checked before anything loads it: what is read is
-a fixed set of files that lie in the folder itself, and the digest of a model covers all of them.
+of these can refer to files outside the folder. A model folder is therefore checked before it is loaded. Only a fixed
+set of files in the folder itself is read, and the digest of a model covers all of them.
 """
 
 import json
@@ -15,7 +15,7 @@ from export.weights_file import WEIGHTS
 CONFIG = "config.json"
 INDEX = f"{WEIGHTS}.index.json"
 
-#: What transformers reads besides the configuration, `tokenizer*.json` and the weights, where it is there.
+#: Files that transformers reads if they exist, in addition to the configuration, `tokenizer*.json` and the weights.
 _OPTIONAL = (
     "generation_config.json",
     "added_tokens.json",
@@ -30,14 +30,14 @@ _OPTIONAL = (
 
 
 class MissingShard(BadInput):
-    """The index names a file that is not there: a model that was copied or downloaded in part."""
+    """The index names a file that does not exist, for example because the model was copied or downloaded in part."""
 
 
 def model_files(folder: Path) -> list[Path]:
-    """All files that are read when the model in a folder and its tokenizer are loaded.
+    """Return all files that are read when the model in a folder and its tokenizer are loaded.
 
-    Links are followed: the folders in which Hugging Face's library keeps downloads consist of them. Raises `BadInput`
-    where the folder has no model that can be loaded, or names files that are not to be read.
+    Links are followed, because Hugging Face's library stores downloads as folders of links. Raises `BadInput` if the
+    folder has no model that can be loaded, or names files that must not be read.
     """
     weights = weight_files(folder)
     index = [] if weights == [folder / WEIGHTS] else [folder / INDEX]
@@ -46,7 +46,7 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that transformers reads: `model.safetensors`, or where there is none, those of the index.
+    """Return the safetensors files that transformers reads: `model.safetensors`, or else the files in the index.
 
     Raises `BadInput` as `model_files` does.
     """
@@ -59,7 +59,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises `BadInput` where the file cannot be read or holds something else."""
+    """Return the JSON object in a file. Raises `BadInput` if the file cannot be read or is not a JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -82,18 +82,18 @@ def _check_configuration(folder: Path) -> None:
     named = read_json(folder / CONFIG).get("transformers_weights")
     if named not in (None, WEIGHTS):
         raise BadInput(
-            f"{folder / CONFIG} has transformers read its weights from {named!r}; only {WEIGHTS} and {INDEX} are read. "
+            f"{folder / CONFIG} names {named!r} as the weights file; only {WEIGHTS} and {INDEX} are read. "
             f"Rename the file and remove the entry transformers_weights, or {_SAVE_ANEW}"
         )
     if (folder / "adapter_config.json").is_file():
         raise BadInput(
-            f"the model folder {folder} has an adapter_config.json: it is a PEFT adapter, whose base model lies "
-            "elsewhere. Merge the two with merge_and_unload and save the result with save_pretrained"
+            f"the model folder {folder} has an adapter_config.json: it is a PEFT adapter, whose base model is "
+            "stored elsewhere. Merge the two with merge_and_unload and save the result with save_pretrained"
         )
 
 
 def _shards(folder: Path) -> list[Path]:
-    """The files of a sharded model, in the order of their names."""
+    """Return the weight files of a sharded model, sorted by name."""
     index = folder / INDEX
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:
@@ -124,6 +124,6 @@ def _no_weights(folder: Path) -> BadInput:
 
 def _conversion(folder: Path) -> str:
     return (
-        'Convert it where you trust it: python -c "from transformers import AutoModelForCausalLM as M; '
+        'If you trust it, convert it: python -c "from transformers import AutoModelForCausalLM as M; '
         f"M.from_pretrained('{folder}').save_pretrained('{folder}-safetensors')\""
     )

@@ -1,6 +1,6 @@
-"""Weights become a model: `load` reads those of a source in float32, with the tokenizer that goes with them.
+"""Load a model in float32 and its tokenizer from a source.
 
-Only safetensors are read, and remote code never runs.
+Only safetensors are read, and remote code is never run.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MiniTransformer(NamedTuple):
-    """What `load` returns: a transformers causal language model in float32, its tokenizer, and where both came from."""
+    """A loaded model: a causal language model of transformers in float32, its tokenizer, and the source of both."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
@@ -31,11 +31,12 @@ class MiniTransformer(NamedTuple):
 
 
 def load(source: Source, *, offline: bool = False, say: Callable[[str], None] = lambda _: None) -> MiniTransformer:
-    """Read the weights of a source as float32, with the tokenizer that goes with them.
+    """Load the model of a source in float32, and its tokenizer.
 
-    Raises `CannotRun` where the hub does not have it or does not answer, and `BadInput` for a folder whose weights are
-    missing, incomplete, no safetensors, or of no causal language model. With `offline` only what was downloaded before
-    is used.
+    offline: whether to use only what was downloaded before.
+    say: is called with progress messages.
+    Raises `CannotRun` if the hub does not have the model or does not answer, and `BadInput` if a folder's weights are
+    missing or incomplete, are not safetensors, or do not belong to a causal language model.
     """
     match source.kind:
         case "seeded":
@@ -50,15 +51,15 @@ def load(source: Source, *, offline: bool = False, say: Callable[[str], None] = 
 
 
 def load_exported(folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
-    """Load a model from its entry in the cache, which was made from `source`, and that from a `checkpoint`."""
+    """Load a model from its folder in the cache. `source` and `checkpoint` are those in the entry's manifest."""
     model = read_weights(folder)
     return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source), checkpoint)
 
 
 def changed(transformer: MiniTransformer) -> Source:
-    """The source of a live model: what it was loaded from where its weights are still those, else one of its own.
+    """Return the source of a live model: the one it was loaded from, or a new one if the model has changed since.
 
-    The weights are compared by SHA-256; `weights_digest` of a fresh load was noted on the model.
+    The current `weights_digest` is compared with the one that was stored on the model when it was loaded.
     """
     digest = weights_digest(transformer.model)
     noted = getattr(transformer.model, _NOTE, None)
@@ -69,13 +70,13 @@ def changed(transformer: MiniTransformer) -> Source:
 
 
 def checkpoint_noted(transformer: MiniTransformer) -> Checkpoint:
-    """What is to be said of the files that a live model was loaded from; nothing, where it was not loaded here."""
+    """Return the facts about the files that a live model was loaded from; empty if this module did not load it."""
     noted = getattr(transformer.model, _NOTE, None)
     return Checkpoint() if noted is None else noted.checkpoint
 
 
 def weights_digest(model: Any) -> str:
-    """The SHA-256 of a live model's parameters and configuration."""
+    """Return the SHA-256 of a live model's parameters and configuration."""
     import torch
 
     digest = hashlib.sha256(json.dumps(_plain_config(model), sort_keys=True).encode())
@@ -86,10 +87,11 @@ def weights_digest(model: Any) -> str:
 
 
 def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel":
-    """The model that lies in a folder, in float32, ready to run; `attention` is one of transformers' implementations.
+    """Return the model in a folder, in float32 and evaluation mode.
 
-    Raises `BadInput` where `export.model_folder` refuses the folder, transformers cannot read it or would make tensors
-    up because the file lacks them, or the model is no causal language model.
+    attention: the name of one of transformers' attention implementations.
+    Raises `BadInput` if `export.model_folder` refuses the folder, transformers cannot read it, the file lacks tensors,
+    which transformers would fill with random numbers, or the model is not a causal language model.
     """
     model, _ = _read(folder, attention)
     return model
@@ -97,7 +99,7 @@ def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel"
 
 @contextmanager
 def no_progress_bar() -> Iterator[None]:
-    """While this is open transformers shows no progress bar; version 5 has one for each load and each save."""
+    """Hide transformers' progress bars in the `with` block; version 5 shows one for each load and each save."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
@@ -133,7 +135,7 @@ def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Ch
         missing = sorted(loading["missing_keys"])
         raise BadInput(
             f"the weights in {folder} lack {len(missing)} tensors of the model, first {missing[0]}; "
-            "transformers would make them up at random. Save the whole model with save_pretrained"
+            "transformers would fill them with random numbers. Save the whole model with save_pretrained"
         )
     return model.eval(), checkpoint
 
@@ -155,13 +157,13 @@ def _load_seeded(source: Source) -> MiniTransformer:
 
 
 class _Noted(NamedTuple):
-    """What a freshly loaded model carries with it: the digest of its weights, and what its files were like."""
+    """The data stored on a loaded model: the digest of its weights, and facts about its files."""
 
     digest: str
     checkpoint: Checkpoint
 
 
-#: The attribute under which it does.
+#: The attribute of the model that holds its `_Noted`.
 _NOTE = "_onnx_attention_compare_loaded"
 
 

@@ -1,8 +1,8 @@
-"""optimum's exporter (`optimum.exporters.onnx.main_export`), asked for attention and hidden states, and for a past.
+"""The exporter `optimum`, which uses `optimum.exporters.onnx.main_export` and exposes attention and hidden states.
 
-It traces the model with torch's older exporter and names its outputs by their place. What transformers returns is all
-that it exposes: probabilities and the input of each block, but neither query, key, value, context nor the state between
-attention and MLP; the last of transformers' hidden states comes after the final norm, which is none of our taps.
+optimum traces the model with torch's older exporter and names the outputs by their position. It exposes only what
+transformers returns: the attention probabilities and the input of each block. It exposes no query, key, value, context
+or mid state. The last hidden state of transformers comes after the final norm, so it is not one of the taps.
 """
 
 import contextlib
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install optimum-onnx"
 
-#: Weights that this exporter stores in another form than the model does: transposed, most of them. The second file is
-#: for those of decode that inspect does not have.
+#: The files of weights that this exporter stores in another form than the model does; most are transposed. The second
+#: file is for weights of decode that inspect does not have.
 FOLDED = "folded.safetensors"
 FOLDED_DECODE = "folded-decode.safetensors"
 
-#: Initializers smaller than this stay in the graph. Bytes.
+#: Initializers smaller than this many bytes stay in the graph.
 _SMALL = 1024
 
 
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-    """The graph with `logits`, `attention.i` and `hidden_state.i`, over the weights that lie in the folder.
+    """Return the graph with `logits`, `attention.i` and `hidden_state.i`; its weights refer to files in the folder.
 
-    Raises `CannotRun` where optimum-onnx is not installed or cannot export the architecture.
+    Raises `CannotRun` if optimum-onnx is not installed or cannot export the architecture.
     """
     taps = {"output_attentions": True, "output_hidden_states": True}
     graph = _export(model, folder, "text-generation", _tapped_config, model_kwargs=taps)
@@ -51,7 +51,10 @@ def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
 
 
 def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
-    """The graph that takes a past, as optimum names and computes it, over the same weights. Raises `CannotRun`."""
+    """Return optimum's own graph with a past; its weights refer to files in the folder.
+
+    Raises `CannotRun` as `export_inspect` does.
+    """
     graph = _export(model, folder, "text-generation-with-past", _decoding_config)
     _share_weights(graph, folder, FOLDED_DECODE)
     return graph
@@ -64,7 +67,10 @@ def _export(
     config: Callable[["PreTrainedModel", Any], Any],
     model_kwargs: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
-    """The graph of a task that optimum makes of a folder. config: model, optimum's class for its kind -> ours."""
+    """Return the graph that optimum makes of a folder's model for a task.
+
+    config: a function that makes the configuration for the export from the model and optimum's configuration class.
+    """
     telemetry.turn_off()  # optimum imports ONNX Runtime
     try:
         from optimum.exporters.onnx import main_export
@@ -86,15 +92,15 @@ def _export(
                 local_files_only=True,
             )
             return onnx.load(Path(scratch) / "model.onnx")
-    except Exception as error:  # someone else's code: whatever it raises, it could not
+    except Exception as error:  # optimum and torch's older exporter raise errors of many types
         what = f"models of type {model.config.model_type!r} for {task}"
         raise CannotRun(f"optimum cannot export {what}: {first_line(error)}") from error
 
 
 def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
-    """optimum's configuration of an architecture, with the outputs we want.
+    """Return optimum's configuration of an architecture, with outputs for attention and hidden states.
 
-    Its inputs are optimum's, `position_ids` among them: without, the graph would count padding as positions.
+    The inputs are optimum's own. They include `position_ids`; without them the graph would count padding as positions.
     """
     layers = model.config.num_hidden_layers
     rows = {0: "batch_size", 1: "sequence_length"}
@@ -103,7 +109,7 @@ def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
     class Tapped(known):  # type: ignore[misc]
         @property
         def outputs(self) -> dict[str, dict[int, str]]:
-            """In the order of transformers' `CausalLMOutput`: it is by their place that they are named."""
+            """The outputs in the order of transformers' `CausalLMOutput`, because optimum names them by position."""
             states = {f"hidden_states.{i}": rows for i in range(layers + 1)}
             return {"logits": rows} | states | {f"attentions.{i}": squares for i in range(layers)}
 
@@ -111,12 +117,12 @@ def _tapped_config(model: "PreTrainedModel", known: Any) -> Any:
 
 
 def _decoding_config(model: "PreTrainedModel", known: Any) -> Any:
-    """optimum's own configuration of an architecture with a past."""
+    """Return optimum's own configuration of an architecture with a past."""
     return known(model.config, task="text-generation", use_past=True, use_past_in_inputs=True)
 
 
 def _rename_outputs(graph: onnx.ModelProto, layers: int) -> None:
-    """Give the outputs the names of our taps, and drop the state after the final norm."""
+    """Rename the outputs to the names of taps, and remove the state after the final norm."""
     names = {f"attentions.{i}": f"attention.{i}" for i in range(layers)}
     names |= {f"hidden_states.{i}": f"hidden_state.{i}" for i in range(layers)}
     for node in graph.graph.node:
@@ -130,7 +136,10 @@ def _rename_outputs(graph: onnx.ModelProto, layers: int) -> None:
 
 
 def _share_weights(graph: onnx.ModelProto, folder: Path, rest: str) -> None:
-    """Let every weight refer to a safetensors file, found there by its bytes; what is in none goes into another."""
+    """Make every weight refer to a safetensors file that contains its bytes.
+
+    Weights that no file contains are written to the file `rest`.
+    """
     stored = {name: np.memmap(folder / name, mode="r") for name in (WEIGHTS, FOLDED) if (folder / name).is_file()}
     by_content = {}
     for name, content in stored.items():
@@ -153,7 +162,7 @@ def _share_weights(graph: onnx.ModelProto, folder: Path, rest: str) -> None:
 
 
 def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
-    """Turn an initializer that holds its data into one that refers to a file (ONNX, "External Data")."""
+    """Make an initializer refer to a file instead of containing its data (ONNX, "External Data")."""
     for field in ("raw_data", "float_data", "int64_data"):
         tensor.ClearField(field)
     del tensor.external_data[:]
@@ -164,7 +173,7 @@ def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what optimum and the older exporter print and warn of on their way."""
+    """Silence the output and the warnings of optimum and torch's older exporter."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

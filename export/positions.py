@@ -1,14 +1,16 @@
-"""Position ids: the one rule by which every run of a model numbers its positions."""
+"""Position ids, computed by the same rule for every run of a model."""
 
 from typing import Any
 
 
 def positions_of(attention_mask: Any, new: int) -> Any:
-    """The position ids of the last `new` positions of a mask, counted over the positions that are not padding.
+    """Return the position ids of the last `new` positions of a mask. Padding is not counted.
 
-    attention_mask: int64 (batch, past + new), 0 at padding; a NumPy array or a torch tensor, and so is the result,
-    (batch, new). These are the positions that `generate` of transformers uses: a padded sequence has the positions that
-    it has alone, on whichever side it is padded. Padding itself has those of its neighbours; nothing rests on them.
+    These are the positions that transformers' `generate` uses. A sequence that is padded on either side has the same
+    position ids as without padding. Padding has the ids of its neighbours, which do not affect other positions.
+
+    attention_mask: int64 (batch, past + new), 0 at padding; a NumPy array or a torch tensor.
+    Returns an array or tensor of the same type, (batch, new).
 
     >>> import numpy as np
     >>> positions_of(np.array([[0, 0, 1, 1], [1, 1, 1, 0]]), 4).tolist()

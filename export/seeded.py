@@ -1,11 +1,12 @@
-"""Seeded weights that behave like trained ones where it matters: a stand-in where no trained weights can be had.
+"""Seeded random weights that do not hide faults: a stand-in for trained weights that are not available.
 
-A freshly initialised GPT-2 hides faults: its biases are zero, its gains are one and all its heads look everywhere
-alike, so a dropped bias or two swapped heads change nothing. Here biases and gains are random, each head's scores have
-a spread of their own (from near one-hot to near uniform), and a few channels of the residual stream are outliers, as in
-trained models (Kovaleva et al. 2021, "BERT Busters: Outlier Dimensions that Disrupt Transformers").
+A freshly initialised GPT-2 hides faults: its biases are zero, its gains are one, and the attention of all its heads is
+nearly uniform, so a dropped bias or two swapped heads change nothing. Here biases and gains are random, the spread of
+scores differs from head to head (from near one-hot to near uniform attention), and a few channels of the residual
+stream are outliers, as in trained models (Kovaleva et al. 2021, "BERT Busters: Outlier Dimensions that Disrupt
+Transformers").
 
-Every tensor is drawn from a generator of its own, keyed by seed and name, so adding one changes no other.
+Each tensor has its own random generator, keyed by seed and name, so adding a tensor does not change the others.
 """
 
 import math
@@ -15,17 +16,17 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-#: Standard deviation of a head's scores before the softmax: the flattest and the sharpest head of each layer.
+#: Standard deviation of a head's scores before the softmax, for the flattest and the sharpest head of each layer.
 _SCORES = (0.05, 12.0)
 _OUTLIER_CHANNELS = 4
 _OUTLIER_FACTOR = 8.0
 
 
 def fill(model: PreTrainedModel, seed: int) -> None:
-    """Overwrite every parameter of a transformers model in place; the same seed gives the same bits.
+    """Overwrite every parameter of a transformers model in place. The same seed gives the same bits.
 
-    Biases get a standard deviation of 0.05, norm gains lie around 1, matrices keep the size that the model's own
-    initialisation uses. On GPT-2, which has query, key and value in one matrix, heads and outlier channels follow.
+    Biases have a standard deviation of 0.05, gains of norms are close to 1, and matrices have the scale of the model's
+    own initialisation. For GPT-2, the spread of each head's scores and the outlier channels are then set.
     """
     layers = model.config.num_hidden_layers
     with torch.no_grad():
@@ -35,7 +36,7 @@ def fill(model: PreTrainedModel, seed: int) -> None:
                 parameter.copy_(0.05 * noise)
             elif parameter.ndim == 1:  # a gain: of a layer norm or a root-mean-square norm
                 parameter.copy_(1.0 + 0.1 * noise)
-            elif name.endswith("c_proj.weight"):  # feeds the residual stream, which adds up over the layers
+            elif name.endswith("c_proj.weight"):  # added to the residual stream, which grows over the layers
                 parameter.copy_(0.02 / math.sqrt(2 * layers) * noise)
             else:
                 parameter.copy_(0.02 * noise)
@@ -50,10 +51,11 @@ def _noise(seed: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def _spread_heads(model: PreTrainedModel, seed: int) -> None:
-    """Scale each head's query and key so that the standard deviation of its scores is drawn from `_SCORES`.
+    """Scale each head's query and key so that the standard deviations of the heads' scores span `_SCORES`.
 
-    The input of the matrix is a normalized row of length sqrt(hidden), so a weight of standard deviation s gives
-    elements of s * sqrt(hidden), and scores, scaled by 1 / sqrt(head_dim), of s_query * s_key * hidden.
+    The input of the matrix is a normalized row of length sqrt(hidden). Weights with standard deviation s therefore
+    give elements with standard deviation s * sqrt(hidden), and the scores, which are scaled by 1 / sqrt(head_dim), have
+    standard deviation s_query * s_key * hidden.
     """
     config = model.config
     hidden, heads = config.hidden_size, config.num_attention_heads
@@ -68,7 +70,7 @@ def _spread_heads(model: PreTrainedModel, seed: int) -> None:
 
 
 def _raise_outliers(model: PreTrainedModel, seed: int) -> None:
-    """Make a few channels of the residual stream larger than the rest, wherever something is written into it."""
+    """Enlarge a few channels of the residual stream, in every matrix that writes to it."""
     hidden = model.config.hidden_size
     generator = np.random.Generator(np.random.Philox(key=[seed, hidden]))
     channels = torch.from_numpy(generator.choice(hidden, size=min(_OUTLIER_CHANNELS, hidden // 8), replace=False))

@@ -1,7 +1,7 @@
-"""Which weights a name means: the shipped byte-gpt2, a pinned hub model, a seeded stand-in, a folder, any hub id.
+"""Resolve a model's name to the source of its weights.
 
-`find` answers quickly and without torch. The `Source` it gives goes into every table, plot and file that is made from
-the model.
+A name means the shipped byte-gpt2, a pinned hub model, a seeded stand-in, a folder, or any hub id. `find` does not
+import torch. The label of the `Source` that it returns appears in every table, plot and file made from the model.
 """
 
 import hashlib
@@ -17,12 +17,13 @@ Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where weights come from, and what identifies them.
+    """Where the weights of a model come from, and what identifies them.
 
-    kind: "hub", "folder", "seeded", "byte-gpt2", or "module" (a live one, saved under the digest of its weights).
-    name: what a person calls it. origin: the hub's id, the folder, or what was seeded or changed.
-    revision: the hub's commit, the SHA-256 of the folder's, the shipped or the live model's content, or the seed.
-    trained: whether the weights were, so that the next token and perplexity mean something.
+    kind: "hub", "folder", "seeded", "byte-gpt2", or "module" (a live model that was changed after loading).
+    name: the short name of the model.
+    origin: the hub id, the path of the folder, or the model that was seeded or changed.
+    revision: the hub's commit; the SHA-256 of a folder, of the shipped model or of a live one; or the seed.
+    trained: whether the weights are trained. If not, the next token and perplexity are meaningless.
     """
 
     kind: Kind
@@ -33,7 +34,7 @@ class Source:
 
     @property
     def label(self) -> str:
-        """Goes into every table, plot and file.
+        """The text that names the source in every table, plot and file.
 
         >>> Source("hub", "distilgpt2", "distilbert/distilgpt2", "2290a62682d06624634c1f46a6ad5be0f47f38aa").label
         'distilbert/distilgpt2@2290a62'
@@ -55,14 +56,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Pin:
-    """One state of a hub model: the SHA-256 is that of its `model.safetensors`."""
+    """One revision of a hub model. sha256: the digest of its `model.safetensors`."""
 
     repository: str
     revision: str
     sha256: str
 
 
-#: Hub models under the short names people use: one canonical id and one revision, so that none is cached twice.
+#: Short name -> hub model, with one canonical id and one revision, so that no model is cached twice.
 PINS = {
     "distilgpt2": Pin(
         "distilbert/distilgpt2",
@@ -71,10 +72,10 @@ PINS = {
     )
 }
 
-#: GPT-2 configurations whose weights can be seeded, by the name of the stand-in.
+#: Name of a seeded stand-in -> its GPT-2 configuration.
 SEEDED: dict[str, dict[str, Any]] = {"distilgpt2-seeded": {"n_layer": 6, "_of": "distilgpt2"}}
 
-#: The model that this project trains itself and ships: `python -m benchmarks.train_byte_gpt2` wrote the folder.
+#: The model that this project trains and ships. `python -m benchmarks.train_byte_gpt2` writes its folder.
 BYTE_GPT2 = "byte-gpt2"
 SHIPPED = Path(__file__).with_name("byte_gpt2")
 
@@ -82,10 +83,10 @@ KNOWN = [*PINS, *SEEDED, BYTE_GPT2]
 
 
 def find(name: str) -> Source:
-    """Which weights a name means: the shipped model, a seeded stand-in, a folder, else a model of the hub.
+    """Return the source of a name: the shipped model, a seeded stand-in, a folder, or else a model of the hub.
 
-    A folder is identified by the SHA-256 of the files that are loaded from it, which reads them once. A hub model that
-    is not pinned has the revision "main" until it is loaded. Raises `BadInput` for a folder that cannot be used.
+    A folder is identified by the SHA-256 of the files that are loaded from it; all of them are read for this. A hub
+    model that is not pinned has the revision "main" until it is loaded. Raises `BadInput` if a folder cannot be used.
     """
     check_name(name)
     if name == BYTE_GPT2:
@@ -102,13 +103,13 @@ def find(name: str) -> Source:
 
 
 def check_name(name: str) -> None:
-    """Raises `BadInput` for an empty name, which as a path would mean the folder one is in."""
+    """Raise `BadInput` if a name is empty; as a path it would mean the working folder."""
     if not name.strip():
         raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
 
 
 def is_folder(name: str) -> bool:
-    """Whether a model's name is a path: it exists as a folder, or is written as only a path can be."""
+    """Return whether a model's name is a path: a folder of that name exists, or the name cannot be a hub id."""
     return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1
 
 

@@ -1,8 +1,8 @@
-"""The tensors that a tapped run of a model exposes, under one set of names.
+"""Run a model and record its taps, with the same names for every architecture.
 
 transformers looks attention functions up by name (`AttentionInterface`, `AttentionMaskInterface`). `tapped` registers
-one that also records the query, key, value, probabilities and context of each layer; hooks on the inputs of the norms
-record the residual stream. The attention can be the model's own, the one that is exported, or one of the caller's.
+a function that also records the query, key, value, probabilities and context of each layer. Hooks on the inputs of the
+norms record the residual stream. The attention can be the model's own, the exported one, or one of the caller's.
 """
 
 import sys
@@ -21,8 +21,8 @@ from export.errors import CannotRun
 from export.positions import positions_of
 
 #: (query, key, value, mask, scale) -> (context, attention). Query and context are (batch, heads, sequence, head_dim);
-#: key and value may have fewer heads (grouped queries); the mask is boolean, True where a key may be seen, and
-#: broadcasts to the scores (batch, heads, query, key).
+#: key and value may have fewer heads (grouped queries). The mask is boolean, True where a query may attend to a key,
+#: and broadcasts to the scores (batch, heads, query, key).
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
 _NAME = "onnx_attention_compare"
@@ -30,7 +30,10 @@ _NAME = "onnx_attention_compare"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where an architecture keeps the parts that are tapped. Paths are attribute paths from the model."""
+    """The modules of an architecture that are tapped.
+
+    blocks, final_norm: attribute paths from the model. attention_norm, mlp_norm: attribute names in a block.
+    """
 
     blocks: str
     attention_norm: str
@@ -40,7 +43,7 @@ class Layout:
 
 _LLAMA = Layout("model.layers", "input_layernorm", "post_attention_layernorm", "model.norm")
 
-#: One line makes an architecture known, by the `model_type` of its configuration.
+#: `model_type` of a configuration -> layout. One line adds an architecture.
 LAYOUTS = {
     "gpt2": Layout("transformer.h", "ln_1", "ln_2", "transformer.ln_f"),
     "llama": _LLAMA,
@@ -51,18 +54,18 @@ LAYOUTS = {
 
 
 def layout_of(model: PreTrainedModel) -> Layout:
-    """The layout of a transformers model. Raises `CannotRun` for an architecture that is not known."""
+    """Return the layout of a transformers model. Raises `CannotRun` if the architecture is unknown."""
     model_type = model.config.model_type
     if model_type not in LAYOUTS:
         raise CannotRun(
             f"models of type {model_type!r} cannot be tapped; known types: {', '.join(LAYOUTS)}. "
-            "A new one is a line in LAYOUTS of export/taps.py"
+            "To add one, add a line to LAYOUTS in export/taps.py"
         )
     return LAYOUTS[model_type]
 
 
 def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
-    """The names of all tensors that a run of a model with that many layers exposes, in the order it makes them.
+    """Return the names of all taps of a model with this number of layers, in the order in which they are computed.
 
     >>> print(*tap_names(1))
     hidden_state.0 query.0 key.0 value.0 attention.0 context.0 mid_state.0 hidden_state.1 logits
@@ -73,10 +76,10 @@ def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
 
 
 def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The attention that is written into ONNX graphs: scale the product, mask, softmax (Vaswani et al. 2017, eq. 1).
+    """The attention in exported graphs: scale the product, mask, softmax (Vaswani et al. 2017, eq. 1).
 
-    Masked scores become the smallest finite number, as in transformers' eager attention, so that a padding query,
-    which sees no key at all, gives numbers and not NaN. Shapes as in `AttentionFunction`.
+    Masked scores become the smallest finite number, as in transformers' eager attention, so that a padding query whose
+    keys are all masked gives numbers instead of NaN. Shapes as in `AttentionFunction`.
     """
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
@@ -90,16 +93,17 @@ def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sca
 def tapped(
     model: PreTrainedModel, attention: str | AttentionFunction, *, given: Mapping[str, Tensor] | None = None
 ) -> Iterator[dict[str, Tensor]]:
-    """While this is open, every forward pass of `model` fills the dictionary it gives with tapped tensors.
+    """Record the taps of every forward pass of `model` in the `with` block, in the dictionary that this yields.
 
-    `attention` is the name of one of transformers' own implementations ("eager", "sdpa"), which then computes exactly
-    what it computes untapped, or an `AttentionFunction` that takes its place. `logits` are the caller's to add. An
-    implementation that gives no probabilities ("sdpa") leaves `attention.i` out.
+    The dictionary does not include `logits`. It has no `attention.i` if the attention returns no probabilities, as
+    "sdpa" does not.
 
-    given: tensors by tap name that take the place of the model's own, once those are tapped; all that follows, the
-    residual stream among it, goes on from them. So each part of the model can be run on inputs of one's choice.
+    attention: the name of one of transformers' implementations ("eager", "sdpa"), whose results do not change by being
+    tapped, or an `AttentionFunction` to use instead.
+    given: tap name -> tensor that replaces the model's own after that is recorded. Everything after it, including the
+    residual stream, is computed from the replacement, so each segment of the model can be run on chosen inputs.
 
-    Not for several threads at once: transformers keeps its attention functions by name, for all models together.
+    Not thread-safe, because transformers registers attention functions by name for all models.
     """
     layout = layout_of(model)
     taps: dict[str, Tensor] = {}
@@ -135,9 +139,9 @@ def tapped(
 
 
 def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilities: bool = True) -> dict[str, Tensor]:
-    """The taps with the logits, in the order of `tap_names`.
+    """Return the taps and the logits in the order of `tap_names`.
 
-    Raises `CannotRun` where one is missing: attention that was asked for and did not come is never passed over.
+    Raises `CannotRun` if a tap is missing, for example because the attention function returned no probabilities.
     """
     taps = {**taps, "logits": logits}
     names = tap_names(layers, probabilities=probabilities)
@@ -145,7 +149,7 @@ def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilit
     if missing:
         raise CannotRun(
             f"the model gave no {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}: its attention function "
-            "returned None where probabilities were asked for. Use attn_implementation='eager'"
+            "returned None instead of probabilities. Use attn_implementation='eager'"
         )
     return {name: taps[name] for name in names}
 
@@ -160,9 +164,11 @@ def run_tapped(
     given: Mapping[str, Tensor] | None = None,
     positions: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """One forward pass with all taps: named tensors in the order of `tap_names`, ids and mask (batch, sequence).
+    """Run one forward pass and return all taps as name -> tensor, in the order of `tap_names`.
 
-    given: as in `tapped`. positions: int64 (batch, sequence); those of `positions_of` by default.
+    input_ids, attention_mask: int64 (batch, sequence). attention, given: as in `tapped`.
+    probabilities: whether the taps must include `attention.i`.
+    positions: position ids, int64 (batch, sequence); by default `positions_of(attention_mask, sequence)`.
     """
     if positions is None:
         positions = positions_of(attention_mask, input_ids.shape[1])
@@ -174,7 +180,7 @@ def run_tapped(
 
 
 def scale_of(module: Any, query: Tensor, scaling: float | None) -> float:
-    """What the product of query and key is multiplied by: what the model passes, else what GPT-2's settings say."""
+    """Return the factor for the product of query and key: the model's own, or else the one of GPT-2's settings."""
     if scaling is not None:
         return scaling
     scale: float = query.shape[-1] ** -0.5 if getattr(module, "scale_attn_weights", True) else 1.0
@@ -192,7 +198,10 @@ def _input_tap(taps: dict[str, Tensor], given: Mapping[str, Tensor], name: str, 
 
 
 def _own_attention(model: PreTrainedModel, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """One of transformers' own attention functions and the mask it is given. Eager is kept beside each model."""
+    """Return one of transformers' attention functions and its mask function.
+
+    "eager" is not in transformers' table of functions; each model's module defines its own.
+    """
     if name == "eager":
         attention = sys.modules[type(model).__module__].eager_attention_forward
     elif name in ALL_ATTENTION_FUNCTIONS:
@@ -202,12 +211,12 @@ def _own_attention(model: PreTrainedModel, name: str) -> tuple[Callable[..., Any
     return attention, ALL_MASK_ATTENTION_FUNCTIONS[name]
 
 
-#: Arguments of transformers' attention functions that change the result. What we do not compute we refuse.
+#: Arguments of transformers' attention functions that change the result and are not supported here.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "head_mask")
 
 
 def _adapted(attention: AttentionFunction) -> Callable[..., Any]:
-    """An `AttentionFunction` in the shape that transformers calls."""
+    """Wrap an `AttentionFunction` in a function with the signature that transformers calls."""
 
     def forward(
         module: nn.Module,
@@ -238,9 +247,9 @@ def _mask(
     q_offset: int = 0,
     **_: Any,
 ) -> Tensor:
-    """The boolean mask (batch, 1, query, key), True where a key may be seen.
+    """Return the boolean mask (batch, 1, query, key), True where a query may attend to a key.
 
-    transformers 4 says which queries there are by `cache_position`, transformers 5 by `q_length` and `q_offset`.
+    transformers 4 passes the positions of the queries as `cache_position`; 5 passes `q_length` and `q_offset`.
     """
     assert mask_function is not None
     queries = cache_position if cache_position is not None else torch.arange(q_length) + q_offset

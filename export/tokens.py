@@ -1,4 +1,4 @@
-"""The tokenizer that goes with weights: the folder's own, or the alphabet of bytes."""
+"""The tokenizer of a model: the one in its folder, or else a byte tokenizer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,23 +10,27 @@ if TYPE_CHECKING:
 
 
 def read_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":
-    """The folder's fast tokenizer, or the byte alphabet where it has none."""
+    """Return the fast tokenizer in a model's folder, or a byte tokenizer if the folder has no tokenizer.
+
+    vocabulary: the size of the model's vocabulary. Raises `BadInput` if it is too small for bytes, or if the folder's
+    tokenizer is not a fast one.
+    """
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer.model")):
         if vocabulary < 256:
-            raise BadInput(f"{folder} has no tokenizer and a vocabulary of {vocabulary}, too few for bytes (256)")
+            raise BadInput(f"{folder} has no tokenizer, and a vocabulary of {vocabulary} is too small for bytes (256)")
         return byte_tokenizer()
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not tokenizer.is_fast:
-        raise BadInput(f"the tokenizer in {folder} has no fast form; save one beside it as tokenizer.json")
+        raise BadInput(f"the tokenizer in {folder} is not a fast one; save a fast one there as tokenizer.json")
     return tokenizer
 
 
 def byte_tokenizer() -> "PreTrainedTokenizerBase":
-    """GPT-2's own alphabet of bytes, ids 0 to 255 of its vocabulary: for weights that come without a tokenizer.
+    """Return a tokenizer with one token for each byte: ids 0 to 255 of GPT-2's vocabulary.
 
-    GPT-2 gives each byte a printable character and numbers those by code point, so that no vocabulary file is needed.
+    GPT-2 maps each byte to a printable character and numbers these by code point, so no vocabulary file is needed.
 
     >>> byte_tokenizer().convert_ids_to_tokens(byte_tokenizer()("Hi there")["input_ids"])
     ['H', 'i', 'Ġ', 't', 'h', 'e', 'r', 'e']

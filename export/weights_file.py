@@ -1,7 +1,7 @@
-"""The file that holds the weights of all graphs in a folder, and where each tensor lies in it.
+"""Read the positions and types of tensors in the weights file that all graphs of a folder share.
 
-A safetensors file holds its tensors as plain bytes at known offsets, which is what ONNX's external data refers to. So
-the folder that holds the graphs is at the same time one that transformers loads, and no weight is there twice.
+A safetensors file stores its tensors as plain bytes at known offsets, to which ONNX's external data can refer. So
+transformers can load the folder of the graphs too, and each weight is stored once.
 """
 
 import json
@@ -13,7 +13,7 @@ WEIGHTS = "model.safetensors"
 
 
 def tensor_offsets(path: Path) -> dict[str, tuple[int, int]]:
-    """Where each tensor of a safetensors file lies: name -> (offset from the start of the file, bytes)."""
+    """Return the position of each tensor in a safetensors file: name -> (offset in the file, length), in bytes."""
     start, tensors = _header(path)
     return {
         name: (start + entry["data_offsets"][0], entry["data_offsets"][1] - entry["data_offsets"][0])
@@ -22,14 +22,15 @@ def tensor_offsets(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def tensor_types(path: Path) -> dict[str, str]:
-    """The type of each tensor of a safetensors file, as the format names it: "F32", "BF16" and so on."""
+    """Return the type of each tensor in a safetensors file, in the format's own names: "F32", "BF16" and so on."""
     return {name: entry["dtype"] for name, entry in _header(path)[1].items()}
 
 
 def _header(path: Path) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Where the tensors of a safetensors file begin, and the header's entry for each.
+    """Return the offset of the first tensor in a safetensors file, and the header's entry for each tensor.
 
-    The format: eight bytes with the length of a JSON header, the header, the tensors (safetensors README, "Format").
+    The file begins with eight bytes that give the length of a JSON header. The header and then the tensors follow
+    (safetensors README, "Format").
     """
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))

@@ -1,4 +1,4 @@
-"""The cache: an entry is whole or absent, and a changed byte does not go unseen."""
+"""Tests of the cache: an entry is published completely or not at all, and changed files are detected."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_what_another_process_published_is_taken(root: Path, thing: Entry) -> No
 
 
 def test_of_processes_at_once_one_builds_and_the_others_wait(root: Path, tmp_path: Path) -> None:
-    """The one that builds goes on when both others have said that they wait."""
+    """The process that builds continues once both others have printed that they wait."""
     (tmp_path / "waiting").mkdir()
     code = f"""
 import os, sys
@@ -133,7 +133,7 @@ def test_a_look_up_trusts_size_and_time_and_verify_does_not(root: Path, thing: E
 
 
 def test_a_cache_that_was_copied_is_still_good(root: Path, thing: Entry, tmp_path: Path) -> None:
-    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)  # without the times
+    shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)  # does not copy modification times
     assert look_up(tmp_path / "copy", "thing", "123") is not None
 
 
@@ -145,7 +145,7 @@ def test_removing_and_finding_by_any_name(root: Path, thing: Entry) -> None:
 
 
 def test_who_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> None:
-    """The lock is another's, whose export fails while this one waits."""
+    """Another process holds the lock, and its export fails while this process waits."""
     from filelock import FileLock
 
     root.joinpath("models").mkdir(parents=True)
@@ -176,7 +176,7 @@ def with_content(text: str):
 
 
 def with_field(change):
-    """Change what is parsed from a manifest, and write it back."""
+    """Return a function that parses a manifest, applies `change` to its content and writes it back."""
 
     def damage(manifest: Path) -> None:
         content = json.loads(manifest.read_text())
@@ -193,20 +193,20 @@ DAMAGE = [
     (lambda manifest: manifest.write_bytes(b"\xff\xfe"), r"manifest\.json cannot be read: "),
     (Path.unlink, r"manifest\.json is gone"),
     (with_content(""), r"manifest\.json cannot be read: Expecting value"),
-    (with_content("[]"), r"manifest\.json cannot be read: it is no object"),
-    (with_content("null"), r"manifest\.json cannot be read: it is no object"),
+    (with_content("[]"), r"manifest\.json cannot be read: it is not an object"),
+    (with_content("null"), r"manifest\.json cannot be read: it is not an object"),
     (with_content("{}"), r"manifest\.json cannot be read: it has no checkpoint"),
     (with_content('{"schema": "1"}'), r"manifest\.json cannot be read: it has no checkpoint"),
     (with_content("[" * 100_000), r"manifest\.json cannot be read: it is nested too deeply"),
     (with_field(lambda m: m.pop("files")), r"cannot be read: it has no files"),
-    (with_field(lambda m: m.update(more=1)), r"cannot be read: it has a field 'more', which is not known"),
+    (with_field(lambda m: m.update(more=1)), r"cannot be read: it has an unknown field 'more'"),
     (with_field(lambda m: m["model"].pop("positions")), r"cannot be read: model has no positions"),
     (with_field(lambda m: m["model"].update(layers="2")), r"cannot be read: model\.layers is '2', not of type int"),
     (with_field(lambda m: m["model"].update(tokens="x")), r"model\.tokens is 'x', not one of bytes, vocabulary"),
     (with_field(lambda m: m["files"]["a.bin"].update(size=True)), r"files\.a\.bin\.size is True, not of type int"),
-    (with_field(lambda m: m.update(files=["a.bin"])), r"cannot be read: files is no object"),
+    (with_field(lambda m: m.update(files=["a.bin"])), r"cannot be read: files is not an object"),
     (with_field(lambda m: m["source"].update(kind="elsewhere")), r"source\.kind is 'elsewhere', not one of hub, "),
-    (with_field(lambda m: m.update(fingerprint={"a": 1})), r"cannot be read: fingerprint\.a is no list"),
+    (with_field(lambda m: m.update(fingerprint={"a": 1})), r"cannot be read: fingerprint\.a is not a list"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""python -m export: what it prints, and how it ends."""
+"""Tests of `python -m export`: its output and exit codes."""
 
 import os
 import shutil
@@ -27,12 +27,12 @@ def test_remove(entry: Entry, tmp_path: Path) -> None:
     shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
     run = command("--remove", entry.folder.name, "--cache-dir", str(tmp_path))
     assert run.stdout.startswith(f"removed {entry.folder.name}")
-    assert command("--list", "--cache-dir", str(tmp_path)).stderr.startswith("nothing in ")
+    assert command("--list", "--cache-dir", str(tmp_path)).stderr.startswith("no models in ")
 
 
 @pytest.fixture
 def damaged(entry: Entry, tmp_path: Path) -> tuple[str, Path]:
-    """The name of an entry whose manifest was cut, and the cache it is in."""
+    """The name of an entry with a truncated manifest, and the folder of its cache."""
     copy = shutil.copytree(entry.folder, tmp_path / "models" / entry.folder.name)
     manifest = copy / "manifest.json"
     manifest.write_bytes(manifest.read_bytes()[:200])
@@ -60,11 +60,11 @@ def test_a_damaged_manifest_is_one_line_with_the_command_that_removes_it(
     removed = command(*mend.split()[-2:], *here)
     assert removed.stdout.startswith(f"removed {name}  ")
     assert not list((root / "models").iterdir())
-    assert command("--list", *here).stderr.startswith("nothing in ")
+    assert command("--list", *here).stderr.startswith("no models in ")
 
 
 def test_only_an_entry_is_removed(tmp_path: Path) -> None:
-    """Not what a name leads to."""
+    """A name that is a path out of the cache removes nothing."""
     (tmp_path / "models").mkdir()
     (tmp_path / "kept").mkdir()
     run = command("--remove", "../kept", "--cache-dir", str(tmp_path))
@@ -84,15 +84,15 @@ def test_one_of_two_exports_at_once_says_that_it_exports(tiny, tmp_path: Path) -
     exporting = [text for text in said if text.startswith("exporting model with dynamo: ") and text.count("\n") == 1]
     assert len(exporting) == 1
     said.remove(exporting[0])
-    assert said[0] in (waited, "")  # the second may have come when the first was done
+    assert said[0] in (waited, "")  # empty if the second started after the first had finished
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["--list", "--verify"], 2, "not allowed with argument"),
-        (["--remove"], 2, "--remove needs the names of what to remove; python -m export --list prints them"),
-        (["--remove", "nothing"], 2, "nothing in the cache is called 'nothing'"),
+        (["--remove"], 2, "--remove needs the name of a model; python -m export --list prints the names"),
+        (["--remove", "nothing"], 2, "the cache has no model 'nothing'"),
         (["--bogus"], 2, "unrecognized arguments: --bogus; see python -m export --help"),
         (["--exporter", "dynam"], 2, "unknown exporter 'dynam'; did you mean dynamo?"),
         (["/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),

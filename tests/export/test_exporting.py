@@ -1,4 +1,4 @@
-"""From a name to an entry: exported once, looked up ever after, and found when its source is gone."""
+"""Test that a model is exported once and then looked up in the cache, even if its source no longer exists."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from export.sources import Source
 
 @pytest.fixture
 def never_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on, exporting or loading anything is a failure."""
+    """Make the test fail if anything is exported or loaded."""
 
     def refuse(*_, **__):
         raise AssertionError("exported again")
@@ -49,9 +49,9 @@ def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_pa
     shutil.rmtree(folder)
     again = exported(str(folder), offline=True, cache_dir=own_cache)
     assert again == first
-    note = f"the folder short-lived is not there any more; using what was exported from it: {first.folder.name}"
+    note = f"the folder short-lived no longer exists; using its earlier export {first.folder.name}"
     assert (first.notes, again.notes) == ([], [note])
-    with pytest.raises(CannotRun, match="model 'short-lived' cannot be loaded"):  # a name of the hub is no folder's
+    with pytest.raises(CannotRun, match="model 'short-lived' cannot be loaded"):  # not the folder's name: a hub id
         exported("short-lived", offline=True, cache_dir=own_cache)
 
 
@@ -64,7 +64,7 @@ def alter(manifest: Path, change: Callable[[dict], object]) -> None:
 def test_a_download_that_is_gone_is_taken_from_the_cache(
     entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pinned model that another version of a package exported, where neither the hub nor a download has it now."""
+    """A pinned model was exported with another version of a package, and is no longer on the hub or downloaded."""
 
     def refuse(*_, **__):
         raise CannotRun("not to be had")
@@ -77,13 +77,13 @@ def test_a_download_that_is_gone_is_taken_from_the_cache(
     found = exported("distilgpt2", offline=True, cache_dir=tmp_path)
     assert found.folder == copy
     assert found.notes == [
-        "distilbert/distilgpt2 can be had neither from the hub nor from a download; using what was exported from it: "
+        "distilbert/distilgpt2 is not available, on the hub or downloaded; using its earlier export "
         "distilgpt2-0123456789ab"
     ]
 
 
 def test_what_an_older_version_exported_is_exported_anew(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    """Its manifest says nothing of the checkpoint, so no report could."""
+    """An older manifest lacks the facts about the checkpoint that every report must mention."""
     old = shutil.copytree(entry.folder, tmp_path / "models" / "tiny-0123456789ab")
     alter(old / MANIFEST, lambda manifest: (manifest.pop("checkpoint"), manifest.update(schema=1)))
     new = exported(str(tiny_folder), cache_dir=tmp_path)
@@ -121,7 +121,7 @@ def test_a_named_hub_model_never_falls_back(tmp_path: Path) -> None:
 
 
 def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    """In a cache of its own, where no other test's changed model has the same name."""
+    """The test uses its own cache, because other tests' changed models have the same name."""
     loaded = models.load(sources.find(str(tiny_folder)))
     assert export_model(loaded) == entry
     with torch.no_grad():
@@ -144,7 +144,7 @@ def test_a_full_disk_is_said_before_anything_is_written(entry, tiny, tmp_path: P
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
     folder = tmp_path / "tiny"
     tiny(seed=6).save_pretrained(folder)
-    with pytest.raises(CannotRun, match=r"0\.0 GB are free; make room \(python -m export --list"):
+    with pytest.raises(CannotRun, match=r"but only 0\.0 GB are free; remove models \(python -m export --list"):
         exported(str(folder), cache_dir=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 

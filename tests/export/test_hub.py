@@ -1,4 +1,4 @@
-"""Downloads from a hub, and what can go wrong with one. Each command is a process: what a run leaves is on disk."""
+"""Tests of downloads and their failures, with a local hub. Each command runs in a process of its own."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.helpers.local_hub import COMMIT, Fault, LocalHub, sha256
 
 MODEL = "someone/tiny"
 
-#: Downloads a model without loading it, and prints its folder.
+#: Code that downloads a model without loading it and prints its folder.
 DOWNLOAD = (
     "from export.command import finish; from export.hub import download; from export.sources import find;"
     "finish(lambda: print(download(find({!r}), offline=False)))"
@@ -25,7 +25,7 @@ DOWNLOAD = (
 
 @pytest.fixture(scope="session")
 def served_files(tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The files of a hub model: a tokenizer with merges, and weights that hold causal masks, as distilgpt2's do."""
+    """The files of a hub model, with a tokenizer that has merges, and weights with causal masks, like distilgpt2's."""
     from safetensors.torch import load_file, save_file
     from tokenizers import ByteLevelBPETokenizer
     from transformers import PreTrainedTokenizerFast
@@ -53,14 +53,14 @@ def hub(served_files: dict[str, bytes]) -> Iterator[LocalHub]:
 
 @pytest.fixture
 def environment(hub: LocalHub, tmp_path: Path) -> dict[str, str]:
-    """The local hub, and folders of the test's own."""
+    """Environment variables that name the local hub and the test's own folders."""
     own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "ONNX_ATTENTION_COMPARE_CACHE": str(tmp_path)}
     return os.environ | own
 
 
 @pytest.fixture
 def run(environment: dict[str, str]):
-    """Runs a command with the local hub; more of the environment as keywords."""
+    """A function that runs a command with the local hub. Keyword arguments are further environment variables."""
 
     def start(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env=environment | more, capture_output=True, text=True)
@@ -96,12 +96,12 @@ def test_from_the_hub_into_the_cache_and_then_without_it(hub: LocalHub, run, tmp
 
 
 def test_a_connection_that_breaks_leaves_no_half_file(hub: LocalHub, download, served_files) -> None:
-    """Hugging Face's library goes on by itself or ends, by its version."""
+    """Depending on its version, Hugging Face's library resumes the download or raises an error."""
     hub.content.faults["model.safetensors"] = Fault(drop=1000)
     run = download()
     if run.returncode:
         assert "the download of 'someone/tiny' failed: " in run.stderr
-        assert "run it again to go on" in run.stderr
+        assert "run the command again to resume" in run.stderr
         run = download()
     assert (Path(run.stdout.strip()) / "model.safetensors").read_bytes() == served_files["model.safetensors"]
 
@@ -117,13 +117,13 @@ def test_the_progress_of_a_download_is_drawn_in_a_terminal(environment: dict[str
         drawn += chunk
     os.close(ours)
     assert process.wait() == 0
-    assert re.search(rb"100%|(\d+kB) / +\1", drawn)  # by the version of Hugging Face's library
+    assert re.search(rb"100%|(\d+kB) / +\1", drawn)  # depends on the version of Hugging Face's library
 
 
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)
-    except OSError:  # Linux says so where the other end was closed
+    except OSError:  # raised on Linux if the other end is closed
         return b""
 
 
@@ -155,11 +155,11 @@ def test_a_model_without_safetensors(hub: LocalHub, download) -> None:
     hub.content.repositories["someone/old"] = {"config.json": b"{}", "pytorch_model.bin": b"a pickle"}
     run = download("someone/old")
     assert run.returncode == 3
-    assert "'someone/old' cannot be loaded: it has no safetensors there" in run.stderr
+    assert "'someone/old' cannot be loaded: the hub has no safetensors of it" in run.stderr
 
 
 def sharded(files: dict[str, bytes], name: str) -> dict[str, bytes]:
-    """The files of a model with an index that says a file of that name holds everything."""
+    """Return the files of a model whose weights file is replaced by an index that names the file `name`."""
     index = {"metadata": {}, "weight_map": {"transformer.wte.weight": name}}
     others = {key: data for key, data in files.items() if key != "model.safetensors"}
     return others | {"model.safetensors.index.json": json.dumps(index).encode()}
@@ -183,7 +183,7 @@ def test_a_shard_that_was_not_downloaded(hub: LocalHub, download, served_files) 
     (folder / "a.safetensors").unlink()
     offline = download("someone/sharded", HF_HUB_OFFLINE="1")
     assert offline.returncode == 3
-    assert "HF_HUB_OFFLINE is set and it was not downloaded before, or only a part of it" in offline.stderr
+    assert "HF_HUB_OFFLINE is set and it was not downloaded before, or only in part" in offline.stderr
     assert download("someone/sharded").returncode == 0
     assert (folder / "a.safetensors").is_file()
 
@@ -193,7 +193,7 @@ def test_a_file_that_was_cut_short_is_not_taken_and_comes_whole_the_next_time(hu
     cut = download()
     assert cut.returncode == 3
     assert "the download of 'someone/tiny' failed: " in cut.stderr
-    assert "run it again to go on" in cut.stderr
+    assert "run the command again to resume" in cut.stderr
     del hub.content.faults["model.safetensors"]
     assert download().returncode == 0
 
@@ -206,13 +206,13 @@ def test_other_bytes_than_the_hub_promised(hub: LocalHub, download, served_files
     message, _, mend = wrong.stderr.strip().rpartition("; ")
     assert f"SHA-256 {sha256(good[:-1] + bytes([1]))[:12]}..., expected {sha256(good)[:12]}..." in message
     del hub.content.faults["model.safetensors"]
-    assert download().returncode == 2  # what lies there is not believed later either
+    assert download().returncode == 2  # the stored file is checked again
     subprocess.run(mend.removeprefix("remove the download and try again: "), shell=True, check=True)
     assert download().returncode == 0
 
 
 def test_a_pinned_model_is_held_against_its_pin(download, served_files) -> None:
-    """This hub serves, under distilgpt2's name, weights that are not distilgpt2's."""
+    """The local hub serves other weights under distilgpt2's name."""
     run = download("distilgpt2")
     assert run.returncode == 2
     found = sha256(served_files["model.safetensors"])

@@ -1,4 +1,4 @@
-"""Which files of a model folder are read: all of them are in the digest, and none lies outside."""
+"""Test which files of a model folder are read: all are in the digest, and none is outside the folder."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sharded(tiny, tmp_path: Path) -> Path:
-    """The tiny GPT-2 in several files and an index."""
+    """The folder of a tiny GPT-2 that is saved as several files and an index."""
     folder = tmp_path / "sharded"
     tiny().save_pretrained(folder, max_shard_size="100KB")
     assert len(list(folder.glob("*.safetensors"))) > 2
@@ -37,7 +37,7 @@ def edit(path: Path, change: Callable[[dict], object]) -> None:
 
 
 def name_in_index(folder: Path, name: object) -> None:
-    """Let the index of a sharded model say that its final norm is in another file."""
+    """Change the index of a sharded model so that its final norm is in the file `name`."""
     edit(folder / INDEX, lambda index: index["weight_map"].update({"transformer.ln_f.bias": name}))
 
 
@@ -49,7 +49,7 @@ def test_a_sharded_model_is_its_index_and_shards(sharded: Path, tiny) -> None:
 
 
 def test_beside_one_file_of_weights_an_index_is_not_read(sharded: Path, tiny) -> None:
-    """As in transformers, so that the digest is over what is loaded."""
+    """transformers does not read it either, so the digest covers exactly the files that are loaded."""
     tiny(seed=5).save_pretrained(sharded.with_name("whole"))
     shutil.copy(sharded.with_name("whole") / "model.safetensors", sharded)
     before = find(str(sharded))
@@ -64,7 +64,7 @@ def test_beside_one_file_of_weights_an_index_is_not_read(sharded: Path, tiny) ->
     ["pytorch_model.bin", "../other.safetensors", "/tmp/other.safetensors", "sub/other.safetensors", "..", "", None, 3],
 )
 def test_an_index_names_safetensors_of_its_own_folder_and_nothing_else(sharded: Path, name: object) -> None:
-    """Wherever the file lies, it is there: it is the name that is refused."""
+    """The name is refused, although in most of these cases the file exists."""
     other = sharded / str(name)
     if isinstance(name, str) and name.endswith((".bin", "sub/other.safetensors", "../other.safetensors")):
         other.parent.mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ def test_an_index_that_is_none(sharded: Path, content: str, message: str) -> Non
 
 
 def test_links_are_followed(sharded: Path, tmp_path: Path, tiny) -> None:
-    """Hugging Face's library keeps a download so: each file of the snapshot is a link to one named by its digest."""
+    """Hugging Face's library stores each file of a snapshot as a link to a file that is named by its digest."""
     snapshot, blobs = tmp_path / "snapshot", tmp_path / "blobs"
     snapshot.mkdir()
     blobs.mkdir()
@@ -115,7 +115,7 @@ def test_links_are_followed(sharded: Path, tmp_path: Path, tiny) -> None:
 
 @pytest.fixture
 def with_tokenizer(sharded: Path) -> Path:
-    """The sharded model with a tokenizer, and with files that nothing reads."""
+    """The folder of the sharded model with a tokenizer, and with files that are never read."""
     from export.tokens import byte_tokenizer
 
     byte_tokenizer().save_pretrained(sharded)
@@ -139,7 +139,7 @@ def test_a_change_of_any_file_that_is_read_changes_the_digest(with_tokenizer: Pa
 
 
 def test_loading_opens_no_other_file(with_tokenizer: Path) -> None:
-    """As Python sees it: the tensors themselves are read by safetensors' own code, which opens what it is told to."""
+    """Only files that Python opens are checked. safetensors opens the weights itself, by the names that it is given."""
     code = f"""
 import sys
 from pathlib import Path
@@ -160,11 +160,15 @@ print(*sorted({{path.name for path in map(Path, opened) if path.parent == folder
 def test_other_ways_out_of_the_folder_are_refused(folder: Path) -> None:
     config = (folder / "config.json").read_text()
     edit(folder / "config.json", lambda content: content.update(transformers_weights="../x.safetensors"))
-    with pytest.raises(BadInput, match=r"config\.json has transformers read its weights from '\.\./x\.safetensors'"):
+    with pytest.raises(
+        BadInput, match=r"config\.json names '\.\./x\.safetensors' as the weights file; only model\.safetensors "
+    ):
         find(str(folder))
     (folder / "config.json").write_text(config)
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(BadInput, match=r"it is a PEFT adapter, whose base model lies elsewhere\. Merge the two with"):
+    with pytest.raises(
+        BadInput, match=r"it is a PEFT adapter, whose base model is stored elsewhere\. Merge the two with"
+    ):
         find(str(folder))
 
 

@@ -1,4 +1,4 @@
-"""Weights become a model, and what is refused."""
+"""Tests of loading models, and of the errors for models that are refused."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ def test_offline_fails_at_once_with_the_way_out(tmp_path: Path, monkeypatch: pyt
 def test_a_name_that_can_be_none(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the model's name is empty"):
         find(" ")
-    with pytest.raises(BadInput, match="'bad name!' is no model name, folder or hub id"):
+    with pytest.raises(BadInput, match="'bad name!' is not a model name, folder or hub id"):
         load(find("bad name!"), offline=True)
 
 

@@ -220,7 +220,7 @@ def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) 
     short = ["--offline", "--quick", "--no-latency", "--out", tmp_path / "out"]
     run = command("--model", gone, "--cache-dir", tmp_path, *short, HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 0, run.stderr
-    note = f"the folder tiny is not there any more; using what was exported from it: {entry.folder.name}"
+    note = f"the folder tiny no longer exists; using its earlier export {entry.folder.name}"
     check_noted(run, tmp_path / "out", note)
     assert "folder tiny (sha256 " in run.stdout
 
