@@ -1,4 +1,4 @@
-"""Fixtures: tiny models with weights that hide nothing, exported once a session into a cache of the session's own."""
+"""Fixtures for all tests: tiny models with seeded weights, exported once per session into the session's own cache."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from tests.helpers.tiny import tiny_model
 
 turn_off()
 
-hypothesis.settings.register_profile("here", deadline=None)  # no test asserts a time
+hypothesis.settings.register_profile("here", deadline=None)  # no test fails because it is slow
 hypothesis.settings.load_profile("here")
 
-#: A project of somebody else's, for tests that run pytest and our commands in it.
+#: The folder of a sample project, in which tests run pytest and this project's commands.
 collect_ignore = ["stranger"]
 
 SKIPS = Path(__file__).with_name("expected_skips.txt")
@@ -22,16 +22,16 @@ SKIPS = Path(__file__).with_name("expected_skips.txt")
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the session's own, the same one in all of pytest's processes."""
+    """The session's folder, shared by all pytest-xdist workers."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_dir(shared_folder: Path) -> Path:
-    """The session's own cache: no test sees, or touches, what is in the checkout's.
+    """The session's own cache, so that no test reads or changes the checkout's.
 
-    As any cache it may be used by several processes at once, and what one of them exports is there for all.
+    All pytest-xdist workers share it, so each model is exported once.
     """
     folder = shared_folder / "cache"
     os.environ["ONNX_ATTENTION_COMPARE_CACHE"] = str(folder)
@@ -40,7 +40,7 @@ def cache_dir(shared_folder: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> None:
-    """What a test computes with torch in this process is no first call, which can be wrong (`first_calls`)."""
+    """Warm torch up in this process, because a first call can give wrong results (`first_calls`)."""
     from compare.numerics.first_calls import warm_up
 
     warm_up()
@@ -48,13 +48,13 @@ def warm() -> None:
 
 @pytest.fixture(scope="session")
 def tiny():
-    """A function that makes a tiny model: `tiny("gpt2")`, "llama" or "qwen3", random weights by seed."""
+    """A function that makes a tiny model of a type, such as "gpt2", "llama" or "qwen3", with seeded weights."""
     return tiny_model
 
 
 @pytest.fixture(scope="session")
 def tiny_saved(tiny, shared_folder: Path):
-    """A function that gives a tiny model of a type as a folder without a tokenizer, the same one in all processes."""
+    """A function that returns the folder of a saved tiny model, without a tokenizer; all workers share the folder."""
     from filelock import FileLock
 
     def save(model_type: str) -> Path:
@@ -69,13 +69,13 @@ def tiny_saved(tiny, shared_folder: Path):
 
 @pytest.fixture(scope="session")
 def tiny_folder(tiny_saved) -> Path:
-    """A tiny GPT-2 as a folder without a tokenizer."""
+    """The folder of a saved tiny GPT-2, without a tokenizer."""
     return tiny_saved("gpt2")
 
 
 @pytest.fixture(scope="session")
 def tiny_export(tiny_saved, cache_dir: Path):
-    """A function that gives the cache entry of a tiny model of a type, by an exporter; exported once a session."""
+    """A function that returns the cache entry of a tiny model for a type and an exporter."""
     from export.exporting import exported
 
     def export(model_type: str = "gpt2", exporter: str = "dynamo"):
@@ -86,13 +86,13 @@ def tiny_export(tiny_saved, cache_dir: Path):
 
 @pytest.fixture(scope="session")
 def entry(tiny_export):
-    """The tiny GPT-2, exported."""
+    """The cache entry of the tiny GPT-2."""
     return tiny_export()
 
 
 @pytest.fixture
 def ids_and_mask():
-    """Ids and mask (2, 12) as int64 arrays; the second sequence ends in three positions of padding."""
+    """Ids and mask, int64 arrays (2, 12); the second sequence ends with three positions of padding."""
     import numpy as np
 
     ids = np.random.default_rng(0).integers(0, 256, (2, 12))
@@ -102,7 +102,7 @@ def ids_and_mask():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that of two workers none is left with it at the end."""
+    """Run slow tests first, so that no worker is left with one at the end."""
     items.sort(key=lambda item: "slow" not in item.keywords)
 
 
@@ -115,7 +115,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Under EXPECT_ALL=1 a skip that is not expected fails the run: what silently stops running proves nothing."""
+    """Fail the run if EXPECT_ALL=1 and a test that is not listed in expected_skips.txt was skipped."""
     if os.environ.get("EXPECT_ALL") != "1":
         return
     expected = {line.split("#")[0].strip() for line in SKIPS.read_text().splitlines()}

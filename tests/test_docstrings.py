@@ -1,4 +1,4 @@
-"""Every example in a docstring is run; the public functions must have one."""
+"""Run every example in a docstring, and check that each public function has one."""
 
 import doctest
 import importlib
@@ -10,7 +10,7 @@ import pytest
 import compare
 import export
 
-#: Those that cannot be imported without what a marker says.
+#: Modules that can be imported only if the dependencies of a pytest marker are installed.
 MARKED = {"compare.runtimes.optimum_onnxruntime": pytest.mark.optimum}
 
 

@@ -1,4 +1,4 @@
-"""Imports run one way: the contracts in pyproject.toml are kept, and a planted import breaks them."""
+"""Check that the import contracts in pyproject.toml hold, and that a forbidden import breaks them."""
 
 import shutil
 import subprocess
@@ -9,12 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: What `make check` runs.
+#: The command that `make check` runs.
 CHECK = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()"]
 
 
 def checked(folder: Path) -> subprocess.CompletedProcess[str]:
-    """The check of the packages in a folder."""
+    """Run the check on the packages in a folder."""
     return subprocess.run([*CHECK, "--no-cache", "--no-logo"], cwd=folder, capture_output=True, text=True)
 
 
@@ -26,7 +26,7 @@ def test_the_contracts_are_kept() -> None:
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a copy of this project's packages and of the contracts."""
+    """A folder with a copy of this project's packages and contracts."""
     folder = tmp_path_factory.mktemp("copied")
     for package in ("compare", "export"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "byte_gpt2"))

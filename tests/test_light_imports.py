@@ -1,4 +1,4 @@
-"""`import compare` and `--help` load nothing heavy, and a look-up no framework."""
+"""Check that `import compare`, `--help` and cache look-ups do not import heavy libraries."""
 
 from pathlib import Path
 

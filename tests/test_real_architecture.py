@@ -1,4 +1,4 @@
-"""The real architecture, 82 million parameters: what the tiny models cannot show."""
+"""Tests on distilgpt2's architecture in full size, 82 million parameters, for what tiny models cannot show."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from compare.runtimes.registry import BUILT_IN
 
 pytestmark = pytest.mark.slow
 
-#: A network that answers nobody: every attempt to leave fails at once.
+#: An address of the hub at which every connection fails immediately.
 NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
@@ -28,7 +28,7 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="module")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """`python -m compare --json` with no model named and no hub to ask. `make compare` times it, this does not."""
+    """A run of `python -m compare --json` without a model name, a hub or latency."""
     out = tmp_path_factory.mktemp("default") / "out"
     run = command("--json", "--no-latency", "--out", out)
     assert run.returncode == 0, run.stderr

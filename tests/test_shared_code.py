@@ -1,4 +1,4 @@
-"""No test module imports another one: what tests share is in `tests/helpers/`, or in a fixture."""
+"""Check that no test module imports another. Tests share code through `tests/helpers/` and fixtures."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ TESTS = Path(__file__).parent
 
 
 def imported(source: str) -> Iterator[str]:
-    """The names of all modules that a source imports, in functions too; of `from a import b` both a and a.b."""
+    """Return the names of all modules that a source imports, in functions too; for `from a import b`, a and a.b."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -18,7 +18,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def modules_of_tests(source: str) -> list[str]:
-    """Those among the modules that a source imports that pytest collects or reads fixtures from."""
+    """Return the modules imported by a source that pytest collects tests or reads fixtures from."""
     parts = {name: name.split(".") for name in imported(source) if name.partition(".")[0] == "tests"}
     return [name for name, (*_, last) in parts.items() if last.startswith("test_") or last == "conftest"]
 

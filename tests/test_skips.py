@@ -1,4 +1,4 @@
-"""The gate against silent skips can fail, and lets pass what is expected."""
+"""Check that an unexpected skip fails a run with EXPECT_ALL=1, and that an expected one does not."""
 
 import os
 import shutil

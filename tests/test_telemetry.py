@@ -1,4 +1,4 @@
-"""No process of ours has ONNX Runtime leave a device id or an event in the user's folders."""
+"""Check that ONNX Runtime writes no device id or event to the user's folders in any process of this project."""
 
 import os
 import subprocess
@@ -21,10 +21,10 @@ def home(tmp_path: Path) -> Path:
 
 
 def run(home: Path, *command: str, given: dict[str, str] | None = None) -> list[str]:
-    """What a command leaves of telemetry in an empty home folder.
+    """Run a command in an empty home folder, and return the names of the telemetry files that it wrote.
 
-    Only variables that a program needs are handed on: neither this process's own switch, nor `CI` and its like, under
-    which ONNX Runtime leaves nothing.
+    Only necessary environment variables are passed on. The variables that turn telemetry off are not, nor is `CI`,
+    under which ONNX Runtime writes nothing.
     """
     needed = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR") if name in os.environ}
     done = subprocess.run(
@@ -35,7 +35,7 @@ def run(home: Path, *command: str, given: dict[str, str] | None = None) -> list[
 
 
 def test_the_check_can_fail(home: Path) -> None:
-    """ONNX Runtime as it comes leaves both; a version that leaves nothing would make these tests say nothing."""
+    """ONNX Runtime writes both files by default. With a version that does not, these tests would prove nothing."""
     assert {"deviceid", "onnxruntime.db"} <= set(run(home, "-c", f"import sys; {IMPORTED}"))
 
 
@@ -65,7 +65,7 @@ def test_these_tests_leave_none() -> None:
 
 @pytest.mark.optimum
 def test_an_export_with_optimum_leaves_none(home: Path, tiny_folder: Path, tmp_path: Path) -> None:
-    """From Python too, where no command has turned it off: optimum imports ONNX Runtime."""
+    """An export from Python turns telemetry off without a command, because optimum imports ONNX Runtime."""
     code = (
         "import sys; from pathlib import Path; from export.exporting import exported;"
         f"exported({str(tiny_folder)!r}, exporter='optimum', cache_dir=Path({str(tmp_path)!r}));"
@@ -78,7 +78,7 @@ def test_a_comparison_leaves_none(home: Path, tiny_folder: Path, entry, tmp_path
     out = tmp_path / "out"
     shape = ("--model", str(tiny_folder), "--runtimes", "onnxruntime", "--quick", "--time", "0.2", "--no-decode")
     assert run(home, "-m", "compare", *shape, "--out", str(out)) == []
-    assert '"onnxruntime": "' in (out / "report.json").read_text()  # a process that imported it, and said its version
+    assert '"onnxruntime": "' in (out / "report.json").read_text()  # the run did import onnxruntime
 
 
 def test_the_battery_leaves_none(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The shipped model: what it is, that it learned, and that its figures can be measured again."""
+"""Tests of the shipped model: its files, what it has learned, and the functions that measure it."""
 
 import json
 import math
@@ -20,7 +20,7 @@ def shipped() -> MiniTransformer:
 
 @pytest.fixture(scope="module")
 def windows(shipped: MiniTransformer) -> torch.Tensor:
-    """A text that it was not trained on: the project's own, (windows, positions)."""
+    """Token ids of the project's default text, on which the model was not trained, (windows, positions)."""
     return train_byte_gpt2.windows(torch.tensor(shipped.tokenizer(DEFAULT_TEXT.read_text())["input_ids"]))
 
 
@@ -37,7 +37,7 @@ def test_what_is_shipped(shipped: MiniTransformer) -> None:
 
 
 def test_it_predicts_text_that_it_never_saw(shipped: MiniTransformer, windows: torch.Tensor) -> None:
-    """At least one bit per byte better than the text's own frequencies of bytes, which it was never told."""
+    """The loss must be at least one bit per byte below the entropy of the text's byte frequencies."""
     counts = np.bincount(windows.flatten().numpy(), minlength=256)
     shares = counts[counts > 0] / counts.sum()
     entropy = float(-(shares * np.log2(shares)).sum())
@@ -68,18 +68,18 @@ def test_documents_are_parted_into_learned_and_held_out() -> None:
     texts = [f"document {number}" for number in range(2000)]
     learned, held_out = train_byte_gpt2.split(texts)
     assert sorted(learned + held_out) == sorted(texts)
-    assert 60 < len(held_out) < 140  # one in twenty, by digest
+    assert 60 < len(held_out) < 140  # about one in twenty, chosen by digest
     assert train_byte_gpt2.split(texts) == (learned, held_out)
 
 
 def test_the_unigram_baseline() -> None:
-    """Two bytes that are equally frequent take a bit each."""
+    """Two equally frequent bytes take one bit each."""
     learned = torch.tensor([0, 1] * 100_000)
     assert train_byte_gpt2.unigram_bits(learned, torch.tensor([0, 1, 1])) == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_score_of_heads_that_look_everywhere_alike(shipped: MiniTransformer) -> None:
-    """With queries of zero a row of attention is uniform: 1 / (i + 1) at the position before, for every head."""
+    """If all queries are zero, every row of attention is uniform: 1 / (i + 1) at the previous position."""
     model = train_byte_gpt2.new_model()
     with torch.no_grad():
         for block in model.transformer.h:

@@ -1,4 +1,4 @@
-"""What a checkpoint holds and the compared model does not show: said, or refused."""
+"""Test that differences between a checkpoint and the compared model are reported or refused."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ Tensors = dict[str, Tensor]
 
 @pytest.fixture
 def save(tiny_saved, tmp_path: Path):
-    """A function that saves a tiny model with its tensors, or its configuration's fields, changed."""
+    """A function that saves a tiny model with changed tensors or changed fields of the configuration."""
     from safetensors.torch import load_file, save_file
 
     def save(change: Callable[[Tensors], Tensors] = lambda tensors: tensors, model: str = "gpt2", **config) -> Path:
@@ -40,7 +40,7 @@ def checkpoint(folder: Path) -> Checkpoint:
 
 
 def masks(tensors: Tensors) -> Tensors:
-    """With the causal masks that distilgpt2's file on the hub holds."""
+    """Return the tensors together with causal masks, as in distilgpt2's file on the hub."""
     buffers = {f"transformer.h.{i}.attn.bias": torch.ones(1, 1, 64, 64).tril() for i in range(2)}
     return tensors | buffers | {f"transformer.h.{i}.attn.masked_bias": torch.tensor(-1e4) for i in range(2)}
 
@@ -70,13 +70,13 @@ def test_tensors_that_the_model_does_not_use_are_named(save) -> None:
 
 
 def test_a_bias_that_the_architecture_has_not_is_no_mask(save) -> None:
-    """Attention with biases, in a model whose configuration has none."""
+    """The file has attention biases, but the configuration of the model has none."""
     name = "model.layers.1.self_attn.q_proj.bias"
     assert checkpoint(save(lambda tensors: tensors | {name: torch.ones(64)}, "llama")).dropped == [name]
 
 
 def test_a_tensor_that_only_an_index_places_is_seen(tiny, tmp_path: Path) -> None:
-    """In a file of its own, as any other that transformers passes over."""
+    """The tensor is in a separate file, and transformers does not use it."""
     from safetensors.torch import save_file
 
     tiny().save_pretrained(tmp_path, max_shard_size="100KB")
@@ -89,7 +89,7 @@ def test_a_tensor_that_only_an_index_places_is_seen(tiny, tmp_path: Path) -> Non
 
 
 def test_a_head_of_its_own_that_is_tied_away_is_named(save) -> None:
-    """The configuration ties the head to the embedding; the file holds another one, which is not used."""
+    """The configuration ties the head to the embedding, so a different head in the file is not used."""
     same = save(lambda tensors: tensors | {"lm_head.weight": tensors["transformer.wte.weight"].clone()})
     assert checkpoint(same) == Checkpoint()
     shutil.rmtree(same)
@@ -175,7 +175,7 @@ def test_a_causal_architecture_of_another_name_is_said(save) -> None:
 
 
 def test_what_is_to_be_said_is_kept_with_what_was_exported(save, tmp_path: Path) -> None:
-    """It is known when the checkpoint is read; afterwards nobody reads that again."""
+    """The facts are known when the checkpoint is read. Later runs read only the cache entry."""
     folder = save(lambda tensors: {n: t.half() for n, t in tensors.items()} | {"score.weight": torch.ones(2, 64)})
     root = tmp_path / "cache"
     first, again = (exported(str(folder), cache_dir=root) for _ in range(2))

@@ -1,4 +1,4 @@
-"""The graphs: they compute the model, they share its weights, and they differ in what they expose alone."""
+"""Test that the graphs compute the model, share its weights, and differ only in their outputs."""
 
 import numpy as np
 import onnx
@@ -45,7 +45,7 @@ def test_the_past_has_the_names_and_the_free_dimensions_that_optimum_knows(entry
 
 
 def test_a_window_that_slides_keeps_its_past(tiny, tmp_path, ids_and_mask) -> None:
-    """transformers' own cache would drop what lies outside of the window; the mask hides it anyway."""
+    """transformers' cache would drop positions outside the window; the graph keeps them, and the mask hides them."""
     model = tiny("mistral")
     model.config.sliding_window = 4
     ids, mask = ids_and_mask
@@ -55,7 +55,7 @@ def test_a_window_that_slides_keeps_its_past(tiny, tmp_path, ids_and_mask) -> No
     np.testing.assert_allclose(logits[mask == 1], deploy[mask == 1], atol=1e-5, rtol=0)
     model.config.sliding_window = None
     whole = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), "eager")["logits"].numpy()
-    assert np.abs(whole - deploy)[mask == 1].max() > 1e-2  # so the window was there
+    assert np.abs(whole - deploy)[mask == 1].max() > 1e-2  # shows that the window had an effect
 
 
 def test_an_architecture_that_torch_cannot_export_with_a_past(tiny, tmp_path) -> None:
@@ -95,7 +95,7 @@ def test_the_cuts_differ_in_what_they_expose_alone(entry: Entry, ids_and_mask) -
 
 
 def test_the_weights_are_there_once(entry: Entry) -> None:
-    """All graphs together: at most 5 % more than the parameters, on a model of 0.1 million; 0.05 % on distilgpt2."""
+    """All graphs together need at most 5 % more than the parameters (0.1 million here); on distilgpt2, 0.05 %."""
     weights = (entry.folder / WEIGHTS).stat().st_size
     offsets = tensor_offsets(entry.folder / WEIGHTS)
     parameters = 4 * entry.manifest.model["parameters"]

@@ -1,4 +1,4 @@
-"""optimum's exporter: its graphs compute the model, and go through the same cuts, cache and look-ups."""
+"""Test that the graphs of the exporter optimum compute the model, and that they are cut and cached like dynamo's."""
 
 import subprocess
 import sys
@@ -56,7 +56,7 @@ def test_all_weights_lie_in_files_that_the_graphs_share(optimum_entry: Entry) ->
     for graph in GRAPHS:
         model = onnx.load(optimum_entry.folder / graph, load_external_data=False)
         places = [tensor.external_data[0].value for tensor in model.graph.initializer if tensor.external_data]
-        assert places.count(WEIGHTS) >= 10  # of two layers, all matrices but the head
+        assert places.count(WEIGHTS) >= 10  # the matrices of two layers, without the head
         assert set(places) <= {WEIGHTS, FOLDED}
         assert (optimum_entry.folder / graph).stat().st_size < 250_000
         assert b"site-packages" not in (optimum_entry.folder / graph).read_bytes()

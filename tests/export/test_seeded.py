@@ -1,4 +1,4 @@
-"""The stand-in's weights: the same bits every time, and nothing about them hides a fault."""
+"""Test that seeded weights are reproducible and have the properties that keep faults visible."""
 
 import numpy as np
 import pytest

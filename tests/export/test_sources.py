@@ -1,4 +1,4 @@
-"""Which weights a name means, and which folders are refused."""
+"""Test which source a model's name means, and which folders are refused."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Taps: the same names whatever the architecture, and nothing about the run is changed by looking."""
+"""Test that taps have the same names for every architecture, and that recording them does not change the run."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_looking_changes_nothing(tiny, ids_and_mask, model_type: str, attention:
         untapped = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     tapped = run_tapped(model, ids, mask, attention, probabilities=attention == "eager")
     assert torch.equal(untapped, tapped["logits"])
-    assert model.config._attn_implementation == attention  # and it is put back
+    assert model.config._attn_implementation == attention  # the implementation is restored
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
@@ -43,7 +43,7 @@ def test_shapes_and_names(tiny, ids_and_mask, model_type: str) -> None:
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_the_graphs_attention_is_the_models_own(tiny, ids_and_mask, model_type: str) -> None:
-    """Bitwise, where a head's size is a power of four, so that its scale is exact; at real positions."""
+    """They are equal bit for bit at real positions, because the head size is a power of four and the scale is exact."""
     model, (ids, mask) = tiny(model_type), tensors(ids_and_mask)
     own, ours = (run_tapped(model, ids, mask, attention) for attention in ("eager", graph_attention))
     real = mask.bool()
@@ -54,7 +54,7 @@ def test_the_graphs_attention_is_the_models_own(tiny, ids_and_mask, model_type: 
 
 
 def test_the_taps_are_joined_as_the_model_joins_them(tiny, ids_and_mask) -> None:
-    """The projected context added to the hidden state is the mid state, and so on: taps are what they say."""
+    """The mid state is the hidden state plus the projected context, and so on for the hidden state and the logits."""
     model, (ids, mask) = tiny(), tensors(ids_and_mask)
     taps = run_tapped(model, ids, mask, "eager")
     block = model.transformer.h[1]
