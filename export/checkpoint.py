@@ -77,7 +77,7 @@ def named_tensors(names: Sequence[str]) -> str:
 
 
 def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Collection[str]]) -> Checkpoint:
-    """Compare the files in a folder with the model that was loaded from them.
+    """Return the differences between the files in a folder and the model that was loaded from them.
 
     loading: what transformers reports about the loading (`output_loading_info`).
     Raises `BadInput` if the configuration names an architecture that is not a causal language model.
@@ -99,10 +99,10 @@ def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Col
 
 
 def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collection[str]) -> dict[str, str]:
-    """Return the names of the files' tensors that the model uses -> the model's names for them.
+    """Return file's name -> model's name for each tensor of the files that the model uses.
 
-    The model's name may have the base model's prefix or lack it. transformers' list of unexpected tensors does not
-    suffice, because a model class can exclude tensors from it.
+    The two names can differ in the base model's prefix, which either may lack. transformers' list of unexpected tensors
+    does not suffice, because a model class can exclude tensors from it.
     """
     prefix, own = f"{model.base_model_prefix}.", model.state_dict().keys()
     used = {}
@@ -115,7 +115,7 @@ def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collect
 
 
 def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str, Path]) -> list[str]:
-    """Return the tensors that are not used because their parameter is tied to a tensor with other values, which is."""
+    """Return the tensors that are not used because a tensor with other values was loaded into the same parameter."""
     import torch
     from safetensors import safe_open
 

@@ -11,7 +11,10 @@ from export.telemetry import turn_off
 
 
 def finish(command: Callable[[], int | None]) -> NoReturn:
-    """Run a command and exit with the code that it returns, 2 or 3 (see `export.errors`), or 130 if interrupted."""
+    """Run a command and exit with the code that it returns.
+
+    The errors of `export.errors` exit with 2 or 3, and an interruption exits with 130; both print a line on stderr.
+    """
     turn_off()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not about the user's input
     try:

@@ -1,4 +1,4 @@
-"""Errors that a user can fix. Each has the exit code of a command that ends with it (docs/design.md).
+"""Errors that a user can fix. Each class has the exit code of the commands that it ends (docs/design.md).
 
 ComparisonError
 ├── BadInput      exit 2: an argument or a named file cannot be used
@@ -44,7 +44,7 @@ class BadSetting(BadInput):
 
 
 class _Named(dict[str, object]):
-    """A dictionary of values by name that returns `named(name)` for any other name, which is that of a setting."""
+    """A dictionary of values that returns `named(name)` for names that it lacks, which are those of settings."""
 
     def __init__(self, named: Callable[[str], str], values: Mapping[str, object]) -> None:
         super().__init__(values)
@@ -65,7 +65,7 @@ class CannotRun(ComparisonError):
 
 
 def near(wrong: str, known: Iterable[str]) -> str:
-    """Return the end of an error message about an unknown name: similar known names, or all known names if none is.
+    """Return the end of an error message about an unknown name: similar known names, or else all known names.
 
     >>> near("onnxruntim", ["onnxruntime", "torch-eager"])
     'did you mean onnxruntime?'

@@ -1,4 +1,4 @@
-"""Return the cache entry of a model, and export the model first if it has none."""
+"""Get the cache entry of a model by name, and export the model first if it has none."""
 
 import hashlib
 import json
@@ -42,7 +42,8 @@ def exported(
 
     If the model's source is missing or cannot be reached, an entry made from it earlier is used, and its notes say so.
 
-    name: a name as in `export.sources.find`.
+    name: a name as in `export.sources.find`. exporter: a key of `EXPORTERS`.
+    cache_dir: the cache's folder; by default that of `cache_root`.
     offline: whether to use only what was downloaded before.
     fallback: "seeded" replaces a pinned hub model that is not available by its seeded stand-in; the entry's source
     says so.
@@ -65,7 +66,7 @@ def exported(
         transformer = models.load(source, offline=offline, say=say)
     except CannotRun:
         if known:
-            return _standing_in(known[0], f"{source.origin} is not available, on the hub or downloaded")
+            return _standing_in(known[0], f"{source.origin} is available neither from the hub nor as a download")
         if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
             return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
         raise

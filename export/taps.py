@@ -98,8 +98,8 @@ def tapped(
     The dictionary does not include `logits`. It has no `attention.i` if the attention returns no probabilities, as
     "sdpa" does not.
 
-    attention: the name of one of transformers' implementations ("eager", "sdpa"), whose results do not change by being
-    tapped, or an `AttentionFunction` to use instead.
+    attention: the name of one of transformers' implementations ("eager", "sdpa"), which computes exactly the
+    same as without taps, or an `AttentionFunction` to use instead.
     given: tap name -> tensor that replaces the model's own after that is recorded. Everything after it, including the
     residual stream, is computed from the replacement, so each segment of the model can be run on chosen inputs.
 

@@ -77,7 +77,7 @@ def test_a_download_that_is_gone_is_taken_from_the_cache(
     found = exported("distilgpt2", offline=True, cache_dir=tmp_path)
     assert found.folder == copy
     assert found.notes == [
-        "distilbert/distilgpt2 is not available, on the hub or downloaded; using its earlier export "
+        "distilbert/distilgpt2 is available neither from the hub nor as a download; using its earlier export "
         "distilgpt2-0123456789ab"
     ]
 
