@@ -1,1 +1,1 @@
-"""Any ONNX file, whoever exported it: read and checked, matched with a model by names, and staged for a runtime."""
+"""ONNX files of any exporter: read and check one, match its outputs with a model's tensors, stage it for a runtime."""

@@ -1,6 +1,6 @@
-"""An ONNX file against a model: which of its outputs are which of the model's tensors, and whether it is of that model.
+"""Match the outputs of an ONNX file with a model's tensors, and check that the file can be of that model.
 
-Outputs are matched by name: ours (`export.taps.tap_names`), and those of optimum and transformers.
+Outputs are matched by name. Known names are those of this project (`export.taps.tap_names`), optimum and transformers.
 """
 
 import re
@@ -16,7 +16,7 @@ from compare.onnx_files.reading import OnnxFile, shape_of
 from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
 
-#: A name with the number of a layer in it, and the kind of tap that it is.
+#: Pattern of an output's name with the number of a layer -> the kind of tap that it is.
 _NUMBERED = {
     r"(hidden_state|query|key|value|attention|context|mid_state)\.(\d+)": r"\1",
     r"(attention|hidden_state)s\.(\d+)": r"\1",
@@ -24,14 +24,14 @@ _NUMBERED = {
 }
 _PAST = re.compile(r"past_key_values\.(\d+)\.(?:key|value)")
 
-#: Operators that there is one of in each layer, whatever else a graph is made of.
+#: Operators of which a graph has one in each layer.
 _ATTENTION = ("Softmax", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 
 
 def tap_of(output: str, layers: int) -> str | None:
-    """The tap that an output is, in a model of that many layers; None for one that is none of them.
+    """Return the tap that an output is, in a model of that many layers; None if it is no tap.
 
-    The last of transformers' `hidden_states` comes after the final norm, which is no tap.
+    The last of transformers' `hidden_states` is no tap, because it comes after the final norm.
 
     >>> tap_of("attentions.0", 2), tap_of("present.1.key", 2), tap_of("hidden_states.2", 2), tap_of("loss", 2)
     ('attention.0', 'key.1', None, None)
@@ -44,15 +44,16 @@ def tap_of(output: str, layers: int) -> str | None:
 
 
 def exposed(file: OnnxFile, layers: int) -> dict[str, str]:
-    """Output of the file -> tap of a model with that many layers."""
+    """Return output of the file -> tap, for a model of that many layers. Outputs that are no taps are left out."""
     found = {output: tap_of(output, layers) for output in file.outputs}
     return {output: tap for output, tap in found.items() if tap is not None}
 
 
 def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
-    """Raises `BadInput` where a file cannot be of a model: no logits, other layers, another vocabulary.
+    """Raise `BadInput` if a file cannot be of a model: it has no logits, or other numbers of layers or tokens.
 
-    model: what the manifest of a cache entry says of it: `layers`, `vocabulary`. What a file does not tell is passed.
+    model: `layers` and `vocabulary` from the manifest of a cache entry. A number that the file does not show is not
+    checked.
     """
     check_logits(file)
     for what, found, expected in (
@@ -67,7 +68,7 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
 
 
 def check_logits(file: OnnxFile) -> None:
-    """Raises `BadInput` where a file gives no logits."""
+    """Raise `BadInput` if a file has no output named logits."""
     if "logits" not in file.outputs:
         raise BadInput(
             f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export it with its head"
@@ -75,9 +76,10 @@ def check_logits(file: OnnxFile) -> None:
 
 
 def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> None:
-    """Check that a file takes ids and mask (batch, sequence), and gives logits of every position.
+    """Check that a file takes this input, and gives logits of every position.
 
-    Raises `CannotRun` if it needs an input that cannot be made from them, `BadInput` if its fixed shapes differ.
+    input_ids, attention_mask: (batch, sequence). Raises `CannotRun` if the file needs an input that cannot be made from
+    them, and `BadInput` if its fixed shapes differ from theirs.
     """
     try:
         feed(file.inputs, input_ids, attention_mask)
@@ -92,9 +94,9 @@ def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: N
 
 
 def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> int:
-    """How many of several padded sequences a file takes at a time: all of them, or one if its batch is fixed.
+    """Return how many of several padded sequences a file takes at a time: all of them, or one if its batch is fixed.
 
-    Raises `BadInput` that says why it takes none.
+    input_ids, attention_mask: (batch, sequence). Raises `BadInput` with the reason if it takes none.
     """
     if "attention_mask" not in [wanted.name for wanted in file.inputs]:
         raise BadInput("takes no attention mask")
@@ -107,7 +109,7 @@ def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: ND
 
 
 def layers_of(file: OnnxFile) -> int | None:
-    """How many layers a file has, by the numbers in its names and by its attentions; None where neither tells."""
+    """Return the number of layers by the names and the attention operators of a file; None if neither shows it."""
     names = [*file.outputs, *(wanted.name for wanted in file.inputs)]
     attentions = sum(node.op_type in _ATTENTION for node in file.model.graph.node)
     return max(attentions, *(_layers_told(name) for name in names)) or None
@@ -124,7 +126,7 @@ def vocabulary_of(file: OnnxFile) -> int | None:
 
 
 def _layers_told(name: str) -> int:
-    """The least number of layers that there are where something goes by that name."""
+    """Return the fewest layers that a file with this name among its inputs or outputs can have."""
     if past := _PAST.fullmatch(name):
         return int(past[1]) + 1
     kind, layer = _parts(name)

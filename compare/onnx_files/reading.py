@@ -1,6 +1,6 @@
-"""An ONNX file that a person named: read, and refused where it is broken or reaches outside its folder.
+"""Read an ONNX file that the user named, and refuse one that is broken or refers to files outside its folder.
 
-The file is someone else's, so nothing in it is believed: where its tensors lie is looked at before anything opens them.
+The file may come from anyone, so nothing in it is trusted: the paths of its tensors are checked before they are opened.
 """
 
 import hashlib
@@ -25,7 +25,10 @@ _HALVES = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A file that holds a whole graph. external: where its tensors lie, by the location that the graph writes."""
+    """A file that holds a whole graph.
+
+    path: the file. model: its content. external: location, as the graph writes it -> the file that holds tensors there.
+    """
 
     path: Path
     model: ModelProto
@@ -33,22 +36,23 @@ class OnnxFile:
 
     @property
     def name(self) -> str:
+        """The name of the file, without its folder."""
         return self.path.name
 
     @property
     def opset(self) -> int:
-        """The version of ONNX's own operators; 0 where it uses none."""
+        """The version of ONNX's own operators; 0 if it uses none."""
         return next((int(o.version) for o in self.model.opset_import if o.domain in ("", "ai.onnx")), 0)
 
     @property
     def inputs(self) -> list[GraphInput]:
-        """What has to be fed: older graphs list their initializers among the inputs too."""
+        """The inputs that have to be fed: without initializers, which older graphs list too."""
         held = {tensor.name for tensor in self.model.graph.initializer}
         return [graph_input(value) for value in self.model.graph.input if value.name not in held]
 
     @property
     def outputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        """Output -> its shape as it is declared, None for a free dimension; None where nothing is declared."""
+        """Output -> its declared shape, with None for a free dimension; None if no shape is declared."""
         return {value.name: shape_of(value) for value in self.model.graph.output}
 
     @property
@@ -64,15 +68,16 @@ class OnnxFile:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The file itself and those that hold its tensors."""
+        """The file itself, and the files that hold its tensors."""
         return [self.path, *(self.external[location] for location in sorted(self.external))]
 
     @property
     def bytes(self) -> int:
+        """The size of all of its files."""
         return sum(path.stat().st_size for path in self.files)
 
     def sha256(self) -> str:
-        """The hexadecimal digest of the file and then of those that hold its tensors, one after the other."""
+        """Return one hexadecimal digest of all of its files, one after the other."""
         digest = hashlib.sha256()
         for path in self.files:
             with path.open("rb") as file:
@@ -82,10 +87,10 @@ class OnnxFile:
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
-    """Read a graph, its large tensors left where they lie.
+    """Read a graph without the tensors that it keeps in other files.
 
-    Raises `BadInput` where there is no such file, it is no ONNX graph or not a whole one, or its tensors are not all in
-    files beside it, in the lengths that it says.
+    Raises `BadInput` if there is no such file, if it is not a whole ONNX graph, or if one of its tensors is not in a
+    file next to it that is long enough.
     """
     try:
         content = path.read_bytes()
@@ -107,14 +112,14 @@ def read_onnx_file(path: Path) -> OnnxFile:
 
 
 def graph_input(value: ValueInfoProto) -> GraphInput:
-    """An input as it is declared."""
+    """Return the declaration of an input."""
     kind = value.type.tensor_type.elem_type
     known = value.type.HasField("tensor_type") and kind not in (TensorProto.UNDEFINED, TensorProto.STRING)
     return GraphInput(value.name, str(tensor_dtype_to_np_dtype(kind)) if known else "unknown", shape_of(value))
 
 
 def shape_of(value: ValueInfoProto) -> tuple[int | None, ...] | None:
-    """A declared shape, None for a free dimension; None where nothing is declared."""
+    """Return a declared shape, with None for a free dimension; None if no shape is declared."""
     if not value.type.tensor_type.HasField("shape"):
         return None
     dims = value.type.tensor_type.shape.dim
@@ -122,7 +127,7 @@ def shape_of(value: ValueInfoProto) -> tuple[int | None, ...] | None:
 
 
 def nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """All nodes of a graph in its order, those of branches and loops after the node that holds them."""
+    """Yield all nodes of a graph in order. Those of a branch or loop follow the node that contains it."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -131,7 +136,7 @@ def nodes(graph: GraphProto) -> Iterator[NodeProto]:
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that a model holds or refers to: initializers and constants, at any depth."""
+    """Yield every tensor that a model holds or refers to: initializers and constants, at any depth."""
     yield from _initializers(model.graph)
     for node in chain(nodes(model.graph), *(function.node for function in model.functions)):
         for attribute in node.attribute:
@@ -154,14 +159,16 @@ def _initializers(graph: GraphProto) -> Iterator[TensorProto]:
 
 
 def _no_graph(path: Path, size: int) -> BadInput:
-    return BadInput(f"{path} ({size:,} bytes) is no ONNX graph, or not a whole one; export it again, or copy it again")
+    return BadInput(f"{path} ({size:,} bytes) is not a complete ONNX graph; export it again, or copy it again")
 
 
 def _external(path: Path, tensor: TensorProto) -> tuple[str, Path]:
-    """Where a tensor lies: the location as written, and the file. Raises `BadInput` where it is not to be opened.
+    """Return the location of an external tensor as the graph writes it, and the file there.
 
-    ONNX, "External Data": the location is a path relative to the folder of the graph. A link may lead on to a file
-    beside the one that the graph itself is a link to, as it is in the cache of the hub's library.
+    Raises `BadInput` if the file must not be opened, does not exist, or is too short.
+
+    ONNX, "External Data": the location is a path relative to the folder of the graph. If the graph is a symbolic link,
+    the file may also be in the folder of the link's target, as in the cache of the hub's library.
     """
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
@@ -173,18 +180,18 @@ def _external(path: Path, tensor: TensorProto) -> tuple[str, Path]:
     ):
         raise BadInput(
             f"{path} reaches outside its folder: it keeps {tensor.name} in {location!r}; "
-            "save it again with its weights beside it (onnx.save_model, save_as_external_data=True)"
+            "save it again with its weights next to it (onnx.save_model, save_as_external_data=True)"
         )
     if not place.is_file():
-        raise BadInput(f"{path} keeps {tensor.name} in {location!r}, and there is no such file beside it; copy it too")
+        raise BadInput(f"{path} keeps {tensor.name} in {location!r}, and there is no such file next to it; copy it too")
     try:
         start, length = int(entries.get("offset", 0)), int(entries.get("length", 0))
     except ValueError:
-        raise BadInput(f"{path} does not say in numbers where in {location!r} {tensor.name} lies") from None
+        raise BadInput(f"{path} gives no valid offset and length of {tensor.name} in {location!r}") from None
     size = place.stat().st_size
     if start < 0 or length < 0 or start + length > size:
         raise BadInput(
-            f"{place.name} has {size:,} bytes, and {path} looks for {tensor.name} in those from {start:,} to "
+            f"{place.name} has {size:,} bytes, and {path} keeps {tensor.name} in its bytes {start:,} to "
             f"{start + length:,}; it is not whole, or of another export: copy it again"
         )
     return location, place

@@ -1,6 +1,6 @@
-"""An ONNX file becomes a folder that a runtime loads: the graph as it is, to be timed, and one that names its taps.
+"""Stage an ONNX file in a folder that a runtime loads: the unchanged graph, to be timed, and one that exposes its taps.
 
-Both lie in the run's scratch folder over a copy of the weights: the folder of a person's file is only read.
+Both are in the run's scratch folder with a copy of the weights. The folder of the user's file is only read.
 """
 
 import shutil
@@ -16,10 +16,10 @@ from export.errors import BadInput, CannotRun
 
 
 def stage(file: OnnxFile, taps: Mapping[str, str], folder: Path) -> None:
-    """Write a folder as a runtime loads it: `deploy.onnx` is the file, `inspect.onnx` exposes its taps and no more.
+    """Write a folder that a runtime loads: `deploy.onnx` is the file, and `inspect.onnx` exposes its taps alone.
 
-    taps: tensor of the graph -> name of the tap that it is. Raises `BadInput` where a file of weights goes by the name
-    of one of the two, `CannotRun` where there is no room for a copy.
+    taps: tensor of the graph -> the tap that it is. Raises `BadInput` if a file of weights has the name of one of the
+    two, and `CannotRun` if a file cannot be copied, for example because there is no room.
     """
     folder.mkdir(parents=True)
     _copy(file.path, folder / "deploy.onnx")
@@ -29,7 +29,7 @@ def stage(file: OnnxFile, taps: Mapping[str, str], folder: Path) -> None:
 
 
 def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:
-    """A copy of a graph that gives the tensors named and no others, with the names of their taps in its metadata."""
+    """Return a copy of a graph that outputs the tensors in `taps`, with the names of their taps in its metadata."""
     copy = ModelProto()
     copy.CopyFrom(model)
     declared = {value.name: value for value in model.graph.output}
@@ -41,13 +41,13 @@ def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:
 
 
 def _copy(place: Path, target: Path) -> None:
-    """Copy a file, never over another. Not a link: onnx refuses to read weights that go by two names."""
+    """Copy a file, but never over another. A link would not do: onnx refuses to read weights that have two names."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with target.open("xb") as copy, place.open("rb") as original:
             shutil.copyfileobj(original, copy, 2**22)
     except FileExistsError as error:
-        raise BadInput(f"weights are kept in {target.name!r}, a name that is taken here; rename that file") from error
+        raise BadInput(f"the weights are in {target.name!r}, and that name is reserved; rename the file") from error
     except OSError as error:
         size = place.stat().st_size / 1e9
         raise CannotRun(

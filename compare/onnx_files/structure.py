@@ -1,29 +1,30 @@
-"""Where a graph that names none of its insides has them: candidates for the model's tensors, by the graph's structure.
+"""Locate a model's tensors in a graph that does not name them, by the graph's structure.
 
-A softmax gives attention, ONNX's Attention operator context, and the residual stream is what goes into the norms: the
-states between which a pre-norm transformer adds (Xiong et al. 2020). Nothing is taken for sure: a candidate has to have
-its tensor's shape, and one that golden contradicts is dropped (`misplaced`).
+The output of a softmax is attention, and that of ONNX's Attention operator is context. The residual stream is what the
+norms read: the states that a pre-norm transformer adds to (Xiong et al. 2020). These are candidates. One is dropped if
+its shape is not its tensor's, or if golden contradicts it (`misplaced`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, NodeProto
 
-#: Norms as one operator: ONNX's, and the ones that ONNX Runtime's own tools write. The first input is what they norm.
+#: Norms as one operator: ONNX's, and those that ONNX Runtime's own tools write. They normalize their first input.
 _NORMS = ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization")
 
-#: Operators behind which a tensor is still itself.
+#: Operators that do not change what a tensor is.
 _SAME = ("Identity", "Cast")
 
-#: Further from golden than the first, relative to its size, a tensor may be another one; nearer than the second it is
-#: the same.
+#: Distances from golden over the tensor's size. Beyond the first, a candidate may be another tensor; below the second,
+#: it is the right one.
 MISSES, MEETS = 0.1, 1e-3
 
 
 def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
-    """Tensor of a graph -> the tap of a model with that many layers that it seems to be, in the graph's order.
+    """Return tensor of a graph -> the tap that it seems to be, in a model of that many layers.
 
-    Kinds of which there are not as many as layers are left out; so is what stands in branches and loops.
+    A kind is left out if its number of candidates does not fit the number of layers. Branches and loops are not
+    searched.
     """
     softmaxes = [node.output[0] for node in graph.node if node.op_type == "Softmax"]
     contexts = [node.output[0] for node in graph.node if node.op_type == "Attention" and node.domain in ("", "ai.onnx")]
@@ -40,7 +41,10 @@ def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
 
 
 def residual_stream(graph: GraphProto) -> list[str]:
-    """The tensors that go into norms and that additions lead from one to the next; so no queries or keys."""
+    """Return the tensors that norms read and that additions connect, in execution order.
+
+    Queries and keys may be normalized too, but no addition connects them.
+    """
     makers = {output: node for node in graph.node for output in node.output}
     normed = {_origin(name, makers) for name in normed_tensors(graph)}
     links = [
@@ -56,10 +60,10 @@ def residual_stream(graph: GraphProto) -> list[str]:
 
 
 def normed_tensors(graph: GraphProto) -> Iterator[str]:
-    """What goes into each norm, whether that is one operator or is spelled out.
+    """Yield the tensor that each norm reads, whether the norm is one operator or several.
 
-    Spelled out, layer normalization takes the mean away (`x - mean(x)`), and root-mean-square normalization divides by
-    the root of `mean(x * x)`.
+    Of several operators, layer normalization subtracts the mean (`x - mean(x)`), and root-mean-square normalization
+    divides by the root of `mean(x * x)`.
     """
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
@@ -70,10 +74,11 @@ def normed_tensors(graph: GraphProto) -> Iterator[str]:
 
 
 def misplaced(relative: Mapping[str, float], found: Iterable[str]) -> list[str]:
-    """The candidates among a run's tensors that cannot be what they were taken for.
+    """Return the candidates that cannot be the taps that they were located as.
 
-    relative: distance from golden over the size, by tensor in the order of execution. A fault does not heal: what is
-    far from golden while the residual stream or the logits after it are golden's was another tensor.
+    relative: tensor -> its distance from golden over its size, in execution order. found: the candidates. A fault in a
+    tensor affects all that follow. So a candidate that is far from golden is another tensor if the residual stream or
+    the logits after it agree with golden.
 
     >>> misplaced({"hidden_state.0": 1e-7, "mid_state.0": 1.2, "hidden_state.1": 1e-6, "logits": 0.5}, ["mid_state.0"])
     ['mid_state.0']
@@ -94,7 +99,7 @@ def _mean_of(name: str, makers: Mapping[str, NodeProto]) -> str | None:
 
 
 def _squared_in(root: NodeProto, makers: Mapping[str, NodeProto]) -> str | None:
-    """x of `sqrt(mean(x * x) + epsilon)`, where x is not itself what is left of another when its mean is taken away."""
+    """Return x if a node is the root in `sqrt(mean(x * x) + epsilon)`, unless x is itself a tensor less its mean."""
     total = makers.get(root.input[0])
     if total is None or total.op_type != "Add":
         return None
@@ -107,7 +112,7 @@ def _squared_in(root: NodeProto, makers: Mapping[str, NodeProto]) -> str | None:
 
 
 def _centres(node: NodeProto, makers: Mapping[str, NodeProto]) -> bool:
-    """Whether a node takes its input's mean away from it."""
+    """Whether a node subtracts its input's mean from it."""
     return node.op_type == "Sub" and _mean_of(node.input[1], makers) == node.input[0]
 
 

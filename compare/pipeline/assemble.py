@@ -1,4 +1,4 @@
-"""From what was measured to the parts of the report's schema but latency, one function a part."""
+"""Turn results into the parts of the report, except for latency: one function for each part."""
 
 import platform
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from export.cache import Entry
 
 
 def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, Any]:
-    """When and how the comparison ran: the report's plain fields."""
+    """Return the report's plain fields: when and how the comparison ran."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": checks.quick,
@@ -24,7 +24,11 @@ def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, 
 
 
 def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
-    """asked_for: the name that was given; of a folder only its last part, so that no path gets into a report."""
+    """Return the report's description of the model.
+
+    asked_for: the name that was given. A folder or a loaded model is called by its source's name, so that no path gets
+    into a report.
+    """
     manifest = entry.manifest
     source = manifest.source
     facts: dict[str, Any] = {**manifest.model}
@@ -43,7 +47,7 @@ def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
 
 
 def input_part(inputs: Inputs, padded: Inputs | None = None) -> InputPart:
-    """padded: the second input of the numerics, if there was one."""
+    """Return the report's description of the input. padded: the padded input, if there was one."""
     batch, sequence = inputs.input_ids.shape
     return InputPart(
         batch=batch,
@@ -56,11 +60,13 @@ def input_part(inputs: Inputs, padded: Inputs | None = None) -> InputPart:
 
 
 def padded_part(padded: Inputs) -> PaddedInputPart:
+    """Return the report's description of the padded input."""
     longest, *_, shortest = sorted(padded.attention_mask.sum(axis=1).tolist(), reverse=True)
     return PaddedInputPart(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
 
 
 def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
+    """Return the report's description of machine and software. cpus: those that timed processes are pinned to."""
     return EnvironmentPart(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",

@@ -1,4 +1,4 @@
-"""From series of samples to the report's parts that hold latency, one function a part."""
+"""Turn series of samples into the parts of the report that hold latency: one function for each part."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -31,14 +31,14 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 
-#: So many of the processes that disturbed turns are named in a report.
+#: The most processes that a report names among those that disturbed turns.
 MOST_PROCESSES = 5
 
 
 def latency_parts(
     series: Sequence[Series], seed: int, limits: LimitsPart | None = None, narrow: Collection[str] = ()
 ) -> list[LatencyPart]:
-    """A row for each series that is one, in their order. limits, narrow: see `share_of_peak`."""
+    """Return a row of latency for each series that has one, in order. limits, narrow: see `share_of_peak`."""
     baseline = of_role(Role.BASELINE, series)
     return [
         LatencyPart(
@@ -52,7 +52,7 @@ def latency_parts(
 
 
 def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPart:
-    """What the graph for the last position takes, over the baseline's time and over the deploy graph's."""
+    """Return the times of the graph for the last position, with ratios to the baseline and to the deploy graph."""
     return LastPart(
         **samples_of(last.series, baseline, seed),
         **process_of(last.series),
@@ -64,7 +64,7 @@ def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPar
 def decode_parts(
     rows: Sequence[Row], decoding: Decoding, seed: int, limits: LimitsPart | None, narrow: Collection[str]
 ) -> list[DecodePart]:
-    """A row for each series that decoded, and for each runtime that would and is not installed."""
+    """Return a row for each series that decoded, and one for each decoding runtime that is not installed."""
     baseline, named = of_role(Role.BASELINE, decoding.series), {row.name for row in rows if row.named}
     parts = [
         decode_part(
@@ -93,7 +93,7 @@ def decode_part(
     checks: Mapping[str, Verdict],
     of_peak: Ratio | None = None,
 ) -> DecodePart:
-    """What the steps and prefills of a series take, and whether its cache is right; where it failed, why."""
+    """Return the times of a series' steps and prefills with the verdicts on its cache, or its error if it failed."""
     return DecodePart(
         **samples_of(series, baseline, seed),
         **process_of(series),
@@ -105,7 +105,7 @@ def decode_part(
 
 
 def observer_part(observer: Observer, seed: int) -> ObserverPart:
-    """What the inspect graph takes over the deploy graph, and which operators only one of them runs as often."""
+    """Return the inspect graph's time over the deploy graph's, and the operators that one of them runs more often."""
     inspect, deploy = observer.inspect_operators, observer.deploy_operators
     counted = bool(inspect and deploy)
     names = sorted({*inspect, *deploy}) if counted else []
@@ -124,7 +124,7 @@ def observer_part(observer: Observer, seed: int) -> ObserverPart:
 def exporters_part(
     chosen: Entry, default: Entry | None, between: dict[str, Gap], series: Sequence[Series], seed: int
 ) -> ExportersPart | None:
-    """The two exporters' row, or None where one exporter alone was compared."""
+    """Return the comparison of two exporters' graphs; None if only one exporter was compared."""
     if default is None or not between:
         return None
     largest: dict[str, float] = {}
@@ -145,14 +145,14 @@ def exporters_part(
 
 
 def interference_parts(interference: Interference, seed: int) -> list[InterferencePart]:
-    """A row for each pair of series, in their order; none if interference is off."""
+    """Return a row for each pair of series, in order; none if interference is off."""
     pairs = list(interference.pairs.values())
     baseline = next((pair for pair in pairs if pair.alone.role is Role.BASELINE), None)
     return [interference_part(pair, baseline, seed) for pair in pairs]
 
 
 def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> InterferencePart:
-    """What a row takes alone and with the others awake; where it failed, why."""
+    """Return a row's times alone and with the others awake, or its error if it failed."""
     fields: dict[str, Any] = {}
     alone, beside = pair.alone.turns, pair.beside.turns
     if pair.error is None:
@@ -172,7 +172,7 @@ def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> Interfere
 
 
 def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
-    """The rows of each cell; they have neither a start nor memory."""
+    """Return the rows of each cell. They have no load time, first call or memory."""
     return [
         GridCell(
             sequence=shape.sequence,
@@ -188,7 +188,10 @@ def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
 
 
 def disturbance_part(series: Iterable[Series], max_load: float) -> DisturbancePart | None:
-    """What others did over all attempts at a turn, each weighed by how long it took; None where nothing was timed."""
+    """Return how much of the CPU other processes used, averaged over all attempts at a turn, weighted by their length.
+
+    Returns None if nothing was timed.
+    """
     series = list(series)
     loads = [load for each in series for attempts in each.loads.values() for load in attempts]
     seconds = sum(load.seconds for load in loads)

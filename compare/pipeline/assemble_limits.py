@@ -1,4 +1,4 @@
-"""What the machine can do next to what the runtimes did: from a limit's samples to the parts of the report."""
+"""Turn the samples of the machine's limits into parts of the report, with the share of them that runtimes reached."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,7 +12,10 @@ from compare.results.runtimes import RuntimePart
 
 
 def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart | None:
-    """The machine's limits as they were measured in the rounds, and the model's work; None without that."""
+    """Return the machine's limits and the model's work.
+
+    work: the work, or the reason why it could not be counted. Returns None if it is None: then nothing was timed.
+    """
     if work is None:
         return None
     compute, bandwidth = (limit_part(series, spec) for spec in (COMPUTE, BANDWIDTH))
@@ -22,7 +25,7 @@ def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart
 
 
 def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
-    """One limit's samples, and what they say; where it failed, why."""
+    """Return one limit's samples and statistics, or its error if it failed."""
     series = next(each for each in every if each.role is Role.LIMIT and each.runtime == spec.name)
     if not measured(series):
         return LimitPart(name=spec.name, error=series.error or "it had no undisturbed turn", **turns_of(series))
@@ -38,10 +41,10 @@ def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
 
 
 def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[str], seed: int) -> Ratio | None:
-    """Which part of the machine's matrix products a pass reached, or a decode step of its bandwidth.
+    """Return the share of the compute limit that a pass reached, or the share of the bandwidth that a decode step did.
 
-    narrow: the rows that compute in less than float32, as the limits do not. None for those, without limits or work,
-    and if the series failed.
+    narrow: the rows that compute in less than float32. Returns None for these, because the limits are measured in
+    float32, and also if there are no limits or no work, or if the series failed.
     """
     if limits is None or limits.work is None or series.error is not None or series.runtime in narrow:
         return None
@@ -51,10 +54,10 @@ def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[
 
 
 def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
-    """Which part of a limit was reached in turns of `work` FLOPs or bytes a call; None where the limit is not known.
+    """Return the share of a limit that was reached in some turns; None if the limit is not known.
 
-    It takes any turns of the same rounds: a prefill's with its FLOPs and the compute limit, a decode step's with its
-    bytes and the bandwidth.
+    part: the limit. turns: any turns of the same rounds, such as those of prefills or of decode steps. work: FLOPs or
+    bytes of one call, in the limit's unit.
     """
     if part.per_call is None:
         return None
@@ -62,7 +65,7 @@ def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int)
 
 
 def computes_in_float32(runtime: RuntimePart) -> bool:
-    """Whether the limits, measured in float32, are this runtime's: nothing that it does is known to be narrower."""
+    """Whether a runtime is not known to compute in less than float32, the precision that limits are measured in."""
     narrower = runtime.verdict is not None and runtime.verdict.kind == "reduced precision"
     quantized = runtime.graph is not None and bool(runtime.graph.quantized)
     return runtime.precision == "float32" and not narrower and not quantized

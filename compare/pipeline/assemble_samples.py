@@ -1,4 +1,4 @@
-"""From the samples of a series to fields of the report's parts."""
+"""Turn the samples of a series into fields of the report's parts."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ from compare.latency.statistics import drift, outliers, paired_ratio, percentile
 
 
 def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
-    """The samples of a series and what they say: fields of a `LatencyPart`; if it failed, its error."""
+    """Return the fields of a `LatencyPart` that rest on samples: turns, statistics, and the ratio to the baseline.
+
+    A series that failed, or has no turn that counts, has turns and an error alone. seed: of the ratio's interval.
+    """
     fields = {
         "runtime": series.runtime,
         "again": series.role is Role.CONTROL,
@@ -34,25 +37,25 @@ def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, 
 
 
 def process_of(series: Series) -> dict[str, Any]:
-    """How the process of a series started, and its memory: fields of a `LatencyPart`; none if it failed."""
+    """Return the fields of a `LatencyPart` for loading, first call and memory; empty if the series failed."""
     if not measured(series):
         return {}
     return {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
 
 
 def measured(series: Series) -> bool:
-    """Whether it has turns that count, and did not fail later."""
+    """Whether a series has turns that count and did not fail."""
     return series.error is None and bool(series.turns)
 
 
 def turns_of(series: Series) -> dict[str, Any]:
-    """The fields of a `TurnsPart`."""
+    """Return the fields of a `TurnsPart`."""
     loads = {number: [round(load.share, 4) for load in attempts] for number, attempts in series.loads.items()}
     return {"turns": series.turns, "disturbed": series.disturbed, "loads": loads}
 
 
 def generations_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
-    """What a series that decoded says of prefills and of whole generations: fields of a `DecodePart`."""
+    """Return the fields of a `DecodePart` for prefills and whole generations; empty if the series failed."""
     if not measured(series):
         return {}
     rates = [
@@ -74,7 +77,7 @@ def generations_of(series: Series, baseline: Series | None, seed: int) -> dict[s
 
 
 def first_difference(tokens: list[list[int]], others: list[list[int]]) -> int | None:
-    """The first place where two generations part, over all their sequences; None where they do not.
+    """Return the first place at which two generations differ in any of their sequences; None if they do not differ.
 
     >>> first_difference([[5, 6, 7], [1, 2, 3]], [[5, 6, 7], [1, 9, 3]])
     1

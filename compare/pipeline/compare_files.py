@@ -1,7 +1,7 @@
-"""Two ONNX files against each other, without a model: what is equal bit for bit, and where they begin to differ.
+"""Compare two ONNX files without a model: which tensors are equal bit for bit, and where the files begin to differ.
 
-Nothing tells rounding from a fault here: that takes golden, and golden takes a model. So nothing is judged but that a
-graph is broken, and gaps are given in unit roundoffs of each tensor's size.
+Without a model there is no golden, so rounding cannot be distinguished from a fault. The only verdicts are "identical",
+"broken" and "not judged", and gaps are given in unit roundoffs of each tensor's size.
 """
 
 import time
@@ -36,9 +36,9 @@ from export.errors import CannotRun
 
 
 def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
-    """Compare the ONNX file of the settings with their baseline, in ONNX Runtime, and write the report.
+    """Compare the ONNX file and the baseline that the settings name, in ONNX Runtime, and write the report.
 
-    Raises `BadInput` for a file or settings that cannot be used, and `CannotRun` where the baseline does not run.
+    Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if the baseline does not run.
     """
     run = prepared(settings, say)
     with started_series(run) as series:
@@ -71,7 +71,10 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
 
 
 def prepared(settings: Settings, say: Say) -> Run:
-    """A run with a row for the baseline and one for the file. Raises `BadInput` and `CannotRun`."""
+    """Return a run with a row for the baseline and one for the file, before anything is measured.
+
+    Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if ONNX Runtime is not installed.
+    """
     started = time.monotonic()
     check_settings(settings)
     file, other = read_file(settings.input.onnx), read_file(settings.input.baseline)
@@ -106,9 +109,9 @@ def prepared(settings: Settings, say: Say) -> Run:
 
 
 def compare_rows(run: Run) -> list[RuntimePart]:
-    """The row of the baseline, and that of the file with its gaps and its verdict.
+    """Trace both files. Return the row of the baseline, and that of the file with its gaps and its verdict.
 
-    Raises `CannotRun` if the baseline does not run; a file that does not is a row with an error.
+    If the file does not run, its row has an error. Raises `CannotRun` if the baseline does not run.
     """
     assert run.rows[0].file is not None
     bare = [bare_row(row) for row in run.rows]
@@ -127,7 +130,10 @@ def compare_rows(run: Run) -> list[RuntimePart]:
 
 
 def compare_traces(row: RuntimePart, trace: Trace, expected: Trace, run: Run) -> RuntimePart:
-    """A row with the gaps of its tensors to another graph's, in the order in which it makes them, and the verdict."""
+    """Return the file's row with its verdict and the gaps of its tensors to the baseline's, in execution order.
+
+    expected: the baseline's trace. A tensor that was located by structure alone is left out if the shapes differ.
+    """
     guessed = {name for each in run.rows for name in each.found}
     shared = {
         name: expected[name]
@@ -151,19 +157,22 @@ def compare_traces(row: RuntimePart, trace: Trace, expected: Trace, run: Run) ->
 
 
 def broken(tensor: str, note: str) -> Verdict:
-    """What is said of a graph that cannot be compared."""
+    """Return the verdict "broken". note: the reason."""
     return Verdict(kind="broken", tensor=tensor, place=place_of(tensor), note=note)
 
 
 def not_judged(first: Gap, exposed: Iterable[str]) -> Verdict:
-    """What is said of a graph that differs from another; first: the gap of the first tensor that does."""
+    """Return the verdict "not judged" on a graph that differs from another.
+
+    first: the gap of the first tensor that differs. exposed: the tensors that were compared.
+    """
     relative = first.rms / first.size / UNIT_ROUNDOFF if first.rms is not None and first.size else inf
     note = f"by {relative:.2g} unit roundoffs of its size"
     return Verdict(kind="not judged", tensor=first.tensor, place=place_of(first.tensor, set(exposed)), note=note)
 
 
 def execution_order(row: Row) -> list[str]:
-    """The taps of a graph in the order in which it makes them."""
+    """Return the taps of a row's graph in execution order."""
     assert row.file is not None
     made = [output for node in row.file.model.graph.node for output in node.output]
     places = {name: place for place, name in enumerate(made)}

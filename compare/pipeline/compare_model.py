@@ -1,6 +1,6 @@
-"""The main job, top to bottom: a model, its graphs, golden, one trace a runtime, gaps, latency, decoding, a report.
+"""Compare a model across runtimes: graphs, golden, a trace of each runtime, gaps, latency, decoding, the report.
 
-While one runtime's trace is weighed, the next one is made. Nothing runs beside the rounds, in which latency is taken.
+While one runtime's trace is weighed, the next one is made. Nothing else runs during the rounds that measure latency.
 """
 
 import time
@@ -26,10 +26,11 @@ PASSES = 1 / 2
 
 
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
-    """Compare a model across runtimes and write the report into its folder; figures are the renderers' business.
+    """Compare a model across runtimes and write `report.json` into the report's folder. Figures are not drawn here.
 
-    model: a name for `export.sources.find`, or a loaded model, which is compared as it is now. Raises `BadInput` and
-    `CannotRun` for what a person can mend; a runtime that fails is a row of the report.
+    model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. say: takes a
+    line of progress. Raises `BadInput` for wrong input, and `CannotRun` if something that is needed cannot run. A
+    runtime that fails is a row of the report with an error.
     """
     run = prepared(model, settings, say)
     with started_series(run) as started, numerics_of(run) as numerics:
@@ -50,7 +51,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
 
 
 def assembled(run: ModelRun, asked_for: str, found: Measured, latency: Latency, decoding: Decoding) -> Report:
-    """Everything that was measured, as the report has it. asked_for: the model's name as it was given."""
+    """Return the report of all results. asked_for: the model's name as it was given."""
     seed = run.latency.seed
     limits = limits_part(latency.series, found.work)
     narrow = {runtime.name for runtime in found.runtimes if not computes_in_float32(runtime)}

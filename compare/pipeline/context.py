@@ -1,4 +1,4 @@
-"""A comparison under way: what all of its steps share."""
+"""The state of a running comparison, which all of its stages share."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from export.exporters import DEFAULT_EXPORTER
 
 Say = Callable[[str], None]
 
-#: The folder in a run's scratch that holds its inputs; also how a scratch folder is known to be ours.
+#: The folder in a run's scratch folder that holds its inputs. It also marks a scratch folder as made by a comparison.
 INPUTS = "inputs"
 
-#: The rows of what is no runtime of its own: the default exporter's graph beside another's, an ONNX file, and the one
-#: that it is held against where there is no model.
+#: The rows that are no runtimes of their own: the default exporter's graph if another exporter is compared, an ONNX
+#: file, and the baseline of two ONNX files.
 BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
 ONNX_FILE = "onnx-file"
 ONNX_BASELINE = "onnx-baseline"
@@ -34,11 +34,17 @@ GOLDEN = "golden"
 
 @dataclass(frozen=True)
 class Row:
-    """What gets a row of its own: a runtime on a folder with graphs and weights.
+    """A row of the comparison: a runtime on a folder with graphs and weights.
 
-    named: somebody asked for this one. file: the ONNX file that the folder was made of, where a person named one; taps:
-    its tensors that are compared, with the names of their taps; found: those taps that the file does not name itself.
-    rows: how many sequences of the padded input it takes at a time, all where None; unpadded: why it takes none of it.
+    name: the name of the row.
+    spec: the runtime.
+    folder: the folder with graphs and weights.
+    named: whether it was asked for by name.
+    file: the ONNX file that the folder was made from, if one was given.
+    taps: tensor of that file -> the tap that it is.
+    found: the taps that were located by the file's structure, because it does not name them.
+    rows: sequences of the padded input that it takes at a time; None is all.
+    unpadded: why it takes no padded input; empty if it does.
     """
 
     name: str
@@ -64,12 +70,21 @@ class Row:
 
 @dataclass(kw_only=True)
 class Run:
-    """A comparison under way: what every step needs, and what it found so far."""
+    """A running comparison: its inputs, rows and settings, which every stage needs."""
 
+    #: The main input, judged and timed.
     inputs: Inputs
+
+    #: The rows of the comparison, except for those that only decode.
     rows: list[Row]
+
+    #: The settings of its group.
     checks: CheckSettings
+
+    #: The settings of its group.
     latency: LatencySettings
+
+    #: The settings of its group.
     output: OutputSettings
 
     #: Seconds that a child process may take for one answer.
@@ -84,7 +99,7 @@ class Run:
     #: Takes a line of progress.
     say: Say
 
-    #: The second input of the numerics, if there is a model to judge by.
+    #: The padded input; None without a model.
     padded: Inputs | None = None
 
     #: Further inputs that are timed.
@@ -103,27 +118,29 @@ class Run:
 
     @property
     def scratch(self) -> Path:
+        """The scratch folder, which is removed at the end unless traces are kept."""
         return self.out / "scratch"
 
     @property
     def input_folder(self) -> Path:
+        """The folder of the main input."""
         return self.scratch / INPUTS
 
     def padded_folder(self, name: str) -> Path:
-        """The padded input (`INPUTS`), or a trace of it: golden's or a row's."""
+        """Return the folder of the padded input (`INPUTS`), or of golden's or a row's trace of it."""
         return self.scratch / "padded" / name
 
     def grid_folder(self, shape: Shape) -> Path:
-        """The inputs of a shape of the grid."""
+        """Return the folder of the inputs of a shape of the grid."""
         return self.scratch / "grid" / str(shape)
 
     @property
     def rungs_folder(self) -> Path:
-        """The inputs of the self-gap ladder."""
+        """The folder of the inputs of the rerun variants."""
         return self.scratch / "rungs"
 
     def self_folder(self, row: str, graph: Held = "deploy") -> Path:
-        """The logits of a row's graph on those inputs."""
+        """Return the folder of the logits that a row's graph gave in reruns."""
         return self.scratch / "self" / graph / row
 
     @property
@@ -133,21 +150,22 @@ class Run:
 
     @property
     def max_load(self) -> float:
-        """The largest share of the CPU time that others may use in a turn that counts."""
+        """The largest share of the CPU that other processes may use in a turn that counts."""
         asked = self.latency.max_load
         return disturbance.MAX_LOAD if asked is None else asked
 
     @property
     def positions(self) -> int | None:
-        """How many positions the model has, where there is a model that says so."""
+        """The number of positions that the model has; None without a model."""
         return None
 
     def log(self, name: str) -> Path:
+        """Return the log file of a process."""
         return self.out / "logs" / f"{name}.log"
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Notes how long a step took, in seconds; one that is taken several times, in all."""
+        """Add the seconds that the body takes to those of a step."""
         start = time.monotonic()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
@@ -155,10 +173,10 @@ class Run:
 
 @dataclass(kw_only=True)
 class ModelRun(Run):
-    """A comparison with a model. beside: the entry of the default exporter, where the model's graphs are another's.
+    """A running comparison with a model.
 
-    notes: what is to be said loudly of it. decoders: the rows that decode, the baseline's first; one that does nothing
-    else is among no other rows.
+    entry: the cache entry of the model. beside: that of the default exporter, if another was chosen. notes: warnings
+    that every format shows first. decoders: the rows that decode, the baseline first; some of them only decode.
     """
 
     entry: Entry
@@ -168,9 +186,11 @@ class ModelRun(Run):
 
     @property
     def positions(self) -> int:
+        """The number of positions that the model has."""
         positions: int = self.entry.manifest.model["positions"]
         return positions
 
     @property
     def entries(self) -> list[Entry]:
+        """The cache entries that are used: the model's, and the default exporter's if there is one."""
         return [self.entry] if self.beside is None else [self.entry, self.beside]

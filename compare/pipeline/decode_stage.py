@@ -1,7 +1,7 @@
-"""Decoding with a cache of keys and values: rounds of short generations, then whether each cache is right.
+"""The decode stage: time short generations with a cache of keys and values, then check each cache.
 
-A stage of its own after the forward passes: the baseline decodes too, every runtime that can takes its turn, and the
-machine's bandwidth is measured in the same rounds. What was timed is then checked, in the process that was timed.
+It follows the forward passes. The baseline and every other runtime that can decode take turns, and the machine's
+bandwidth is measured in the same rounds. Each cache is then checked in the process that was timed.
 """
 
 import shutil
@@ -21,22 +21,23 @@ from compare.traces import Trace
 
 @dataclass
 class Decoding:
-    """What the decoders showed."""
+    """The results of the decode stage."""
 
     #: The series of every runtime that decodes and is installed.
     series: list[Series] = field(default_factory=list)
-    #: How many rounds there were, over all shifts.
+    #: The number of rounds, over all shifts.
     rounds: int = 0
-    #: Row -> positions prefilled -> the verdict over the logits of the whole text, decoded from there on.
+    #: Row -> positions prefilled -> the verdict on the logits of the whole text, the rest of which was decoded.
     checks: dict[str, dict[str, Verdict]] = field(default_factory=dict)
 
 
 def take_decoding(
     run: ModelRun, started: list[Series], numerics: Numerics, *, first: int, seconds: float, failed: set[str]
 ) -> Decoding:
-    """Rounds of short generations, numbered from `first` on, for so many seconds; then each cache is checked.
+    """Time short generations in rounds, then check each cache.
 
-    failed: the rows whose trace failed; they have no place in the rounds. Raises `CannotRun` where the numerics fail.
+    started: the series of all started processes. first: the number of the first round. seconds: the time limit of the
+    rounds. failed: the rows whose trace failed; they are not timed. Raises `CannotRun` if the numerics process fails.
     """
     if not run.decoders:
         return Decoding()
@@ -54,10 +55,10 @@ def take_decoding(
 
 
 def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
-    """A series for every runtime that decodes, and the A/A control; all other processes but the limits' are ended.
+    """Return a series for every runtime that decodes and for the A/A control. End all other processes but the limits'.
 
-    A process that took turns in the forward passes goes on with the other graph; for one that was ended with an earlier
-    shift another is started, whose series is put among those started.
+    A process that was timed in the forward passes is used again, with the decode graph. For one that ended with an
+    earlier shift, a new process is started, and its series is appended to `started`.
     """
     rows = [row for row in run.decoders if not row.spec.missing()]
     kept = {(each.runtime, each.role): each for each in started if each.role.has_row and not each.process.ended}
@@ -72,14 +73,14 @@ def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
     going_on = {each.process for each in decoders}
     for each in started:
         if each.role is not Role.LIMIT and each.process not in going_on:
-            each.process.end()  # its rounds are over, and memory is dear
+            each.process.end()  # to free its memory
     return decoders
 
 
 def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdict]:
-    """Positions prefilled -> the verdict over the logits of the whole text, the rest of it decoded step by step.
+    """Check a runtime's cache: prefill some positions of the text, decode the rest step by step, and judge the logits.
 
-    The limits are those of a runtime that exposes nothing but logits.
+    Returns positions prefilled -> verdict. The limits are those of a runtime that exposes only logits.
     """
     name = series.runtime
     found = {}

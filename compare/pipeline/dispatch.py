@@ -1,4 +1,4 @@
-"""The comparison that was asked for: of a model's runtimes, or of two ONNX files."""
+"""Run the comparison that the settings ask for: of a model's runtimes, or of two ONNX files."""
 
 from compare.pipeline.compare_files import compare_graphs
 from compare.pipeline.compare_model import compare
@@ -12,7 +12,8 @@ from export.models import MiniTransformer
 def run_comparison(model: str | MiniTransformer | None, settings: Settings, say: Say = lambda _: None) -> Report:
     """Compare a model across runtimes, or two ONNX files if the settings name a baseline, and write the report.
 
-    model: a name, or a loaded model; None is `DEFAULT_MODEL`, or no model. Raises `BadInput` and `CannotRun`.
+    model: a name, or a loaded model; None is `DEFAULT_MODEL`, or no model if the settings name a baseline. say: takes
+    a line of progress. Raises `BadInput` for wrong input, and `CannotRun` if something that is needed cannot run.
     """
     check_compared(model, settings)
     if settings.input.baseline is not None:

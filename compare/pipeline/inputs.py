@@ -1,4 +1,4 @@
-"""Real text becomes the ids and the mask that every run of a comparison is given."""
+"""Turn a text into the token ids and the attention mask that every run of a comparison gets."""
 
 import hashlib
 import json
@@ -15,13 +15,16 @@ from export.errors import BadInput, BadSetting
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 
-#: Tokens of the two sequences that are run with padding; the shorter one is padded to the longer one's length.
+#: Tokens of the longer and the shorter sequence of the padded input; the shorter is padded to the longer one's length.
 PADDED_LENGTHS = 12, 7
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """input_ids, attention_mask: int64 (batch, sequence). tokens: the first sequence, each token as text."""
+    """The input of a run.
+
+    input_ids, attention_mask: int64 (batch, sequence). tokens: those of the first sequence, as text.
+    """
 
     input_ids: NDArray[Any]
     attention_mask: NDArray[Any]
@@ -29,11 +32,12 @@ class Inputs:
 
     @property
     def sha256(self) -> str:
+        """The hexadecimal digest of ids and mask."""
         return hashlib.sha256(self.input_ids.tobytes() + self.attention_mask.tobytes()).hexdigest()
 
     @property
     def padding(self) -> int:
-        """How many positions of the batch are padding."""
+        """The number of positions in the batch that are padding."""
         return int((self.attention_mask == 0).sum())
 
 
@@ -47,12 +51,20 @@ def tokenize(
     quick: bool = False,
     setting: str = "sequence",
 ) -> Inputs:
-    """Encode a text with the tokenizer of a cache entry into `batch` sequences.
+    """Encode a text with the tokenizer of a cache entry. Return a batch of sequences of one length.
 
-    Without a text, the one that ships with the project. Without a `sequence`, `DEFAULT_SEQUENCE` tokens of that one, or
-    the whole text given; `quick` takes at most `QUICK_SEQUENCE`. The sequences of a batch start at places spread evenly
-    over the text, which is taken as a ring. setting: the one that the sequence comes from. Raises `BadInput` for an
-    empty text, and for more tokens than there are or than the model has positions.
+    The sequences start at places that are spread evenly over the text. One that reaches the end of the text goes on at
+    its beginning.
+
+    text: None is the text that ships with the project.
+    sequence: tokens in each sequence. None is the whole `text`, or `DEFAULT_SEQUENCE` tokens of the one that ships.
+    batch: the number of sequences.
+    positions: the number of positions that the model has.
+    quick: without a `sequence`, take at most `QUICK_SEQUENCE` tokens.
+    setting: the setting that `sequence` comes from, for messages.
+
+    Raises `BadInput` if the text is empty, or if there are to be more tokens than the text or the model's positions
+    allow.
     """
     check_text(text)
     if sequence is not None and sequence > positions:
@@ -68,10 +80,12 @@ def tokenize(
 
 
 def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Path) -> Inputs:
-    """Three short sequences of the same text: one without padding, one padded on the left, the same on the right.
+    """Return the padded input: a sequence of the text, and a shorter one twice, padded on the left and on the right.
 
-    Where the text has too few tokens it begins again; where the model has too few positions, both are shorter. Padding
-    is the model's own token for it, else token 0.
+    A text with too few tokens is repeated. If the model has too few positions, both sequences are shorter.
+
+    positions, vocabulary: the model's. model_folder: the cache entry's, whose configuration names the padding token;
+    without one, token 0 is used.
     """
     length = min(PADDED_LENGTHS[0], positions)
     short = max(1, length * PADDED_LENGTHS[1] // PADDED_LENGTHS[0])
@@ -88,9 +102,10 @@ def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Pat
 
 
 def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:
-    """A text's bytes as the ids of a graph that comes without a tokenizer, each less than `vocabulary`.
+    """Return a text's bytes as ids, for a graph without a tokenizer. Each id is less than `vocabulary`.
 
-    As `tokenize` otherwise, but for how many positions the graph has, which nobody knows.
+    The other arguments and the errors are those of `tokenize`. The length is not checked against the graph's positions,
+    which are not known.
     """
     check_text(text)
     content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
@@ -106,14 +121,14 @@ def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batc
 
 
 def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
-    """As many ids as there are tokens for each sequence of a batch, begun at places spread evenly over the text."""
+    """Return a batch of sequences as long as `tokens`, which start at places spread evenly over the text."""
     starts = [row * len(ids) // batch for row in range(batch)]
     picks = (np.array(starts)[:, None] + np.arange(len(tokens))[None, :]) % len(ids)
     return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, len(tokens)), dtype=np.int64), tokens)
 
 
 def check_text(text: str | None) -> None:
-    """Raises `BadInput` for a text that was given and holds nothing."""
+    """Raise `BadInput` if a text was given and is empty or blank."""
     if text is not None and not text.strip():
         raise BadInput("the text is empty; without one, the text that ships with the project is used")
 
@@ -127,6 +142,7 @@ def _length(
     quick: bool,
     setting: str,
 ) -> int:
+    """Return the number of tokens in each sequence. available: tokens of the text; given: whether it was given."""
     if sequence is not None:
         if sequence > available:
             raise BadSetting(
@@ -153,7 +169,7 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _readable(token: str) -> str:
-    """A token as a person reads it: GPT-2 writes a space as Ġ and a line break as Ċ.
+    """Return a token in readable form. GPT-2 writes a space as Ġ and a line break as Ċ.
 
     >>> _readable("Ġmodel"), _readable("Ċ")
     ('·model', '⏎')

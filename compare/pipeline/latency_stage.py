@@ -1,6 +1,7 @@
-"""The latency of a comparison: every row that can be timed is loaded, one by one, then rounds.
+"""The latency stage: load every row that can be timed, one by one, then take rounds.
 
-Where memory does not hold all of them, they come in shifts, the baseline in each: ratios are paired round by round.
+If memory cannot hold all of them, they are timed in shifts. The baseline is in each shift, because ratios are paired by
+round.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,33 +30,37 @@ from compare.traces import write_trace
 
 @dataclass
 class Latency:
-    """What the passes showed."""
+    """The results of the latency stage."""
 
     #: The series of every row, of further graphs, and of the machine's limits; empty if latency is off.
     series: list[Series] = field(default_factory=list)
-    #: How many rounds there were, over all shifts.
+    #: The number of rounds, over all shifts.
     rounds: int = 0
+    #: The number of shifts.
     shifts: int = 0
+    #: The reruns of each timed runtime.
     self_gaps: list[SelfGapsPart] = field(default_factory=list)
+    #: The observer effect; None if no ONNX graph was timed.
     observer: Observer | None = None
+    #: The graph for the last position; None if it was not timed.
     last: LastPosition | None = None
-    #: What each row took with the others awake; without pairs if that is off.
+    #: Each row's times alone and with the others awake; without pairs if interference is off.
     interference: Interference = field(default_factory=Interference)
     #: The cells of the grid; empty if there is none.
     cells: dict[Shape, Cell] = field(default_factory=dict)
 
     @property
     def all_series(self) -> list[Series]:
-        """Those of `series`, of interference and of the grid."""
+        """All series of the stage: those of `series`, of interference and of the grid."""
         cells = [each for cell in self.cells.values() for each in cell.series.values()]
         return [*self.series, *self.interference.series, *cells]
 
 
 def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed: set[str]) -> Latency:
-    """Rounds of forward passes in turns, shift by shift, and what else the processes of each are asked before they go.
+    """Time forward passes, shift by shift. Interference, grid and reruns are taken before the processes of a shift end.
 
-    seconds: how long the rounds take at most, over all shifts. failed: the rows whose trace failed; they have no place
-    in the rounds.
+    started: the series of all started processes. seconds: the time limit of the rounds, over all shifts. failed: the
+    rows whose trace failed; they are not timed.
     """
     if not started:
         return Latency()
@@ -78,7 +83,7 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
 
 
 def shifts_of(run: Run, series: Sequence[Series], failed: set[str]) -> Iterator[Shift]:
-    """The shifts of some series, without those of the rows that failed; two exporters' rows are in one shift."""
+    """Yield the shifts of some series. The rows of two exporters are in one shift; rows in `failed` are not timed."""
     for each in series:
         if each.runtime in failed:
             each.give_up("not timed, because its trace failed")
@@ -92,9 +97,9 @@ def shifts_of(run: Run, series: Sequence[Series], failed: set[str]) -> Iterator[
 
 
 def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
-    """The rounds of a shift, numbered from `first` on; returns the number that the next one has.
+    """Take the rounds of a shift. Return the number of the next round.
 
-    seconds: over all shifts; this one takes its share of them.
+    seconds: the time limit over all shifts, of which this one gets its share. first: the number of the first round.
     """
     precision, seed = run.latency.precision, run.latency.seed
     run.say(
@@ -114,9 +119,9 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
 
 
 def take_interference(run: Run, interference: Interference, shift: Shift, seconds: float) -> None:
-    """Pairs of rounds of the rows of a shift, on the run's own inputs; all other processes sleep through them.
+    """Time the rows of a shift in pairs of rounds, on the run's own inputs. All other processes stay suspended.
 
-    seconds: how long at most.
+    seconds: the time limit.
     """
     rows = shift.rows
     run.say(f"timing {sum(each.alive for each in rows)} processes with none of them suspended, {seconds:.3g} s")
@@ -125,7 +130,7 @@ def take_interference(run: Run, interference: Interference, shift: Shift, second
 
 
 def make_cells(run: Run) -> dict[Shape, Cell]:
-    """The cells of a run's grid, their inputs written where processes find them."""
+    """Return the cells of a run's grid, and write their inputs to the folders that worker processes read."""
     for shape, inputs in run.grid.items():
         tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
         write_trace(run.grid_folder(shape), tensors)
@@ -133,7 +138,10 @@ def make_cells(run: Run) -> dict[Shape, Cell]:
 
 
 def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) -> None:
-    """The rounds of a shift's rows on every cell, `seconds` at most on each; then they have their own inputs again."""
+    """Time a shift's rows on every cell of the grid, then switch them back to the run's own inputs.
+
+    seconds: the time limit of each cell.
+    """
     with run.phase("grid"):
         for shape, cell in cells.items():
             run.say(f"timing {shape} tokens x sequences")

@@ -1,6 +1,6 @@
-"""What the numbers say: golden, the controls, a trace of each runtime, gaps, and a verdict for each.
+"""The numerics stage: golden, the controls, and a trace, gaps and a verdict for each runtime.
 
-Two things run side by side: the numerics process weighs one trace while the next runtime makes its own.
+The numerics process weighs one trace while the next runtime makes its own.
 """
 
 import time
@@ -37,15 +37,16 @@ from compare.traces import Trace, forget, same_bits
 from export.cache import cache_root, verify
 from export.errors import CannotRun
 
-#: Fewer distinct controls than this say too little about rounding to judge by.
+#: The fewest distinct controls that verdicts may rest on; fewer show too little of what rounding does.
 FEWEST_CONTROLS = 5
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the traces showed. between: tensor -> gap of the chosen exporter's graph to the default one's.
+    """The results of the numerics stage.
 
-    work: how much the model is on the input; why that is not known, where it is not; None where nothing is timed.
+    between: tensor -> gap between the graphs of the chosen and the default exporter; empty unless both were traced.
+    work: the model's work on the input, or the reason why it could not be counted; None if nothing is timed.
     """
 
     ruler: Ruler
@@ -58,7 +59,7 @@ class Measured:
 
 @contextmanager
 def numerics_of(run: ModelRun) -> Iterator[Numerics]:
-    """The run's numerics process, while this is open."""
+    """Yield the numerics process of a run, and end it on exit."""
     numerics = Numerics(
         run.entry.folder,
         run.input_folder,
@@ -76,13 +77,13 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
 
 
 def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measured:
-    """Golden, its floors, and a row for each runtime; the entries' files are hashed meanwhile.
+    """Compute golden and the floors, then trace and judge each runtime. The entries' files are hashed meanwhile.
 
-    Raises `CannotRun` where golden or the controls cannot be made or the ruler does not hold, `BadInput` where a file
-    has changed.
+    started: the series whose processes import their libraries meanwhile. Raises `CannotRun` if golden or the controls
+    cannot be computed or the ruler does not hold, and `BadInput` if a file of an entry has changed.
     """
     pool = ThreadPoolExecutor(max_workers=2)
-    one_at_a_time = Lock()  # two traces at once make the first one late; imports after them have both cores
+    one_at_a_time = Lock()  # two traces at once would delay the first; imports come after them
 
     def trace_of(row: Row) -> Trace:
         with one_at_a_time:
@@ -115,7 +116,7 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
 
 
 def count_work(run: ModelRun, numerics: Numerics) -> Work | str:
-    """The model's work, which nobody waits for: the workers still import. Raises `CannotRun` where numerics fail."""
+    """Return the model's work. The workers still import meanwhile. Raises `CannotRun` if the numerics process fails."""
     try:
         return numerics.work()
     except ChildFailed as error:
@@ -123,7 +124,10 @@ def count_work(run: ModelRun, numerics: Numerics) -> Work | str:
 
 
 def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
-    """The golden trace, after the ruler was checked, and the controls. Raises `CannotRun`."""
+    """Compute golden, check the ruler, and compute the controls.
+
+    Raises `CannotRun` if any of this fails, or if too few controls are distinct.
+    """
     try:
         golden, ruler = numerics.golden()
         run.say(str(ruler))
@@ -138,18 +142,19 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         raise CannotRun(f"the golden run failed: {error}; its log is {run.log('golden')}") from error
     if distinct < FEWEST_CONTROLS:
         raise CannotRun(
-            f"only {distinct} of {len(names)} controls are distinct, too few to tell rounding by (at least "
+            f"only {distinct} of {len(names)} controls are distinct, too few to show what rounding does (at least "
             f"{FEWEST_CONTROLS}); give a longer text"
         )
-    run.say(f"{distinct} distinct controls say what rounding does")
+    run.say(f"{distinct} distinct controls show what rounding does")
     return golden, ruler, ControlsPart(names=names, distinct=distinct)
 
 
 def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
-    """One runtime's trace, in a folder of the row's name in the scratch folder or in `out`.
+    """Trace a row's runtime in a process of its own.
 
-    With it the same process writes the trace of the padded input, where there is one that the row takes, into the
-    padded folder of the same name. Raises `ChildFailed`, and `CannotRun` where the runtime is not installed.
+    out: the folder of the trace; by default one with the row's name in the scratch folder. The same process also traces
+    the padded input, if the row takes it, into the padded folder of the same name. Raises `ChildFailed` if the process
+    fails, and `CannotRun` if the runtime is not installed.
     """
     out = out or run.scratch / row.name
     row.spec.check_installed()
@@ -170,9 +175,9 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
 
 
 def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
-    """A trace that can be weighed: places told by structure alone are left out where they do not fit.
+    """Return a trace without the taps that were located by structure alone and do not have golden's shape.
 
-    Raises `WrongShape` where it has no logits, or a tensor of another shape than golden's.
+    Raises `WrongShape` if the trace has no logits, or if another tensor does not have golden's shape.
     """
     if "logits" not in found:
         raise WrongShape("the run gave no logits")
@@ -183,9 +188,9 @@ def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
 
 
 def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap]]:
-    """A trace, and each tensor's gap with its evidence; places that the structure of a graph told wrong are left out.
+    """Weigh a trace. Return it and the gap of each tensor, both without taps that were located in the wrong place.
 
-    Raises `CannotRun` where the numerics fail.
+    Raises `CannotRun` if the numerics process fails.
     """
     try:
         known = numerics.weigh(found.folder)
@@ -199,7 +204,7 @@ def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[
 
 
 def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
-    """The verdict on one run of a row; bitwise equality is to the baseline's first run."""
+    """Return the verdict on one run of a row. Bitwise equality is checked against the baseline's first run."""
     bitwise = row != run.rows[0] and same_bits(trace, run.scratch / run.rows[0].name)
     return judge(evidence, bitwise=bitwise, quantized=row.quantized)
 
@@ -207,7 +212,10 @@ def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvid
 def weigh(
     run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
 ) -> tuple[RuntimePart, Trace | None]:
-    """A runtime's row and its trace; a run that cannot be weighed gives a row with an error, and no trace."""
+    """Return a runtime's row and its trace. If the run cannot be weighed, the row has an error, and the trace is None.
+
+    future: the row's trace.
+    """
     bare = bare_row(row)
     try:
         trace = fitting(future.result(), row, golden)
@@ -233,7 +241,7 @@ def weigh(
 
 
 def decided(run: ModelRun, logits: Gap, trace: Trace, golden: Trace) -> Decisions:
-    """What a run's gap in the logits does to the next tokens."""
+    """Return how a run's predicted next tokens differ from golden's."""
     assert logits.max is not None and logits.evidence is not None
     multiple = logits.evidence.accumulated.max
     rounding = logits.max / multiple if multiple else 0.0  # the largest gap of the controls
@@ -242,7 +250,10 @@ def decided(run: ModelRun, logits: Gap, trace: Trace, golden: Trace) -> Decision
 
 
 def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:
-    """How far the graphs of two exporters lie from each other in one runtime, where two ran and gave a trace."""
+    """Return the gap of each tensor between two exporters' graphs in one runtime; empty unless both were traced.
+
+    traced: the rows that have gaps.
+    """
     pair = (GRAPH_RUNTIME, BESIDE)
     if run.beside is None or not traced.issuperset(pair):
         return {}

@@ -1,8 +1,8 @@
-"""The second input of the numerics: a run judged where sequences are padded, and the worse of its two verdicts.
+"""Judge each run on the padded input too, and keep the worse of its two verdicts.
 
-A runtime that does well on a text without padding may still ignore its attention mask. So each trace has a second part,
-of three short sequences (`compare.pipeline.inputs.padded`), which is weighed like the first. Where it is beyond a
-limit, why is asked for (`compare.numerics.padding`).
+A runtime that is right on a text without padding may still ignore its attention mask. So each runtime is also traced on
+three short sequences (`compare.pipeline.inputs.padded`), and that trace is weighed like the first. If it is beyond a
+limit, `compare.numerics.padding` looks for the cause.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,10 @@ from export.errors import CannotRun
 
 
 def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
-    """What the padded input says of a run of a row, after its verdict on the text.
+    """Judge a run of a row on the padded input.
 
-    trace: the run's, of the text; tensors that were left out of it are left out here too. Raises `CannotRun` if the
-    numerics fail.
+    verdict: the one on the text. trace: that of the text; tensors that were left out of it are left out here too.
+    Raises `CannotRun` if the numerics process fails, or if the ruler does not hold.
     """
     if row.unpadded:
         return PaddingPart(text=verdict, skipped=row.unpadded)
@@ -33,24 +33,27 @@ def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numeri
         try:
             padding = _judged(run, row, verdict, trace, numerics)
         except ChildFailed as error:
-            raise CannotRun(f"{row.name} could not be weighed where sequences are padded: {error}") from error
+            raise CannotRun(f"{row.name} could not be weighed on the padded input: {error}") from error
     if (worst := worse(padding)) is not verdict:
         run.say(f"{row.name}: {worst.sentence}")
     return padding
 
 
 def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
-    """The verdict over the trace of the padded input, and why, if it is worse than rounding."""
+    """Return the verdicts on both inputs, and the cause if the run is "different" on the padded one.
+
+    text: the verdict on the text.
+    """
     golden, ruler = numerics.golden_padded()
     if not ruler.holds:
         raise CannotRun(
-            f"the ruler does not hold where sequences are padded: golden differs from transformers eager in float64 by "
+            f"the ruler does not hold on the padded input: golden differs from transformers eager in float64 by "
             f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
             "report the model's name"
         )
     padded = Trace(run.padded_folder(trace.folder.name))
     if "error" in padded.facts:
-        return _broken(text, f"it ran on the text and not here: {padded.facts['error']}")
+        return _broken(text, f"it ran on the text but not here: {padded.facts['error']}")
     padded = forget(padded.folder, [name for name in padded if name not in trace])
     try:
         check_shapes(padded, golden)
@@ -72,16 +75,17 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
 
 
 def _broken(text: Verdict, note: str) -> PaddingPart:
+    """Return the verdict on the text, and "broken" on the padded input. note: the reason."""
     return PaddingPart(text=text, verdict=padded_verdict(Verdict(kind="broken", note=note), Cause()))
 
 
 def excused(
     verdict: Verdict, evidence: Mapping[str, TensorEvidence], cause: Cause, limits: Limits = LIMITS
 ) -> tuple[Verdict, Cause]:
-    """The verdict, less a fault that is none: rotary positions that count padding.
+    """Return verdict and cause, without the fault that rotary positions count padding if only queries and keys show it.
 
-    They turn queries and keys by other angles, and both by the same, so that attention is what it was. It is none where
-    everything but queries and keys is within its limits.
+    Such positions rotate queries and keys by the same additional angle, so attention does not change. So this is no
+    fault if everything but queries and keys is within its limits.
     """
     if cause.words == COUNTED:
         rest = {name: found for name, found in evidence.items() if name.partition(".")[0] not in ("query", "key")}
@@ -92,7 +96,7 @@ def excused(
 
 
 def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
-    """A verdict over the padded input, with where it holds and why in words."""
+    """Return a verdict on the padded input, with the padded side and the cause in words."""
     different = verdict.kind == "different"
     (side,) = cause.sides if len(cause.sides) == 1 else ("",)
     padded = f"where sequences are padded{f' on the {side}' if side else ''}"
@@ -100,10 +104,10 @@ def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
 
 
 def worse(padding: PaddingPart) -> Verdict:
-    """The worse of the verdicts on the text and on the padded input; the text's where they are the same word.
+    """Return the worse of the verdicts on the text and on the padded input; the text's if both are of one kind.
 
-    Of a run in reduced precision a padded one that is different counts where its cause is named, or something stands
-    where no key may be seen: over so few numbers the size of an error alone does not tell a lower precision.
+    If the text's is "reduced precision", a "different" on the padded input counts only if it has a cause, or if a
+    hidden key has a probability: for so few numbers, the size of an error alone does not identify a lower precision.
     """
     text, padded = padding.text, padding.verdict
     if padded is None or VERDICTS.index(padded.kind) <= VERDICTS.index(text.kind):
@@ -114,7 +118,7 @@ def worse(padding: PaddingPart) -> Verdict:
 
 
 def rejudged(padding: PaddingPart, text: Verdict, limits: Limits, quantized: Sequence[str]) -> PaddingPart:
-    """What the padded input says of a run under other limits, from what a report holds of it.
+    """Judge a run on the padded input again, under other limits, from the evidence in a report.
 
     text: the verdict on the text under these limits. quantized: see `compare.numerics.verdicts.judge`.
     """

@@ -1,4 +1,4 @@
-"""What a comparison begins with: the runtimes and files that were asked for, the model's graphs, inputs, a folder."""
+"""Prepare a comparison: choose the runtimes, read the files, export the model, make the inputs and the folder."""
 
 import shutil
 import time
@@ -28,9 +28,10 @@ from export.models import MiniTransformer
 
 
 def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> ModelRun:
-    """A run with its rows and its inputs, before anything is measured.
+    """Return a run with its rows and its inputs, before anything is measured.
 
-    Raises `BadInput` and `CannotRun` for what a person can mend.
+    model: a name, or a loaded model. say: takes a line of progress. Raises `BadInput` for wrong input, and `CannotRun`
+    if the model or a runtime that is named cannot run.
     """
     started = time.monotonic()
     wanted, named = settings.input, settings.runtimes.names or ()
@@ -88,7 +89,10 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
 
 
 def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
-    """The inputs of every shape of a grid. Raises `BadInput` for one that text or model are too short for."""
+    """Return the inputs of every shape of a grid; empty without one.
+
+    Raises `BadInput` if the text has too few tokens, or the model too few positions, for a shape.
+    """
     return {
         shape: tokenize(
             entry.folder,
@@ -103,8 +107,11 @@ def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape,
 
 
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
-    """The runtimes to run, the baseline first. Raises `BadInput` for an unknown one, `CannotRun` for a named one that
-    is not installed; where none is named, those that are not installed stay in, to be rows that say so."""
+    """Return the runtimes to run, the baseline first.
+
+    names: None is all, including those that are not installed, which become rows with an error. Raises `BadInput` for
+    an unknown name, and `CannotRun` if the baseline or a named runtime is not installed.
+    """
     if names is None or list(names) == ["all"]:
         chosen = list(listing().specs.values())
     else:
@@ -117,7 +124,7 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
 
 
 def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
-    """Raises `CannotRun` if a runtime that was asked for by name would have no row."""
+    """Raise `CannotRun` if a runtime that was asked for by name would have no row."""
     for spec in specs:
         if spec.name not in named or "inspect" in spec.graphs:
             continue
@@ -130,7 +137,10 @@ def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -
 
 
 def read_file(path: Path | None) -> OnnxFile | None:
-    """The ONNX file that was named, if one was. Raises `BadInput`, and `CannotRun` where nothing here can run it."""
+    """Read an ONNX file; None if none was named.
+
+    Raises `BadInput` if the file cannot be used, and `CannotRun` if ONNX Runtime is not installed.
+    """
     if path is None:
         return None
     spec_of(GRAPH_RUNTIME).check_installed()
@@ -138,7 +148,7 @@ def read_file(path: Path | None) -> OnnxFile | None:
 
 
 def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
-    """The row of an ONNX file of so many layers, its graphs laid into the run's scratch folder."""
+    """Stage an ONNX file in the run's scratch folder, and return its row. layers: how many layers it has."""
     folder = run.scratch / "graphs" / name
     named = exposed(file, layers)
     found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
@@ -154,7 +164,7 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
 
 
 def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: Path | None, say: Say) -> Entry:
-    """The model's entry in the cache, exported now if it is not there yet."""
+    """Return the model's entry in the cache. A model that is not there yet is exported."""
     if isinstance(model, MiniTransformer):
         return export_model(model, cache_dir=cache_dir, exporter=wanted.exporter, say=say)
     return exported(
@@ -168,7 +178,7 @@ def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: P
 
 
 def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
-    """What is said, loudly, where another model is compared than the one that was asked for."""
+    """Return a note if random weights are compared instead of the model that was asked for; else an empty list."""
     source = entry.manifest.source
     if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
         return []
@@ -179,7 +189,11 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
 
 
 def make_report_folder(output: OutputSettings, name: str) -> Path:
-    """The folder asked for, or a new one under cache/reports, with an empty scratch folder in it. Raises `BadInput`."""
+    """Make the folder that was asked for, or a new one under cache/reports, with an empty scratch folder in it.
+
+    name: of what is compared, for the new folder's name. Raises `BadInput` if the folder cannot be written to, or if it
+    has a scratch folder that no comparison made.
+    """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     out = output.out or cache_root(output.cache_dir) / "reports" / f"{stamp}-{name}"
     make_folder(out)
@@ -188,6 +202,6 @@ def make_report_folder(output: OutputSettings, name: str) -> Path:
         shutil.rmtree(scratch)
     if scratch.exists():
         raise BadSetting("{scratch} exists and no comparison made it; set {out} to another folder", scratch=scratch)
-    (out / REPORT_FILE).unlink(missing_ok=True)  # an old report is not to pass for that of a run that fails
+    (out / REPORT_FILE).unlink(missing_ok=True)  # else it could be taken for the report of this run if this run fails
     make_folder(scratch)
     return out

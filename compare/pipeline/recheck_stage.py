@@ -1,7 +1,7 @@
-"""After the rounds: each runtime's logits against its own under other circumstances, and what exposing taps changes.
+"""The reruns after the rounds: each runtime's logits under other circumstances, and the observer effect.
 
-The processes that were timed hold the models already, and are not timed any more: a rung may change their threads. So
-the baseline, which is timed in every shift, has its turn when all are over.
+Reruns use the processes that were timed, because these have loaded the models. A rerun may change the number of
+threads, so a process is not timed afterwards. The baseline, which is timed in every shift, is rerun after the last one.
 """
 
 import shutil
@@ -26,36 +26,36 @@ from export.errors import CannotRun
 
 @dataclass(frozen=True)
 class Observer:
-    """What exposing every tap does to a graph, in one runtime."""
+    """The observer effect in one runtime: what exposing every tap does to a graph."""
 
-    #: Of the inspect graph, which exposes every tap.
+    #: The series of the inspect graph, which exposes every tap.
     inspect: Series
-    #: Of the deploy graph, which exposes logits alone.
+    #: The series of the deploy graph, which exposes logits alone.
     deploy: Series
     #: How often the inspect graph runs each operator in one pass; empty if that is not known.
     inspect_operators: Mapping[str, int]
-    #: The same of the deploy graph.
+    #: How often the deploy graph runs each operator in one pass; empty if that is not known.
     deploy_operators: Mapping[str, int]
-    #: The largest difference of a logit between the two; None if either gave none.
+    #: The largest difference between the logits of the two; None if either gave none.
     gap: float | None
 
 
 @dataclass(frozen=True)
 class LastPosition:
-    """What the graph that gives the logits of the last position alone showed."""
+    """The results of the graph that gives the logits of the last position alone."""
 
-    #: Of that graph.
+    #: The series of that graph.
     series: Series
-    #: Of the deploy graph in the same runtime.
+    #: The series of the deploy graph in the same runtime.
     deploy: Series
-    #: The largest difference of a logit at that position; None if either gave none.
+    #: The largest difference between the logits of the two at that position; None if either gave none.
     gap: float | None
 
 
 def make_ladder(run: Run) -> list[Rung]:
-    """The rungs of the run's input, their inputs written where worker processes find them.
+    """Return the rerun variants of the run's input, and write their inputs to the folders that worker processes read.
 
-    Of the plain run, which is judged, all sequences are kept, of the others the first.
+    The logits of all sequences are kept for the plain run, which is judged, and those of the first for the others.
     """
     ladder = list(rungs(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
     for rung in ladder:
@@ -66,13 +66,19 @@ def make_ladder(run: Run) -> list[Rung]:
 
 
 def self_gaps(run: Run, series: Sequence[Series], ladder: list[Rung]) -> list[SelfGapsPart]:
-    """A row for each of the runtimes that was timed: its own gaps, rung by rung."""
+    """Rerun each runtime that was timed. Return a row for each, with its gap in every variant.
+
+    ladder: the variants, the plain run first.
+    """
     timed = [each for each in series if each.alive and each.role in (Role.BASELINE, Role.RUNTIME)]
     return [climb(run, each, ladder) for each in timed]
 
 
 def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
-    """The rows with anything in them, each with the gap of its plain run to the baseline's where both are there."""
+    """Return the rows that are not empty, and add the gap between each one's plain run and the baseline's.
+
+    The gap is left out if either has no logits.
+    """
     baseline = run.baseline.name
     theirs = _plain(run, baseline)
     for row in rows:
@@ -83,9 +89,9 @@ def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
 
 
 def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> list[SelfGapsPart]:
-    """The rows with a verdict over the logits of what was timed, which need not be the graph that shows its taps.
+    """Return the rows, each with a verdict on the logits of the graph that was timed, which may expose no taps.
 
-    Raises `CannotRun` if the numerics fail.
+    Raises `CannotRun` if the numerics process fails.
     """
 
     def judged(row: SelfGapsPart) -> SelfGapsPart:
@@ -97,9 +103,9 @@ def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> list[
 
 
 def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
-    """The verdict over a trace that has nothing but logits; of another shape than golden's they are broken.
+    """Return the verdict on a trace that has only logits: "broken" if their shape is not golden's.
 
-    Raises `CannotRun` where the numerics fail.
+    Raises `CannotRun` if the numerics process fails.
     """
     try:
         check_shapes(trace, Trace(run.scratch / GOLDEN))
@@ -112,7 +118,7 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
 
 
 def climb(run: Run, series: Series, ladder: list[Rung]) -> SelfGapsPart:
-    """One runtime's row."""
+    """Rerun one runtime in every variant, and return its row. ladder: the variants, the plain run first."""
     row = SelfGapsPart(runtime=series.runtime)
     for rung in ladder:
         length = rung.input_ids.shape[1]
@@ -128,7 +134,7 @@ def climb(run: Run, series: Series, ladder: list[Rung]) -> SelfGapsPart:
 
 
 def observer(run: Run, series: Sequence[Series]) -> Observer | None:
-    """The inspect graph next to the deploy graph, once the plain logits are there; None if no graph was timed."""
+    """Compare the inspect graph with the deploy graph, after the plain rerun; None if no ONNX graph was timed."""
     inspect = of_role(Role.OBSERVER, series)
     if inspect is None:
         return None
@@ -143,7 +149,7 @@ def observer(run: Run, series: Sequence[Series]) -> Observer | None:
 
 
 def last_position(run: Run, series: Sequence[Series]) -> LastPosition | None:
-    """The graph that gives the logits of the last position alone, once the plain logits are there; None without one."""
+    """Compare the graph for the last position with the deploy graph, after the plain rerun; None if not timed."""
     last = of_role(Role.LAST_POSITION, series)
     if last is None:
         return None
@@ -155,23 +161,23 @@ def last_position(run: Run, series: Sequence[Series]) -> LastPosition | None:
 
 
 def _operators(series: Series) -> dict[str, int]:
-    """How often each operator runs in one pass; empty if that is not known."""
+    """Return how often a series' graph runs each operator in one pass; empty if that is not known."""
     return series.process.operators() if series.alive else {}
 
 
 def _row_of(other: Series, series: Sequence[Series]) -> Series:
-    """The row of the runtime that another series is of."""
+    """Return the series that is the row of another series' runtime."""
     return next(each for each in series if each.role.has_row and each.runtime == other.runtime)
 
 
 def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
-    """The largest difference of a logit; None where one is not there, or has another shape and is broken therefore."""
+    """Return the largest difference between two traces' logits; None if one is missing, or if their shapes differ."""
     if first is None or second is None or first["logits"].shape != second["logits"].shape:
         return None
     return logit_gap(first["logits"], second["logits"], run.inputs.attention_mask)
 
 
 def _plain(run: Run, row: str) -> Trace | None:
-    """The deploy graph's logits on the inputs as they are, where it gave any."""
+    """Return the logits of a row's plain rerun, with the deploy graph on the run's own input; None if it gave none."""
     folder = run.self_folder(row) / "plain"
     return Trace(folder) if folder.is_dir() else None

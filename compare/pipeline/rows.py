@@ -9,7 +9,7 @@ from compare.results.runtimes import GraphPart, RuntimePart
 
 
 def bare_row(row: Row) -> RuntimePart:
-    """The row of a runtime of which no more is known than what was asked for."""
+    """Return a runtime's row of the report before it has run."""
     graph = None if row.file is None else graph_part(row.file, row.taps)
     return RuntimePart(
         name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named, graph=graph
@@ -17,7 +17,7 @@ def bare_row(row: Row) -> RuntimePart:
 
 
 def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
-    """What an ONNX file is before it has run. taps: its tensors that are compared."""
+    """Return the report's description of an ONNX file. taps: its tensors that are compared."""
     return GraphPart(
         file=file.name,
         bytes=file.bytes,
@@ -31,5 +31,5 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
 
 
 def with_taps_by_structure(row: RuntimePart, taps: Collection[str]) -> RuntimePart:
-    """The row with the taps that its graph does not name and its structure told; unchanged if it runs no ONNX file."""
+    """Return a row with the taps that were located by the graph's structure; unchanged if it runs no ONNX file."""
     return row if row.graph is None else replace(row, graph=replace(row.graph, found=list(taps)))

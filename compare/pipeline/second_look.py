@@ -1,7 +1,7 @@
 """A second look at an alarm: the runtime is traced again in fresh processes before its verdict stands.
 
-A process can be wrong by chance, as in torch's first call of a function (`compare.numerics.first_calls`). One run
-cannot tell that from a fault. Without an alarm nothing is traced again.
+A process can be wrong by chance, as in torch's first call of a function (`compare.numerics.first_calls`). A single run
+does not show whether that happened or the runtime has a fault. Without an alarm nothing is traced again.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from compare.results.runtimes import FurtherRunPart, RuntimePart
 from compare.results.verdicts import VERDICTS, Verdict
 from compare.traces import Trace
 
-#: How many runs decide the verdict of a runtime whose first run is an alarm.
+#: The number of runs that decide the verdict of a runtime whose first run is an alarm.
 RUNS = 3
 
 
@@ -33,7 +33,7 @@ def look_again(run: ModelRun, runtimes: Sequence[RuntimePart], numerics: Numeric
 
 
 def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics) -> RuntimePart:
-    """A row after its second look; a row without an alarm is returned as it is."""
+    """Return a row after its second look; a row without an alarm is returned unchanged."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
     run.say(f"{row.name}: {runtime.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
@@ -45,10 +45,10 @@ def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics
 
 
 def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
-    """Whether a verdict is more than rounding, and no reduced precision that was asked for.
+    """Whether a verdict is worse than rounding, unless it is a reduced precision that was asked for.
 
-    It was asked for if the runtime declares one, or its ONNX file holds quantized operators or weights in half
-    precision.
+    A reduced precision was asked for if the runtime declares one, or if its ONNX file has quantized operators or
+    weights in half precision.
     """
     graph = runtime.graph
     asked_for = runtime.precision != "float32" or (graph is not None and bool(graph.quantized or graph.halves))
@@ -56,7 +56,7 @@ def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
 
 
 def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple[Verdict, FurtherRunPart]:
-    """The verdict on one further run in a process of its own, and what it rests on."""
+    """Trace and judge a row once more, in a fresh process. Return the verdict and its evidence. number: of the run."""
     golden = Trace(run.scratch / GOLDEN)
     try:
         trace = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
@@ -69,11 +69,10 @@ def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple
 
 
 def agreed(runs: Sequence[Verdict]) -> Verdict:
-    """One verdict over several runs of a runtime; `runs` of it are all of them.
+    """Return one verdict over several runs of a runtime, which holds all of theirs in `runs`.
 
-    If all have the same kind and begin at the same tensor, it is that of the first. Otherwise it is "unsteady", with
-    the runs counted in its note; but a runtime that is different or broken in every run is called what its mildest run
-    is.
+    If all verdicts have the same kind and the same first tensor, it is the first run's. Otherwise it is "unsteady", and
+    its note counts the runs by verdict. If every run is "different" or "broken", it is the mildest run's instead.
 
     >>> facts = dict(statistic="max", multiple=400.0)
     >>> off = Verdict(kind="different", tensor="context.0", place="layer 0, attention", **facts)
@@ -95,7 +94,7 @@ def agreed(runs: Sequence[Verdict]) -> Verdict:
 
 
 def _place(verdict: Verdict) -> tuple[str, str | None, bool]:
-    """What two runs have in common that agree: the kind, and where it begins, in which of the two inputs."""
+    """Return what is equal in runs that agree: the kind, the first tensor, and whether it is on the padded input."""
     return verdict.kind, verdict.tensor, bool(verdict.padded)
 
 
@@ -104,7 +103,7 @@ def _rank(verdict: Verdict) -> int:
 
 
 def _counted(runs: Sequence[Verdict]) -> Iterator[str]:
-    """How many runs are what, the worst first; those that are no alarm together at the end."""
+    """Yield the number of runs for each verdict, the worst first, then one phrase for the runs without an alarm."""
     within = VERDICTS.index("rounding")
     worst_first = sorted(runs, key=_rank, reverse=True)
     alarms = Counter((run.kind, run.padded, run.place) for run in worst_first if _rank(run) > within)

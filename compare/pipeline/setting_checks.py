@@ -1,4 +1,4 @@
-"""Checks of settings that need no work. Each raises `BadInput` for what cannot be used."""
+"""Checks of settings that need no work. Each raises `BadInput` for a setting that cannot be used."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from export.models import MiniTransformer
 
 
 def check_compared(model: str | MiniTransformer | None, settings: Settings) -> None:
-    """Raises `BadInput` unless it is clear what is compared: a model, an ONNX file with a model, or two ONNX files."""
+    """Raise `BadInput` unless a model, an ONNX file and a model, or two ONNX files are to be compared."""
     onnx, baseline = settings.input.onnx, settings.input.baseline
     if baseline is None:
         if onnx is not None and model is None:
@@ -28,7 +28,7 @@ def check_compared(model: str | MiniTransformer | None, settings: Settings) -> N
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises `BadInput` for settings that are wrong whatever the model is."""
+    """Raise `BadInput` for a setting that is wrong for any model."""
     check_at_least(1, "threads", settings.runtimes.threads)
     check_at_least(1, "sequence", settings.input.sequence)
     check_at_least(1, "batch", settings.input.batch)
@@ -47,7 +47,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def check_latency(latency: LatencySettings) -> None:
-    """Raises `BadInput` for a number that says nothing about how to time."""
+    """Raise `BadInput` for a latency setting that is out of its range."""
     check_above_zero("time", latency.time, " seconds")
     check_above_zero("precision", 100 * latency.precision, " %")
     check_at_least(1, "min_rounds", latency.min_rounds)
@@ -61,33 +61,36 @@ def check_latency(latency: LatencySettings) -> None:
 
 
 def check_timed(checks: CheckSettings, latency: LatencySettings) -> None:
-    """Raises `BadInput` if something is to be timed and latency is off."""
+    """Raise `BadInput` if `grid` or `interference` is set and latency is off."""
     for name, asked in (("grid", latency.grid is not None), ("interference", latency.interference)):
         if asked and not checks.latency:
             raise BadSetting(f"{{{name}}} needs latency, which is off")
 
 
 def check_at_least(least: int, name: str, value: int | None) -> None:
-    """Raises `BadInput` for a number below the least that a setting takes; None is a setting left out."""
+    """Raise `BadInput` if a setting's value is less than `least`. None is a setting that was left out."""
     if value is not None and value < least:
         raise BadSetting(f"{{{name}}} is {{value}}; it must be at least {least}", value=value)
 
 
 def check_above_zero(name: str, value: float, unit: str) -> None:
-    """Raises `BadInput` for a number that is not above 0."""
+    """Raise `BadInput` if a setting's value is not above 0."""
     if not value > 0:
         raise BadSetting(f"{{{name}}} is {{value:g}}{unit}; it must be above 0", value=value)
 
 
 def check_grid(grid: str, baseline: Path | None) -> None:
-    """Raises `BadInput` for a grid that says no shapes, or of two ONNX files."""
+    """Raise `BadInput` if a grid cannot be parsed, or if two ONNX files are compared."""
     shapes_of(grid)
     if baseline is not None:
         raise BadSetting("{grid} needs a model, whose tokenizer makes its inputs; leave out {grid} or {baseline}")
 
 
 def cpus_for(threads: int) -> list[int]:
-    """The CPUs that workers with so many threads are pinned to. Raises `BadInput` if there are too few, or none."""
+    """Return the CPUs to pin workers to, one for each thread.
+
+    Raises `BadInput` if there are too few, or if the system does not pin processes to CPUs.
+    """
     cpus = machine.usable_cpus()
     if cpus is None:
         raise BadSetting("{pin} is not available: this system does not pin processes to CPUs; leave it out")
@@ -102,13 +105,13 @@ def cpus_for(threads: int) -> list[int]:
 
 
 def check_fail_on(fail_on: str) -> None:
-    """Raises `BadInput` for what is no verdict."""
+    """Raise `BadInput` if `fail_on` is not a verdict."""
     if fail_on not in VERDICTS:
         raise BadSetting("{fail_on} is {value!r}; {verdicts}", value=fail_on, verdicts=near(fail_on, VERDICTS))
 
 
 def check_folder(folder: Path) -> None:
-    """See that a folder could be written to, without making it. Raises `BadInput` if it could not."""
+    """Raise `BadInput` if a folder could not be written to. Does not make the folder."""
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -120,7 +123,7 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that can be written to. Raises `BadInput` if it cannot be."""
+    """Make a folder. Raises `BadInput` if it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

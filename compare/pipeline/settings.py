@@ -51,7 +51,7 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class RuntimeSettings:
-    """Which runtimes run, and what each of their processes gets."""
+    """Which runtimes run, and the threads and the time of each process."""
 
     #: Names of runtimes, the option `runtimes`; None is all. The baseline always runs.
     names: Sequence[str] | None = None
@@ -67,21 +67,21 @@ class RuntimeSettings:
 class CheckSettings:
     """What is checked beyond the gaps of one forward pass, and which verdict fails the run."""
 
-    #: Whether runtimes are timed. Their deploy graphs are checked too then.
+    #: Whether runtimes are timed. If they are, their deploy graphs are checked too.
     latency: bool = True
 
     #: Whether decoding with a cache is timed and checked.
     decode: bool = True
 
-    #: Whether less is compared: see `QUICK_RUNTIMES`, `QUICK_TIME` and `QUICK_SEQUENCE`.
+    #: Whether fewer runtimes and tokens are compared, in less time: see `QUICK_RUNTIMES`.
     quick: bool = False
 
-    #: The first verdict, in their order, that fails the run.
+    #: The mildest verdict that fails the run.
     fail_on: str = "different"
 
     @property
     def decodes(self) -> bool:
-        """Whether there is any decoding: it is timed before it is checked."""
+        """Whether there is any decoding. It needs latency, because it is timed before it is checked."""
         return self.latency and self.decode
 
 
@@ -89,16 +89,16 @@ class CheckSettings:
 class LatencySettings:
     """How runtimes are timed."""
 
-    #: Seconds after which the rounds end at the latest.
+    #: Seconds that the rounds take at most.
     time: float = 30.0
 
-    #: Half the width of a ratio's interval, as a share of the ratio, at which the rounds may end earlier.
+    #: The rounds end early if half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02
 
     #: Rounds that are taken even if they take longer than `time`.
     min_rounds: int = 1
 
-    #: The largest share of CPU time that other processes may use in a turn that counts, 1 for every turn; None is
+    #: The largest share of the CPU that other processes may use in a turn that counts; 1 counts every turn. None is
     #: `compare.latency.disturbance.MAX_LOAD`.
     max_load: float | None = None
 
@@ -111,7 +111,7 @@ class LatencySettings:
     #: GB that the timed processes may use together; None is what is free.
     memory: float | None = None
 
-    #: Whether each runtime is timed while the others are not suspended, too.
+    #: Whether each runtime is also timed while the others are not suspended.
     interference: bool = False
 
     #: Further lengths of the sequence and sizes of the batch, as `compare.pipeline.shapes.shapes_of` reads them.
@@ -144,7 +144,9 @@ class Settings:
 
     @classmethod
     def of(cls, **options: Any) -> "Settings":
-        """The settings that options say, each put into its group. An option that is None takes its default.
+        """Return settings from options without groups. An option that is None takes its default.
+
+        Raises `TypeError` for an unknown option.
 
         >>> settings = Settings.of(batch=2, quick=True, runtimes=None)
         >>> settings.input.batch, settings.latency.time, settings.runtimes.names

@@ -1,4 +1,4 @@
-"""The worker processes of a comparison are started: a series for each, with the role that its row has in the rounds."""
+"""Start the worker processes of a comparison, and give the series of each its role in the rounds."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,10 @@ from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 
 @contextmanager
 def started_series(run: Run) -> Iterator[list[Series]]:
-    """The series of a run, their processes started, while this is open; then these end and the scratch folder goes.
+    """Start the processes of a run and yield their series. On exit, end the processes and remove the scratch folder.
 
-    Empty if latency is off. Whoever starts further processes meanwhile appends their series.
+    The list is empty if latency is off. A later stage that starts further processes appends their series to it. The
+    scratch folder stays if traces are kept.
     """
     started = [*start_passes(run), *start_limits(run), *start_decoders(run)] if run.checks.latency else []
     try:
@@ -30,9 +31,9 @@ def started_series(run: Run) -> Iterator[list[Series]]:
 
 
 def start_passes(run: Run) -> list[Series]:
-    """A series for every row that can be timed, the A/A control, and further graphs of the row that has them.
+    """Start a series for every row that can be timed, for the A/A control, and for further graphs of onnxruntime's row.
 
-    All processes sleep at once; their libraries are imported while the traces run, because importing is not timed.
+    The processes load nothing yet. They import their libraries while traces run, because imports are not timed.
     """
     timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
     roles = with_control(timed)
@@ -52,7 +53,7 @@ def start_passes(run: Run) -> list[Series]:
 
 
 def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
-    """Each row with its role in the rounds: the baseline's also as the A/A control, the baseline's two first."""
+    """Return each row with its role in the rounds: first the baseline, as itself and as the A/A control."""
     baseline = [row for row in rows if row.is_baseline]
     return [
         *((row, role) for row in baseline for role in (Role.BASELINE, Role.CONTROL)),
@@ -61,7 +62,7 @@ def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
 
 
 def start_decoders(run: Run) -> list[Series]:
-    """A series for every runtime that decodes and does nothing else; the others go on from passes to steps."""
+    """Start a series for every runtime that only decodes. Other decoders use the process of their forward passes."""
     if not isinstance(run, ModelRun):
         return []
     others = {row.name for row in run.rows}
@@ -70,13 +71,13 @@ def start_decoders(run: Run) -> list[Series]:
 
 
 def start_decoder(run: ModelRun, row: Row, role: Role) -> Series:
-    """A series whose process does nothing but decode."""
+    """Start a series whose process only decodes."""
     log = f"decode-{row.name}{'-again' if role is Role.CONTROL else ''}"
     return Series(start(run, row, log, out=run.self_folder(row.name), positions=run.positions), role, "decode")
 
 
 def start_limits(run: Run) -> list[Series]:
-    """A series for each of the machine's limits; none if two ONNX files are compared: their work is not counted."""
+    """Start a series for each of the machine's limits; none for two ONNX files, because their work is not counted."""
     if run.baseline.name != BASELINE:
         return []
     return [
@@ -86,9 +87,10 @@ def start_limits(run: Run) -> list[Series]:
 
 
 def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: object) -> WorkerProcess:
-    """A worker process for a row; holds: the limit of the machine that it holds instead; more: further keys of its job.
+    """Start a worker process for a row, or for a limit of the machine. Its name is that of the row or limit.
 
-    Its name is that of the row or limit.
+    log: the name of its log. holds: the limit of the machine that it holds instead of the row's runtime. more: further
+    keys of its job.
     """
     job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}
     return WorkerProcess(
@@ -103,5 +105,6 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
 
 
 def remove_if_empty(folder: Path) -> None:
+    """Remove a folder if it exists and is empty."""
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -53,18 +53,18 @@ def weights_at(location: str, offset: str = "0"):
 BROKEN = [
     (lambda entry, folder: folder / "none.onnx", "none.onnx cannot be read: No such file or directory"),
     (lambda entry, folder: folder, "cannot be read: Is a directory"),
-    (cut_short, "is no ONNX graph, or not a whole one; export it again, or copy it again"),
-    (of_text, "text.onnx (27 bytes) is no ONNX graph, or not a whole one"),
-    (empty, "empty.onnx (0 bytes) is no ONNX graph"),
+    (cut_short, "is not a complete ONNX graph; export it again, or copy it again"),
+    (of_text, "text.onnx (27 bytes) is not a complete ONNX graph"),
+    (empty, "empty.onnx (0 bytes) is not a complete ONNX graph"),
     (weights_at("../short.bin"), "weights.onnx reaches outside its folder: it keeps "),
-    (weights_at("/etc/passwd"), "in '/etc/passwd'; save it again with its weights beside it"),
+    (weights_at("/etc/passwd"), "in '/etc/passwd'; save it again with its weights next to it"),
     (weights_at("C:\\weights.bin"), "weights.onnx reaches outside its folder"),
     (weights_at("..\\short.bin"), "weights.onnx reaches outside its folder"),
     (weights_at("link.bin"), "weights.onnx reaches outside its folder"),
-    (weights_at(""), "there is no such file beside it; copy it too"),
-    (weights_at("*/_ORT_MEM_ADDR_/*"), "there is no such file beside it; copy it too"),
+    (weights_at(""), "there is no such file next to it; copy it too"),
+    (weights_at("*/_ORT_MEM_ADDR_/*"), "there is no such file next to it; copy it too"),
     (weights_at("weights.onnx", "9999999"), "it is not whole, or of another export: copy it again"),
-    (weights_at("weights.onnx", "ten"), "does not say in numbers where in 'weights.onnx'"),
+    (weights_at("weights.onnx", "ten"), "gives no valid offset and length of"),
 ]
 
 

@@ -35,7 +35,7 @@ def test_staging_never_writes_over_the_file(entry: Entry, tmp_path: Path) -> Non
     shutil.copyfile(entry.folder / "model.safetensors", tmp_path / "inspect.onnx")
     file = read_onnx_file(saved(model, tmp_path / "odd.onnx"))
     before = hashed(tmp_path)
-    with pytest.raises(BadInput, match=r"weights are kept in 'inspect\.onnx', a name that is taken here; rename"):
+    with pytest.raises(BadInput, match=r"weights are in 'inspect\.onnx', and that name is reserved; rename"):
         stage(file, {"logits": "logits"}, tmp_path / "staged")
     assert hashed(tmp_path) == before
 

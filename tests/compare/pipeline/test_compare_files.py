@@ -152,7 +152,7 @@ def test_either_file_is_refused_before_anything_is_written(entry: Entry, tmp_pat
     (tmp_path / "text.onnx").write_text("no graph")
     good = entry.folder / "deploy.onnx"
     for file, baseline in ((good, tmp_path / "text.onnx"), (tmp_path / "text.onnx", good)):
-        with pytest.raises(BadInput, match=r"text\.onnx \(8 bytes\) is no ONNX graph"):
+        with pytest.raises(BadInput, match=r"text\.onnx \(8 bytes\) is not a complete ONNX graph"):
             held(file, baseline, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -141,7 +141,7 @@ def test_a_runtime_that_depends_on_its_company_is_seen(troubled: Report) -> None
 def test_a_runtime_that_fails_where_sequences_are_padded_is_broken_there(troubled: Report) -> None:
     moody = next(runtime for runtime in troubled.runtimes if runtime.name == "moody")
     assert (moody.error, moody.padding.text.kind) == (None, "identical")
-    said = "broken where sequences are padded: it ran on the text and not here: ValueError: no padding"
+    said = "broken where sequences are padded: it ran on the text but not here: ValueError: no padding"
     assert troubled.untrusted == {"moody": said}
     (table,) = gaps.tables(troubled)
     assert next(row for row in table.rows if row[0] == "moody")[-1] == "broken where padded"
