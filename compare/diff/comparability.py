@@ -1,4 +1,4 @@
-"""What must be alike in two reports so that they can be compared, and what is only reported if it differs."""
+"""Check that two reports can be compared, and name the circumstances in which they differ."""
 
 from compare.report.schema import Report
 from compare.results.circumstances import EnvironmentPart
@@ -6,7 +6,7 @@ from export.errors import BadInput
 
 
 def check_comparable(older: Report, newer: Report) -> None:
-    """Raises `BadInput`, with both values, unless the two are of one model on one input."""
+    """Raise `BadInput`, with both values, unless the two reports are of one model on one input."""
     _check("models", _model(older), _model(newer), "give both runs the same --model")
     if older.model is None:
         _check("baselines", _graph(older), _graph(newer), "give both runs the same --baseline FILE")
@@ -28,7 +28,7 @@ def _model(report: Report) -> str:
 
 
 def _graph(report: Report) -> str:
-    """The baseline of a comparison without a model; only the other file may differ."""
+    """Return the baseline of a comparison without a model. Only the other file may differ between reports."""
     graph = report.runtimes[0].graph
     return "none" if graph is None else f"{graph.file} (SHA-256 {graph.sha256[:12]})"
 
@@ -43,7 +43,7 @@ def _input(report: Report) -> str:
 
 
 def circumstances(older: Report, newer: Report) -> list[str]:
-    """Say what else differs between the two runs."""
+    """Return a sentence for each circumstance that differs: hardware, threads, packages, exporter."""
     then, now = older.environment, newer.environment
     sentences = []
     for what, first, second in (
@@ -61,7 +61,7 @@ def circumstances(older: Report, newer: Report) -> list[str]:
 
 
 def _packages(then: EnvironmentPart, now: EnvironmentPart) -> str:
-    """The packages whose versions changed, each with both; Python is one of them."""
+    """Return the packages and the Python whose versions differ, each with both versions; empty if none do."""
     first, second = ({"python": part.python, **part.packages} for part in (then, now))
     names = [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]
     absent = "not installed"

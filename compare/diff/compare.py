@@ -1,7 +1,7 @@
-"""Two saved reports: what became worse from one to the other, in verdicts and in latency.
+"""Compare two saved reports: what became worse from the older to the newer one, in verdicts and in latency.
 
-Absolute times of two runs are never compared, because the machine's state may have changed. What is compared is the
-ratio of each runtime's time to the baseline's of the same report, as far as the rounds of both support it.
+Absolute times of two runs are never compared, because the machine's state may have changed. Instead, each runtime's
+ratio to the baseline of its own report is compared, if both reports have enough rounds.
 """
 
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ from export.errors import BadInput
 
 
 def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
-    """What changed from the older report to the newer one.
+    """Return what changed from the older report to the newer one.
 
-    fail_over: the percentage by which a runtime's ratio to the baseline may rise before it counts. Raises `BadInput` if
-    it is no percentage, or if the two reports are not of one model on one input.
+    fail_over: the percentage by which a runtime's ratio to the baseline may rise without being a regression. Raises
+    `BadInput` if it is negative or not finite, or if the two reports are not of one model on one input.
     """
     if not (isfinite(fail_over) and fail_over >= 0):
         raise BadInput(f"--fail-over is {fail_over:g}; it takes a percentage of 0 or more, 5 by default")
@@ -53,9 +53,9 @@ def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
 
 
 def verdict_change(older: JudgedWord | None, newer: JudgedWord | None) -> ChangeWord | None:
-    """Whether a verdict became better or worse, in their order; None where a run has none, or nothing tells.
+    """Return whether a verdict became better or worse; None if one is missing or if they cannot be compared.
 
-    "not judged" has no place in the order, and is the same as itself alone; but whatever turns "broken" is worse.
+    "not judged" cannot be compared with other verdicts, except that a change from it to "broken" is worse.
 
     >>> verdict_change("rounding", "different"), verdict_change("not judged", "identical")
     ('worse', None)
@@ -79,7 +79,7 @@ def _side(report: Report) -> SidePart:
 
 
 def _both(older: Report, newer: Report) -> Iterator[tuple[RuntimePart, RuntimePart]]:
-    """The runtimes that both reports have."""
+    """Yield the older and the newer row of each runtime that both reports have."""
     before = {runtime.name: runtime for runtime in older.runtimes}
     return ((before[runtime.name], runtime) for runtime in newer.runtimes if runtime.name in before)
 
@@ -100,7 +100,7 @@ def _standing(runtime: RuntimePart | None) -> StandingPart | None:
 
 
 def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
-    """Every row but the baselines, to which all others are compared."""
+    """Yield the change of every row of latency but the baselines'."""
     before, after = ({(row.runtime, row.again): row for row in report.latency[1:]} for report in (older, newer))
     for key in dict.fromkeys([*after, *before]):
         then, now = before.get(key), after.get(key)
@@ -121,7 +121,7 @@ def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
 def _ratio_change(
     older: Report, newer: Report, then: LatencyPart | None, now: LatencyPart | None
 ) -> tuple[Ratio | None, str]:
-    """The ratio of a row's two ratios, or None and why there is none."""
+    """Return the newer ratio of a row over its older one, or None and the reason why there is none."""
     if then is None or now is None:
         return None, f"not in {'A' if then is None else 'B'}"
     for side, row in (("A", then), ("B", now)):
@@ -135,7 +135,7 @@ def _ratio_change(
 
 
 def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:
-    """The verdicts that became worse and are at or beyond what the newer report fails on."""
+    """Yield the verdicts that became worse and are at or beyond what the newer report fails on."""
     for then, now in _both(older, newer):
         words = [runtime.verdict.kind if runtime.verdict else None for runtime in (then, now)]
         why = newer.beyond(now)
@@ -146,7 +146,7 @@ def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:
 
 
 def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:
-    """The runtimes that ran and do not any more; those that were only timed and are not any more come after."""
+    """Yield the runtimes that ran in the older report and fail in the newer: first when traced, then when timed."""
     failed = {now.name: now.error for then, now in _both(older, newer) if then.error is None and now.error}
     timed = {row.runtime for row in older.latency if row.turns and row.error is None}
     for row in newer.latency:
@@ -157,7 +157,7 @@ def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:
 
 
 def _slower(latency: list[LatencyChange], fail_over: float) -> Iterator[RegressionPart]:
-    """The runtimes that take longer than before by more than `fail_over` percent, for certain."""
+    """Yield the runtimes that take more than `fail_over` percent longer, even at the low end of the interval."""
     for row in latency:
         if row.change and not row.again and row.change.low > 1 + fail_over / 100:
             said = (

@@ -1,4 +1,7 @@
-"""What changed from one report to a newer one, and what of it is a regression. `diff --json` is this."""
+"""The result of `diff`: what changed from one report to a newer one, and which changes are regressions.
+
+`diff --json` prints it.
+"""
 
 from typing import Literal
 
@@ -16,7 +19,7 @@ class _Part(BaseModel):
 
 
 class SidePart(_Part):
-    """One of the two reports. baseline_ms: for information, because the other side's is of another machine state."""
+    """One of the two reports. baseline_ms: the baseline's median, which is shown and not compared."""
 
     created: str
     commit: str | None
@@ -25,7 +28,7 @@ class SidePart(_Part):
 
 
 class StandingPart(_Part):
-    """What one report says of a runtime's numbers. rounding: largest logit gap in units of rounding."""
+    """A runtime's verdict in one report, or its error. rounding: its largest logit gap in units of rounding."""
 
     verdict: JudgedWord | None
     rounding: float | None
@@ -33,7 +36,7 @@ class StandingPart(_Part):
 
 
 class RuntimeChange(_Part):
-    """A runtime's numbers then and now; None where a report has no such runtime. change: of the verdict."""
+    """A runtime in both reports; None for a report without it. change: whether its verdict became better or worse."""
 
     name: str
     older: StandingPart | None
@@ -42,10 +45,10 @@ class RuntimeChange(_Part):
 
 
 class LatencyChange(_Part):
-    """A row's ratio to the baseline of its own report, then and now, and the ratio of the two ratios.
+    """A row's ratio to the baseline of its own report, in both reports, and how it changed.
 
-    again: the A/A control, whose ratio should be 1 in both reports. memory_percent: change of the peak.
-    missing: why there is no change to give.
+    again: whether this is the A/A control, whose ratio should be 1 in both reports. change: the newer ratio over the
+    older one. memory_percent: the change of peak memory. missing: the reason why `change` is None.
     """
 
     runtime: str
@@ -58,7 +61,7 @@ class LatencyChange(_Part):
 
 
 class RegressionPart(_Part):
-    """What became worse, in one sentence without its end."""
+    """A regression. said: what became worse, as a sentence without its full stop."""
 
     runtime: str
     kind: Literal["verdict", "failure", "latency"]
@@ -66,7 +69,11 @@ class RegressionPart(_Part):
 
 
 class Difference(_Part):
-    """Two reports of one model on one input. fail_over: percent. notes: what else differs, and what it may do."""
+    """The difference of two reports of one model on one input.
+
+    subject: what was compared. fail_over: the limit for latency, in percent. fail_on: the limit for verdicts. notes:
+    the circumstances that differ.
+    """
 
     subject: str
     baseline: str
@@ -80,5 +87,5 @@ class Difference(_Part):
     regressions: list[RegressionPart]
 
     def exit_code(self) -> int:
-        """1 where something became worse, else 0."""
+        """Return 1 if there is a regression, else 0."""
         return 1 if self.regressions else 0

@@ -1,4 +1,4 @@
-"""The text of a difference of two reports: tables, then sentences, of which the last is the answer."""
+"""The text of `diff`: an opening, tables, and sentences. The last sentence is the answer."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _LATENCY_NOTES = (
 
 
 def opening(difference: Difference) -> list[str]:
-    """Say which two reports are compared."""
+    """Return the lines that name the two reports and the circumstances that differ."""
     return [
         f"{difference.subject}: B against A",
         f"A: {_side(difference.older)}",
@@ -27,7 +27,7 @@ def _side(side: SidePart) -> str:
 
 
 def tables(difference: Difference) -> list[Table]:
-    """Show verdicts and latency, a row for each runtime."""
+    """Return the tables of verdicts and of latency, a row for each runtime."""
     numbers = Table(
         "Verdicts, and the largest logit gap in units of rounding",
         ["runtime", "A", "B", "x rounding, A", "B", "verdict"],
@@ -60,19 +60,19 @@ def _latency(row: LatencyChange) -> list[str]:
 
 
 def reading(row: LatencyChange) -> str:
-    """Say what a change means: nothing if its interval contains 1, and never for the A/A control."""
+    """Say what a change means. No side is faster if the interval contains 1, or if the row is the A/A control."""
     if row.change is None:
         return row.missing
     return "A/A control" if row.again else ratio_words(row.change)
 
 
 def lines(difference: Difference) -> list[str]:
-    """The sentences below the tables; the last one is the answer."""
+    """Return the sentences below the tables. The last one is the answer."""
     return [*_absent(difference), *_times(difference), *_control(difference), *_unsure(difference), answer(difference)]
 
 
 def _absent(difference: Difference) -> Iterator[str]:
-    """Runtimes that only one report has, or that failed in one."""
+    """Name the runtimes that only one report has, and those that failed in one."""
     for row in difference.runtimes:
         if row.older is None or row.newer is None:
             yield f"{row.name} is only in {'B' if row.older is None else 'A'}, so it is not compared."
@@ -91,17 +91,17 @@ def _times(difference: Difference) -> Iterator[str]:
 
 
 def _control(difference: Difference) -> Iterator[str]:
-    """The A/A control's change, if its interval excludes 1: then all intervals are too narrow."""
+    """Give the A/A control's change if its interval excludes 1, because then all intervals are too narrow."""
     for row in difference.latency:
         if row.again and row.change and not row.change.low <= 1 <= row.change.high:
             yield (
-                f"The A/A control's change is {interval(row.change)}, where 1 is expected: changes of that size come "
-                "from the machine."
+                f"The A/A control's change is {interval(row.change)}, and should be 1: changes of that size come from "
+                "the machine."
             )
 
 
 def _unsure(difference: Difference) -> Iterator[str]:
-    """Changes beyond the limit that the rounds neither show nor rule out."""
+    """Name the changes beyond the limit that the rounds neither show nor rule out."""
     limit = 1 + difference.fail_over / 100
     unsure = [
         f"{row.runtime} may take up to {100 * (row.change.high - 1):.0f} % longer"
@@ -110,7 +110,7 @@ def _unsure(difference: Difference) -> Iterator[str]:
     ]
     if unsure:
         yield (
-            f"More than {difference.fail_over:g} % is neither shown nor ruled out by these rounds: "
+            f"These rounds neither show nor rule out a change of more than {difference.fail_over:g} %: "
             f"{', '.join(unsure)}; a longer --time narrows the intervals."
         )
 

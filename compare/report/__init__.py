@@ -1,1 +1,1 @@
-"""What a comparison found: one schema, and one renderer for each format. Renderers only read it."""
+"""The report of a comparison: one schema, its sections, and one renderer for each format. Renderers only read it."""

@@ -12,7 +12,7 @@ from compare.results.runtimes import RuntimePart
 
 
 def answer(report: Report) -> list[str]:
-    """Say whether each runtime computes the same model, which failed, and which to deploy."""
+    """Return sentences: whether each runtime computes the same model, which failed, and which to deploy."""
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
     beyond = {runtime.name: report.untrusted[runtime.name] for runtime in measured if runtime.name in report.untrusted}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
@@ -32,7 +32,7 @@ def answer(report: Report) -> list[str]:
         )
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
     sentences += [*untimed(report), *advice(report), *decode_advice(report)]
-    return list(dict.fromkeys(sentences))  # advice on passes and on generation may have the same caution
+    return list(dict.fromkeys(sentences))  # advice on passes and on generation may repeat a warning
 
 
 def unsteady(report: Report) -> dict[str, str]:
@@ -41,7 +41,7 @@ def unsteady(report: Report) -> dict[str, str]:
 
 
 def untimed(report: Report) -> list[str]:
-    """Say what is not known if nothing was timed."""
+    """Say that nothing is recommended if nothing was timed."""
     if report.latency:
         return []
     return ["Nothing was timed, so no runtime is recommended, and only the graphs that expose taps were judged."]
@@ -68,7 +68,7 @@ class Choice:
 
 
 def choices(report: Report) -> list[Choice]:
-    """The runtimes that were timed and have numbers, the baseline first."""
+    """Return the runtimes that were timed and have gaps, the baseline first."""
     parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
     timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
     baseline = Ratio(estimate=1.0, low=1.0, high=1.0)
@@ -82,7 +82,7 @@ def choices(report: Report) -> list[Choice]:
 
 
 def front(found: list[Choice]) -> list[Choice]:
-    """The runtimes that no other beats in both time and gap (the Pareto front), the fastest first."""
+    """Return the runtimes that no other beats in both time and gap (the Pareto front), the fastest first."""
     best: list[Choice] = []
     for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
         if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
@@ -91,7 +91,7 @@ def front(found: list[Choice]) -> list[Choice]:
 
 
 def advice(report: Report) -> list[str]:
-    """Recommend one runtime, then say which others are as fast and what the recommended one costs."""
+    """Recommend one runtime, then say which others may be as fast and what the recommended one costs."""
     trusted = [choice for choice in choices(report) if choice.trusted]
     others = [choice for choice in trusted if choice.row is not report.latency[0]]
     if not others:
@@ -122,13 +122,13 @@ def advice(report: Report) -> list[str]:
 
 
 def _control(rows: Sequence[LatencyPart]) -> str:
-    """The A/A control's ratio, to follow another ratio; empty unless its interval excludes 1."""
+    """Return the A/A control's ratio as words that follow another ratio; empty unless its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     return f" (A/A control: {interval(ratio)})" if ratio and control_bound(rows) < 1 else ""
 
 
 def caution(report: Report, *names: str) -> list[str]:
-    """Warn of each of these runtimes that is unsteady."""
+    """Return a warning for each of these runtimes that is unsteady."""
     return [
         f"Before you deploy {name}, find out why it is {said}."
         for name, said in unsteady(report).items()
@@ -137,7 +137,7 @@ def caution(report: Report, *names: str) -> list[str]:
 
 
 def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
-    """What the recommended runtime does worse than the baseline: precision, memory, the time to be ready."""
+    """Yield what is worse than with the baseline: precision, memory, the time until the first answer."""
     multiples = in_rounding(best.runtime), in_rounding(baseline.runtime)
     if multiples[0] is not None and multiples[1] is not None and multiples[0] > multiples[1]:
         yield f"logits within {number(multiples[0])} x rounding instead of {number(multiples[1])} x"
@@ -152,7 +152,7 @@ def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
 
 
 def decode_advice(report: Report) -> list[str]:
-    """Recommend the fastest runtime to generate with, of those whose cache is right, then say which are as fast."""
+    """Recommend the fastest runtime with a correct cache for generation, then say which others may be as fast."""
     trusted = [
         (row, row.ratio)
         for row in report.decoding

@@ -32,7 +32,7 @@ _AXES = {
     "logits": ("position", "token"),
 }
 
-#: The axes along which the input's own tokens lie.
+#: The axes whose indices are positions of the input's tokens.
 _OF_TOKENS = ("query", "key", "position")
 
 
@@ -77,7 +77,7 @@ def percent(share: float | None) -> str:
 
 
 def spread(value: float | None) -> str:
-    """Write an interquartile range over its median; ! marks 10 % and more, !! marks 25 % and more.
+    """Write an interquartile range over its median; ! marks more than 10 %, !! marks more than 25 %.
 
     >>> spread(0.014), spread(0.12), spread(0.3)
     ('1.4 %', '12.0 % !', '30.0 % !!')
@@ -133,7 +133,7 @@ def interval(ratio: "Ratio | None") -> str:
 
 
 def share(part: "Ratio | None") -> str:
-    """Write a part of a whole with its interval, in percent.
+    """Write a share with its interval, in percent.
 
     >>> from compare.results.latency import Ratio
     >>> share(Ratio(estimate=0.623, low=0.58, high=0.65))

@@ -17,7 +17,7 @@ FAR_ABOVE = 1.5
 
 
 def shared_rounds(row: LatencyPart, baseline: LatencyPart) -> int:
-    """The number of rounds in which both had an undisturbed turn."""
+    """Return the number of rounds in which both had an undisturbed turn."""
     return len(row.turns.keys() & baseline.turns.keys())
 
 
@@ -27,7 +27,7 @@ def measurable(row: LatencyPart, baseline: LatencyPart) -> bool:
 
 
 def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
-    """Whether a row's time is below the baseline's by more than its interval, and by more than the A/A control is off.
+    """Whether a row is measurably faster: its interval is below 1, and below the A/A control if that excludes 1.
 
     rows: the baseline first, then its second process, the A/A control.
     """
@@ -35,7 +35,7 @@ def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
 
 
 def control_bound(rows: Sequence[LatencyPart]) -> float:
-    """What an interval has to be below to count as faster: 1, or the A/A control if its interval excludes 1."""
+    """Return the bound that the interval of a faster row is below: 1, or the A/A control if its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return 1.0
@@ -43,9 +43,9 @@ def control_bound(rows: Sequence[LatencyPart]) -> float:
 
 
 def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart | None, seconds: float) -> str | None:
-    """Why no ratio of these rows supports advice, as a sentence; None if they do.
+    """Return a sentence that says why no ratio of these rows supports advice; None if they do.
 
-    rows: the baseline first, then its second process, the A/A control. seconds: the time that the rounds had.
+    rows: the baseline first, then its second process, the A/A control. seconds: the time limit of the rounds.
     """
     if len(rows) < 2 or any(row.error for row in rows[:2]):
         return None
@@ -81,7 +81,7 @@ def _too_few(rows: Sequence[LatencyPart], rounds: int, part: DisturbancePart | N
 
 
 def others(part: DisturbancePart) -> str:
-    """How much of the CPU other processes used, with the names of those that used most of it.
+    """Say how much of the CPU other processes used, and which of them used most of it.
 
     >>> counts = {"max_load": 0.05, "attempts": 9, "disturbed": 9}
     >>> others(DisturbancePart(others=0.43, stolen=0, processes={"stress": 0.41}, sees="every process", **counts))
@@ -105,6 +105,6 @@ def slowed(row: LatencyPart) -> bool:
 
 
 def lowest_quartile_ms(row: LatencyPart) -> float:
-    """The lowest quartile of a row's calls, in milliseconds."""
+    """Return the first quartile of a row's calls, in milliseconds."""
     samples = [sample for turn in row.turns.values() for sample in turn]
     return (quantiles(samples, n=4)[0] if len(samples) > 1 else float(samples[0])) / 1e6

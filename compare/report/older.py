@@ -1,13 +1,15 @@
-"""Reports of older schemas: what was renamed, regrouped or dropped since, so that they can still be read."""
+"""Update reports of older schemas: fields that were regrouped or dropped since, so that they can still be read."""
 
 from typing import Any
 
-#: The fields of `limits.work` that reports up to schema 9 have: nothing read them.
+#: The fields of `limits.work` that were dropped after schema 9, because nothing read them.
 DROPPED_WORK = ("prefill_last_flops", "decode_flops")
 
 
 def updated(report: Any, schema: int) -> Any:
-    """A report's JSON with the fields of a schema, today's, if its own is older; all else is returned as it is.
+    """Return a report's JSON with the fields of the current schema.
+
+    report: the JSON; anything but a report of an older schema is returned unchanged. schema: the current version.
 
     >>> work = {"prefill_flops": 9, "prefill_last_flops": 8, "decode_flops": 7, "decode_bytes": 6, "past": 5}
     >>> updated({"schema_version": 9, "limits": {"work": work}}, 10)["limits"]
@@ -29,7 +31,7 @@ def updated(report: Any, schema: int) -> Any:
 
 
 def _with_turns(row: Any) -> Any:
-    """A row of interference with its turns where those of every row are; up to schema 8 they had no attempts."""
+    """Return a row of interference with its turns moved to the part that schema 9 introduced."""
     if not isinstance(row, dict):
         return row
     return row | {side: {"turns": row[side]} for side in ("alone", "beside") if _has(row, side, dict)}

@@ -1,6 +1,6 @@
-"""The report: everything that a comparison measured, and nothing that can be worked out from it.
+"""The report: everything that a comparison measured, and nothing that can be computed from that.
 
-`report.json` is this, written with pydantic. `SCHEMA` rises with every change that an older reader would trip over.
+`report.json` is written from it with pydantic. `SCHEMA` increases with every change that an older reader cannot read.
 """
 
 from pathlib import Path
@@ -17,23 +17,22 @@ from compare.results.runtimes import RuntimePart
 from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
+#: The version of the fields of `report.json`.
 SCHEMA = 10
 
-
+#: The name of the report's file in its folder.
 REPORT_FILE = "report.json"
 
-
+#: The name of the file with the attention of chosen heads.
 MAPS_FILE = "maps.npz"
 
 
 class Report(BaseModel):
-    """Everything that one comparison measured. model, ruler, limits: None where two ONNX files were held against each
-    other.
+    """Everything that one comparison measured.
 
-    latency: empty where nothing was timed; interference, grid: where they were not asked for. disturbance: of all turns
-    that were taken, None where nothing was timed.
-
-    shifts: in how many groups the runtimes were timed, each with the baseline, because memory did not hold all at once.
+    model, ruler, limits: None if two ONNX files were compared. latency: empty if nothing was timed. interference, grid:
+    empty if they were not asked for. disturbance: of all turns that were taken; None if nothing was timed. shifts: the
+    number of groups in which the runtimes were timed, because memory could not hold all at once.
     """
 
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
@@ -77,37 +76,37 @@ class Report(BaseModel):
 
     @property
     def folder(self) -> Path | None:
-        """Where it was written to or read from; maps and figures lie beside it."""
+        """The folder that it was written to or read from, which also holds maps and figures; None if there is none."""
         return self._folder
 
     @property
     def token_word(self) -> str:
-        """What the positions of the input are: "tokens", or "bytes" where there was no vocabulary."""
+        """What the positions of the input are: "tokens", or "bytes" if there was no vocabulary."""
         return "bytes" if self.model is None or self.model.tokens_are == "bytes" else "tokens"
 
     @property
     def subject(self) -> str:
-        """Which weights everything was measured with: the model's, or those of an ONNX file."""
+        """What was compared: the model's provenance, or the names of two ONNX files."""
         if self.model is not None:
             return self.model.provenance
         return " against ".join(runtime.graph.file for runtime in reversed(self.runtimes) if runtime.graph)
 
     @property
     def fails_from(self) -> VerdictWord:
-        """The verdict from which on a runtime is not to be trusted; without a model only "broken" is judged."""
+        """The mildest verdict that fails the run. Without a model it is "broken", the only failure that is judged."""
         return "broken" if self.model is None else self.fail_on
 
     def beyond(self, runtime: RuntimePart | SelfGapsPart | DecodePart) -> str | None:
-        """Why a runtime, what was timed of it, or its cache is not to be trusted, or None.
+        """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict does not say so.
 
-        One that did not run has an error instead.
+        A runtime that did not run has an error instead of a verdict.
         """
         verdict = runtime.verdict
         return verdict.sentence if verdict and reaches(verdict.kind, self.fails_from) else None
 
     @property
     def untrusted(self) -> dict[str, str]:
-        """Runtime -> why its forward pass is not to be trusted: with every tap exposed, or as it was timed."""
+        """Runtime -> why its forward pass is not to be trusted, as traced with every tap exposed or as timed."""
         found = {runtime.name: why for runtime in self.runtimes if (why := self.beyond(runtime)) is not None}
         for row in self.self_gaps:
             if (why := self.beyond(row)) is not None:
@@ -116,13 +115,13 @@ class Report(BaseModel):
 
     @property
     def lowered(self) -> set[str]:
-        """The runtimes that lower precision by intent and were not asked for by name: they count for no exit code."""
+        """The runtimes in a lower precision that were not asked for by name. Their verdicts do not fail the run."""
         return {runtime.name for runtime in self.runtimes if runtime.precision != "float32" and not runtime.named}
 
     def exit_code(self) -> int:
-        """1 where a float32 runtime or its cache is not to be trusted, else 3 where a named one did not run, else 0.
+        """Return 1 if a runtime or its cache is not to be trusted, else 3 if a named one did not run, else 0.
 
-        A runtime that decodes and does nothing else did not run where its decoding failed.
+        Runtimes in `lowered` do not count for 1. A runtime that only decodes did not run if its decoding failed.
         """
         if self.untrusted.keys() - self.lowered:
             return 1
@@ -133,7 +132,7 @@ class Report(BaseModel):
         return 3 if failed or any(row.error and row.named for row in self.decoding if row.runtime not in rows) else 0
 
     def write(self, folder: Path) -> None:
-        """Write `report.json`, whole or not at all."""
+        """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
         partial.write_text(self.model_dump_json(indent=1) + "\n")
         partial.replace(folder / REPORT_FILE)
@@ -141,7 +140,7 @@ class Report(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "Report":
-        """Read a report from its file or folder. Raises `BadInput` where it is not there or is no report."""
+        """Read a report from its file or folder. Raises `BadInput` if there is none, or if it is not a valid report."""
         path = path / REPORT_FILE if path.is_dir() else path
         if not path.is_file():
             raise BadInput(f"no report at {path}; python -m compare writes one, and --out FOLDER says where")

@@ -1,4 +1,4 @@
-"""The formats that a report is printed in. Each is a module of its own, imported when it is asked for."""
+"""The formats that a report is printed in. Each has a module, which is imported when the format is asked for."""
 
 from enum import StrEnum
 from importlib import import_module
@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What `--format` takes: each format's name, the module whose `print_report` prints it, and what it holds."""
+    """The values of `--format`."""
 
+    #: The module whose `print_report` prints the format.
     module: str
+
+    #: Whether the format holds nothing but times.
     only_times: bool
 
     TERMINAL = "terminal", "compare.report.render.terminal"
@@ -30,9 +33,9 @@ class Format(StrEnum):
 
 
 def chosen_format(asked_for: Format | None, *, json: bool = False, markdown: bool = False) -> Format:
-    """The format of `--format`, or of one of the options that are short for it; `terminal` if none was given.
+    """Return the format that `--format` or one of its short forms names; `terminal` if none was given.
 
-    Raises `BadInput` if more than one was.
+    Raises `BadInput` if more than one was given.
 
     >>> chosen_format(None, json=True), chosen_format(None)
     (<Format.JSON: 'json'>, <Format.TERMINAL: 'terminal'>)
@@ -40,17 +43,19 @@ def chosen_format(asked_for: Format | None, *, json: bool = False, markdown: boo
     given = {"--json": json, "--markdown": markdown, f"--format {asked_for}": asked_for is not None}
     options = [option for option, is_there in given.items() if is_there]
     if len(options) > 1:
-        raise BadInput(f"{' and '.join(options)} go one at a time: each sets the format of stdout")
+        raise BadInput(f"{' and '.join(options)} exclude each other: each sets the format of stdout; give one of them")
     return Format.JSON if json else Format.MARKDOWN if markdown else asked_for or Format.TERMINAL
 
 
 def check_timed(shape: Format, timed: bool) -> None:
-    """Raises `BadInput` if the format holds nothing but times and a report has, or will have, none."""
+    """Raise `BadInput` if a format holds nothing but times and the report has none. timed: whether it has times."""
     if shape.only_times and not timed:
-        raise BadInput(f"--format {shape} holds nothing but times, and --no-latency takes none; leave out one of them")
+        raise BadInput(
+            f"--format {shape} holds nothing but times, and with --no-latency there are none; leave out one of them"
+        )
 
 
 def print_as(report: "Report", shape: Format) -> None:
-    """Print a report to stdout in one format, and nothing else. Raises `BadInput` as `check_timed` does."""
+    """Print a report to stdout in one format, and nothing else. Raises `BadInput` if `check_timed` does."""
     check_timed(shape, bool(report.latency))
     import_module(shape.module).print_report(report)

@@ -15,7 +15,7 @@ def print_report(report: Report) -> None:
 
 
 def to_markdown(report: Report, figures: tuple[str, ...] = ()) -> str:
-    """The whole report. figures: paths of images, relative to the file that this is written to."""
+    """Return a report as Markdown. figures: paths of images, relative to the file that it is written to."""
     return "\n".join(_lines(report, figures)) + "\n"
 
 

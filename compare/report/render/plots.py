@@ -1,4 +1,4 @@
-"""The figures of a report, drawn with matplotlib's own objects: no window, no state shared with the caller's plots."""
+"""The figures of a report, drawn without pyplot: no window opens, and no state is shared with the caller's plots."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -18,23 +18,23 @@ from compare.report.formatting import KINDS
 from compare.report.schema import MAPS_FILE, Report
 from compare.results.runtimes import RuntimePart
 
-#: Colours that people with any colour vision tell apart (Okabe and Ito 2008), and marks for prints in grey.
+#: Colours that people with any colour vision can distinguish (Okabe and Ito 2008), and marks for prints in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
 #: More tokens than this cannot be read along an axis.
 SHOWN_TOKENS = 32
 
-#: A page of heads is laid out by hand, in inches: the side of a map, the space beside, below and above it, and the
-#: width of a letter. matplotlib's own layout measures every token again and again, as slow as drawing the page.
+#: Lengths on a page of heads, in inches: the side of a map, the space next to it, below and above it, and the width of
+#: a letter. They are fixed because matplotlib's own layout takes as long as drawing the page.
 SIDE, BESIDE, BELOW, ABOVE, LETTER = 3.5, 0.85, 0.3, 0.3, 0.06
 
 
 def draw_figures(report: Report) -> dict[str, Figure]:
-    """All figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
+    """Return all figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
 
-    Those of latency need times, and latency by sequence needs a grid. Two ONNX files have no figures, because they are
-    not compared with golden.
+    Figures of latency need times, and latency by sequence needs a grid. A comparison of two ONNX files has no figures,
+    because they are not compared with golden.
     """
     if report.model is None:
         return {}
@@ -48,7 +48,7 @@ def draw_figures(report: Report) -> dict[str, Figure]:
 
 
 def save_figures(figures: dict[str, Figure], out: Path) -> list[Path]:
-    """Write figures as PNG into a folder."""
+    """Write figures into a folder as NAME.png, and return their paths."""
     paths = [out / f"{name}.png" for name in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
         figure.savefig(path, dpi=100)
@@ -56,7 +56,7 @@ def save_figures(figures: dict[str, Figure], out: Path) -> list[Path]:
 
 
 def gap_by_layer(report: Report) -> Figure:
-    """Where gaps arise and how they grow: one panel a kind of tensor, one line a runtime."""
+    """Draw where gaps arise and how they grow: a panel for each kind of tensor, a line for each runtime."""
     figure = _page(report, "How far from golden, layer by layer", (11, 7.5))
     panels = figure.subplots(2, 2)
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
@@ -74,7 +74,7 @@ def gap_by_layer(report: Report) -> Figure:
 
 
 def _layer_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
-    """Largest gap (line) and root mean square (dots below it) by layer."""
+    """Draw the largest gap (solid) and the root mean square (dotted) by layer."""
     for place, runtime in enumerate(runtimes):
         shown = [g for g in runtime.gaps if g.tensor.partition(".")[0] == kind and g.exposed]
         colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
@@ -87,7 +87,7 @@ def _layer_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
 
 
 def _logits_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
-    """Largest, 99.9th percentile and root mean square for each runtime."""
+    """Draw the largest gap, the 99.9th percentile and the root mean square for each runtime."""
     for place, runtime in enumerate(runtimes):
         gap = next((g for g in runtime.gaps if g.tensor == kind and g.exposed), None)
         if gap is None:
@@ -100,9 +100,9 @@ def _logits_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
 
 
 def latency_against_gap(report: Report) -> Figure:
-    """What the advice rests on: time against gap, a point a runtime, and the line of those that no other beats in both.
+    """Draw time against gap: a point for each runtime, and a line through those that no other beats in both.
 
-    Time is over the baseline's, with its 95 % interval. A runtime that is not to be trusted is crossed out.
+    Time is over the baseline's, with its 95 % interval. The mark of a runtime that is not to be trusted is a cross.
     """
     figure = _page(report, "Which runtime to deploy: time against gap", (8, 5.5))
     axes = figure.subplots()
@@ -123,7 +123,7 @@ def latency_against_gap(report: Report) -> Figure:
         axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.estimate) for c in found))
         axes.legend(fontsize=8, loc="upper center", ncols=2, frameon=False)
         heights = [choice.gap or 0.0 for choice in found]
-        axes.set_ylim(min(heights) / 4, max(heights) * 8)  # a decade and more: gaps of one size are to look like that
+        axes.set_ylim(min(heights) / 4, max(heights) * 8)  # at least a decade, so that gaps of one size look alike
     axes.set_xlabel("time of one pass over the baseline's (bar: 95 % interval; dashed: no other beats these in both)")
     axes.set_ylabel("largest |logit - golden|")
     axes.grid(alpha=0.25, which="both")
@@ -131,7 +131,7 @@ def latency_against_gap(report: Report) -> Figure:
 
 
 def latency_by_sequence(report: Report) -> Figure:
-    """How time grows with the sequence on the grid of inputs: one panel a batch, one line a runtime, both axes log."""
+    """Draw time by length of the sequence, on log axes: a panel for each batch size, a line for each runtime."""
     batches = list(dict.fromkeys(cell.batch for cell in report.grid))
     figure = _page(report, f"Latency by how many {report.token_word} a sequence has", (5 * len(batches) + 1, 5))
     panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)
@@ -161,7 +161,7 @@ def latency_by_sequence(report: Report) -> Figure:
 
 
 def head_pages(report: Report) -> Iterator[tuple[str, Figure]]:
-    """For each runtime that exposes probabilities: the chosen heads in golden, in its run, and the difference."""
+    """Yield a page for each runtime that exposes probabilities: heads in golden, in its run, and the difference."""
     if report.folder is None or not (report.folder / MAPS_FILE).is_file():
         return
     with np.load(report.folder / MAPS_FILE) as maps:
@@ -181,7 +181,7 @@ def _head_page(report: Report, runtime: str, maps: Any) -> Figure:
         golden, found = (maps[f"{name}/{i}"][: len(tokens), : len(tokens)] for name in ("golden", runtime))
         difference = found - golden
         limit = float(np.nanmax(np.abs(difference))) or 1e-30
-        shares = PowerNorm(0.5, vmin=0.0, vmax=1.0)  # the root of a share: flat heads are not to be all black
+        shares = PowerNorm(0.5, vmin=0.0, vmax=1.0)  # the root of a share, so that flat heads are not all black
         drawn = (
             (golden, f"golden · {head.name}", "magma", shares),
             (found, f"{runtime} · {head.name}", "magma", shares),
@@ -199,7 +199,7 @@ def _head_page(report: Report, runtime: str, maps: Any) -> Figure:
 
 
 def _placed(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes whose place on the page is given in inches."""
+    """Return axes whose place on the page is given in inches."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
@@ -207,20 +207,20 @@ def _placed(figure: Figure, left: float, bottom: float, width: float, height: fl
 def _heatmap(
     axes: Axes, values: NDArray[Any], tokens: list[str], title: str, colours: str, norm: Normalize
 ) -> AxesImage:
-    """One map; what a causal model cannot see is left blank, unless something stands there."""
+    """Draw one map. Elements above the causal diagonal are blank if they are 0."""
     hidden = np.triu(np.ones_like(values, dtype=bool), k=1) & (values == 0)
     image = axes.imshow(np.ma.masked_where(hidden, values), cmap=colours, norm=norm)
     axes.set_facecolor("#f2f2f2")
     axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=6)
     axes.set_title(title, fontsize=9, loc="left")
-    axes.set_xlabel("across: the key looked at, down: the query looking", fontsize=7)
+    axes.set_xlabel("across: keys, down: queries", fontsize=7)
     return image
 
 
 def _page(
     report: Report, title: str, size: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
-    """An empty page that says what it shows and which weights it was made from."""
+    """Return an empty figure with a title, and a line at the bottom that says what was compared and when."""
     figure = Figure(figsize=size, layout=layout)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     quick = " · quick" if report.quick else ""

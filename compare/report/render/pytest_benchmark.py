@@ -1,8 +1,8 @@
-"""A report's latency in the form that pytest-benchmark saves, which dashboards read already: a benchmark a row.
+"""A report's latency in the JSON format of pytest-benchmark, which dashboards can read: one benchmark for each row.
 
-Times are in seconds, and a round is one call, in the order in which it was made. What a report does not hold (the
-machine's name, the branch) is empty, as pytest-benchmark leaves empty what it cannot find. A worker that failed is left
-out, because pytest-benchmark has no failed benchmarks.
+Times are in seconds. A pytest-benchmark round is one call, and calls are in the order in which they were made. Fields
+that a report has no value for, such as the machine's name, are empty, as in pytest-benchmark. A worker that failed is
+left out, because pytest-benchmark has no failed benchmarks.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from compare.report.schema import Report
 from compare.results.latency import LatencyPart
 
-#: The version of pytest-benchmark whose fields and definitions these are.
+#: The version of pytest-benchmark whose fields and definitions are used.
 FORMAT = "5.3.1"
 
 
@@ -22,7 +22,7 @@ def print_report(report: Report) -> None:
 
 
 def to_pytest_benchmark(report: Report) -> str:
-    """The JSON of `pytest --benchmark-json`, with every sample."""
+    """Return a report's latency as the JSON of `pytest --benchmark-json`, with every sample."""
     saved = {
         "machine_info": _machine(report),
         "commit_info": _commit(report.environment.commit),
@@ -54,7 +54,7 @@ def _machine(report: Report) -> dict[str, Any]:
 
 
 def _commit(commit: str | None) -> dict[str, Any]:
-    """The commit of what measured; "+" at its end says that files had changed since.
+    """Return the fields for a commit of this project. A "+" at its end means that files had changed since.
 
     >>> commit = _commit("0123456789ab+")
     >>> commit["id"], commit["dirty"]
@@ -71,7 +71,7 @@ def _commit(commit: str | None) -> dict[str, Any]:
 
 
 def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
-    """One row, named by model, runtime and what a time depends on, so that a dashboard joins only what is alike."""
+    """Return one row. Its name has model, runtime, shape and threads, so that dashboards join only comparable rows."""
     params = {
         "batch": report.input.batch,
         "sequence": report.input.sequence,
@@ -101,7 +101,7 @@ def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
 
 
 def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
-    """What pytest-benchmark has no field for. again: the A/A control, whose ratio should be 1."""
+    """Return what pytest-benchmark has no field for. `again` marks the A/A control, whose ratio should be 1."""
     ratio = row.ratio if row.ratio and row.ratio.measurable else None
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
     return {
@@ -118,10 +118,11 @@ def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
 
 
 def stats(samples: list[float]) -> dict[str, Any]:
-    """What pytest-benchmark says of samples, in their unit, by its definitions.
+    """Return pytest-benchmark's statistics of samples, in their unit and by its definitions.
 
-    Outliers are counted beyond a standard deviation of the mean, and beyond 1.5 interquartile ranges of the quartiles
-    (Tukey's fences); ld15iqr and hd15iqr are the outermost samples within those.
+    One count of outliers is of samples more than a standard deviation from the mean. The other is of samples more than
+    1.5 interquartile ranges outside the quartiles (Tukey's fences); ld15iqr and hd15iqr are the outermost samples
+    within these fences.
 
     >>> found = stats([4.0, 1.0, 2.0, 3.0])
     >>> found["median"], found["q1"], found["q3"], found["outliers"], found["ops"]
@@ -157,7 +158,7 @@ def stats(samples: list[float]) -> dict[str, Any]:
 
 
 def _quartile(ordered: list[float]) -> float:
-    """The first quartile: the median of the lower half, on average of taking a sample in the middle in and out of it.
+    """Return the first quartile: the mean of the lower half's median with and without a sample in the middle.
 
     >>> _quartile([1.0, 2.0, 3.0, 4.0]), _quartile([1.0, 2.0, 3.0, 4.0, 5.0]), _quartile([7.0])
     (1.5, 1.75, 7.0)

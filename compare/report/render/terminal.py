@@ -11,7 +11,7 @@ from compare.report.schema import Report
 from compare.report.sections import explanation
 from compare.report.sections.registry import SECTIONS
 
-#: The width if stdout is no terminal, or a narrower one: tables would break.
+#: The width in characters if stdout is not a terminal or is narrower, in which tables would break.
 WIDTH = 136
 
 
@@ -35,7 +35,7 @@ def print_table(table: Table) -> None:
 
 
 def print_explanation(report: Report, runtime: str) -> None:
-    """Print to stdout how a runtime's verdict was reached. Raises `BadInput` for one that the report does not have."""
+    """Print to stdout how a runtime's verdict was reached. Raises `BadInput` if the report has no such runtime."""
     console = _console()
     for table in explanation.tables(report, runtime):
         _print_table(console, table)
@@ -60,7 +60,7 @@ def _print_section(console: Console, tables: list[Table], sentences: list[str]) 
 
 
 def _print_table(console: Console, table: Table) -> None:
-    """Print the title and the notes over the console's width, whatever the width of the table."""
+    """Print a table with its title and notes, which use the console's full width even if the table is narrower."""
     shown = RichTable(box=None, pad_edge=False)
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")

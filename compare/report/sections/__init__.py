@@ -1,1 +1,1 @@
-"""What a report says, topic by topic: one file holds a topic's tables and its sentences."""
+"""The sections of a report: one file for each topic, with its tables and its sentences."""

@@ -1,4 +1,4 @@
-"""What other processes did while runtimes were timed."""
+"""Disturbed turns: how much of the CPU other processes used while runtimes were timed."""
 
 from compare.report.formatting import number
 from compare.report.measurability import lowest_quartile_ms, others, slowed

@@ -1,4 +1,4 @@
-"""How one runtime's verdict was reached (`--explain`). Not a section: it is about a runtime and not about a report."""
+"""The evidence for one runtime's verdict (`--explain`). It is no section, because it is about a single runtime."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ _NOTES = (
 )
 _METRIC_NOTES = (
     "u: float32's unit roundoff. ULPs: units in the last place. local error: of the tensor's own segment, over the "
-    "tensor's size; gamma_n: what no order of summation can exceed. total variation, relative: of rows of attention. "
-    "key flips: rows whose likeliest key is another; real: by more than rounding."
+    "tensor's size; gamma_n: the bound that no order of summation can exceed. total variation, relative: of rows of "
+    "attention. key flips: rows whose likeliest key differs from golden's; real: by more than rounding."
 )
 
 
 def tables(report: Report, name: str) -> list[Table]:
-    """Show the evidence for a runtime's verdict, on the text and on the padded input, and metrics that are not judged.
+    """Return the evidence for a runtime's verdict on both inputs, and the metrics that are not judged, as tables.
 
     Raises `BadInput` for a runtime that the report does not have.
     """
@@ -46,7 +46,7 @@ def _on_the_text(report: Report, runtime: RuntimePart) -> Table:
 
 
 def _on_the_padded_input(report: Report, runtime: RuntimePart) -> list[Table]:
-    """Nothing if the runtime gave nothing there."""
+    """Return the table for the padded input; empty if the runtime has no evidence there."""
     padding = runtime.padding
     if padding is None or not padding.evidence:
         return []
@@ -62,7 +62,7 @@ def _evidence_table(
     *,
     alone: bool,
 ) -> Table:
-    """A table of evidence by tensor. tokens: of the first sequence; alone: the batch has no other."""
+    """Return the evidence by tensor. tokens: those of the first sequence. alone: whether the batch has no other."""
     rows = []
     for tensor, known in evidence.items():
         if known is None:
@@ -80,7 +80,7 @@ def _evidence_table(
 
 
 def _other_metrics(runtime: RuntimePart) -> list[Table]:
-    """Units in the last place, the a-priori bound, and what rows of attention say; nothing if they were not kept."""
+    """Return ULPs, the a-priori bound and statistics of attention rows by tensor; empty if they were not kept."""
     rows = []
     for gap in runtime.gaps:
         if not gap.ulps:
@@ -100,7 +100,7 @@ def _other_metrics(runtime: RuntimePart) -> list[Table]:
 
 
 def _error_and_bound(gap: Gap) -> list[str]:
-    """A tensor's local error over its size, and the bound on the longest sum that made it, in unit roundoffs."""
+    """Return a tensor's local error over its size and the bound on its longest sum, both in unit roundoffs."""
     if gap.evidence is None or gap.evidence.local is None:
         return [NOTHING] * 2
     return [number(gap.evidence.relative / UNIT_ROUNDOFF), number(gamma(gap.evidence.terms) / UNIT_ROUNDOFF)]

@@ -69,13 +69,13 @@ def verdict_cell(runtime: RuntimePart) -> str:
 
 
 def in_rounding(runtime: RuntimePart) -> float | None:
-    """The largest logit gap, in units of the largest among the controls."""
+    """Return the largest logit gap, in units of the largest among the controls; None if there is no evidence."""
     evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
     return None if evidence is None else evidence.accumulated.max
 
 
 def _verdict_sentence(runtime: RuntimePart, verdict: Verdict) -> str:
-    """A verdict as a sentence; if all is rounding, the logit gap, which readers look at first."""
+    """Return a verdict as a sentence. For "rounding" it gives the logit gap, which readers look at first."""
     multiple = in_rounding(runtime)
     if verdict.kind != "rounding" or multiple is None:
         return verdict.sentence
@@ -83,7 +83,7 @@ def _verdict_sentence(runtime: RuntimePart, verdict: Verdict) -> str:
 
 
 def _runs(name: str, verdict: Verdict) -> list[str]:
-    """A line for each run of an unsteady runtime. Gaps and other numbers are those of the first run."""
+    """Return a line for each run of an unsteady runtime. Gaps and other numbers are those of the first run."""
     if verdict.kind != "unsteady":
         return []
     return [f"{name}, run {number}  {run.sentence}" for number, run in enumerate(verdict.runs, start=1)]

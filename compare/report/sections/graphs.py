@@ -1,4 +1,4 @@
-"""The ONNX files of a comparison: what they are, what they were fed, and what in them was not compared."""
+"""The ONNX files of a comparison: their size, inputs and precision, and the outputs that were not compared."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def _lines(name: str, graph: GraphPart) -> Iterator[str]:
         f"SHA-256 {graph.sha256[:12]}), fed {', '.join(graph.fed)}."
     )
     if graph.unmatched:
-        yield f"{name} has further outputs, which no tensor of the model is named like: {', '.join(graph.unmatched)}."
+        yield f"{name} has further outputs, whose names match no tensor of the model: {', '.join(graph.unmatched)}."
     if graph.found:
         kinds = dict.fromkeys(tensor.partition(".")[0].replace("_", " ") for tensor in graph.found)
         yield f"{name} does not name {', '.join(kinds)}: located by the structure of its graph, best effort."

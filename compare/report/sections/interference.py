@@ -1,4 +1,4 @@
-"""What a runtime's time would be if the other processes were not suspended."""
+"""Interference: each runtime's time while the other processes are not suspended."""
 
 from math import log
 
@@ -59,7 +59,7 @@ def _change(part: InterferencePart) -> float:
 
 
 def _known(parts: list[InterferencePart]) -> str:
-    """How closely the least known time is known."""
+    """Say how closely the time with the widest interval is known."""
     known = [part.slowdown for part in parts if part.slowdown]
     if not all(slowdown.measurable for slowdown in known):
         return "not all are measurable"

@@ -11,7 +11,7 @@ _NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show its time and its logits against those of the deploy graph."""
+    """Show its time over the deploy graph's, and the gap between the logits of the two."""
     part = report.last
     if part is None or part.error is not None:
         return []

@@ -30,7 +30,7 @@ _SAMPLE_NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show times with their ratios, then what the samples look like."""
+    """Show times with their ratios, then statistics of the samples."""
     return [_time_table(report), _sample_table(report)] if report.latency else []
 
 
@@ -45,14 +45,14 @@ def sentences(report: Report) -> list[str]:
 
 
 def reading(row: LatencyPart) -> str:
-    """Say what a row's ratio means: a faster side only if the interval excludes 1, and never for the A/A control."""
+    """Say what a row's ratio means. No side is faster if its interval contains 1, or if the row is the A/A control."""
     if row.ratio is None:
         return NOT_MEASURABLE if row.loads and not row.turns else NOTHING
     return "A/A control" if row.again and row.ratio.measurable else ratio_words(row.ratio)
 
 
 def rounds_words(report: Report) -> str:
-    """Say how many rounds there were, and why they ended: every ratio is known as closely as asked, or time was up."""
+    """Say how many rounds there were, and whether they ended because of the precision or because of the time limit."""
     ratios = [row.ratio for row in report.latency if row.ratio]
     rounds = f"{report.rounds} rounds"
     if not ratios:

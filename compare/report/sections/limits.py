@@ -1,4 +1,4 @@
-"""How close float32 runtimes come to what the machine can do."""
+"""The machine's limits, and the share of them that float32 runtimes reach."""
 
 from compare.report.formatting import NOTHING, Table, number, rate, share, spread
 from compare.report.schema import Report
@@ -11,7 +11,7 @@ _NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show the float32 runtimes, then the limits. The A/A control is left out: it says nothing of the machine."""
+    """Show the float32 runtimes, then the limits. The A/A control is left out, because it adds nothing here."""
     limits = report.limits
     if limits is None:
         return []

@@ -1,4 +1,4 @@
-"""What gaps do to the predicted next tokens. Only for trained weights: those of random ones mean nothing."""
+"""How predicted next tokens differ from golden's. Only for trained weights; those of random ones mean nothing."""
 
 from compare.report.formatting import Table, number
 from compare.report.schema import Report
@@ -34,7 +34,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def changed_tokens(report: Report, runtime: RuntimePart) -> str:
-    """What a gap does to the next tokens, as the end of a sentence; empty if they were not compared."""
+    """Return how the next tokens differ, as the end of a sentence; empty if they were not compared."""
     part = runtime.decisions
     if part is None:
         return ""

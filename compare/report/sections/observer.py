@@ -22,12 +22,12 @@ def tables(report: Report) -> list[Table]:
 
 
 def sentences(report: Report) -> list[str]:
-    """Say which operators run more or less often if taps are exposed: fusion stops at an output."""
+    """Say which operators run more or less often if taps are exposed, because an output prevents fusion."""
     part = report.observer
     if part is None or not part.operators:
         return []
     changed = ", ".join(f"{name} {inspect} / {deploy}" for name, (inspect, deploy) in part.operators.items())
-    return [f"Operators that {part.runtime} runs more or less often with every tap exposed / to deploy: {changed}."]
+    return [f"Operators that {part.runtime} does not run equally often, exposed / deploy: {changed}."]
 
 
 SECTION = Section("observer", tables, sentences)

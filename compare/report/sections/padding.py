@@ -1,4 +1,4 @@
-"""What runtimes do if sequences are padded."""
+"""The verdicts on padded sequences."""
 
 from compare.report.schema import Report
 from compare.report.sections.section import Section
@@ -6,7 +6,7 @@ from compare.results.runtimes import RuntimePart
 
 
 def sentences(report: Report) -> list[str]:
-    """Say what verdicts rest on besides the text, then what each runtime's verdict does not say of padding."""
+    """Describe the padded input, then add what each runtime's verdict does not say about padding."""
     return [*_padded_input(report), *(line for runtime in report.runtimes for line in _lines(runtime))]
 
 

@@ -12,7 +12,7 @@ _NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show the tensors of the file in the order in which it makes them."""
+    """Show the tensors of the file in execution order."""
     if report.model is not None:
         return []
     alone = report.input.batch == 1

@@ -1,10 +1,10 @@
-"""How far each runtime lies from itself when it runs the same input under other conditions."""
+"""Reruns: how far each runtime's logits move when it runs the same input under other conditions."""
 
 from compare.report.formatting import Table, number, verdict_word
 from compare.report.schema import Report
 from compare.report.sections.section import Section
 
-_NOTES = "Each column changes one thing of the plain run; again: nothing."
+_NOTES = "Each column changes one thing of the plain run; again: changes nothing."
 _GOLDEN_NOTES = (
     " golden: the difference from golden, with every tap exposed. as timed: the verdict on the logits of the timed "
     "graph; ! marks more than rounding."

@@ -1,4 +1,4 @@
-"""Whether golden can be trusted: how well it agrees with transformers."""
+"""The ruler: how well golden agrees with transformers."""
 
 from compare.report.schema import Report
 from compare.report.sections.section import Section

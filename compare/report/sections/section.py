@@ -1,4 +1,4 @@
-"""What every topic of a report offers to the renderers."""
+"""The interface between the topics of a report and the renderers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ def _nothing(_: Report) -> list[Any]:
 
 @dataclass(frozen=True)
 class Section:
-    """One topic of a report: its tables and the sentences below them; empty lists if a report has nothing on it."""
+    """One topic of a report: functions that return its tables and sentences, or empty lists if there are none."""
 
     #: The topic, which is the name of its file.
     name: str
     #: The tables that every format shows.
     tables: Callable[[Report], list[Table]] = _nothing
-    #: What the tables do not say, one sentence each.
+    #: The sentences below the tables.
     sentences: Callable[[Report], list[str]] = _nothing
     #: Further tables, for formats with room for every tensor.
     details: Callable[[Report], list[Table]] = _nothing

@@ -184,8 +184,8 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["show", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show"], 2, "Missing argument 'REPORT'"),
         (["show", "x", "--format", "yaml"], 2, "'yaml' is not one of 'terminal', 'json'"),
-        (["show", "x", "--json", "--markdown"], 2, "--json and --markdown go one at a time"),
-        (["--json", "--format", "json"], 2, "--json and --format json go one at a time"),
+        (["show", "x", "--json", "--markdown"], 2, "--json and --markdown exclude each other"),
+        (["--json", "--format", "json"], 2, "--json and --format json exclude each other"),
     ],
 )
 def test_bad_input_is_one_line(

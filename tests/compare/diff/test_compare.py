@@ -120,7 +120,7 @@ def test_ten_percent_in_wide_noise_is_not_called_a_change(report: Report) -> Non
     assert difference_text.reading(row).startswith("no clear difference (+-")
     assert difference.exit_code() == 0
     text = said(older, newer)
-    assert "More than 5 % is neither shown nor ruled out by these rounds: torch-" in text
+    assert "These rounds neither show nor rule out a change of more than 5 %: torch-" in text
     assert f"onnxruntime may take up to {100 * (row.change.high - 1):.0f} % longer; a longer --time narrows" in text
 
 

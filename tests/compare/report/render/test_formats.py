@@ -20,7 +20,7 @@ def test_json_is_the_report(report: Report, capsys: pytest.CaptureFixture[str]) 
 
 def test_one_format_at_a_time() -> None:
     assert chosen_format(None, markdown=True) is Format.MARKDOWN
-    with pytest.raises(BadInput, match="--json and --format markdown go one at a time"):
+    with pytest.raises(BadInput, match="--json and --format markdown exclude each other"):
         chosen_format(Format.MARKDOWN, json=True)
 
 
