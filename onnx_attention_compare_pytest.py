@@ -1,11 +1,11 @@
 """The pytest plugin of onnx-attention-compare: the fixture `assert_attention_close`, and what a failure prints.
 
-pytest imports this in every run of an environment that has the package installed, whichever project is tested, and that
-project may have a `compare.py` of its own. So nothing but pytest is imported here; `compare.testing` is when the
-fixture is used.
+pytest imports this module in every run in an environment with this package, and the project that is tested may have a
+`compare.py` of its own. So the module imports nothing but pytest and the standard library. `compare.testing` is
+imported when the fixture is used.
 
 The entry point has the module's own name, so that `-p onnx_attention_compare_pytest` or a conftest's `pytest_plugins`
-never registers it twice. pytest has no assert to rewrite here: PYTEST_DONT_REWRITE.
+does not register it twice. It has no asserts for pytest to rewrite: PYTEST_DONT_REWRITE.
 """
 
 import sys
@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-#: What the section of a failed test's report is headed.
+#: The heading of the section in a failed test's report.
 SECTION = "attention gap"
 
 
 @pytest.fixture(scope="session")
 def assert_attention_close() -> Callable[..., None]:
-    """`compare.testing.assert_attention_close`: raises where a context differs by more than rounding.
+    """Return `compare.testing.assert_attention_close`, which raises if a context differs by more than rounding.
 
-    A test that asks for it fails where `compare` or `export` is a module of the project that is tested.
+    A test that uses it fails if `compare` or `export` is a module of another project.
     """
     for name in ("compare", "export"):
         found = _origin(name)
@@ -41,7 +41,7 @@ def assert_attention_close() -> Callable[..., None]:
 
 
 def _origin(name: str) -> str | None:
-    """The file that `import NAME` gives, None where there is none."""
+    """Return the file that `import NAME` finds; None if there is none."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__file__", None)
     spec = find_spec(name)
@@ -50,23 +50,23 @@ def _origin(name: str) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Add to a failed test's report how the error of its attention lies, and what the summary will need of it."""
+    """Add a section about a wrong attention to a failed test's report, and the values that the summary needs."""
     report = yield
     if call.excinfo is None or report.outcome != "failed":
         return report
     found = call.excinfo.value
-    # Where one was raised its class is imported already; another project's `compare.testing` has no such class.
+    # If one was raised, its class is imported already. Another project's `compare.testing` has no such class.
     mismatch: Any = getattr(sys.modules.get("compare.testing"), "AttentionMismatch", ())
     if isinstance(found, mismatch):
         at = f"at {found.place}" if found.place else ""
         report.sections.append((SECTION, "\n".join(filter(None, (found.headline, at, *found.details)))))
-        # On the report, because that is what comes from the processes of a distributed run. Plain types alone do.
+        # Kept on the report, which a distributed run sends between processes; only plain types can be sent.
         report.attention_gap = {"share": found.share, "said": ", ".join(filter(None, (found.counted, found.place)))}
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A line that names the worst of all attentions that failed."""
+    """Print a line that names the worst wrong attention of the test run."""
     reports = [
         report
         for outcome in ("failed", "error")
@@ -80,6 +80,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _share(report: Any) -> float:
-    """How many times its limit the error is; what could not be counted is worse than anything that could."""
+    """Return the error over its limit. A broken attention, which has none, counts as infinitely wrong."""
     share = report.attention_gap["share"]
     return inf if share is None or share != share else float(share)

@@ -1,9 +1,9 @@
-"""Is an exported transformer still the same model, where does it differ, and which runtime should one deploy?
+"""Compare a transformer across runtimes: is it still the same model, where does it differ, and which one to deploy?
 
-The functions of `compare.model_utils` are loaded when they are first asked for: `import compare` stays light.
+The functions of `compare.model_utils` are imported when they are first used, so `import compare` is fast.
 
-pytest would rewrite the asserts of a package with a plugin, and warn where it is imported already; in this file are
-none: PYTEST_DONT_REWRITE.
+pytest rewrites the asserts of packages with a plugin, and warns if they are imported already. This file has no asserts:
+PYTEST_DONT_REWRITE.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
 """`python -m compare`, and the console script `onnx-attention-compare`.
 
-Both may be started where other people's files have the names of what is imported here. So the packages of this project
-are pinned before the first import from `export`, and the working folder, which `python -m` puts first on the module
-search path, is taken off it again.
+The working folder may hold files with the names of modules that are imported here, and `python -m` puts that folder
+first on the module search path. So the packages of this project are pinned before the first import from `export`, and
+the working folder is removed from the path.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The four functions of the course, thin over the rest of the project (docs/seed.md)."""
+"""The public Python API: load a model, compare it across runtimes, and draw the figures (docs/seed.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,14 +28,16 @@ def load_mini_transformer(
     fallback: Literal["seeded"] | None = None,
     cache_dir: Path | None = None,
 ) -> MiniTransformer:
-    """Load a causal language model by way of the cache, exporting it there first where it is new.
+    """Load a causal language model from the cache. A model that is not there yet is exported first.
 
-    name: "distilgpt2", "distilgpt2-seeded", "byte-gpt2", a folder or a hub id. offline: never ask the hub. fallback:
-    with "seeded", a pinned hub model that cannot be had is replaced by its architecture with random weights, and
-    `provenance` says so.
+    name: "distilgpt2", "distilgpt2-seeded", "byte-gpt2", a folder or a hub id.
+    offline: never ask the hub.
+    fallback: with "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random
+        weights, and `provenance` says so.
+    cache_dir: the folder of the cache; None is the default one.
 
-    Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` where the model cannot be had, and
-    `export.errors.BadInput` for a folder that cannot be used.
+    Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` if the model cannot be loaded, and
+    `export.errors.BadInput` if a folder cannot be used.
 
     >>> model, tokenizer, provenance = load_mini_transformer("byte-gpt2")
     >>> model.config.n_layer, provenance.kind, tokenizer.tokenize("Hi!")
@@ -79,40 +81,42 @@ def compare_attention_implementations(
     keep_traces: bool = OutputSettings.keep_traces,
     cache_dir: Path | None = None,
 ) -> "Report":
-    """Compare a model across runtimes: gaps to the golden run in float64, and latency.
+    """Compare a model across runtimes: gaps to a float64 run, latency, and decoding.
 
     The options are those of `python -m compare`, and have the same names and defaults.
 
-    model: a name, a folder, or what `load_mini_transformer` returned, which is compared as it is now: change a weight
-        and the changed model is compared. By default distilgpt2.
-    text: what runs through it, by default a text that ships with the project.
-    runtimes: names as `python -m compare runtimes` lists them, by default all.
-    sequence, batch: tokens in each sequence, by default all of the text given or 128 of the one that ships; sequences.
-    exporter: makes the graphs. "optimum" adds a row with our graph, and compares the two.
+    model: a name, a folder, or the result of `load_mini_transformer`, which is compared in its current state: if you
+        change a weight, the changed model is compared. By default distilgpt2.
+    text: the text that runs through the model, by default one that ships with the project.
+    runtimes: names from the list of `python -m compare runtimes`, by default all.
+    sequence: tokens in each sequence, by default all of `text`, or 128 of the text that ships with the project.
+    batch: sequences that run at once.
+    exporter: makes the graphs, by default dynamo. "optimum" adds a row with dynamo's graph, and compares the two.
     onnx: an ONNX file, which is compared with the model in a row of its own.
-    baseline: another one that it is compared with instead of a model.
+    baseline: the ONNX file that `onnx` is compared with instead of a model.
     offline: never ask the hub.
-    fallback: as of `load_mini_transformer`.
-    threads: of each runtime, by default one for each core.
+    fallback: see `load_mini_transformer`.
+    threads: threads in each runtime, by default one for each core.
     timeout: seconds that a process may take for one answer before it counts as failed.
-    latency, decode: whether runtimes are timed, and whether decoding is timed and checked.
-    quick: 32 tokens, 5 seconds, torch-eager and onnxruntime, unless these are given.
-    fail_on: the verdict from which on `report.exit_code()` is 1.
-    time: seconds after which the rounds end at the latest, by default 30.
-    precision: the rounds end before that once every ratio is known to this share of it.
+    latency: whether runtimes are timed.
+    decode: whether decoding with a cache is timed and checked.
+    quick: compare 32 tokens in torch-eager and onnxruntime for 5 seconds, unless these are given.
+    fail_on: the mildest verdict for which `report.exit_code()` is 1.
+    time: seconds that the rounds take at most, by default 30.
+    precision: the rounds end early once every ratio is known to this share of itself.
     min_rounds: rounds that are taken even if they take longer than `time`.
-    max_load: the share of the CPU that other processes may use in a turn that counts, by default 0.05.
-    seed: of the order of turns, and of the intervals.
+    max_load: the largest share of the CPU that other processes may use in a turn that counts, by default 0.05.
+    seed: seed of the order of turns, and of the intervals.
     pin: pin each timed process to one CPU per thread.
     memory: GB that the timed processes may use together, by default what is free.
-    interference: time each runtime while the others are not suspended, too.
+    interference: also time each runtime while the others are not suspended.
     grid: further sequences and batches to time, such as "32,128x1,4".
     out: the folder for the report, by default a new one in the cache.
     keep_traces: keep the tensors of every run in that folder.
     cache_dir: the folder of the cache.
 
-    Returns the report, which is in `report.folder` too, as `report.json`. Raises `export.errors.ComparisonError` for
-    what a person can mend; a runtime that fails is a row of the report.
+    Returns the report, which is also saved as `report.json` in `report.folder`. Raises `export.errors.ComparisonError`
+    for wrong input, and if the model or a named runtime cannot run. A runtime that fails later is a row with an error.
 
     >>> report = compare_attention_implementations(
     ...     "byte-gpt2", "To be or not to be", ["torch-eager", "onnxruntime"], latency=False)
@@ -154,9 +158,9 @@ def compare_attention_implementations(
 
 
 def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":
-    """The figures of a comparison: gap by layer, latency (if timed) against gap, golden's heads beside each runtime's.
+    """Draw the figures of a comparison: gap by layer, latency against gap if it was timed, and heads of each runtime.
 
-    Returns matplotlib figures by name; with `out`, writes each into that folder as NAME.png.
+    out: a folder, into which each figure is also written as NAME.png. Returns matplotlib figures by name.
 
     >>> report = compare_attention_implementations("byte-gpt2", "Two words", ["torch-eager"], latency=False)
     >>> sorted(visualize_model_comparison(report))

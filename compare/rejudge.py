@@ -1,4 +1,4 @@
-"""A saved report judged again: the evidence is in it, so other limits need no other run."""
+"""Judge a saved report by other limits. The evidence is in the report, so nothing runs again."""
 
 from dataclasses import replace
 
@@ -13,12 +13,13 @@ from export.errors import BadInput
 
 
 def rejudge(report: Report, rounding: float) -> Report:
-    """The report with the verdicts that it would have if `rounding` floors (root mean square, local) were the limit.
+    """Return a report with the verdicts that it has under other limits.
 
-    The other limits move in proportion. A run that is bit for bit the baseline stays identical, and one without
-    evidence keeps its verdict. Further runs of a runtime count if its first run is an alarm under these limits too;
-    there are none if it was no alarm under the limits of the comparison. Raises `BadInput` for a limit that is not
-    above 0, or a report without evidence.
+    rounding: the limit of the root mean square of local errors (floors). The other limits change in proportion.
+
+    A run that is bit for bit the baseline stays identical, and one without evidence keeps its verdict. Further runs
+    exist only for a runtime whose first run was an alarm in the comparison. They count if it is an alarm under these
+    limits too. Raises `BadInput` if the limit is not above 0, or if the report is of a comparison without a model.
     """
     if not rounding > 0:
         raise BadInput(
@@ -31,7 +32,7 @@ def rejudge(report: Report, rounding: float) -> Report:
 
 
 def _rejudged(runtime: RuntimePart, limits: Limits) -> RuntimePart:
-    """A row with the verdict that it has under other limits."""
+    """Return a row with the verdict that it has under other limits."""
     if runtime.verdict is None:
         return runtime
     first, *others = runtime.verdict.runs or [runtime.verdict]
@@ -48,7 +49,7 @@ def _rejudged(runtime: RuntimePart, limits: Limits) -> RuntimePart:
 def _run(
     runtime: RuntimePart, verdict: Verdict, part: FurtherRunPart, limits: Limits
 ) -> tuple[Verdict, FurtherRunPart]:
-    """The verdict on one run under other limits. verdict: the one it has; part: what that rests on."""
+    """Return the verdict on one run under other limits. verdict: its present one. part: the evidence."""
     quantized = runtime.graph.quantized if runtime.graph else ()
     text = part.padding.text if part.padding else verdict
     if part.evidence:

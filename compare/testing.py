@@ -1,8 +1,8 @@
-"""The numeric check for anyone's tests: is an attention computed right, by what rounding alone does to it?
+"""The numeric check for your own tests: does an attention differ from golden by more than rounding?
 
-A tolerance that is chosen by hand hides faults or fails on another machine. Here it is made from the inputs: golden in
-float64, and several orders of summation that say how far rounding goes (docs/testing.md). Nothing heavy is loaded
-before the first check, so that a plugin may import this.
+A tolerance that is chosen by hand hides faults or fails on another machine. Here the tolerance is computed from the
+inputs: golden in float64, and several orders of summation that show what rounding does (docs/testing.md). Nothing heavy
+is imported before the first check, so that a plugin may import this module.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from compare.numerics.verdicts import Limits
     from compare.results.verdicts import Verdict
 
-#: What the statistics are called, in the order they are listed.
+#: Statistic -> its name in messages, in the order in which they are listed.
 STATISTICS = {"rms": "root mean square", "max": "largest", "channel": "worst channel", "slope": "slope"}
 
 
 class AttentionMismatch(AssertionError):
-    """An attention that is not golden's within rounding. Its text is what was found, in a few lines.
+    """An attention that differs from golden by more than rounding. Its text describes the error in a few lines.
 
-    verdict: the word, "different" or "broken". multiple, limit: of the statistic that is furthest beyond its limit, in
-    floors, and statistic what it is called; None where nothing could be counted. place: of the largest error, in words.
-    details: lines on how the error lies over heads and queries.
+    verdict: "different" or "broken".
+    statistic: the name of the statistic that is furthest beyond its limit; None if the attention is broken.
+    multiple: the value of that statistic (floors), or None.
+    limit: its limit (floors), or None.
+    place: the place of the largest error, in words.
+    details: lines that say which heads, queries and channels are wrong.
     """
 
     def __init__(
@@ -44,17 +47,17 @@ class AttentionMismatch(AssertionError):
 
     @property
     def headline(self) -> str:
-        """The first line of its text."""
+        """The first line of the text."""
         return str(self).partition("\n")[0]
 
     @property
     def share(self) -> float | None:
-        """How many times its limit the statistic is; None where nothing could be counted."""
+        """The statistic over its limit; None if the attention is broken."""
         return None if self.multiple is None or self.limit is None else self.multiple / self.limit
 
     @property
     def counted(self) -> str:
-        """The verdict and the statistic that is furthest beyond, in a few words."""
+        """The statistic with its limit, or "broken", in a few words."""
         if self.multiple is None:
             return self.verdict
         return f"{self.statistic} {self.multiple:.3g} floors, limit {self.limit:.3g}"
@@ -72,14 +75,16 @@ def assert_attention_close(
     softcap: float = 0.0,
     floors: float | None = None,
 ) -> None:
-    """Raise `AttentionMismatch` where a context differs from the attention of its inputs by more than rounding.
+    """Raise `AttentionMismatch` if a context differs from the attention of its inputs by more than rounding.
 
-    actual: the context to be judged, (batch, heads, sequence, head_dim), of any precision. query, key, value, mask,
-    causal, scale, softcap: as for `compare.reference_attention`, NumPy or Torch arrays, all float32, all float16 or all
-    bfloat16: rounding is that precision's. A row that sees no key is to be zeros. floors: how many times what rounding
-    does the root mean square may reach, by default 2; the other statistics' limits move in proportion.
+    actual: the context to judge (batch, heads, sequence, head_dim), in any precision. A row that sees no key must be
+        zeros.
+    query, key, value: NumPy or Torch arrays, as for `compare.reference_attention`. All are float32, all float16 or all
+        bfloat16, and this precision sets the floors.
+    mask, causal, scale, softcap: as for `compare.reference_attention`.
+    floors: the limit of the root mean square (floors), by default 2. The other limits change in proportion.
 
-    Raises ValueError where floors is not above 0 and for inputs that nothing can be told of, float64 among them.
+    Raises `ValueError` if `floors` is not above 0, or if the inputs cannot be judged, as in float64.
 
     >>> from compare import reference_attention
     >>> query, key, value = np.random.default_rng(0).standard_normal((3, 1, 2, 20, 8), dtype=np.float32)
@@ -105,7 +110,7 @@ def assert_attention_close(
 
 
 def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
-    """What is said of another shape than golden's, and of NaN."""
+    """Return the error for a context that has NaN, or does not have golden's shape."""
     import numpy as np
 
     from compare.numerics.single_attention.scale import NAME, numbers
@@ -115,7 +120,7 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
         lines = [f"attention is broken: actual has shape {found.shape}, golden has {golden.shape}"]
         if found.ndim == 4 and np.swapaxes(found, 1, 2).shape == golden.shape:
             lines.append(
-                "its heads stand where golden has the sequence: (batch, heads, sequence, head_dim) is expected"
+                "heads and sequence are swapped: (batch, heads, sequence, head_dim) is expected"
             )
         return AttentionMismatch(lines, verdict="broken")
     nan = np.isnan(found)
@@ -125,12 +130,12 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
         f"the first is at {place_words(NAME, first)}: golden {golden[first]:.6g}",
     ]
     if not golden[first[0], first[1], first[2]].any():
-        lines.append("golden has only zeros in that row, as it has where a query sees no key")
+        lines.append("golden has only zeros in that row, because its query sees no key")
     return AttentionMismatch(lines, verdict="broken", place=place_words(NAME, first), details=_spread(nan))
 
 
 def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: "Limits") -> AttentionMismatch:
-    """What is said of an error that is more than rounding."""
+    """Return the error for a context that differs by more than rounding."""
     import numpy as np
 
     from compare.numerics.errors import FEWEST_POSITIONS
@@ -171,7 +176,7 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
 
 
 def _spread(apart: Any) -> tuple[str, ...]:
-    """How the numbers that are wrong each by themselves lie over the axes of a context; apart: True where one is."""
+    """Return lines that say which indices of each axis have wrong numbers. apart: True for each wrong number."""
     count = int(apart.sum())
     if not count:
         return ("no single number is beyond the limit of the largest",)
@@ -184,7 +189,7 @@ def _spread(apart: Any) -> tuple[str, ...]:
 
 
 def _runs(numbers: list[int]) -> Iterator[str]:
-    """Ascending numbers, neighbours joined.
+    """Yield ascending numbers as text, with consecutive ones joined.
 
     >>> list(_runs([0, 1, 2, 5, 7, 8]))
     ['0 to 2', '5', '7 to 8']

@@ -1,4 +1,4 @@
-"""`python -m compare`: its commands, and how they end. Heavy imports wait until a command needs them."""
+"""`python -m compare`: its commands, and how errors end them. Heavy imports wait until a command needs them."""
 
 import typer
 
@@ -17,7 +17,7 @@ for command in (runtimes, reports.show, reports.rejudge, reports.diff, battery):
 
 
 def main() -> None:
-    """The command line; `compare.__main__` starts it."""
+    """Run the command line and exit. `compare.__main__` calls this."""
     finish(_run)
 
 
@@ -30,6 +30,6 @@ def _run() -> int | None:
         raise BadInput(f"{error.format_message().rstrip('.')}; see python -m compare --help") from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
-    if code == 130:  # typer ends so if it is interrupted
+    if code == 130:  # typer's exit code if it is interrupted
         raise KeyboardInterrupt
     return code

@@ -1,4 +1,4 @@
-"""What several commands share: names separated by commas, and progress on stderr."""
+"""Functions that several commands use: names separated by commas, and progress on stderr."""
 
 import sys
 
@@ -6,7 +6,7 @@ from export.errors import BadInput
 
 
 def names_in(given: str, option: str, lists: str) -> list[str]:
-    """The names between the commas. Raises `BadInput` if there is none, and says what lists them."""
+    """Split an option's value at the commas. Raises `BadInput` if it has no names. lists: says what lists the names."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names:
         raise BadInput(f"{option} names none; leave it out for all, {lists}")
@@ -14,5 +14,5 @@ def names_in(given: str, option: str, lists: str) -> list[str]:
 
 
 def say(line: str) -> None:
-    """Print a line of progress."""
+    """Print a line of progress to stderr."""
     print(line, file=sys.stderr, flush=True)

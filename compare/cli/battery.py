@@ -1,4 +1,4 @@
-"""The command `battery`: hard inputs for attention alone."""
+"""The command `battery`: run attention kernels on hard inputs, without a model."""
 
 from typing import Annotated
 
@@ -18,13 +18,13 @@ def battery(
     list_: Annotated[bool, typer.Option("--list", help="List kernels and cases, and run none.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Threads in each kernel.", show_default="all cores")] = None,
-    node_cases: Annotated[bool, typer.Option(help="Score the kernels on ONNX's node cases too.")] = True,
+    node_cases: Annotated[bool, typer.Option(help="Also run ONNX's node cases.")] = True,
     fail_on: Annotated[
         str | None,
         typer.Option(metavar="VERDICT", help="Exit with 1 from this verdict on, and if a kernel fails."),
     ] = None,
 ) -> None:
-    """Run hard inputs through attention kernels, without a model.
+    """Run attention kernels on hard inputs, without a model.
 
     Exit codes: 0 it ran, 1 a verdict is at or beyond --fail-on, 2 wrong input, 3 a kernel asked for by name is missing.
     """

@@ -1,4 +1,4 @@
-"""The command without a name, which compares. Defaults are those of `compare.pipeline.settings`."""
+"""The command without a name, which runs a comparison. Defaults are those of `compare.pipeline.settings`."""
 
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from export.errors import BadInput
 if TYPE_CHECKING:
     from compare.report.schema import Report
 
-# Options of the panels that --help shows, one for each group of settings.
+# `typer.Option` for each panel of --help. A panel holds one group of settings.
 _input, _runtimes, _checks, _latency, _output = (
     partial(typer.Option, rich_help_panel=panel) for panel in ("Input", "Runtimes", "Checks", "Latency", "Output")
 )
@@ -189,12 +189,15 @@ def compare(
 
 
 def _runtime_names(given: str | None) -> list[str] | None:
-    """The names between the commas; None is all runtimes."""
+    """Return the names in the value of --runtimes; None is all runtimes."""
     return None if given is None else names_in(given, "--runtimes", "python -m compare runtimes lists them")
 
 
 def _text(text: str | None, path: Path | None) -> str | None:
-    """What was given on the command line or stands in the file; None is the text that ships with the project."""
+    """Return the value of --text or the content of --text-file; None is the text that ships with the project.
+
+    Raises `BadInput` if both were given, or if the file cannot be read.
+    """
     if path is None:
         return text
     if text is not None:
@@ -207,7 +210,7 @@ def _text(text: str | None, path: Path | None) -> str | None:
 
 
 def _render(report: "Report", shape: Format) -> None:
-    """Figures and Markdown into the report's folder; tables, or another format and nothing else, on stdout."""
+    """Write figures and Markdown into the report's folder, and print the report to stdout in the format asked for."""
     from compare.report.render.markdown import to_markdown
     from compare.report.render.plots import draw_figures, save_figures
 

@@ -1,4 +1,4 @@
-"""A --help that shows options in panels."""
+"""The layout of --help: options in panels."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 class Panels(TyperGroup):
     """A command that lists its options by panel, in plain text.
 
-    typer shows panels with rich, whose import takes longer than everything else that --help needs.
+    typer would show panels with rich, whose import takes longer than everything else that --help does.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -44,7 +44,9 @@ def show(
 
 def rejudge(
     report: Saved,
-    rounding: Annotated[float, typer.Option(metavar="FLOORS", help="Gaps of up to so many floors are rounding.")] = 2.0,
+    rounding: Annotated[
+        float, typer.Option(metavar="FLOORS", help="Limit of the root mean square, in units of rounding.")
+    ] = 2.0,
 ) -> None:
     """Judge a saved report by other limits. Nothing is measured.
 
@@ -65,7 +67,7 @@ def rejudge(
 
 def diff(
     older: Annotated[Path, typer.Argument(metavar="A", help="The older report: its folder, or its report.json.")],
-    newer: Annotated[Path, typer.Argument(metavar="B", help="The newer one.")],
+    newer: Annotated[Path, typer.Argument(metavar="B", help="The newer report.")],
     fail_over: Annotated[
         float, typer.Option(metavar="PERCENT", help="Exit with 1 if a runtime takes longer by more than this.")
     ] = 5.0,

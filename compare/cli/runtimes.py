@@ -1,10 +1,10 @@
-"""The command `runtimes`, which lists what can run here."""
+"""The command `runtimes`, which lists the runtimes and what installs those that are missing."""
 
 import typer
 
 
 def runtimes() -> None:
-    """List the runtimes, and what installs those that are missing."""
+    """List the runtimes, and how to install those that are missing."""
     from compare.runtimes.registry import listing
 
     found = listing()

@@ -109,7 +109,7 @@ def test_nan_and_shape_say_so() -> None:
     found = mismatch(np.swapaxes(context, 1, 2), arrays)
     assert str(found).splitlines() == [
         "attention is broken: actual has shape (1, 20, 4, 8), golden has (1, 4, 20, 8)",
-        "its heads stand where golden has the sequence: (batch, heads, sequence, head_dim) is expected",
+        "heads and sequence are swapped: (batch, heads, sequence, head_dim) is expected",
     ]
     assert (found.verdict, found.share, found.counted, found.details) == ("broken", None, "broken", ())
     assert len(str(mismatch(context[:, :1], arrays)).splitlines()) == 1
@@ -127,7 +127,7 @@ def test_nan_where_a_query_sees_no_key_names_the_reason() -> None:
     context, _ = reference_attention(query, key, value, mask=mask)
     assert_attention_close(context, query, key, value, mask=mask)
     context[:, :, 3] = np.nan
-    with pytest.raises(AttentionMismatch, match="golden has only zeros in that row, as it has where a query sees no"):
+    with pytest.raises(AttentionMismatch, match="golden has only zeros in that row, because its query sees no"):
         assert_attention_close(context, query, key, value, mask=mask)
 
 
