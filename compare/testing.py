@@ -119,9 +119,7 @@ def _broken(actual: Any, made: "AttentionScale") -> AttentionMismatch:
     if found.shape != golden.shape:
         lines = [f"attention is broken: actual has shape {found.shape}, golden has {golden.shape}"]
         if found.ndim == 4 and np.swapaxes(found, 1, 2).shape == golden.shape:
-            lines.append(
-                "heads and sequence are swapped: (batch, heads, sequence, head_dim) is expected"
-            )
+            lines.append("heads and sequence are swapped: (batch, heads, sequence, head_dim) is expected")
         return AttentionMismatch(lines, verdict="broken")
     nan = np.isnan(found)
     first = tuple(int(i) for i in np.argwhere(nan)[0])
@@ -147,21 +145,21 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
     multiples = gap.evidence.accumulated
     limit = getattr(limits.local, verdict.statistic)
     place = place_words(NAME, gap.place)
-    counted = f"{verdict.multiple:.3g} floors where {limit:.3g} is the limit"
+    counted = f"{verdict.multiple:.3g} floors, limit {limit:.3g}"
     lines = [f"attention is different, not rounding: {STATISTICS[verdict.statistic]} {counted}"]
     for statistic, words in STATISTICS.items():
         multiple, most = getattr(multiples, statistic), getattr(limits.local, statistic)
         beyond = "" if multiple <= most else "  <- beyond"
         lines.append(f"  {words:16} {multiple:9.3g} floors, limit {most:.3g}{beyond}")
     if not made.floor.channels.size:
-        lines[-2] = f"  {STATISTICS['channel']:16} {'–':>9} (it takes {FEWEST_POSITIONS} positions)"
+        lines[-2] = f"  {STATISTICS['channel']:16} {'–':>9} (needs {FEWEST_POSITIONS} positions)"
     lines.append(
         f"largest error {gap.max:.3g} at {place}: actual {found[gap.place]:.9g}, golden {made.golden[gap.place]:.9g}"
     )
     if made.floor.exact.all():
-        lines.append(f"all {len(made.controls)} runs that the floor was made from reach golden exactly")
+        lines.append(f"all {len(made.controls)} controls equal golden exactly")
     else:
-        lines.append(f"a floor is the most that {len(made.controls)} runs differ by, {made.distinct} of them distinct")
+        lines.append(f"a floor is the largest error of {len(made.controls)} controls, {made.distinct} of them distinct")
     with np.errstate(invalid="ignore"):
         apart = ~(np.abs(found - made.golden) <= limits.local.max * made.floor.max[0])
     return AttentionMismatch(
@@ -179,8 +177,8 @@ def _spread(apart: Any) -> tuple[str, ...]:
     """Return lines that say which indices of each axis have wrong numbers. apart: True for each wrong number."""
     count = int(apart.sum())
     if not count:
-        return ("no single number is beyond the limit of the largest",)
-    lines = [f"{count} of {apart.size} numbers are beyond the limit of the largest:"]
+        return ("no single number differs by more than the limit of the largest error",)
+    lines = [f"{count} of {apart.size} numbers differ by more than the limit of the largest error:"]
     for axis, words in enumerate(("batch", "head", "query", "channel")):
         others = tuple(i for i in range(4) if i != axis)
         hit = [int(i) for i in apart.any(axis=others).nonzero()[0]]

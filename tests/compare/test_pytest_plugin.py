@@ -89,7 +89,7 @@ def test_a_failure_has_a_section_and_the_worst_a_line(tmp_path: Path) -> None:
     headline, place, count, batch, head, query, channel = lines[first + 1 : first + 8]
     assert headline.startswith("attention is different, not rounding: worst channel ")
     assert place.startswith("at batch 0, head 2, query ")
-    assert count.endswith("of 640 numbers are beyond the limit of the largest:")
+    assert count.endswith("of 640 numbers differ by more than the limit of the largest error:")
     assert (batch, head, query) == ("batch    0 (of 1)", "head     2 (of 4)", "query    7 to 19 (of 20)")
     assert channel.startswith("channel")
     assert sum("attention gap -----" in line for line in lines) == 2

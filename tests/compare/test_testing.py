@@ -41,13 +41,13 @@ def test_a_failure_says_how_far_and_where() -> None:
     head, *statistics, largest, floor = str(found).splitlines()
     assert found.headline == head
     assert head.startswith("attention is different, not rounding: worst channel ")
-    assert head.endswith(" floors where 6 is the limit")
+    assert head.endswith(" floors, limit 6")
     assert [line[:18].strip() for line in statistics] == ["root mean square", "largest", "worst channel", "slope"]
     assert all(line.endswith("<- beyond") for line in statistics)
     place = max(np.ndindex(context.shape), key=lambda i: abs(context[i] - _golden(arrays)[i]))
     words = "batch {}, head {}, query {}, channel {}".format(*place)
     assert f" at {words}: actual {context[place]:.9g}, golden {_golden(arrays)[place]:.9g}" in largest
-    assert floor == "a floor is the most that 14 runs differ by, 14 of them distinct"
+    assert floor == "a floor is the largest error of 14 controls, 14 of them distinct"
     assert found.place == words
     assert found.details[1:] == (
         "batch    0 (of 1)",
@@ -74,7 +74,7 @@ def test_what_is_within_its_limit_is_not_marked() -> None:
 
 def test_few_positions_have_no_channels() -> None:
     arrays = qkv(queries=5)
-    assert "worst channel            – (it takes 16 positions)" in str(mismatch(context_of(arrays) + 1, arrays))
+    assert "worst channel            – (needs 16 positions)" in str(mismatch(context_of(arrays) + 1, arrays))
 
 
 def test_an_error_that_is_spread_is_said_to_be() -> None:
@@ -83,7 +83,7 @@ def test_an_error_that_is_spread_is_said_to_be() -> None:
     context = _golden((query, key, value)) * (1 + 6e-7)
     found = mismatch(context, (query, key, value))
     assert found.statistic == "slope"
-    assert found.details == ("no single number is beyond the limit of the largest",)
+    assert found.details == ("no single number differs by more than the limit of the largest error",)
 
 
 def test_floors_move_all_limits() -> None:
@@ -141,7 +141,7 @@ def test_an_infinity_has_a_place() -> None:
 def test_what_must_be_exact_is_said_to_be() -> None:
     query, key, value = qkv(queries=1)
     assert_attention_close(value, query, key, value)
-    with pytest.raises(AttentionMismatch, match="all 14 runs that the floor was made from reach golden exactly"):
+    with pytest.raises(AttentionMismatch, match="all 14 controls equal golden exactly"):
         assert_attention_close(np.nextafter(value, np.float32(9)), query, key, value)
 
 
