@@ -52,7 +52,7 @@ def circumstances(older: Report, newer: Report) -> list[str]:
         ("the number of cores", then.cores, now.cores),
     ):
         if first != second:
-            sentences.append(f"{what} differs: {first} then, {second} now; ratios may have changed for that alone")
+            sentences.append(f"{what} differs: {first} then, {second} now; that alone may change ratios")
     if packages := _packages(then, now):
         sentences.append(f"packages differ: {packages}")
     if older.model and newer.model and older.model.exporter != newer.model.exporter:

@@ -44,7 +44,7 @@ def tap_of(output: str, layers: int) -> str | None:
 
 
 def exposed(file: OnnxFile, layers: int) -> dict[str, str]:
-    """Return output of the file -> tap, for a model of that many layers. Outputs that are no taps are left out."""
+    """Map outputs of the file to taps of a model of that many layers. Outputs that are no taps are left out."""
     found = {output: tap_of(output, layers) for output in file.outputs}
     return {output: tap for output, tap in found.items() if tap is not None}
 
@@ -71,7 +71,7 @@ def check_logits(file: OnnxFile) -> None:
     """Raise `BadInput` if a file has no output named logits."""
     if "logits" not in file.outputs:
         raise BadInput(
-            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export it with its head"
+            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export the model with its head"
         )
 
 
@@ -105,7 +105,7 @@ def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: ND
             check_inputs(file, input_ids[:rows], attention_mask[:rows])
             return rows
     shape = next(wanted.shape for wanted in file.inputs if wanted.name == "attention_mask")
-    raise BadInput(f"takes sequences of {'one length' if shape is None else written(shape)} alone")
+    raise BadInput(f"takes only sequences of {'one length' if shape is None else written(shape)}")
 
 
 def layers_of(file: OnnxFile) -> int | None:
@@ -116,7 +116,7 @@ def layers_of(file: OnnxFile) -> int | None:
 
 
 def vocabulary_of(file: OnnxFile) -> int | None:
-    """The last dimension of a file's logits, declared or as inferred from its weights; None where nothing tells."""
+    """Return the last dimension of a file's logits, declared or inferred from its weights; None if it is not known."""
     declared = file.outputs["logits"]
     if declared is None or declared[-1] is None:
         inferred = onnx.shape_inference.infer_shapes(file.model)

@@ -21,7 +21,7 @@ MISSES, MEETS = 0.1, 1e-3
 
 
 def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
-    """Return tensor of a graph -> the tap that it seems to be, in a model of that many layers.
+    """Map tensors of a graph to the taps that they seem to be, in a model of that many layers.
 
     A kind is left out if its number of candidates does not fit the number of layers. Branches and loops are not
     searched.
@@ -74,7 +74,7 @@ def normed_tensors(graph: GraphProto) -> Iterator[str]:
 
 
 def misplaced(relative: Mapping[str, float], found: Iterable[str]) -> list[str]:
-    """Return the candidates that cannot be the taps that they were located as.
+    """Return the candidates that cannot be the taps that they seem to be.
 
     relative: tensor -> its distance from golden over its size, in execution order. found: the candidates. A fault in a
     tensor affects all that follow. So a candidate that is far from golden is another tensor if the residual stream or
@@ -99,7 +99,7 @@ def _mean_of(name: str, makers: Mapping[str, NodeProto]) -> str | None:
 
 
 def _squared_in(root: NodeProto, makers: Mapping[str, NodeProto]) -> str | None:
-    """Return x if a node is the root in `sqrt(mean(x * x) + epsilon)`, unless x is itself a tensor less its mean."""
+    """Return x if a node is the root in `sqrt(mean(x * x) + epsilon)`; None if x is itself a tensor less its mean."""
     total = makers.get(root.input[0])
     if total is None or total.op_type != "Add":
         return None

@@ -14,7 +14,7 @@ from compare.results.runtimes import RuntimePart
 def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart | None:
     """Return the machine's limits and the model's work.
 
-    work: the work, or the reason why it could not be counted. Returns None if it is None: then nothing was timed.
+    work: the work, or the reason why it could not be counted. Returns None if `work` is None.
     """
     if work is None:
         return None
@@ -41,7 +41,7 @@ def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
 
 
 def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[str], seed: int) -> Ratio | None:
-    """Return the share of the compute limit that a pass reached, or the share of the bandwidth that a decode step did.
+    """Return the share of the compute limit that a pass reached, or of the bandwidth that a decode step reached.
 
     narrow: the rows that compute in less than float32. Returns None for these, because the limits are measured in
     float32, and also if there are no limits or no work, or if the series failed.

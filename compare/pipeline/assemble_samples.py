@@ -11,7 +11,8 @@ from compare.latency.statistics import drift, outliers, paired_ratio, percentile
 def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
     """Return the fields of a `LatencyPart` that rest on samples: turns, statistics, and the ratio to the baseline.
 
-    A series that failed, or has no turn that counts, has turns and an error alone. seed: of the ratio's interval.
+    For a series that failed or has no turn that counts, only the turns and the error are returned. seed: the seed of
+    the ratio's interval.
     """
     fields = {
         "runtime": series.runtime,

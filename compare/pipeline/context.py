@@ -78,13 +78,13 @@ class Run:
     #: The rows of the comparison, except for those that only decode.
     rows: list[Row]
 
-    #: The settings of its group.
+    #: What is checked.
     checks: CheckSettings
 
-    #: The settings of its group.
+    #: How runtimes are timed.
     latency: LatencySettings
 
-    #: The settings of its group.
+    #: Where files are written.
     output: OutputSettings
 
     #: Seconds that a child process may take for one answer.
@@ -96,7 +96,7 @@ class Run:
     #: The folder of the report.
     out: Path
 
-    #: Takes a line of progress.
+    #: The function that takes a line of progress.
     say: Say
 
     #: The padded input; None without a model.
@@ -165,7 +165,7 @@ class Run:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the seconds that the body takes to those of a step."""
+        """Measure the seconds that a `with` block takes, and add them to those of a step."""
         start = time.monotonic()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
@@ -175,8 +175,10 @@ class Run:
 class ModelRun(Run):
     """A running comparison with a model.
 
-    entry: the cache entry of the model. beside: that of the default exporter, if another was chosen. notes: warnings
-    that every format shows first. decoders: the rows that decode, the baseline first; some of them only decode.
+    entry: the cache entry of the model.
+    beside: the entry of the default exporter, if another exporter was chosen.
+    notes: warnings that every text format shows first.
+    decoders: the rows that decode, the baseline first; some of them only decode.
     """
 
     entry: Entry

@@ -119,7 +119,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
 
 
 def take_interference(run: Run, interference: Interference, shift: Shift, seconds: float) -> None:
-    """Time the rows of a shift in pairs of rounds, on the run's own inputs. All other processes stay suspended.
+    """Time the rows of a shift in pairs of rounds, on the run's own inputs. Processes of no row stay suspended.
 
     seconds: the time limit.
     """

@@ -24,8 +24,8 @@ from export.errors import CannotRun
 def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
     """Judge a run of a row on the padded input.
 
-    verdict: the one on the text. trace: that of the text; tensors that were left out of it are left out here too.
-    Raises `CannotRun` if the numerics process fails, or if the ruler does not hold.
+    verdict: the verdict on the text. trace: the trace of the text; tensors that were left out of it are left out here
+    too. Raises `CannotRun` if the numerics process fails, or if the ruler does not hold.
     """
     if row.unpadded:
         return PaddingPart(text=verdict, skipped=row.unpadded)
@@ -82,9 +82,9 @@ def _broken(text: Verdict, note: str) -> PaddingPart:
 def excused(
     verdict: Verdict, evidence: Mapping[str, TensorEvidence], cause: Cause, limits: Limits = LIMITS
 ) -> tuple[Verdict, Cause]:
-    """Return verdict and cause, without the fault that rotary positions count padding if only queries and keys show it.
+    """Return a verdict on the padded input and its cause. Rotary positions that count padding are excused.
 
-    Such positions rotate queries and keys by the same additional angle, so attention does not change. So this is no
+    Such positions rotate queries and keys by the same additional angle, so attention does not change. So they are no
     fault if everything but queries and keys is within its limits.
     """
     if cause.words == COUNTED:
@@ -96,7 +96,7 @@ def excused(
 
 
 def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
-    """Return a verdict on the padded input, with the padded side and the cause in words."""
+    """Return a verdict on the padded input with its cause, and with the padded side if only one is wrong."""
     different = verdict.kind == "different"
     (side,) = cause.sides if len(cause.sides) == 1 else ("",)
     padded = f"where sequences are padded{f' on the {side}' if side else ''}"

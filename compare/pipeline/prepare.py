@@ -130,7 +130,7 @@ def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -
             continue
         holds = f"runtime {spec.name} holds {', '.join(spec.graphs)} and nothing else"
         if "decode" not in spec.graphs:
-            raise CannotRun(f"{holds}: it can be neither compared nor asked to decode; leave it out")
+            raise CannotRun(f"{holds}: it can neither be compared nor decode; leave it out")
         if not checks.decodes:
             off = "decoding is off" if checks.latency else "decoding is off because latency is"
             raise CannotRun(f"{holds}, and {off}: it would have no row; leave it out")
@@ -183,15 +183,15 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
     if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
         return []
     return [
-        f"no hub answers and {model} is not in the cache, so its architecture is compared with RANDOM WEIGHTS "
-        f"({source.name}). Latency is that of {model}; what the model says means nothing"
+        f"the hub cannot be reached and {model} is not in the cache, so its architecture is compared with "
+        f"RANDOM WEIGHTS ({source.name}). Latency is that of {model}; the model's predictions mean nothing"
     ]
 
 
 def make_report_folder(output: OutputSettings, name: str) -> Path:
     """Make the folder that was asked for, or a new one under cache/reports, with an empty scratch folder in it.
 
-    name: of what is compared, for the new folder's name. Raises `BadInput` if the folder cannot be written to, or if it
+    name: the end of the new folder's name. Raises `BadInput` if the folder cannot be written to, or if it
     has a scratch folder that no comparison made.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")

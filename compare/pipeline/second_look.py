@@ -1,4 +1,4 @@
-"""A second look at an alarm: the runtime is traced again in fresh processes before its verdict stands.
+"""The second look: trace a runtime whose verdict is an alarm again, in fresh processes, before the verdict stands.
 
 A process can be wrong by chance, as in torch's first call of a function (`compare.numerics.first_calls`). A single run
 does not show whether that happened or the runtime has a fault. Without an alarm nothing is traced again.
@@ -36,7 +36,7 @@ def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics
     """Return a row after its second look; a row without an alarm is returned unchanged."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
-    run.say(f"{row.name}: {runtime.verdict.kind} is looked at again, in {RUNS - 1} fresh processes")
+    run.say(f"{row.name}: {runtime.verdict.kind} is traced again, in {RUNS - 1} fresh processes")
     with run.phase("second look"):
         further = [run_again(run, row, number, numerics) for number in range(2, RUNS + 1)]
     verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
@@ -56,7 +56,7 @@ def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
 
 
 def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple[Verdict, FurtherRunPart]:
-    """Trace and judge a row once more, in a fresh process. Return the verdict and its evidence. number: of the run."""
+    """Trace and judge a row once more, in a fresh process. Return the verdict and its evidence."""
     golden = Trace(run.scratch / GOLDEN)
     try:
         trace = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
@@ -69,10 +69,11 @@ def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple
 
 
 def agreed(runs: Sequence[Verdict]) -> Verdict:
-    """Return one verdict over several runs of a runtime, which holds all of theirs in `runs`.
+    """Combine the verdicts on several runs of a runtime into one, which keeps them in its field `runs`.
 
-    If all verdicts have the same kind and the same first tensor, it is the first run's. Otherwise it is "unsteady", and
-    its note counts the runs by verdict. If every run is "different" or "broken", it is the mildest run's instead.
+    If all verdicts have the same kind and the same first tensor, it is the first run's. If not, but every run
+    is "different" or "broken", it is the mildest run's. Otherwise it is "unsteady", and its note counts the runs by
+    verdict.
 
     >>> facts = dict(statistic="max", multiple=400.0)
     >>> off = Verdict(kind="different", tensor="context.0", place="layer 0, attention", **facts)

@@ -133,5 +133,7 @@ def make_folder(folder: Path) -> None:
 
 def _unwritable(folder: Path, error: OSError) -> BadInput:
     return BadSetting(
-        "the folder {folder} cannot be written: {why}; set {out} to another folder", folder=folder, why=error.strerror
+        "the folder {folder} cannot be written to: {why}; set {out} to another folder",
+        folder=folder,
+        why=error.strerror,
     )

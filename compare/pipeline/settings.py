@@ -14,7 +14,7 @@ DEFAULT_MODEL = "distilgpt2"
 #: Tokens of the text that ships with the project, if no `sequence` is given.
 DEFAULT_SEQUENCE = 128
 
-#: What `quick` sets, unless they are given: the runtimes, the time, and the most tokens of a sequence.
+#: The values that `quick` sets unless they are given: the runtimes, the time, and the most tokens of a sequence.
 QUICK_RUNTIMES = (BASELINE, GRAPH_RUNTIME)
 QUICK_TIME = 5.0
 QUICK_SEQUENCE = 32
@@ -42,7 +42,7 @@ class InputSettings:
     #: The ONNX file that `onnx` is compared with instead of a model.
     baseline: Path | None = None
 
-    #: Whether the hub is never asked.
+    #: Whether nothing is downloaded from the hub.
     offline: bool = False
 
     #: With "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random weights.
@@ -95,7 +95,7 @@ class LatencySettings:
     #: The rounds end early if half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02
 
-    #: Rounds that are taken even if they take longer than `time`.
+    #: The fewest rounds, which are taken even if they take longer than `time`.
     min_rounds: int = 1
 
     #: The largest share of the CPU that other processes may use in a turn that counts; 1 counts every turn. None is
@@ -108,7 +108,7 @@ class LatencySettings:
     #: Whether each timed process is pinned to one CPU per thread.
     pin: bool = False
 
-    #: GB that the timed processes may use together; None is what is free.
+    #: GB that the timed processes may use together; None is all free memory.
     memory: float | None = None
 
     #: Whether each runtime is also timed while the others are not suspended.

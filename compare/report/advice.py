@@ -36,7 +36,7 @@ def answer(report: Report) -> list[str]:
 
 
 def unsteady(report: Report) -> dict[str, str]:
-    """Runtime -> the verdict, for each runtime whose runs disagree."""
+    """Return runtime -> its verdict in words, for each runtime that is unsteady."""
     return {r.name: r.verdict.sentence for r in report.runtimes if r.verdict and r.verdict.kind == "unsteady"}
 
 

@@ -1,4 +1,4 @@
-"""The single lines above and below the sections: what was compared, how long it took, and with which software."""
+"""The lines above and below the sections: what was compared, how long it took, and with which software."""
 
 from compare.report.schema import Report
 
@@ -14,13 +14,13 @@ def headline(report: Report) -> str:
 
 
 def _pinned(report: Report) -> str:
-    """Which CPUs the timed processes were bound to; empty if they were not."""
+    """Say which CPUs the timed processes were pinned to; empty if they were not pinned."""
     cpus = report.environment.cpus
     return f" pinned to CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}" if cpus else ""
 
 
 def seconds(report: Report) -> str:
-    """Say how long each phase took; empty if that was not kept."""
+    """Say how long each phase took; empty if the report does not hold that."""
     phases = ", ".join(f"{name} {taken:.1f}" for name, taken in report.phases.items())
     return f"seconds: {phases}" if phases else ""
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 #: What a cell without a value shows.
 NOTHING = "–"
 
-#: What is shown instead of a ratio whose interval is too wide to say anything.
+#: What is shown instead of a ratio whose interval is wider than a factor of two.
 NOT_MEASURABLE = "not measurable"
 
 #: The kinds of tensors that tables show, in the order in which a layer makes them, with their column headings.
 KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
 
-#: What the indices of a tensor of each kind stand for, after the index in the batch.
+#: The names of a tensor's axes by kind, after the axis of the batch.
 _AXES = {
     "attention": ("head", "query", "key"),
     "query": ("head", "position", "channel"),
@@ -147,7 +147,7 @@ def share(part: "Ratio | None") -> str:
 
 
 def ratio_words(ratio: "Ratio") -> str:
-    """Say what a ratio of times means: which side is faster only if its interval excludes 1.
+    """Say what a ratio of times means. It names a faster side only if its interval excludes 1.
 
     >>> from compare.results.latency import Ratio
     >>> ratio_words(Ratio(estimate=0.5, low=0.48, high=0.53))
@@ -165,7 +165,7 @@ def ratio_words(ratio: "Ratio") -> str:
 
 
 def verdict_word(verdict: "Verdict | None") -> str:
-    """Write a verdict in one cell; ! marks one that is more than rounding."""
+    """Write a verdict in one cell; ! marks one that is worse than rounding."""
     if verdict is None:
         return NOTHING
     return verdict.kind if verdict.kind in ("identical", "rounding") else f"{verdict.kind}!"

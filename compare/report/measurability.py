@@ -9,7 +9,7 @@ from statistics import quantiles
 
 from compare.results.latency import DisturbancePart, LatencyPart
 
-#: Fewer rounds than this support no advice.
+#: The fewest rounds that support advice.
 FEWEST_ROUNDS = 4
 
 #: A median is far above the first call and the fastest quarter if it is this many times the larger of the two.
@@ -35,7 +35,10 @@ def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
 
 
 def control_bound(rows: Sequence[LatencyPart]) -> float:
-    """Return the bound that the interval of a faster row is below: 1, or the A/A control if its interval excludes 1."""
+    """Return the bound below which a row's interval is faster: 1, or the A/A control's if its interval excludes 1.
+
+    An A/A control of 1.1 counts like one of 1 / 1.1.
+    """
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return 1.0

@@ -97,7 +97,7 @@ class Report(BaseModel):
         return "broken" if self.model is None else self.fail_on
 
     def beyond(self, runtime: RuntimePart | SelfGapsPart | DecodePart) -> str | None:
-        """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict does not say so.
+        """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict is milder.
 
         A runtime that did not run has an error instead of a verdict.
         """

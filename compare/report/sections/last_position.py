@@ -11,7 +11,7 @@ _NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show its time over the deploy graph's, and the gap between the logits of the two."""
+    """Show its time, its ratios to the baseline and to the deploy graph, and its largest logit gap to the latter."""
     part = report.last
     if part is None or part.error is not None:
         return []

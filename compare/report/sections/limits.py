@@ -11,7 +11,7 @@ _NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show the float32 runtimes, then the limits. The A/A control is left out, because it adds nothing here."""
+    """Show the float32 runtimes, then the limits. The A/A control is left out, because it repeats the baseline."""
     limits = report.limits
     if limits is None:
         return []

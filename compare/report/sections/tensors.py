@@ -45,7 +45,7 @@ def sentences(report: Report) -> list[str]:
 
 
 def layer_table(report: Report, kind: str) -> Table:
-    """The largest gap of one kind of tensor layer by layer, a row for each runtime."""
+    """Return the largest gap of one kind of tensor, layer by layer, with a row for each runtime."""
     names = list(dict.fromkeys(gap.tensor for r in report.runtimes for gap in r.gaps if _kind(gap) == kind))
     rows = []
     for runtime in report.runtimes:
@@ -57,7 +57,7 @@ def layer_table(report: Report, kind: str) -> Table:
 
 
 def _tensor_table(report: Report, runtime: RuntimePart) -> Table:
-    """Every tensor of the kinds that tables show."""
+    """Return the gaps of a runtime, with a row for each tensor of the kinds that tables show."""
     alone = report.input.batch == 1
     rows = []
     for gap in runtime.gaps:

@@ -44,8 +44,8 @@ def test_the_list_is_made_without_a_run() -> None:
     [
         (["--kernels", "onnxruntim"], "unknown kernel 'onnxruntim'; did you mean onnxruntime"),
         (["--cases", "plane"], "unknown case 'plane'; did you mean plain?"),
-        (["--kernels", ","], "--kernels names none; leave it out for all, python -m compare battery --list lists them"),
-        (["--cases", " "], "--cases names none; leave it out for all"),
+        (["--kernels", ","], "--kernels has no names; leave it out for all; python -m compare battery --list lists"),
+        (["--cases", " "], "--cases has no names; leave it out for all"),
         (["--seed", "-1"], "--seed is -1; it must be at least 0"),
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
         (["--fail-on", "diferent"], "--fail-on is 'diferent'; did you mean different?"),

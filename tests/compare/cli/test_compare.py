@@ -150,7 +150,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
-        (["--runtimes", ","], 2, "--runtimes names none"),
+        (["--runtimes", ","], 2, "--runtimes has no names"),
         (
             ["--runtimes", "optimum", "--no-latency"],
             3,

@@ -68,7 +68,7 @@ def no_head(graph: onnx.GraphProto) -> None:
         ),
         (lambda graph: None, {"layers": 6, "vocabulary": 300}, "has 2 layers and the model has 6; give the model that"),
         (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers and the model has 2"),
-        (no_head, {"layers": 2, "vocabulary": 300}, "gives no logits, only last_hidden_state: export it with its head"),
+        (no_head, {"layers": 2, "vocabulary": 300}, "no logits, only last_hidden_state: export the model with its"),
     ],
 )
 def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> None:

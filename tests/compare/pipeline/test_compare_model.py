@@ -116,9 +116,7 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
     """One of a runtime's graphs alone is neither compared nor decodes."""
     only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
-    message = (
-        r"runtime half holds deploy and nothing else: it can be neither compared nor asked to decode; leave it out"
-    )
+    message = r"runtime half holds deploy and nothing else: it can neither be compared nor decode; leave it out"
     with pytest.raises(CannotRun, match=message):
         prepare.check_rows([only_deploy], ["half"], CheckSettings())
     prepare.check_rows([only_deploy], [], CheckSettings())
@@ -371,7 +369,7 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
         ({"text": " "}, "the text is empty"),
         ({"latency": False, "grid": "8x1"}, "grid needs latency, which is off"),
         ({"latency": False, "interference": True}, "interference needs latency, which is off"),
-        ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written: "),
+        ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written to: "),
     ],
 )
 def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> None:
