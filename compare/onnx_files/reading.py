@@ -1,4 +1,4 @@
-"""Read an ONNX file that the user named, and refuse one that is broken or refers to files outside its folder.
+"""Read an ONNX file, and refuse one that is broken or refers to files outside its folder.
 
 The file may come from anyone, so nothing in it is trusted: the paths of its tensors are checked before they are opened.
 """

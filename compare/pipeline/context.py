@@ -28,7 +28,7 @@ BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
 ONNX_FILE = "onnx-file"
 ONNX_BASELINE = "onnx-baseline"
 
-#: The golden trace in the scratch folder; no runtime has that name.
+#: The folder of the golden trace in the scratch folder. No runtime has this name.
 GOLDEN = "golden"
 
 
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether every ratio is to this row's time."""
+        """Whether this is the baseline, to whose time all ratios are."""
         return self.name in (BASELINE, ONNX_BASELINE)
 
 
@@ -113,7 +113,7 @@ class Run:
 
     @property
     def baseline(self) -> Row:
-        """The row that every ratio is to."""
+        """The baseline's row."""
         return next(row for row in self.rows if row.is_baseline)
 
     @property

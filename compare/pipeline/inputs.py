@@ -63,8 +63,7 @@ def tokenize(
     quick: without a `sequence`, take at most `QUICK_SEQUENCE` tokens.
     setting: the setting that `sequence` comes from, for messages.
 
-    Raises `BadInput` if the text is empty, or if there are to be more tokens than the text or the model's positions
-    allow.
+    Raises `BadInput` if the text is empty, or if the sequence is longer than the text or than the model's positions.
     """
     check_text(text)
     if sequence is not None and sequence > positions:

@@ -1,4 +1,4 @@
-"""A runtime's row of the report before it has run: what the runtime is, and the ONNX file that it runs."""
+"""Make a runtime's row of the report before it has run, with the facts on its ONNX file if it runs one."""
 
 from collections.abc import Collection, Container
 from dataclasses import replace
