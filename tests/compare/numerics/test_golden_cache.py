@@ -92,9 +92,10 @@ DECISIVE = imported_files("compare.numerics.weigher", ROOT)
 
 
 def test_what_decides_golden_and_floors_is_among_their_sources() -> None:
-    numerics = ("controls", "errors", "first_calls", "golden", "precisions", "replay", "summation_orders", "tensors")
+    numerics = ("controls", "errors", "first_calls", "floors", "golden", "replay", "summation_orders", "tensors")
     decisive = {f"compare.numerics.{name}" for name in numerics}
     decisive |= {"compare.attention.reference", "compare.attention.streaming", "export.models", "export.taps"}
+    decisive.add("compare.results.precisions")
     assert decisive <= set(DECISIVE)
 
 
@@ -131,7 +132,7 @@ def test_the_key_holds_the_sources(entry, copied: Path, monkeypatch: pytest.Monk
     before = golden_cache.key_of(entry.folder, [], 2)
     monkeypatch.setattr(golden_cache, "_ROOT", copied)
     assert golden_cache.key_of(entry.folder, [], 2) == before
-    with (copied / "compare" / "numerics" / "precisions.py").open("a") as file:
+    with (copied / "compare" / "results" / "precisions.py").open("a") as file:
         file.write("# one line more\n")
     assert golden_cache.key_of(entry.folder, [], 2) != before
 

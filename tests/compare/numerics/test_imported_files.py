@@ -64,11 +64,13 @@ def test_a_module_that_is_not_there_is_named(packages: Path) -> None:
 
 
 def test_what_python_imports_is_found() -> None:
-    """All modules of this project that are there once the weigher is imported, packages left out."""
+    """All modules of this project that importing the weigher adds to those of `import compare`, packages left out."""
     code = (
-        "import sys, compare.numerics.weigher\n"
-        "own = [m for n, m in sys.modules.items() if n.partition('.')[0] in ('compare', 'export')]\n"
-        "print(*(m.__name__ for m in own if not hasattr(m, '__path__')))"
+        "import sys, compare, export; before = set(sys.modules)\n"
+        "import compare.numerics.weigher\n"
+        "new = [module for name, module in sys.modules.items() if name not in before]\n"
+        "own = [module for module in new if module.__name__.partition('.')[0] in ('compare', 'export')]\n"
+        "print(*(module.__name__ for module in own if not hasattr(module, '__path__')))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())

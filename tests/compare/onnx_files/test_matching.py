@@ -80,5 +80,7 @@ def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> N
 def test_logits_of_the_last_position_alone(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy-last.onnx")
     ids = np.zeros((2, 5), dtype=np.int64)
-    with pytest.raises(BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*: --sequence 1$"):
+    with pytest.raises(
+        BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*; set sequence to 1$"
+    ):
         check_inputs(file, ids, np.ones_like(ids))
