@@ -1,1 +1,1 @@
-"""The attention battery: hard inputs for attention alone, through every kernel that is here, without a model."""
+"""The attention battery: runs every installed attention kernel on hard inputs, without a model."""

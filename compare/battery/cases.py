@@ -1,7 +1,7 @@
-"""The hard inputs: each case is a few lines that make query, key and value, and a sentence that says what is hard.
+"""The hard inputs: each case is a function that makes query, key and value, with a one-line summary.
 
-A case is small where smallness hides nothing: 48 positions are enough for every statistic, and kernels that work in
-blocks meet more than one of them in `long`.
+Most cases are small, because 48 positions are enough for every statistic. `long` gives several blocks to kernels that
+compute in blocks.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,19 +16,19 @@ from export.errors import BadInput, near
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it is listed; `make` gives the same inputs for the same generator."""
+    """A case: its name, its summary, and `make`, which returns the same inputs for the same generator state."""
 
     name: str
     summary: str
     make: Callable[[Generator], Inputs]
 
 
-#: All cases by name, in the order in which they are shown.
+#: All cases by name, in display order.
 CASES: dict[str, Case] = {}
 
 
 def make_inputs(name: str, seed: int = 0) -> Inputs:
-    """The inputs of a case, float32, the same in every process. Raises `BadInput` for an unknown name.
+    """Return the inputs of a case in float32, the same in every process. Raises `BadInput` if the name is unknown.
 
     >>> make_inputs("one-token").query.shape
     (2, 4, 1, 32)
@@ -38,7 +38,7 @@ def make_inputs(name: str, seed: int = 0) -> Inputs:
 
 
 def cases_named(names: Iterable[str]) -> list[Case]:
-    """The cases of these names. Raises `BadInput` with near matches for an unknown one."""
+    """Return the cases with these names. Raises `BadInput` with near matches if a name is unknown."""
     for name in names:
         if name not in CASES:
             raise BadInput(f"unknown case {name!r}; {near(name, CASES)}; python -m compare battery --list lists them")
@@ -64,14 +64,17 @@ def _normal(
     size: int = 32,
     width: int | None = None,
 ) -> Inputs:
-    """Standard normal query, key and value. size: head_dim of query and key; width: of the value, if another."""
+    """Return standard normal query, key and value.
+
+    size: head_dim of query and key. width: head_dim of the value, by default `size`.
+    """
     keys, key_heads, width = keys or queries, key_heads or heads, width or size
     shapes = ((heads, queries, size), (key_heads, keys, size), (key_heads, keys, width))
     query, key, value = (random.standard_normal((batch, *shape), dtype=np.float32) for shape in shapes)
     return Inputs(query, key, value)
 
 
-@_case("plain", "nothing is hard: standard normal numbers")
+@_case("plain", "standard normal numbers, nothing difficult")
 def _plain(random: Generator) -> Inputs:
     return _normal(random)
 
@@ -106,36 +109,36 @@ def _long(random: Generator) -> Inputs:
     return replace(_normal(random, batch=1, heads=1, queries=4096), causal=True)
 
 
-@_case("grouped", "8 heads share 2 of key and value, causal")
+@_case("grouped", "8 query heads share 2 key and value heads, causal")
 def _grouped(random: Generator) -> Inputs:
     return replace(_normal(random, heads=8, key_heads=2), causal=True)
 
 
-@_case("head-80", "head_dim 80, which no vector register divides into blocks of 64")
+@_case("head-80", "head_dim 80, which is not a multiple of 64")
 def _head_80(random: Generator) -> Inputs:
     return replace(_normal(random, heads=2, queries=33, size=80), causal=True)
 
 
-@_case("primes", "batch 3, 5 heads, 17 queries, 29 keys, head_dim 7: remainders everywhere")
+@_case("primes", "batch 3, 5 heads, 17 queries, 29 keys, head_dim 7: all sizes are odd")
 def _primes(random: Generator) -> Inputs:
     return _normal(random, batch=3, heads=5, queries=17, keys=29, size=7)
 
 
-@_case("wide-values", "values of 40 numbers where queries have 24")
+@_case("wide-values", "head_dim 40 for values, 24 for queries and keys")
 def _wide_values(random: Generator) -> Inputs:
     return _normal(random, size=24, width=40)
 
 
-@_case("own-scale", "scale 0.02 in place of 1 / sqrt(head_dim)")
+@_case("own-scale", "scale 0.02 instead of 1 / sqrt(head_dim)")
 def _own_scale(random: Generator) -> Inputs:
     return replace(_times(_normal(random), 3.0), scale=0.02)
 
 
-@_case("huge-scores", "all scores near 10,000: their exponentials overflow unless the largest is taken off")
+@_case("huge-scores", "all scores near 10,000: their exponentials overflow unless the largest score is subtracted")
 def _huge_scores(random: Generator) -> Inputs:
     inputs = _normal(random)
     for x in (inputs.query, inputs.key):
-        x[..., 0] = np.sqrt(10_000 * np.sqrt(32))  # one number that all share
+        x[..., 0] = np.sqrt(10_000 * np.sqrt(32))  # the same in every query and key
     return inputs
 
 
@@ -145,7 +148,7 @@ def _key_offset(random: Generator) -> Inputs:
     return replace(inputs, key=inputs.key + np.float32(100))
 
 
-@_case("one-hot", "one key takes all: every other weight is exactly 0 in float32 and in float64")
+@_case("one-hot", "one key has weight 1: every other weight is exactly 0 in float32 and in float64")
 def _one_hot(random: Generator) -> Inputs:
     inputs = _normal(random, queries=32)
     order = random.permuted(np.broadcast_to(np.arange(32), (2, 4, 32)), axis=-1)
@@ -159,7 +162,7 @@ def _ties(random: Generator) -> Inputs:
     return replace(inputs, key=np.tile(inputs.key[:, :, :6], (1, 1, 8, 1)))
 
 
-@_case("bias", "a bias of its own for each head is added, falling with distance (Press et al. 2022, ALiBi)")
+@_case("bias", "an additive bias for each head that decreases with distance (Press et al. 2022, ALiBi)")
 def _bias(random: Generator) -> Inputs:
     inputs = _normal(random)
     distance = np.abs(np.subtract.outer(np.arange(48), np.arange(48)))
@@ -175,34 +178,37 @@ def _padding(random: Generator) -> Inputs:
     return replace(inputs, key=key, value=value, mask=np.broadcast_to(real[:, None, None, :], (3, 1, 48, 48)).copy())
 
 
-@_case("masked-rows", "a boolean mask drawn at random, under which three rows see no key")
+@_case("masked-rows", "a random boolean mask; three rows see no key")
 def _masked_rows(random: Generator) -> Inputs:
     return replace(_normal(random), mask=_seen(random))
 
 
-@_case("inf-mask", "the same as numbers: 0 and -inf")
+@_case("inf-mask", "the mask of masked-rows as numbers: 0 and -inf")
 def _inf_mask(random: Generator) -> Inputs:
     return replace(_normal(random), mask=np.where(_seen(random), 0, -np.inf).astype(np.float32))
 
 
-@_case("lowest-mask", "0 and the lowest float32, as transformers has it: a row that is all lowest mixes all keys alike")
+@_case(
+    "lowest-mask",
+    "a mask of 0 and the lowest float32, as in transformers: a row of only the lowest weights all keys equally",
+)
 def _lowest_mask(random: Generator) -> Inputs:
     return replace(_normal(random), mask=np.where(_seen(random), 0, np.finfo(np.float32).min).astype(np.float32))
 
 
-@_case("nan-mask", "one NaN in an added mask: its row is NaN, and no other")
+@_case("nan-mask", "one NaN in an additive mask: only its row is NaN")
 def _nan_mask(random: Generator) -> Inputs:
     mask = random.standard_normal((48, 48), dtype=np.float32)
     mask[7, 11] = np.nan
     return replace(_normal(random), mask=mask)
 
 
-@_case("soft-cap", "scores of +-30 kept within +-5 by a tanh")
+@_case("soft-cap", "scores of +-30, limited to +-5 by a tanh")
 def _soft_cap(random: Generator) -> Inputs:
     return replace(_times(_normal(random), 5.0), softcap=5.0)
 
 
-@_case("capped-mask", "a soft cap and a boolean mask: what is hidden stays hidden")
+@_case("capped-mask", "a soft cap and a boolean mask: hidden keys must stay hidden")
 def _capped_mask(random: Generator) -> Inputs:
     seen = _seen(random)
     seen[..., 0] = True
@@ -215,7 +221,7 @@ def _subnormals(random: Generator) -> Inputs:
     return replace(inputs, value=inputs.value * np.float32(1e-40))
 
 
-@_case("faint-weights", "weights below 1.2e-38 carry the whole context, on values of 1e36")
+@_case("faint-weights", "the whole context comes from weights below 1.2e-38 and values of 1e36")
 def _faint_weights(random: Generator) -> Inputs:
     inputs = _normal(random, queries=32)
     value = inputs.value * np.float32(1e36)
@@ -225,13 +231,13 @@ def _faint_weights(random: Generator) -> Inputs:
     return replace(_times(inputs, 0.1), value=value, mask=mask)
 
 
-@_case("offset", "values of 1,000 and a little")
+@_case("offset", "values of 1,000 plus standard normal numbers")
 def _offset(random: Generator) -> Inputs:
     inputs = _normal(random)
     return replace(inputs, value=inputs.value + np.float32(1000))
 
 
-@_case("cancellation", "keys in equal pairs whose values are +-10,000: what remains is their small part")
+@_case("cancellation", "pairs of equal keys with values near +10,000 and -10,000, which cancel")
 def _cancellation(random: Generator) -> Inputs:
     inputs = _normal(random)
     signs = np.where(np.arange(48) % 2, np.float32(-1e4), np.float32(1e4))[:, None]
@@ -239,12 +245,12 @@ def _cancellation(random: Generator) -> Inputs:
 
 
 def _times(inputs: Inputs, factor: float) -> Inputs:
-    """Query and key multiplied, so that scores are larger by the factor's square."""
+    """Return the inputs with query and key multiplied by a factor, so scores grow by its square."""
     return replace(inputs, query=inputs.query * np.float32(factor), key=inputs.key * np.float32(factor))
 
 
 def _seen(random: Generator) -> Array:
-    """True where a key may be seen, (1, 1, 48, 48): half of them, and none in rows 0, 20 and 47."""
+    """Return a boolean mask (1, 1, 48, 48): a random half of the keys, and no key in rows 0, 20 and 47."""
     seen = random.random((1, 1, 48, 48)) < 0.5
     seen[..., 5] = True
     seen[..., [0, 20, 47], :] = False

@@ -1,4 +1,4 @@
-"""What attention is asked for in one case of the battery, as arrays and options."""
+"""The inputs of one attention call in the battery: arrays and options."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """One call of attention, arguments as `compare.attention.reference.reference_attention` takes them.
+    """The arguments of one attention call, as `compare.attention.reference.reference_attention` takes them.
 
-    query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim). mask: boolean or added.
+    query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim). mask: boolean or
+    additive.
     """
 
     query: Array
@@ -26,17 +27,19 @@ class Inputs:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Everything but query, key and value, by name."""
+        """All arguments except query, key and value, by name."""
         return {"mask": self.mask, "causal": self.causal, "scale": self.scale, "softcap": self.softcap}
 
     @property
     def past(self) -> int:
-        """How many keys stand before the first query, where the last query is at the last key."""
+        """The number of keys before the first query, if the last query is at the position of the last key."""
         return int(self.key.shape[2]) - int(self.query.shape[2])
 
 
 def one_mask(inputs: Inputs) -> Array | None:
-    """Causality and mask as one mask, for a kernel that takes either: boolean where there is no other, else added.
+    """Combine causality and mask into one mask, for a kernel that takes only one of them.
+
+    The result is None without either, additive if `inputs.mask` is, and otherwise boolean.
 
     >>> x = np.zeros((1, 1, 2, 4), np.float32)
     >>> one_mask(Inputs(x, x, x, causal=True)).tolist()
@@ -55,7 +58,7 @@ def one_mask(inputs: Inputs) -> Array | None:
 
 
 def added(mask: Array, dtype: Any = np.float32) -> Array:
-    """A mask as numbers to be added to the scores: 0 where a boolean one is True, and -inf where it is False.
+    """Return a mask as numbers to add to the scores: 0 for True and -inf for False.
 
     >>> added(np.array([True, False])).tolist()
     [0.0, -inf]

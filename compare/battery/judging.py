@@ -1,7 +1,7 @@
-"""A kernel's context is weighed: first where there is no number or no key, then the rest in units of rounding.
+"""Judges a kernel's context: rows without a key and rows of NaN separately, all others in units of rounding.
 
-A row that sees no key is zeros, as ONNX's Attention operator has it, and a NaN in an added mask makes its row NaN and
-no other. Both are looked at by themselves, so that what a kernel gives there does not hide how it does elsewhere.
+A row that sees no key must be zeros, as ONNX's Attention operator specifies. A NaN in an additive mask must make its
+row NaN, and no other row. Both are checked separately, so that a mistake there does not hide the result in other rows.
 """
 
 from dataclasses import dataclass, replace
@@ -16,9 +16,11 @@ from compare.results.verdicts import VERDICTS, VerdictWord
 
 @dataclass(frozen=True)
 class Weighed:
-    """A verdict over one context. multiple: how many floors its nearest or worst statistic is, of what is judged so.
+    """A verdict on one context.
 
-    where: a few words, if a difference is in rows of one kind. note: what the kernel does, in words; "" for rounding.
+    multiple: the size, in floors, of the statistic nearest its limit or farthest beyond it. statistic: its name.
+    where: the kind of rows that differ, in a few words, if they are of one kind. note: a description of the
+    difference; "" for rounding.
     """
 
     kind: VerdictWord
@@ -29,7 +31,7 @@ class Weighed:
 
 
 class Weigher:
-    """Golden and floors of one case, against which contexts are weighed.
+    """Golden and floors of one case, which contexts are judged by.
 
     >>> x = np.ones((1, 1, 2, 4), np.float32)
     >>> Weigher(Inputs(x, x, x)).weigh(np.full((1, 1, 2, 4), np.nan)).note
@@ -45,7 +47,7 @@ class Weigher:
         self.empty = _empty_rows(self.inputs)
 
     def weigh(self, context: Array) -> Weighed:
-        """The verdict over a context (batch, heads, sequence, value's head_dim)."""
+        """Return the verdict on a context (batch, heads, sequence, value's head_dim)."""
         golden = self.scale.golden
         if context.shape != golden.shape:
             return Weighed("broken", where="shape", note=f"gives shape {context.shape}, expected {golden.shape}")
@@ -64,7 +66,7 @@ class Weigher:
         return found
 
     def _of_numbers(self, context: Array) -> Weighed:
-        """The verdict over finite numbers against golden."""
+        """Return the verdict on a context without NaN, compared with golden."""
         verdict = self.scale.judge(context)
         assert verdict.kind != "not judged"  # there is golden
         found = Weighed(verdict.kind, verdict.multiple, verdict.statistic)
@@ -82,7 +84,7 @@ class Weigher:
         return replace(found, note=note)
 
     def _of_empty_rows(self, context: Array, found: Weighed) -> Weighed:
-        """The verdict where rows that see no key are not zeros."""
+        """Return the verdict on a context whose rows that see no key are not all zeros."""
         wrong = self.empty & np.any(context != 0, axis=-1)
         nan = bool(np.isnan(context[wrong]).any())
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -92,7 +94,7 @@ class Weigher:
         return replace(found, kind=kind, where="rows of no key", note=_and(note, found))
 
     def _described(self, rows: Array, place: tuple[int, ...]) -> str:
-        """What rows of one batch and head hold, where that has a name; else ""."""
+        """Name the content of rows of one batch and head ("NaN", "zeros", "the mean of all values"), or return ""."""
         if np.isnan(rows).any():
             return "NaN"
         if not rows.any():
@@ -110,7 +112,7 @@ def _without_nan(inputs: Inputs) -> Inputs:
 
 
 def _nan_rows(inputs: Inputs) -> Array:
-    """Rows (batch, heads, sequence) that are NaN in golden."""
+    """Return a boolean array (batch, heads, sequence): the rows that are NaN in golden."""
     if inputs.mask is None or inputs.mask.dtype == bool or not np.isnan(inputs.mask).any():
         return np.zeros(inputs.query.shape[:3], dtype=bool)
     query, key, value = (x.astype(np.float64) for x in (inputs.query, inputs.key, inputs.value))
@@ -120,7 +122,7 @@ def _nan_rows(inputs: Inputs) -> Array:
 
 
 def _empty_rows(inputs: Inputs) -> Array:
-    """Rows (batch, heads, sequence) that see no key."""
+    """Return a boolean array (batch, heads, sequence): the rows that see no key."""
     mask = one_mask(inputs)
     if mask is None:
         return np.zeros(inputs.query.shape[:3], dtype=bool)
@@ -137,7 +139,7 @@ def _worse(first: VerdictWord, second: VerdictWord) -> VerdictWord:
 
 
 def _and(note: str, found: Weighed) -> str:
-    """What is said of some rows, and how the rest is."""
+    """Append the result of all other rows to a note on some rows."""
     if found.note:
         return f"{note}; and elsewhere {found.note}"
     return note if found.multiple is None else f"{note}; the rest is {found.kind} {found.multiple:.2g}"

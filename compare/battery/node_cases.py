@@ -1,6 +1,7 @@
-"""ONNX's node cases of Attention: 93, and the same 93 expanded into simpler operators; and how one is checked.
+"""ONNX's node cases of the Attention operator: loading them, running them, and checking the outputs.
 
-Source: onnx.backend.test, kind "node". Each brings a model, inputs, expected outputs and its own tolerances.
+There are 93 cases, and the same 93 expanded into simpler operators. Source: onnx.backend.test, kind "node". Each has a
+model, inputs, expected outputs and its own tolerances.
 """
 
 import warnings
@@ -25,7 +26,7 @@ _RESULTS = {"Y": "y"}
 
 @dataclass(frozen=True, eq=False)
 class NodeCase:
-    """One case: a model, its inputs and expected outputs in the graph's order, and relative and absolute tolerance."""
+    """One node case: a model, inputs and expected outputs in the graph's order, relative and absolute tolerance."""
 
     name: str
     model: ModelProto
@@ -36,17 +37,17 @@ class NodeCase:
 
     @property
     def expanded(self) -> bool:
-        """Whether the operator is spelled out in simpler ones."""
+        """Whether the operator is expanded into simpler ones."""
         return self.name.endswith("_expanded")
 
     @property
     def feeds(self) -> dict[str, Array]:
-        """The inputs by the names that the graph has for them."""
+        """The inputs by their names in the graph."""
         return dict(zip((i.name for i in self.model.graph.input), self.inputs, strict=True))
 
     @property
     def call(self) -> tuple[NodeProto, dict[str, Array], dict[str, Any]]:
-        """The node, its inputs by name, its attributes. Raises `Unsupported` for an expanded case."""
+        """The node, its inputs by name, and its attributes. Raises `Unsupported` if the case is expanded."""
         if self.expanded:
             raise Unsupported("expanded graphs")
         (node,) = self.model.graph.node
@@ -56,7 +57,10 @@ class NodeCase:
 
 @cache
 def load_node_cases() -> dict[str, NodeCase]:
-    """All cases by name, without "test_". Takes seconds: onnx makes the cases of all its operators to find these."""
+    """Return all cases by name, without the prefix "test_".
+
+    The first call takes seconds, because onnx makes the cases of all its operators.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from onnx.backend.test.loader import load_model_tests
@@ -73,7 +77,7 @@ def load_node_cases() -> dict[str, NodeCase]:
 
 
 def write_node_cases(folder: Path, cases: Sequence[NodeCase]) -> None:
-    """Write cases so that another process reads single ones at once."""
+    """Write cases to a folder, from which another process can read single ones quickly."""
     for case in cases:
         place = folder / case.name
         place.mkdir(parents=True)
@@ -85,7 +89,7 @@ def write_node_cases(folder: Path, cases: Sequence[NodeCase]) -> None:
 
 
 def read_node_case(folder: Path, name: str) -> NodeCase:
-    """A case that `write_node_cases` wrote."""
+    """Return a case that `write_node_cases` wrote."""
     place = folder / name
     inputs, outputs = (
         [
@@ -99,7 +103,10 @@ def read_node_case(folder: Path, name: str) -> NodeCase:
 
 
 def mismatch(found: Sequence[Array], case: NodeCase) -> str | None:
-    """What an output is wrong in, by the case's own tolerances, or None: type, shape, and numbers with NaN in place."""
+    """Describe the first output with a wrong type, shape or number, or return None if all outputs match.
+
+    Numbers match if they are within the case's own tolerances; NaN matches NaN.
+    """
     if len(found) != len(case.outputs):
         return f"{len(found)} outputs, expected {len(case.outputs)}"
     for output, actual, truth in zip(case.model.graph.output, found, case.outputs, strict=True):
@@ -114,25 +121,28 @@ def mismatch(found: Sequence[Array], case: NodeCase) -> str | None:
 
 
 def operator_outputs(case: NodeCase, wrap: Callable[[Array], Any]) -> list[Any]:
-    """The outputs of `attention_operator` on the arrays that `wrap` makes. Raises `Unsupported` if expanded."""
+    """Return the outputs of `attention_operator` for a case. Raises `Unsupported` if the case is expanded.
+
+    wrap: converts each NumPy input to the array type of the kernel.
+    """
     node, given, attributes = case.call
     found = attention_operator(**{_ARGUMENTS.get(n, n): wrap(x) for n, x in given.items()}, **attributes)
     return [getattr(found, _RESULTS.get(output, output)) for output in node.output if output]
 
 
-#: Inputs and attributes of the operator that plain attention has not, in words.
+#: Inputs and attributes of the operator that plain attention does not have, and how messages name them.
 _MORE_THAN_ATTENTION = {
     "past_key": "a cache",
     "nonpad_kv_seqlen": "padded lengths",
-    "qk_matmul_output_mode": "a look at the scores",
-    "softmax_precision": "a precision of its own for the softmax",
+    "qk_matmul_output_mode": "an output of the scores",
+    "softmax_precision": "a separate precision for the softmax",
     "left_window_size": "a window",
     "right_window_size": "a window",
 }
 
 
 def through_attend(case: NodeCase, attend: Callable[[Inputs], Array]) -> list[Array]:
-    """The outputs of a case by a kernel that computes plain attention. Raises `Unsupported` where that is not all."""
+    """Return the outputs of a case from a kernel of plain attention. Raises `Unsupported` if the case needs more."""
     node, given, attributes = case.call
     for name, words in _MORE_THAN_ATTENTION.items():
         if name in given or name in attributes:
@@ -147,7 +157,7 @@ def through_attend(case: NodeCase, attend: Callable[[Inputs], Array]) -> list[Ar
     if mask is not None and mask.shape[-1] != key.shape[2]:
         raise Unsupported("a mask that is too short")
     if attributes.get("is_causal"):
-        # The operator counts causality from the first key, `Inputs` from the last, so it is written out.
+        # The operator aligns causality with the first key, `Inputs` with the last key, so make an explicit mask.
         seen = np.tri(query.shape[2], key.shape[2], dtype=bool)
         mask = seen if mask is None else mask & seen if mask.dtype == bool else mask + added(seen, mask.dtype)
     context = attend(

@@ -1,4 +1,7 @@
-"""What the battery found: case x kernel -> verdict, and each kernel's score on ONNX's node cases. Written as JSON."""
+"""The result of the battery, which is written as JSON.
+
+It holds a verdict for each case and kernel, and each kernel's score on ONNX's node cases.
+"""
 
 from typing import Literal
 
@@ -12,11 +15,11 @@ class _Part(BaseModel):
 
 
 class Cell(_Part):
-    """What one kernel does in one case.
+    """The result of one kernel in one case.
 
-    kind: a verdict; "not asked" where the kernel does not offer what the case takes; "failed" where it raised, crashed
-    or gave no answer. multiple, statistic: how many units of rounding, by which statistic. where: the kind of rows that
-    differ, in a few words. note: what it does, or why there is no verdict.
+    kind: a verdict; "not asked" if the kernel does not support the case; "failed" if it raised, crashed or gave no
+    answer. multiple, statistic: the error in units of rounding, and the statistic that measured it. where: the kind of
+    rows that differ, in a few words. note: a description of the difference, or why there is no verdict.
     """
 
     case: str
@@ -28,7 +31,7 @@ class Cell(_Part):
 
     @property
     def is_finding(self) -> bool:
-        """Whether it is anything but rounding of what was asked.
+        """Whether the cell needs attention: neither identical nor rounding, and not "not asked".
 
         >>> Cell(case="plain", kind="rounding").is_finding, Cell(case="plain", kind="failed").is_finding
         (False, True)
@@ -36,7 +39,7 @@ class Cell(_Part):
         return self.kind not in ("identical", "rounding", "not asked")
 
     def reaches(self, verdict: str) -> bool:
-        """Whether it is at or beyond a verdict; what failed is beyond all of them, what was not asked is at none.
+        """Return whether the cell is at or beyond a verdict. "failed" is beyond all verdicts, "not asked" below all.
 
         >>> [Cell(case="plain", kind=kind).reaches("different") for kind in ("broken", "rounding", "not asked")]
         [True, False, False]
@@ -47,9 +50,10 @@ class Cell(_Part):
 
 
 class NodeScore(_Part):
-    """Of ONNX's node cases, how many a kernel passes of those it can be asked.
+    """A kernel's score on ONNX's node cases.
 
-    wrong: the cases that it was asked and does not pass, with why. not_asked: how many it cannot be asked, by reason.
+    passed: the number of cases that it passes. wrong: the cases that it ran and does not pass, with the reason.
+    not_asked: the number of cases that it cannot run, by reason.
     """
 
     passed: int
@@ -58,7 +62,8 @@ class NodeScore(_Part):
 
     @property
     def asked(self) -> int:
-        """
+        """The number of cases that the kernel ran.
+
         >>> NodeScore(passed=2, wrong={"attention_4d": "Y is off by up to 0.1"}, not_asked={"a cache": 4}).asked
         3
         """
@@ -66,7 +71,7 @@ class NodeScore(_Part):
 
 
 class KernelPart(_Part):
-    """One kernel's cells in the order of the cases. missing: what installs it, where it is not here."""
+    """One kernel's cells, in the order of the cases. missing: if it is not installed, how to install it."""
 
     name: str
     summary: str
@@ -77,7 +82,7 @@ class KernelPart(_Part):
 
 
 class CasePart(_Part):
-    """A case. controls: how many runs its floors were made from, distinct: how many of them differ in their bits."""
+    """A case. controls: the number of runs that its floors are made from. distinct: how many of them differ bitwise."""
 
     name: str
     summary: str
@@ -86,7 +91,7 @@ class CasePart(_Part):
 
 
 class Battery(_Part):
-    """A whole run. versions: of the packages that decide a result. seconds: how long it took."""
+    """The result of one run. versions: of the packages that affect the result. seconds: duration of the run."""
 
     seed: int
     threads: int
@@ -103,9 +108,9 @@ class Battery(_Part):
         return [(kernel, cell) for kernel in self.kernels for cell in kernel.cells]
 
     def exit_code(self, fail_on: str | None = None) -> int:
-        """1 where a cell is at or beyond `fail_on`, if given, else 3 where a kernel asked for by name is missing.
+        """Return the exit code: 1 if a cell is at or beyond `fail_on`, 3 if a named kernel is missing, else 0.
 
-        ONNX's node cases do not count: a kernel may be right and still miss their tolerances (docs/battery.md).
+        ONNX's node cases do not count: a correct kernel can exceed their tolerances (docs/battery.md).
         """
         if fail_on is not None and any(cell.reaches(fail_on) for _, cell in self.cells):
             return 1

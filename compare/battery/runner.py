@@ -1,4 +1,4 @@
-"""The battery is run: each kernel in a process of its own, and one that crashes or hangs costs a cell."""
+"""Runs the battery. Each kernel has its own process, so a crash or a hang affects only one cell."""
 
 import tempfile
 import time
@@ -19,10 +19,10 @@ from compare.battery.node_cases import load_node_cases, write_node_cases
 from compare.battery.result import Battery, CasePart, Cell, KernelPart, NodeScore
 from compare.processes.child import ChildFailed, Dialogue
 
-#: Seconds for one answer, the first of which imports the kernel's library. `long` takes some seconds here.
+#: Seconds for one answer. The first one includes importing the kernel's library; `long` takes some seconds.
 TIMEOUT = 120.0
 
-#: A kernel that has lost so many processes is not asked any more: one that always hangs would take its time each time.
+#: After so many lost processes of a kernel, its remaining cells fail without a run: each hang would cost `TIMEOUT`.
 MOST_LOST = 3
 
 Say = Callable[[str], None]
@@ -39,10 +39,11 @@ def run_battery(
     timeout: float = TIMEOUT,
     say: Say = lambda _: None,
 ) -> Battery:
-    """Run cases through kernels, weigh what comes out, and score the kernels on ONNX's node cases.
+    """Run every kernel on every case, judge the contexts, and score the kernels on ONNX's node cases.
 
-    named: the kernels were asked for by name. seed: of the inputs. timeout: seconds for each answer of a kernel. What
-    goes wrong with a kernel is a cell of the result.
+    named: whether the user named the kernels. seed: the seed of the inputs. threads: the number of threads of each
+    kernel, by default the number of cores. timeout: seconds for each answer of a kernel. say: receives progress lines.
+    A kernel that fails does not raise; its cell says why.
     """
     started = time.monotonic()
     threads = threads or machine.cores()
@@ -84,7 +85,7 @@ def run_battery(
 
 
 class _Asked:
-    """A kernel's process, replaced by a new one when it is lost."""
+    """A kernel's process. If it crashes or times out, the next question starts a new one."""
 
     def __init__(self, spec: KernelSpec, scratch: Path, seed: int, threads: int, timeout: float) -> None:
         self._threads, self._timeout, self._log = threads, timeout, scratch / f"{spec.name}.log"
@@ -101,7 +102,7 @@ class _Asked:
         self._lost: list[str] = []
 
     def ask(self, line: str) -> dict[str, Any]:
-        """The worker's answer, or {"error": ...} where there is none."""
+        """Return the worker's answer, or {"error": ...} if it gave none."""
         if len(self._lost) >= MOST_LOST:
             return {"error": f"not run: lost {MOST_LOST} times before, last: {self._lost[-1]}"}
         try:

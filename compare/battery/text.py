@@ -1,4 +1,4 @@
-"""The text of the battery: tables and sentences."""
+"""The text output of the battery: tables and sentences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,17 +7,17 @@ from compare.battery.kernels.registry import KernelSpec
 from compare.battery.result import Battery, Cell, KernelPart
 from compare.report.formatting import NOTHING, Table
 
-#: The number of kernels in one table, so that every cell has room for a word.
+#: The number of kernels in one table, chosen so that every cell has enough width.
 ABREAST = 4
 
 _NOTES = (
-    "A cell holds a verdict, then the statistic that comes nearest its limit, in units of rounding, or what is wrong. "
-    "ONNX's node cases: how many the kernel passes, of those that it can be asked."
+    "A cell shows the verdict, then the statistic nearest its limit in units of rounding, or the reason. "
+    "ONNX's node cases: the number that the kernel passes, of those that it can run."
 )
 
 
 def tables(battery: Battery) -> list[Table]:
-    """Show a row for each case and a column for each kernel; the last row is ONNX's node cases."""
+    """Return tables with a row for each case and a column for each kernel; the last row is ONNX's node cases."""
     here = [kernel for kernel in battery.kernels if kernel.missing is None]
     return [_table(battery, here[start : start + ABREAST]) for start in range(0, len(here), ABREAST)]
 
@@ -35,7 +35,7 @@ def _table(battery: Battery, kernels: Sequence[KernelPart]) -> Table:
 
 
 def cell(cell: Cell) -> str:
-    """Write a verdict, and how many units of rounding its worst statistic is, or what is wrong.
+    """Return the text of a cell: the verdict, then its statistic in units of rounding or the reason.
 
     >>> cell(Cell(case="plain", kind="rounding", multiple=0.81))
     'rounding 0.81'
@@ -48,7 +48,8 @@ def cell(cell: Cell) -> str:
 
 
 def multiple(value: float) -> str:
-    """
+    """Return a number of floors as text.
+
     >>> multiple(0.813), multiple(57.3), multiple(2.1e6), multiple(float("inf"))
     ('0.81', '57', '2e+06', 'inf')
     """
@@ -56,12 +57,12 @@ def multiple(value: float) -> str:
 
 
 def nodes(kernel: KernelPart) -> str:
-    """Count the node cases of ONNX that a kernel passes, of those it was asked."""
+    """Return how many of ONNX's node cases a kernel passes, of those that it ran, as text."""
     return NOTHING if kernel.nodes is None else f"{kernel.nodes.passed} of {kernel.nodes.asked}"
 
 
 def findings(battery: Battery) -> list[str]:
-    """A line for each cell that is not rounding, and for each kernel that is not installed."""
+    """Return a line for each cell with a finding, and for each kernel that is not installed."""
     lines = [f"{kernel.name}, {cell.case}: {_said(cell)}" for kernel, cell in battery.cells if cell.is_finding]
     return lines + [f"{kernel.name} {kernel.missing}" for kernel in battery.kernels if kernel.missing]
 
@@ -73,7 +74,7 @@ def _said(cell: Cell) -> str:
 
 
 def node_lines(battery: Battery) -> Iterator[str]:
-    """What each kernel was not asked of ONNX's node cases, and which it does not pass."""
+    """Yield lines that list, for each kernel, the node cases that it was not asked and those that it does not pass."""
     for kernel in battery.kernels:
         if kernel.nodes is None:
             continue
@@ -85,12 +86,12 @@ def node_lines(battery: Battery) -> Iterator[str]:
 
 
 def lines(battery: Battery) -> list[str]:
-    """The sentences below the tables; the last one is the summary."""
+    """Return the sentences below the tables; the last one is the summary."""
     return [*findings(battery), *node_lines(battery), summary(battery)]
 
 
 def summary(battery: Battery) -> str:
-    """Count the cells that are rounding, of those that were asked."""
+    """Return a sentence that counts the cells that are rounding, of those that were asked."""
     cells = [cell for _, cell in battery.cells if cell.kind != "not asked"]
     fine = sum(not cell.is_finding for cell in cells)
     left_out = len(battery.cells) - len(cells)
@@ -102,7 +103,7 @@ def summary(battery: Battery) -> str:
 
 
 def listing(kernels: Sequence[KernelSpec], cases: Sequence[Case]) -> Iterator[str]:
-    """List kernels and cases, with what installs the missing kernels."""
+    """Yield a line for each kernel and case, with the command that installs a missing kernel."""
     width = max(len(name) for name in [*(k.name for k in kernels), *(c.name for c in cases)])
     for spec in kernels:
         missing = spec.missing()

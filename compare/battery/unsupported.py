@@ -1,5 +1,5 @@
-"""The exception by which a kernel declines."""
+"""The exception that a kernel raises if it does not support its inputs."""
 
 
 class Unsupported(Exception):
-    """What a kernel does not offer, in a few words that follow "not asked: "."""
+    """A kernel does not support its inputs. The message says what is not supported and follows "not asked: "."""

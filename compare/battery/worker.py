@@ -1,10 +1,10 @@
-"""A kernel's process: holds one kernel, and answers lines on stdin with lines of JSON on stdout.
+"""The process of one kernel: answers each line on stdin with a line of JSON on stdout.
 
-    case NAME    the context of a case, written to a file     {"saved": PATH}
-    node NAME    one of ONNX's node cases                     {"wrong": null, or what is wrong}
+    case NAME    computes the context of a case, saves it in a file     {"saved": PATH}
+    node NAME    runs one of ONNX's node cases                          {"wrong": null or a description}
 
-or, to either, {"unsupported": REASON} or {"error": WORDS}. `python -m compare.battery.worker JOB`; it ends when stdin
-does.
+Either line can also be answered with {"unsupported": REASON} or {"error": WORDS}. The command is
+`python -m compare.battery.worker JOB`; the process ends when stdin is closed.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def _work(job: dict[str, Any]) -> None:
 
 
 def reply(kernel: Kernel, line: str, job: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to one line. Raises ValueError for one that the worker does not know."""
+    """Return the answer to one line. Raises ValueError if the line is neither case NAME nor node NAME."""
     word, _, name = line.partition(" ")
     if word not in ("case", "node"):
         raise ValueError(f"the worker knows case NAME and node NAME, not {line!r}")
@@ -38,11 +38,11 @@ def reply(kernel: Kernel, line: str, job: Mapping[str, Any]) -> dict[str, Any]:
             return {"wrong": mismatch([np.asarray(output) for output in kernel.node(case)], case)}
         saved = Path(job["out"]) / f"{name}.npy"
         context = np.asarray(kernel.attend(make_inputs(name, job["seed"])))
-        np.save(saved, context.astype(np.float64))  # which every precision widens to, and what is no number does not
+        np.save(saved, context.astype(np.float64))  # every float precision fits; raises if not numbers
         return {"saved": str(saved)}
     except Unsupported as reason:
         return {"unsupported": str(reason)}
-    except Exception as error:  # a kernel may raise whatever it likes: that is a cell
+    except Exception as error:  # a kernel may raise anything; the cell then shows the error
         return {"error": in_a_line(error, most=300)}
 
 

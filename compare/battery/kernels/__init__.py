@@ -1,1 +1,1 @@
-"""Kernels: whatever computes attention, a file a library; registry.py lists them."""
+"""The attention kernels of the battery, one file for each library; registry.py lists them."""

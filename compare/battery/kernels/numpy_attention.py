@@ -1,4 +1,4 @@
-"""The project's own attention on NumPy arrays, and with it the mapping of ONNX's operator."""
+"""The project's own attention on NumPy arrays, and its mapping of ONNX's Attention operator."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from compare.battery.unsupported import Unsupported
 
 
 class Reference:
-    """`reference_attention`."""
+    """The kernel `reference_attention` on NumPy arrays."""
 
     def __init__(self, *, threads: int) -> None:
-        del threads  # the environment of the process says how many
+        del threads  # set by the environment of the process
 
     def attend(self, inputs: Inputs) -> Array:
         context: Array = reference_attention(inputs.query, inputs.key, inputs.value, **inputs.options)[0]
@@ -26,14 +26,14 @@ class Reference:
 
 
 class Streaming:
-    """`streaming_attention`."""
+    """The kernel `streaming_attention` on NumPy arrays."""
 
     def __init__(self, *, threads: int) -> None:
         del threads
 
     def attend(self, inputs: Inputs) -> Array:
         if inputs.query.dtype.name == "bfloat16":
-            raise Unsupported("bfloat16, which NumPy has not")
+            raise Unsupported("bfloat16, which NumPy does not have")
         context: Any = streaming_attention(inputs.query, inputs.key, inputs.value, **inputs.options)
         return np.asarray(context)
 

@@ -1,4 +1,4 @@
-"""Graphs of one node for the inputs of a case, built in memory."""
+"""Builds ONNX models of one attention node for the inputs of a case, in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,19 +7,20 @@ from onnx import ModelProto, helper
 
 from compare.battery.inputs import Array, Inputs
 
-#: The first opset of ONNX that has Attention, and the version of the contrib operators.
+#: The first opset of ONNX with the Attention operator, and the version of the contrib operators.
 OPSETS = {"": 23, "com.microsoft": 1}
 
-#: The format of a file that goes with that opset.
+#: The IR version of ONNX that belongs to that opset.
 IR_VERSION = 11
 
 Feeds = dict[str, Array]
 
 
 def attention_graph(inputs: Inputs) -> tuple[ModelProto, Feeds]:
-    """ONNX's Attention and what it is fed; causal inputs with more keys than queries become a cache and its end.
+    """Return a model of ONNX's Attention operator, and its inputs by name.
 
-    Source: ONNX, Operators.md, Attention: without a cache causality counts from the first key.
+    Causal inputs with more keys than queries are split into a cache and new keys and values. Source: ONNX,
+    Operators.md, Attention: without a cache, causality is aligned with the first key.
 
     >>> x = np.zeros((1, 1, 2, 4), np.float32)
     >>> graph, feeds = attention_graph(Inputs(x, x, x))
@@ -45,7 +46,7 @@ def attention_graph(inputs: Inputs) -> tuple[ModelProto, Feeds]:
 
 
 def split_past(feeds: Feeds, past: int) -> None:
-    """Part the keys and values K and V into a cache, past_key and past_value, and the new ones."""
+    """Split K and V in `feeds` into a cache (past_key, past_value) of `past` positions and the new positions."""
     for name, cached in (("K", "past_key"), ("V", "past_value")):
         feeds[cached], feeds[name] = feeds[name][:, :, :past], feeds[name][:, :, past:]
 
@@ -58,7 +59,7 @@ def one_node(
     attributes: Mapping[str, Any],
     feeds: Feeds,
 ) -> ModelProto:
-    """A model of one node whose first output alone is the graph's; an input that is left out is an empty name."""
+    """Return a model of one node. The graph's only output is the node's first; an empty name omits an input."""
     node = helper.make_node(operator, inputs, outputs, domain=domain, **attributes)
     given = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)

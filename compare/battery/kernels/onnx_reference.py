@@ -1,4 +1,4 @@
-"""ONNX's ReferenceEvaluator, which runs a graph in NumPy as the specification says it."""
+"""The kernel of ONNX's ReferenceEvaluator, which runs a graph in NumPy as the specification defines it."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from compare.battery.node_cases import NodeCase
 
 
 class Attention:
-    """Attention as opset 23 has it; node cases are run as the models they are."""
+    """The Attention operator of opset 23. A node case runs as its own model."""
 
     def __init__(self, *, threads: int) -> None:
-        del threads  # the environment of the process says how many
+        del threads  # set by the environment of the process
 
     def attend(self, inputs: Inputs) -> Array:
         model, feeds = attention_graph(inputs)
@@ -25,6 +25,6 @@ class Attention:
 
 
 def _run(model: ModelProto, feeds: Feeds) -> list[Array]:
-    """All outputs of a model."""
+    """Return all outputs of a model."""
     outputs: Any = ReferenceEvaluator(model).run(None, feeds)
     return list(outputs)

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: ONNX's Attention, and the contrib operator MultiHeadAttention."""
+"""ONNX Runtime's kernels on the CPU: ONNX's Attention, and the contrib operator MultiHeadAttention."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _ERRORS_ALONE = 3
 
 
 class Attention:
-    """Attention as opset 23 has it; node cases are run as the models they are."""
+    """The Attention operator of opset 23. A node case runs as its own model."""
 
     def __init__(self, *, threads: int) -> None:
         self.threads = threads
@@ -66,12 +66,12 @@ class MultiHeadAttention:
 
 
 def _four_axes(mask: Array) -> Array:
-    """A mask as (batch or 1, heads or 1, sequence, keys)."""
+    """Return a mask with four axes: (batch or 1, heads or 1, sequence, keys)."""
     return mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
 
 
 def _run(model: ModelProto, feeds: Feeds, threads: int) -> list[Array]:
-    """All outputs of a model. Raises what ONNX Runtime raises; what it would only warn of is kept quiet."""
+    """Return all outputs of a model. Errors of ONNX Runtime propagate; its warnings are not printed."""
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS_ALONE

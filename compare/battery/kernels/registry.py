@@ -1,7 +1,7 @@
-"""The kernels there are, by name, without importing any of them.
+"""The list of kernels by name. Importing this module imports none of them.
 
-A kernel is a class (see `Kernel`) and one line in `BUILT_IN`. One that is not installed stays listed with the command
-that installs it.
+A kernel is a class (see `Kernel`) and one line in `BUILT_IN`. If its library is missing, it is still listed, with the
+command that installs it.
 """
 
 from collections.abc import Iterable
@@ -11,26 +11,32 @@ from typing import TYPE_CHECKING, Protocol
 from compare.lazy import Listed
 from export.errors import BadInput, near
 
-if TYPE_CHECKING:  # listing the kernels is to work where not even NumPy is
+if TYPE_CHECKING:  # listing the kernels must work without NumPy
     from compare.battery.inputs import Array, Inputs
     from compare.battery.node_cases import NodeCase
 
 
 class Kernel(Protocol):
-    """Something that computes attention. Libraries are imported at the top of its file."""
+    """The interface of a kernel. Its file imports its libraries at the top."""
 
     def __init__(self, *, threads: int) -> None: ...
 
     def attend(self, inputs: "Inputs") -> "Array":
-        """The context (batch, heads, sequence, value's head_dim). Raises `Unsupported` for what it does not offer."""
+        """Return the context (batch, heads, sequence, value's head_dim).
+
+        Raises `Unsupported` if the kernel does not support these inputs.
+        """
 
     def node(self, case: "NodeCase") -> "list[Array]":
-        """The outputs of one of ONNX's node cases, in the graph's order. Raises `Unsupported` likewise."""
+        """Return the outputs of one of ONNX's node cases, in the graph's order.
+
+        Raises `Unsupported` if the kernel does not support the case.
+        """
 
 
 @dataclass(frozen=True)
 class KernelSpec(Listed):
-    """A kernel as it is listed."""
+    """The registry's entry for a kernel."""
 
     noun = "kernel"
 
@@ -61,7 +67,7 @@ BUILT_IN = (
 
 
 def kernels_named(names: Iterable[str]) -> list[KernelSpec]:
-    """The kernels of these names. Raises `BadInput` with near matches for an unknown one.
+    """Return the kernels with these names. Raises `BadInput` with near matches if a name is unknown.
 
     >>> [kernel.name for kernel in kernels_named(["torch-math"])]
     ['torch-math']

@@ -1,4 +1,4 @@
-"""torch's scaled_dot_product_attention, each of its kernels for the CPU by name, and the reference on its tensors."""
+"""torch's kernels of scaled_dot_product_attention for the CPU, and the reference attention on torch tensors."""
 
 import warnings
 from typing import Any
@@ -16,7 +16,7 @@ from compare.battery.unsupported import Unsupported
 
 
 class Reference:
-    """`reference_attention` on torch's tensors."""
+    """The kernel `reference_attention` on torch tensors."""
 
     def __init__(self, *, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -31,7 +31,7 @@ class Reference:
 
 
 class Math:
-    """The kernel that goes step by step."""
+    """torch's math kernel, which computes attention step by step."""
 
     backend = SDPBackend.MATH
 
@@ -42,7 +42,7 @@ class Math:
         if inputs.softcap:
             raise Unsupported("no soft cap")
         query, key, value = map(to_torch, (inputs.query, inputs.key, inputs.value))
-        # It takes causality or a mask, not both, and counts causality from the first key.
+        # torch takes causality or a mask, not both, and aligns causality with the first key.
         causal = inputs.causal and inputs.mask is None and inputs.past == 0
         mask = None if causal else one_mask(inputs)
         with torch.no_grad(), sdpa_kernel([self.backend]):
@@ -62,7 +62,7 @@ class Math:
 
 
 class Flash(Math):
-    """The fused kernel. Raises RuntimeError where torch computes with another one."""
+    """torch's fused kernel. `attend` raises RuntimeError if torch uses another kernel."""
 
     backend = SDPBackend.FLASH_ATTENTION
 
@@ -70,7 +70,7 @@ class Flash(Math):
         if inputs.value.shape[-1] != inputs.query.shape[-1]:
             raise Unsupported("no wider values")
         with warnings.catch_warnings(), _Called() as called:
-            warnings.simplefilter("ignore")  # why it is not used is said by the error
+            warnings.simplefilter("ignore")  # the error below reports an unused flash kernel
             context = super().attend(inputs)
         if not any("flash_attention" in name for name in called.names):
             raise RuntimeError(f"torch did not use its flash kernel but {', '.join(sorted(called.names))}")
@@ -78,7 +78,7 @@ class Flash(Math):
 
 
 class _Called(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps the names of the operators that run while it is open."""
+    """Context manager that records the names of the operators that run inside it."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -92,7 +92,7 @@ class _Called(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def to_torch(array: Array) -> torch.Tensor:
-    """The same numbers as a tensor; bfloat16, which NumPy has from `ml_dtypes`, bit for bit.
+    """Return the same numbers as a tensor. An `ml_dtypes` bfloat16 array is copied bit for bit.
 
     >>> to_torch(np.ones(2, np.float16)).dtype
     torch.float16
@@ -103,9 +103,9 @@ def to_torch(array: Array) -> torch.Tensor:
 
 
 def to_numpy(tensor: torch.Tensor) -> Array:
-    """The way back."""
+    """Return the same numbers as a NumPy array, the inverse of `to_torch`."""
     if tensor.dtype == torch.bfloat16:
-        from ml_dtypes import bfloat16  # NumPy has none of its own; onnx brings this package
+        from ml_dtypes import bfloat16  # NumPy has no bfloat16; onnx installs this package
 
         return tensor.contiguous().view(torch.int16).numpy().view(bfloat16)
     return tensor.numpy()
