@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m benchmarks.NAME`, each with `--quick`. Not part of the wheel."""
+"""The benchmarks. Run one with `python -m benchmarks.NAME [--quick]`. They are not part of the wheel."""
 
 from export.telemetry import turn_off
 

@@ -1,10 +1,10 @@
-"""Two identical ONNX Runtime workers: the truth is 1, and what each way of timing reads is its own error.
+"""Time two identical ONNX Runtime workers in several ways: the true ratio is 1, so each difference from 1 is an error.
 
-64 tokens on the distilgpt2 architecture, as many threads as there are cores. Ours, at most 20 s of rounds a trial, with
-the stopping rule in force; the same with a brake in one of the two that costs a twentieth of a call; and two ways in
-one process: one session after the other, and both in turns. Then all of it again with a busy loop beside it, which
-takes a core; there every turn counts, disturbed as it is, for what is looked at is the interval. The ways take turns,
-trial by trial.
+The input is 64 tokens on the distilgpt2 architecture, with as many threads as cores. There are four ways: ours, with at
+most 20 s of rounds for each trial and the usual stopping rule; ours with a brake that slows one worker by a twentieth
+of a call; and two ways in a single process, one session after the other, and both in turns. All are repeated with a
+busy loop that uses one core. There every turn counts, even if it is disturbed, because that measurement is about the
+interval. The ways alternate, trial by trial.
 """
 
 import json
@@ -42,19 +42,20 @@ TOKENS, SECONDS, PRECISION, SLOWDOWN = 64, 20.0, 0.02, 0.05
 
 OURS, BRAKED, SEQUENTIAL, INTERLEAVED = "ours", "ours, a twentieth slower", "sequential", "interleaved"
 
-#: Trials of each way on the machine as it is, and with a load on one core.
+#: The number of trials of each way, without added load and with a load on one core.
 TRIALS = {OURS: 40, BRAKED: 40, SEQUENTIAL: 20, INTERLEAVED: 20}
 LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
 
-#: How often the brake's rows are chosen at most, until its cost is within a twentieth of what it is to be.
+#: The largest number of attempts to choose the brake's rows. One succeeds if the cost is within 5 % of the target.
 CALIBRATIONS = 5
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One reading of a ratio whose truth is known, and what it took.
+    """One measurement of a ratio whose true value is known.
 
-    rounds: the ratio in each, in order; none where a way has no rounds.
+    estimate, low, high: the ratio and its interval. rounds: the ratio in each round, in order; empty for a way without
+    rounds. seconds: duration of the trial.
     """
 
     estimate: float
@@ -70,7 +71,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Stand:
-    """What every trial runs on."""
+    """The model and the inputs of every trial."""
 
     entry: Entry
     inputs: Path
@@ -103,7 +104,7 @@ def shortened(trials: dict[str, int]) -> dict[str, int]:
 
 
 def make_stand(scratch: Path) -> Stand:
-    """The model, and its input as every way gets it; the runtime with the brake is listed from here on."""
+    """Export the model, save its inputs for every way, and register the runtime with the brake."""
     entry = exported("distilgpt2-seeded")
     found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
     write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
@@ -114,10 +115,10 @@ def make_stand(scratch: Path) -> Stand:
 
 
 def make_brake(stand: Stand) -> dict[str, Any]:
-    """Choose the brake's rows so that it costs a twentieth of a call, then measure apart what it really costs.
+    """Choose the brake's rows so that it costs a twentieth of a call, then measure its cost independently.
 
-    All in processes of their own, nothing else running, plain and braked calls in turns. The last measurement chooses
-    nothing, so that its interval is an honest one.
+    Each measurement is a separate process with plain and braked calls in turns, and nothing else runs. The last
+    measurement is not used to choose the rows, so its interval is unbiased.
     """
     rows = 32
     for _ in range(CALIBRATIONS):
@@ -131,7 +132,7 @@ def make_brake(stand: Stand) -> dict[str, Any]:
 
 
 def brake_ratio(taken: dict[str, list[float]]) -> Ratio:
-    """Braked over plain, paired call by call."""
+    """Return the ratio of braked to plain calls, paired call by call."""
     turns = {side: {i: [int(1e9 * s)] for i, s in enumerate(seconds)} for side, seconds in taken.items()}
     found = paired_ratio(turns["slowed"], turns["plain"], seed=0)
     assert found is not None
@@ -145,12 +146,12 @@ def measure_brake(stand: Stand, rows: int) -> dict[str, list[float]]:
 
 
 def braked_more(taken: dict[str, list[float]]) -> float:
-    """Seconds that the brake adds to a call: the median of the differences of neighbours."""
+    """Return the seconds that the brake adds to a call: the median difference of neighbouring calls."""
     return statistics.median(braked - plain for braked, plain in zip(taken["slowed"], taken["plain"], strict=True))
 
 
 def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) -> Any:
-    """What a process of its own prints, as JSON."""
+    """Run a module in a new process and return the JSON that it prints."""
     arguments = [*before, str(stand.entry.folder), str(stand.inputs), *between, str(stand.threads)]
     return json.loads(
         subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True).stdout
@@ -158,7 +159,7 @@ def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) 
 
 
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
-    """All trials, the ways in turns as long as each has some left."""
+    """Run all trials and return them by way. The ways alternate until each has run its trials."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
     for number in range(max(counts.values())):
         for way, count in counts.items():
@@ -171,7 +172,7 @@ def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_L
 
 
 def trial(stand: Stand, way: str, seed: int, max_load: float) -> Trial:
-    """One trial: the second side's time over the first one's."""
+    """Run one trial, which measures the second side's time over the first side's."""
     start = time.monotonic()
     if way in (OURS, BRAKED):
         found, rounds = our_trial(stand, "slowed" if way == BRAKED else "onnxruntime", seed, max_load)
@@ -193,7 +194,7 @@ def our_trial(stand: Stand, runtime: str, seed: int, max_load: float) -> tuple[R
 
 @contextmanager
 def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_LOAD) -> Iterator[dict[Role, Series]]:
-    """A fresh process of each runtime, which has loaded the model; they end with the context."""
+    """Context manager: a new process of each runtime, with the model loaded. They end when the context does."""
     series = {
         role: Series(
             WorkerProcess(
@@ -220,7 +221,7 @@ def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_
 
 
 def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:
-    """The ratio of two medians with the percentile bootstrap's interval, as if all samples were independent."""
+    """Return the ratio of two medians with a percentile bootstrap interval that treats all samples as independent."""
     generator = np.random.default_rng(seed)
     picks = [np.median(generator.choice(side, (2000, side.size)), axis=1) for side in (samples, baseline)]
     low, high = np.quantile(picks[0] / picks[1], [0.025, 0.975])
@@ -232,7 +233,7 @@ def covered(trials: list[Trial]) -> int:
 
 
 def called(trials: list[Trial]) -> int:
-    """How many say that the second side is slower."""
+    """Return how many trials call the second side slower."""
     return sum(trial.low > 1 for trial in trials)
 
 
@@ -275,7 +276,7 @@ def aims(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]]) -> list[
 
 
 def plot(quiet: dict[str, list[Trial]], loaded: dict[str, list[Trial]], *, quick: bool) -> None:
-    """Every trial's ratio with its interval, a column a way: on the machine as it is, and under load."""
+    """Draw every trial's ratio with its interval, one column for each way, without added load and under load."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     for axes, title, trials in zip(
         figure.subplots(1, 2, sharey=True), ("the machine as it is", "a load on one core"), (quiet, loaded), strict=True

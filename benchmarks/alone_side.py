@@ -1,9 +1,10 @@
-"""One runtime in a plain process, with nobody to take turns with: the third way of `benchmarks.peers`, run by path.
+"""Time one runtime alone in a plain process, without turns: the third way of `benchmarks.peers`, which runs it by path.
 
     python alone_side.py our|their torch|onnxruntime FOLDER THREADS IDS
 
-It calls what is timed the other two ways: ours a forward pass, theirs the prefill of a generation, up to the first
-logits that a processor sees. IDS is a .npy file, int64 (1, tokens). Prints a line of JSON: nanoseconds of each call.
+It makes the same calls as the other ways: `our` is a forward pass, `their` is the prefill of a generation, up to the
+first logits that a logits processor gets. IDS is a .npy file, int64 (1, tokens). It prints a line of JSON: nanoseconds
+of each call.
 """
 
 import json
@@ -21,7 +22,7 @@ SECONDS = 4.0
 
 Ids = NDArray[np.int64]
 
-#: Makes one call and says how many nanoseconds it took.
+#: A function that makes one call and returns its time in nanoseconds.
 Call = Callable[[], int]
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def timed(function: Callable[[], Any]) -> Call:
-    """A call of that function that says how many nanoseconds it took."""
+    """Return a function that calls `function` and returns the time in nanoseconds."""
 
     def call() -> int:
         start = time.perf_counter_ns()
@@ -63,7 +64,7 @@ def our_onnxruntime(folder: Path, threads: int, ids: Ids) -> Call:
 
 def their_torch(folder: Path, threads: int, ids: Ids) -> Call:
     _, model = torch_model(folder, threads)
-    return prefill(model, ids, logits_to_keep=0)  # as optimum_side has it
+    return prefill(model, ids, logits_to_keep=0)  # as in optimum_side
 
 
 def their_onnxruntime(folder: Path, threads: int, ids: Ids) -> Call:
@@ -90,7 +91,7 @@ def session_options(threads: int) -> Any:
 
 
 def prefill(model: Any, ids: Ids, **options: Any) -> Call:
-    """A call that generates two tokens and says how many nanoseconds passed until the first one's logits were there."""
+    """Return a function that generates two tokens and returns the nanoseconds until the first token's logits."""
     import torch
 
     seen: list[int] = []

@@ -1,12 +1,13 @@
-"""ONNX Runtime over torch-eager on a busy machine: whether disturbed turns are recognised, and what that costs.
+"""Check that disturbed turns are detected on a busy machine, with ONNX Runtime over torch-eager, and what that costs.
 
-128 tokens on the distilgpt2 architecture, at most 10 s of rounds a run, fresh processes in each. The level is taken on
-the quiet machine. Then the same beside one busy loop, jobs that come and go, a process that copies memory, and a second
-torch process; all take turns, run by run. Each run is read twice: with disturbed turns left out, as `python -m compare`
-does, and with every first attempt counted, as it would be without detection.
+The input is 128 tokens on the distilgpt2 architecture; a run has at most 10 s of rounds and new processes. The quiet
+level is the ratio on the machine without added load. The other runs have one of four loads: one busy loop, jobs that
+come and go, a process that copies memory, and a second torch process. The loads alternate, run by run. Each run is
+evaluated twice: without its disturbed turns, as `python -m compare` does, and with every first attempt counted, as it
+would be without detection.
 
-The limit on the load of a turn comes from two more measurements: the loads of turns on the quiet machine, and what
-small steady loads do to the ratio where every turn counts.
+Two more measurements support the limit on the load of a turn: the loads of turns on the quiet machine, and the effect
+of small steady loads on the ratio if every turn counts.
 """
 
 import math
@@ -39,12 +40,12 @@ TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
 
 RUNTIMES = {Role.BASELINE: "torch-eager", Role.CONTROL: "torch-eager", Role.RUNTIME: "onnxruntime"}
 
-#: An interval may leave the quiet level out by this much, because the level itself moves from minute to minute.
+#: The distance that is allowed between an interval and the quiet level, because the level changes within minutes.
 TOLERANCE = 1.05
 
 QUIET = "quiet"
 
-#: Jobs in processes of their own, which last 0.3 s and come 0.7 s apart on average.
+#: Jobs in separate processes, which last 0.3 s on average, with pauses of 0.7 s on average.
 JOBS = """
 import os, random, time
 random.seed(0)
@@ -73,7 +74,7 @@ while True:
     left @ right
 """
 
-#: A part of each hundredth of a second is used, the rest slept through.
+#: A load that computes for a share of each hundredth of a second and sleeps for the rest.
 STEADY = """
 import time
 while True:
@@ -85,7 +86,7 @@ while True:
 
 LOADS = {"a busy loop": BUSY_LOOP, "jobs on and off": JOBS, "memory copies": COPIES, "a second torch": TORCH}
 
-#: Shares of one CPU that a steady load uses.
+#: The shares of one CPU that steady loads use.
 STEADY_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 RUNS, STEADY_RUNS = 20, 5
@@ -93,7 +94,7 @@ RUNS, STEADY_RUNS = 20, 5
 
 @dataclass(frozen=True)
 class Reading:
-    """A ratio as it was read. why: why it is no ground for advice. faster: whether ONNX Runtime is called faster."""
+    """A measured ratio. why: why it does not support advice, or None. faster: whether it calls ONNX Runtime faster."""
 
     ratio: Ratio | None
     why: str | None
@@ -102,7 +103,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Run:
-    """One run. seconds: of its rounds. loads: of every attempt at a turn; disturbed: how many of them do not count."""
+    """One run. seconds: time of its rounds. loads: of every attempted turn. disturbed: how many do not count."""
 
     detected: Reading
     undetected: Reading
@@ -146,7 +147,7 @@ def main() -> None:
 
 
 def make_stand(scratch: Path) -> Stand:
-    """The model and its input."""
+    """Export the model and make its input."""
     entry = exported("distilgpt2-seeded")
     found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
     write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
@@ -154,10 +155,10 @@ def make_stand(scratch: Path) -> Stand:
 
 
 def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:
-    """One run with fresh processes, which are loaded before the load begins."""
+    """Measure one run with new processes. The models are loaded before the added load starts."""
     loads = busy(1, load) if load else nullcontext()
     with loaded(stand, RUNTIMES, max_load=max_load) as series, loads:
-        time.sleep(2 if load else 0)  # until it is at work
+        time.sleep(2 if load else 0)  # until the load is running
         present = list(series.values())
         start = time.monotonic()
         rounds = run_rounds(present, seconds=SECONDS, seed=seed, done=lambda: precise(present, PRECISION, seed))
@@ -174,7 +175,7 @@ def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX
 
 
 def every_first_attempt(series: Series) -> Series:
-    """What would have been kept without detection."""
+    """Return the series as it would be without detection, with every first attempt kept."""
     first = {number: attempts[0] for number, attempts in series.disturbed.items()}
     turns = dict(sorted({**series.turns, **first}.items()))
     loads = {number: attempts[:1] for number, attempts in series.loads.items()}
@@ -182,7 +183,7 @@ def every_first_attempt(series: Series) -> Series:
 
 
 def read(series: dict[Role, Series], seed: int) -> Reading:
-    """What `python -m compare` would say of these turns."""
+    """Evaluate these turns as `python -m compare` does."""
     present = list(series.values())
     rows = latency_parts(present, seed)
     row = next(row for row in rows if row.runtime == RUNTIMES[Role.RUNTIME])
@@ -192,7 +193,7 @@ def read(series: dict[Role, Series], seed: int) -> Reading:
 
 
 def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:
-    """Runs beside steady loads in which every turn counts, the loads in turns."""
+    """Measure runs under steady loads, with every turn counted. The loads alternate."""
     found: dict[float, list[Run]] = {share: [] for share in STEADY_SHARES}
     for number in range(runs):
         for share, taken in found.items():
@@ -202,12 +203,12 @@ def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:
 
 
 def level_of(runs: list[Run]) -> float:
-    """The ratio on the quiet machine: the midmean over runs, of logarithms."""
+    """Return the ratio on the quiet machine: the midmean of the runs' logarithms."""
     return math.exp(midmean(np.log([run.undetected.ratio.estimate for run in runs if run.undetected.ratio])))
 
 
 def off(reading: Reading, level: float) -> bool:
-    """Whether an interval that is printed leaves the level out by more than is tolerated."""
+    """Return whether the report prints an interval that is farther from the level than allowed."""
     ratio = reading.ratio
     if ratio is None or reading.why is not None or not ratio.high <= 2 * ratio.low:
         return False
@@ -215,12 +216,12 @@ def off(reading: Reading, level: float) -> bool:
 
 
 def wrong(reading: Reading, level: float) -> bool:
-    """Whether the advice is wrong: ONNX Runtime is called faster where it is not, or by an interval that is off."""
+    """Return whether the advice is wrong: ONNX Runtime is called faster but is not, or its interval is off."""
     return reading.faster and (level >= 1 or off(reading, level))
 
 
 def shift(runs: list[Run], level: float) -> dict[str, float]:
-    """By how much the ratio moved from the level, in percent: the median over runs, and the most."""
+    """Return how far the ratio is from the level, in percent: median and largest over the runs."""
     moved = [100 * (run.undetected.ratio.estimate / level - 1) for run in runs if run.undetected.ratio]
     return {"median percent": statistics.median(moved), "most percent": max(moved, key=abs)}
 
@@ -231,7 +232,7 @@ def quantiles_of(loads: list[float]) -> dict[str, float]:
 
 
 def plain(run: Run) -> dict[str, Any]:
-    """A run as it is kept; of the loads the median and the largest."""
+    """Return a run as figures; its loads are reduced to median and largest."""
     kept = asdict(run)
     kept["loads"] = {"count": len(run.loads), **quantiles_of(run.loads)}
     return kept

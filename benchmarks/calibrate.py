@@ -1,8 +1,9 @@
-"""Choose the limits of the verdicts: how far clean runs come, how small a fault is found, at every scale of the limits.
+"""Choose the limits of the verdicts from clean runs and planted faults, at several scales of the limits.
 
-On byte-gpt2 and two seeds, with the kinds of faults that are not held out. The limits stand in a fixed proportion to
-each other; what is chosen is their scale, the smallest on `LADDER` that keeps `MARGIN` above everything clean: the runs
-here, orders of summation that no floor was made from, and what was seen of runtimes that are not here yet.
+It uses byte-gpt2 and models of two seeds, with the kinds of faults that are not held out. The proportions between the
+limits are fixed. The benchmark chooses their scale: the smallest on `LADDER` that is `MARGIN` above every clean run.
+Clean runs are the runtimes here, orders of summation that no floor was made from, and earlier results of runtimes that
+are not available here.
 """
 
 import tempfile
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def largest_local(clean: list[CleanRun]) -> dict[str, float]:
-    """The largest local multiple of each statistic, here or elsewhere."""
+    """Return the largest local multiple of each statistic, from these runs and from other runtimes."""
     found = [known.local for run in clean for known in run.evidence.values() if known.local is not None]
     return {
         name: max(getattr(SEEN_ELSEWHERE, name), *(getattr(multiples, name) for multiples in found))
@@ -83,14 +84,14 @@ def largest_local(clean: list[CleanRun]) -> dict[str, float]:
 
 
 def largest_accumulated(clean: list[CleanRun]) -> dict[str, float]:
-    """The largest accumulated multiple of the statistics that have an accumulated limit."""
+    """Return the largest accumulated multiple of each statistic with an accumulated limit."""
     found = [known.accumulated for run in clean for known in run.evidence.values()]
     limited = [name for name in STATISTICS if np.isfinite(getattr(LIMITS.accumulated, name))]
     return {name: max(getattr(multiples, name) for multiples in found) for name in limited}
 
 
 def scaled(by: float) -> Limits:
-    """The limits, all of them multiplied."""
+    """Return the limits, all multiplied by a factor."""
 
     def times(limits: Multiples) -> Multiples:
         return Multiples(**{name: by * getattr(limits, name) for name in STATISTICS})
@@ -99,7 +100,7 @@ def scaled(by: float) -> Limits:
 
 
 def row(limits: Limits, clean: list[CleanRun], trials: list[Trial]) -> dict[str, Any]:
-    """False alarms, and faults found by size, under some limits."""
+    """Return the false alarms, and the faults found by size, under some limits."""
 
     def alarmed(evidence: Any) -> bool:
         return reaches(judge(evidence, bitwise=False, limits=limits).kind, "reduced precision")

@@ -1,8 +1,8 @@
-"""Our deploy and deploy-last graphs against optimum-cli's graph in ONNX Runtime, all in the same rounds.
+"""Time our deploy and deploy-last graphs against optimum-cli's graph in ONNX Runtime, all in the same rounds.
 
-The distilgpt2 architecture, batch 1, float32, the machine's cores. optimum's is that of `--task text-generation`, as
-users export it, and once more with the slice that makes ours deploy-last; loaded a second time it says what this
-machine can tell apart. Afterwards all graphs are held to give the same logits at the last position.
+The model is the distilgpt2 architecture, batch 1, float32, with as many threads as cores. optimum's graph is exported
+with `--task text-generation`, as users do. It also runs with the slice that makes our deploy-last, and in a second
+process as the A/A control. Afterwards, all graphs must give the same logits at the last position.
 """
 
 import os
@@ -30,11 +30,11 @@ from compare.traces import Trace, write_trace
 from export.exporting import exported
 from export.graphs import last_position
 
-#: Tokens -> seconds of rounds. A longer one has slower calls, and is to have a dozen rounds as well.
+#: Tokens -> seconds of rounds. Longer inputs have slower calls, and need more time for a dozen rounds.
 SECONDS = {128: 60.0, 512: 150.0, 1024: 300.0}
 QUICK_SECONDS = 30.0
 
-#: How far the last position's logits may lie apart. They are of size 10 and rounding makes 1e-5 of them.
+#: The largest allowed difference of the last position's logits. They are about 10, and rounding changes them by 1e-5.
 SAME = 1e-3
 
 DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "optimum again", "optimum, sliced"
@@ -42,7 +42,7 @@ DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "opti
 
 @dataclass(frozen=True)
 class Side:
-    """A graph that takes part: the folder it lies in, and the role whose graph it is there."""
+    """A graph that is timed: its folder, and which of the folder's graphs it is."""
 
     folder: Path
     role: Role
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def export_theirs(scratch: Path) -> Path:
-    """A folder with optimum-cli's graph under the names of ours, sliced as ours is under that of deploy-last."""
+    """Export with optimum-cli and return a folder with its graph as deploy, and a sliced copy as deploy-last."""
     source, out = scratch / "source", scratch / "optimum"
     save_source(source)
     cli = Path(sys.executable).with_name("optimum-cli")
@@ -97,7 +97,7 @@ def export_theirs(scratch: Path) -> Path:
 
 
 def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, Any]:
-    """Rounds with all sides in them, their turns in nanoseconds, and the ratios."""
+    """Measure rounds of all sides. Return the number of rounds, the turns in nanoseconds, and the ratios."""
     threads = machine.cores()
     job = {"runtime": "onnxruntime", "inputs": folder / "inputs", "rungs": folder / "rungs"}
     series = [
@@ -128,7 +128,7 @@ def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, A
 
 
 def check_same(series: list[Series], folder: Path) -> None:
-    """Raises RuntimeError where a side failed, or gives other logits at the last position than the first one."""
+    """Check that every side gives the first side's logits at the last position. Raises `RuntimeError` if not."""
     last = {}
     for each in series:
         name = each.runtime
@@ -142,7 +142,7 @@ def check_same(series: list[Series], folder: Path) -> None:
 
 
 def ratios_of(turns: dict[str, dict[int, list[int]]]) -> dict[str, Ratio]:
-    """What is said of the sides, each as (time of the first) / (time of the second)."""
+    """Return the ratios of pairs of sides, each as (time of the first) / (time of the second)."""
     pairs = [(DEPLOY, OPTIMUM), (AGAIN, OPTIMUM), (OPTIMUM, LAST), (DEPLOY, LAST), (SLICED, LAST)]
     found = {f"{above} / {below}": paired_ratio(turns[above], turns[below], seed=0) for above, below in pairs}
     return {name: ratio for name, ratio in found.items() if ratio is not None}
@@ -167,7 +167,7 @@ def spoken(ratios: dict[str, Ratio]) -> str:
 
 
 def plot(found: dict[int, dict[str, Ratio]], *, quick: bool) -> None:
-    """A row for each ratio, a mark for each length, with its interval."""
+    """Draw the ratios with their intervals, a row for each ratio and a mark for each length."""
     figure = Figure(figsize=(7.5, 3.8), layout="constrained")
     axes = figure.subplots()
     names = list(next(iter(found.values())))

@@ -1,7 +1,7 @@
-"""What an export costs: inspect, deploy, deploy-last and decode together, against optimum-cli's one graph.
+"""Measure the cost of an export: inspect, deploy, deploy-last and decode together, against optimum-cli's one graph.
 
-Both start from the same folder of weights, cold, each in processes of its own, in turns. optimum-cli is taken with its
-validation, as users run it, and without. Bytes are those of all ONNX graphs and their weights, over the weights.
+Both start from the same folder of weights with an empty cache, in new processes, in turns. optimum-cli runs with its
+validation, as for users, and without. The size is the bytes of all ONNX graphs and their weights, over the weights.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.processes import Cost, cost_of
 from benchmarks.record import Aim, arguments, finish
 
-#: optimum-cli has no switch for its validation; the function behind it has.
+#: optimum-cli has no option that turns its validation off, but the function that it calls has one.
 WITHOUT_VALIDATION = (
     "import sys; from optimum.exporters.onnx import main_export; "
     "main_export(sys.argv[1], sys.argv[2], task='text-generation', do_validation=False)"
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def save_source(folder: Path) -> None:
-    """The distilgpt2 architecture with seeded weights, as a folder both sides can read."""
+    """Save the distilgpt2 architecture with seeded weights to a folder that both sides can read."""
     from export.models import load
     from export.sources import find
 
@@ -54,7 +54,7 @@ def save_source(folder: Path) -> None:
 
 
 def export(name: str, source: Path, out: Path) -> Cost:
-    """One cold export into an empty folder."""
+    """Run one export into an empty folder and return its cost."""
     optimum_cli = str(Path(sys.executable).with_name("optimum-cli"))
     command = {
         OURS: [sys.executable, "-m", "export", str(source), "--cache-dir", str(out)],
@@ -65,14 +65,14 @@ def export(name: str, source: Path, out: Path) -> Cost:
 
 
 def onnx_bytes(folder: Path) -> int:
-    """All graphs and the weights they refer to."""
+    """Return the size of all graphs and the weights that they refer to, in bytes."""
     files = [path for pattern in ("*.onnx", "*.onnx_data", "*.onnx.data") for path in folder.rglob(pattern)]
     shared = [path for path in folder.rglob("model.safetensors") if any(path.parent.glob("*.onnx"))]
     return sum(path.stat().st_size for path in files + shared)
 
 
 def report(costs: dict[str, list[Cost]], sizes: dict[str, int], weights: int, *, quick: bool) -> None:
-    """Medians side by side, ratios paired by repetition, and the aims."""
+    """Print the medians of all sides, save ratios paired by repetition, and check the aims."""
     for name, runs in costs.items():
         seconds, peak = (statistics.median(getattr(run, field) for run in runs) for field in ("seconds", "peak_bytes"))
         print(f"{name:<28} {seconds:6.1f} s {peak / 1e6:8,.0f} MB peak  {sizes[name] / weights:.4f} x the weights")

@@ -1,7 +1,7 @@
-"""How small a fault is found, and named where it is; and how often a clean run is called faulty.
+"""Measure how small a fault can be and still be detected and located, and how often a clean run raises a false alarm.
 
-Faults of every kind and size are planted into exported graphs, on models, inputs and seeds that the limits were not
-chosen on. A fault's size is what it does in its own segment in float64, in units of what rounding does there.
+Faults of every kind and size are planted into exported graphs, on models, inputs and seeds that were not used to choose
+the limits. A fault's size is its effect on its own segment in float64, in floors.
 """
 
 import tempfile
@@ -35,7 +35,7 @@ from compare import machine
 from tests.faults.bench import Planted
 from tests.faults.kinds import KINDS, NotHere, segment_of
 
-#: Processes that compute while clean runs are traced.
+#: The number of processes that load the CPU while clean runs are traced.
 LOAD = 2
 
 
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: int, lower: int) -> list[Aim]:
-    """What the verdicts are held to."""
+    """Return the aims for the verdicts."""
     rates = {i: [t for t in trials if bin_of(t.size.floors) == i] for i in range(len(BINS))}
     found = [trial for trial in trials + full if trial.found]
     fewest = min(len(chosen) for chosen in list(rates.values())[:-1])
@@ -115,7 +115,7 @@ def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: i
 
 
 def in_full(stand: Stand) -> list[Trial]:
-    """Every kind of fault, as large as it gets, in every place where it can be."""
+    """Plant every kind of fault at full strength, in every place where it can be planted."""
     found = []
     for kind in KINDS.values():
         for place in (place for place in stand.bench.places if segment_of(place) in kind.segments):
@@ -128,7 +128,7 @@ def in_full(stand: Stand) -> list[Trial]:
 
 
 def listed(trials: list[Trial]) -> dict[str, list[Trial]]:
-    """What is to be looked at: no-ops, misses from 4 floors up, and what was named in the wrong place."""
+    """Return the trials to print: no-ops, missed faults of at least 4 floors, and faults named in the wrong place."""
     return {
         "no-ops, the graph's outputs are the same": [trial for trial in trials if trial.same],
         "missed": [trial for trial in trials if not trial.found and not trial.same],
@@ -164,7 +164,7 @@ def rate(trials: list[Trial]) -> float:
 
 
 def alarm(run: CleanRun) -> bool:
-    """Whether a clean run is called faulty. One that is unsteady is not: its first process was wrong."""
+    """Return whether a clean run is called faulty. `unsteady` does not count, because its first process was wrong."""
     return run.said.kind in ("reduced precision", "different", "broken")
 
 
@@ -185,12 +185,12 @@ def wavering(clean: list[CleanRun]) -> int:
 
 
 def distinct(clean: list[CleanRun]) -> set[tuple[str, str]]:
-    """Clean runs whose numbers no other run on the same input has."""
+    """Return the distinct results of clean runs, each as (stand, evidence)."""
     return {(run.stand, repr(run.evidence)) for run in clean}
 
 
 def plot(trials: list[Trial], *, quick: bool) -> None:
-    """The share that is found against size, with what was planted below."""
+    """Draw the share of faults that are found against their size, with the planted faults below."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     groups: dict[str, Callable[[Trial], bool]] = {

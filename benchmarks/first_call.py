@@ -1,11 +1,12 @@
-"""How often torch's first call of a function in a process is wrong, before and after a warm-up, in forked processes.
+"""Count how often torch's first call of a function in a process is wrong, with and without a warm-up.
 
-Each process makes a product, which starts torch's other threads, then calls one function twice on the same numbers; the
-second call is right, so the first is wrong where the two differ in a bit. All run under a load, in turns with and
-without the warm-up. Only a processor for which oneMKL changes the type that it detected can be wrong: on others, as
-AMD's, the type is 0 and stays 0. There oneMKL is told that the processor is Intel's, if a C compiler is here.
+Each forked process makes a matrix product, which starts torch's other threads, then calls one function twice on the
+same numbers. The second call is right, so the first is wrong if the two differ in a bit. All run under load, with and
+without the warm-up in turns. Only processors for which oneMKL changes the type that it detected can be affected. On
+others, such as AMD's, the type stays 0. There the benchmark makes oneMKL believe that the processor is Intel's, if a C
+compiler is installed.
 
-Then a runtime that is off in its first process is compared, and has to be called unsteady.
+Then a runtime that is off only in its first process is compared, and must be called unsteady.
 """
 
 import json
@@ -37,22 +38,22 @@ CASES = tuple(
 )
 THREADS = machine.cores()
 
-#: Forks of each case, without the warm-up and with it.
+#: The number of forks of each case, without and with the warm-up.
 FORKS, QUICK_FORKS = (60, 75), (2, 3)
 
-#: Processes that compute meanwhile.
+#: The number of processes that load the CPU during the forks.
 LOAD = 1
 
-#: The function of oneMKL that says whether the processor is Intel's; the first definition in a process is called.
+#: Replaces oneMKL's test for Intel processors. A process uses the first definition of the function, from LD_PRELOAD.
 INTEL = "int mkl_serv_intel_cpu_true(void) { return 1; }\n"
 
-#: Set in the environment of a process that has it.
+#: The environment variable that marks a process with that replacement.
 AS_INTEL = "FIRST_CALL_AS_INTEL"
 
 
 @dataclass
 class Count:
-    """How many first calls of a case were wrong. error: the largest, relative to the second call."""
+    """The number of wrong first calls of a case. error: the largest error, relative to the second call."""
 
     function: str
     shape: tuple[int, ...]
@@ -68,7 +69,7 @@ def main() -> None:
     detected, used = processor_type()
     as_intel = os.environ.pop(AS_INTEL, None) is not None
     if as_intel:
-        os.environ.pop("LD_PRELOAD")  # for this process alone, and for its forks
+        os.environ.pop("LD_PRELOAD")  # only this process and its forks use it
     elif detected == used and (compiler := shutil.which("cc")):
         sys.exit(run_as_intel(compiler))
     print(f"oneMKL detects processor type {detected} and uses {used}{', told that it is Intel' * as_intel}")
@@ -106,7 +107,7 @@ def main() -> None:
 
 
 def processor_type() -> tuple[int | None, int | None]:
-    """The type of the processor that oneMKL detects and what it uses in its place; None if torch has no oneMKL."""
+    """Return the processor type that oneMKL detects and the type that it uses; None for both without oneMKL."""
     asks = (
         "import ctypes, pathlib, torch; library = pathlib.Path(torch.__file__).parent / 'lib' / 'libtorch_cpu.so';"
         "mkl = ctypes.CDLL(str(library)); print(mkl.mkl_serv_vml_cpu_detect(), mkl.mkl_vml_serv_cpu_detect())"
@@ -119,7 +120,7 @@ def processor_type() -> tuple[int | None, int | None]:
 
 
 def run_as_intel(compiler: str) -> int:
-    """Run this benchmark in a process where oneMKL takes the kernels of an Intel processor; its exit code."""
+    """Run this benchmark in a process where oneMKL uses the kernels of Intel processors. Return its exit code."""
     with tempfile.TemporaryDirectory() as scratch:
         source, library = Path(scratch) / "intel.c", Path(scratch) / "intel.so"
         source.write_text(INTEL)
@@ -129,7 +130,7 @@ def run_as_intel(compiler: str) -> int:
 
 
 def counted(cold: int, warm: int) -> list[Count]:
-    """So many forks of each case without and with the warm-up, in turns."""
+    """Run each case in `cold` forks without the warm-up and `warm` forks with it, in turns. Return the counts."""
     counts: list[Count] = []
     for function, shape, precision in CASES:
         case = Case(function, shape, precision)
@@ -146,9 +147,9 @@ def counted(cold: int, warm: int) -> list[Count]:
 
 
 class Case:
-    """A function on numbers of a shape and precision, all of them made with NumPy: this process calls nothing of torch.
+    """A function of torch and its input, of one shape and precision.
 
-    The numbers are those that every function here is defined for.
+    NumPy makes the numbers, so that this process does not call torch. Every function here is defined for them.
     """
 
     def __init__(self, function: str, shape: tuple[int, ...], precision: str) -> None:
@@ -159,17 +160,17 @@ class Case:
         self.right = random.standard_normal((*shape[:-2], 64, shape[-1])).astype(precision)
 
     def error(self, *, warm: bool) -> float:
-        """How far the first call is from the second one, over that: the largest; 0.0 if they are equal bit for bit."""
+        """Return the largest relative difference of the first call from the second; 0.0 if they are equal bitwise."""
         if warm:
             warm_up()
         numbers = torch.from_numpy(self.numbers)
-        torch.from_numpy(self.left) @ torch.from_numpy(self.right)  # which starts the other thread
+        torch.from_numpy(self.left) @ torch.from_numpy(self.right)  # starts the other threads
         first, second = (getattr(torch, self.function)(numbers) for _ in range(2))
         return 0.0 if torch.equal(first, second) else float(((first - second) / second).abs().max())
 
 
 def forked(case: Case, *, warm: bool) -> float:
-    """The error of a case in a forked process. Raises RuntimeError where that ends without an answer."""
+    """Return the error of a case in a forked process. Raises `RuntimeError` if the process ends without an answer."""
     read, write = os.pipe()
     if not (child := os.fork()):
         try:
@@ -191,7 +192,7 @@ def summed(counts: list[Count]) -> dict[str, Any]:
 
 
 def planted() -> str:
-    """What a comparison says of a runtime whose attention is off in its first process alone."""
+    """Return the verdict of a comparison on a runtime whose attention is off only in its first process."""
     from compare.pipeline.compare_model import compare
     from compare.pipeline.settings import Settings
     from tests.helpers.fakes import installed

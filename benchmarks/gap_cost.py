@@ -1,8 +1,8 @@
-"""What it costs to weigh a run: place, root mean square, slope, quantiles and heads in one pass, beside its neighbours.
+"""Time the gap statistics of a run (place, RMS, slope, quantiles, heads) against other comparison libraries.
 
-6 attentions of (12, 512, 512) and logits of (512, 50257), float32 against float64, in memory-mapped files. Each side is
-a process of its own, they take turns, all with one pass over the same files. Polygraphy lives in an environment that
-this script makes from `gap_peers.txt`.
+The arrays are 6 attentions of (12, 512, 512) and logits of (512, 50257), float32 against float64, in memory-mapped
+files. Each side is a separate process; the sides take turns, each with one pass over the same files. Polygraphy runs in
+an environment that this script makes from `gap_peers.txt`.
 """
 
 import json
@@ -28,7 +28,7 @@ LENGTHS = (128, 256, 512, 1024)
 AT = 512
 TURNS = 7
 
-#: The sides, as the figure has them. Ours is one pass with place, root mean square, slope, quantiles and heads.
+#: The sides and their labels in the figure. Ours is one pass with place, root mean square, slope, quantiles and heads.
 LABELS = {
     "ours": "ours",
     "numpy": "numpy.testing.assert_allclose",
@@ -39,7 +39,7 @@ LABELS = {
     "rows": "beside ours: what the rows of attention say",
 }
 
-#: Sides that run under the peers' own environment.
+#: The sides that run in the environment of the other libraries.
 PEER_SIDES = ("polygraphy",)
 
 
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def write_arrays(folder: Path, length: int) -> None:
-    """A distilgpt2's probabilities and logits, golden in float64 and actual in float32 with rounding's error."""
+    """Write probabilities and logits of distilgpt2's shapes: golden in float64, actual in float32 with rounding errors."""
     rng = np.random.default_rng(length)
     for side in ("actual", "golden"):
         (folder / side).mkdir(parents=True)
@@ -98,7 +98,7 @@ def keep(folder: Path, name: str, golden: Any, rng: np.random.Generator) -> None
 
 
 def take_turns(folder: Path, names: list[str], python: Path, turns: int) -> dict[str, list[float]]:
-    """Seconds of each side, in turns; the first turn warms up and does not count."""
+    """Return the seconds of each side, measured in turns. The first turn is a warm-up and does not count."""
     sides = {name: start(name, python) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(turns + 1):
@@ -113,7 +113,7 @@ def take_turns(folder: Path, names: list[str], python: Path, turns: int) -> dict
 
 
 def one_turn(folder: Path, name: str, python: Path) -> dict[str, Any]:
-    """One side alone, its memory watched, after a first turn that does not count."""
+    """Run one side alone and measure its memory, after a first turn that does not count."""
     side = start(name, python)
     ask(side, folder, "time")
     found = ask(side, folder, "memory")
@@ -139,7 +139,7 @@ def ask(side: subprocess.Popen[str], folder: Path, what: str) -> dict[str, Any]:
 
 
 def ratio(seconds: dict[str, list[float]], name: str) -> dict[str, float]:
-    """How many times as long a side took as ours, paired by turn."""
+    """Return the ratio of a side's time to ours, paired by turn."""
     nanoseconds = {side: {i: [int(1e9 * t)] for i, t in enumerate(taken)} for side, taken in seconds.items()}
     found = paired_ratio(nanoseconds[name], nanoseconds["ours"], seed=0)
     assert found is not None
@@ -147,7 +147,7 @@ def ratio(seconds: dict[str, list[float]], name: str) -> dict[str, float]:
 
 
 def plot(seconds: dict[int, dict[str, list[float]]], *, quick: bool) -> None:
-    """Time against length, both logarithmic."""
+    """Draw time against length, both on logarithmic axes."""
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots()
     for name, label in LABELS.items():

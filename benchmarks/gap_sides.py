@@ -1,8 +1,8 @@
-"""One side of `gap_cost`: compares two folders of arrays when asked to, and says how long that took.
+"""The process of one side of `gap_cost`: compares two folders of arrays on request and reports the time.
 
-Run by path, so that a peer's own environment needs nothing of this project: `python gap_sides.py SIDE`. Each line on
-stdin is a folder with `actual/` and `golden/`; each answer a line of JSON: seconds, and the most anonymous memory that
-was added meanwhile, in bytes (RssAnon of proc(5), sampled; mapped files do not count).
+It runs by path, `python gap_sides.py SIDE`, so that the environment of another library needs nothing of this project.
+Each line on stdin is a folder with `actual/` and `golden/`. Each answer is a line of JSON: seconds, and the largest
+amount of anonymous memory that was added, in bytes (RssAnon of proc(5), sampled; mapped files do not count).
 """
 
 import json
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 #: Name -> memory-mapped array.
 Arrays = dict[str, NDArray[Any]]
 
-#: Compares the actual arrays with the golden ones.
+#: A function that compares the actual arrays with the golden ones.
 Side = Callable[[Arrays, Arrays], None]
 
 
@@ -112,7 +112,7 @@ SIDES = {
 
 
 class Peak:
-    """The most anonymous memory that this process had while the block ran, beyond what it had before. Bytes."""
+    """Context manager that measures the peak of anonymous memory in its block, minus that before it, in bytes."""
 
     def __enter__(self) -> "Peak":
         self.before, self.most, self.over = anonymous(), 0, threading.Event()
@@ -136,7 +136,7 @@ def anonymous() -> int:
 
 def main() -> None:
     run = SIDES[sys.argv[1]]()
-    answers, sys.stdout = sys.stdout, sys.stderr  # what a side prints is not an answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # output of a side must not mix with answers
     for line in sys.stdin:
         folder, memory = line.split()[0], line.split()[1] == "memory"
         actual, golden = read(Path(folder) / "actual"), read(Path(folder) / "golden")

@@ -1,7 +1,7 @@
-"""Write `.epic5_complete.json`: what this project holds, by a real run of it, for whoever builds on it next.
+"""Write the hand-over marker `.epic5_complete.json`: results of this project for the project that builds on it.
 
-It runs the whole of the tests, the notebook among them, and one comparison with both exporters, and keeps what came of
-them with the commit and the versions. `make handoff` calls it; `benchmarks.handoff_check` reads it back.
+It runs all tests, including the notebook, and one comparison with both exporters, and writes their results with the
+commit and the versions. `make handoff` calls it; `benchmarks.handoff_check` checks the marker.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class _Part(BaseModel):
 
 
 class Model(_Part):
-    """The model that was compared. provenance: where its weights come from; trained: whether they were."""
+    """The compared model. provenance: where its weights come from. trained: whether the weights are trained."""
 
     asked_for: str
     name: str
@@ -43,14 +43,14 @@ class Model(_Part):
 
 
 class File(_Part):
-    """bytes, hexadecimal digest."""
+    """A file: its size in bytes, and its hexadecimal digest."""
 
     size: int
     sha256: str
 
 
 class Graphs(_Part):
-    """One cache entry, its files hashed when the marker was written."""
+    """One cache entry. Its files were hashed when the marker was written."""
 
     entry: str
     exporter: str
@@ -59,7 +59,7 @@ class Graphs(_Part):
 
 
 class Gaps(_Part):
-    """One runtime: largest gap to golden by kind of tensor, or why there is none; time over the baseline's."""
+    """One runtime: its largest gaps to golden by kind of tensor, or its error, and its time over the baseline's."""
 
     largest: dict[str, float]
     ratio: tuple[float, float, float] | None
@@ -67,7 +67,7 @@ class Gaps(_Part):
 
 
 class Execution(_Part):
-    """The notebook and its last execution, as one of the tests. seconds: how long that took."""
+    """The notebook and its last execution, which is one of the tests. seconds: duration of the execution."""
 
     path: str
     sha256: str
@@ -76,7 +76,7 @@ class Execution(_Part):
 
 
 class Totals(_Part):
-    """Of `pytest --nbmake tests notebooks`. seconds: their sum."""
+    """The totals of `pytest --nbmake tests notebooks`. seconds: the sum over all tests."""
 
     total: int
     passed: int
@@ -86,7 +86,7 @@ class Totals(_Part):
 
 
 class Marker(_Part):
-    """The hand-over marker. commit: the one that everything was run from; "+" where files had changed."""
+    """The hand-over marker. commit: the commit that all runs used, with "+" if files had changed."""
 
     schema_version: int = SCHEMA
     created: str
@@ -127,15 +127,15 @@ def main() -> None:
 
 
 def run_tests(what: list[str], results: Path) -> tuple[Totals, Execution]:
-    """Run the tests, which may fail and are then counted so; their totals, and what became of the notebook."""
-    two_at_a_time = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # as `make test` does
+    """Run the tests and return their totals, which count failures, and the result of the notebook."""
+    two_at_a_time = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # as in `make test`
     command = [sys.executable, "-m", "pytest", "-q", "--nbmake", *two_at_a_time, f"--junitxml={results}", *what]
     subprocess.run(command, cwd=ROOT)
     return read_results(results)
 
 
 def read_results(results: Path) -> tuple[Totals, Execution]:
-    """Totals and notebook from pytest's JUnit file. Raises ValueError where the notebook was not among the tests."""
+    """Read totals and notebook from pytest's JUnit file. Raises `ValueError` if the notebook is not among the tests."""
     cases = list(ElementTree.parse(results).iter("testcase"))
     kinds = [{child.tag for child in case} for case in cases]
     failed = sum(bool(kind & {"failure", "error"}) for kind in kinds)
@@ -158,16 +158,16 @@ def read_results(results: Path) -> tuple[Totals, Execution]:
 
 
 def run_comparison(out: Path) -> Report:
-    """One comparison as a user would run it, with optimum's graph beside ours."""
+    """Run one comparison as a user would, with optimum's graph and ours, and return its report."""
     command = [sys.executable, "-m", "compare", "--exporter", "optimum", "--out", str(out)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    if run.returncode not in (0, 1):  # 1: a runtime beyond the limits, which the marker is to show
+    if run.returncode not in (0, 1):  # 1: a runtime is beyond a limit; the marker shows it
         sys.exit(f"python -m compare ended with {run.returncode}")
     return Report.read(out)
 
 
 def entries_of(model: ModelPart) -> list[Entry]:
-    """The cache entries of the model, the newest of each exporter."""
+    """Return the newest cache entry of the model for each exporter."""
     found: dict[str, Entry] = {}
     for entry in entries(cache_root()):
         if entry.manifest.source.label == model.provenance:
@@ -176,7 +176,7 @@ def entries_of(model: ModelPart) -> list[Entry]:
 
 
 def graphs_of(entry: Entry) -> Graphs:
-    """An entry with the digests of its files, which are hashed for it. Raises `BadInput` where one has changed."""
+    """Hash the files of an entry and return it with the digests. Raises `BadInput` if a file has changed."""
     verify(entry)
     files = {name: File(size=record.size, sha256=record.sha256) for name, record in entry.manifest.files.items()}
     manifest = entry.manifest
@@ -184,7 +184,7 @@ def graphs_of(entry: Entry) -> Graphs:
 
 
 def gaps_of(report: Report) -> dict[str, Gaps]:
-    """Each runtime's largest gaps and its time over the baseline's, with the 95 % interval."""
+    """Return each runtime's largest gaps, and its time over the baseline's with the 95 % interval."""
     ratios: dict[str, Any] = {row.runtime: row.ratio for row in report.latency if row.ratio and not row.again}
     found = {}
     for runtime in report.runtimes:

@@ -1,6 +1,6 @@
-"""Check that `.epic5_complete.json` fits what this checkout holds and exports now. `make handoff` writes the marker.
+"""Check that the marker `.epic5_complete.json` matches this checkout and its exports. `make handoff` writes the marker.
 
-`python -m benchmarks.handoff_check` ends with 1 and one line for each thing that does not fit; `.ci/run` calls it.
+`python -m benchmarks.handoff_check` prints one line for each mismatch and then exits with 1; `.ci/run` calls it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from export.exporting import exported
 
 
 def main() -> None:
-    """Check the marker; say what does not fit."""
+    """Check the marker and print each mismatch."""
     try:
         wrong = misfits(Marker.model_validate_json(MARKER.read_text()))
     except (OSError, ValidationError) as error:
@@ -32,12 +32,12 @@ def main() -> None:
 
 
 def misfits(marker: Marker) -> list[str]:
-    """Everything that the marker says and that is not so, one line each. Exports the marker's model if need be."""
+    """Return one line for each mismatch of the marker. Exports the marker's model if it is not in the cache."""
     return [*_of_its_run(marker), *_of_functions(marker), *_of_versions(marker), *_of_graphs(marker)]
 
 
 def _of_its_run(marker: Marker) -> Iterator[str]:
-    """The run that the marker comes from: everything passed, in a clean checkout, with every runtime."""
+    """Yield mismatches of the marker's run: all tests must pass, in a clean checkout, with every runtime."""
     if marker.commit is None or marker.commit.endswith("+"):
         yield f"it was written from commit {marker.commit}, which is not one commit without changes"
     tests, notebook = marker.tests, ROOT / marker.notebook.path
@@ -66,7 +66,7 @@ def _of_functions(marker: Marker) -> Iterator[str]:
 
 
 def _of_versions(marker: Marker) -> Iterator[str]:
-    """Packages by their public version, Python by its minor one: what comes after depends on the machine."""
+    """Yield differences in versions: the public version of packages, and major and minor version of Python."""
     now = {"python": platform.python_version(), **machine.package_versions()}
     for name in sorted(marker.versions.keys() | now.keys()):
         then, here = (_comparable(name, versions.get(name, "missing")) for versions in (marker.versions, now))
@@ -75,7 +75,7 @@ def _of_versions(marker: Marker) -> Iterator[str]:
 
 
 def _comparable(name: str, version: str) -> str:
-    """The part of a version that is compared.
+    """Return the part of a version that is compared.
 
     >>> _comparable("torch", "2.13.0+cpu"), _comparable("python", "3.11.7")
     ('2.13.0', '3.11')
@@ -84,7 +84,7 @@ def _comparable(name: str, version: str) -> str:
 
 
 def _of_graphs(marker: Marker) -> Iterator[str]:
-    """The files of an entry of each exporter, against those of one that is exported now."""
+    """Yield differences between the marker's files and those of a current export, for each exporter."""
     written = {graphs.exporter: graphs for graphs in marker.graphs}
     for exporter in sorted(written.keys() | EXPORTERS):
         if exporter not in written:

@@ -1,4 +1,4 @@
-"""Processes that use the machine while something else is measured."""
+"""Processes that load the machine during a measurement."""
 
 import os
 import signal
@@ -12,7 +12,9 @@ BUSY_LOOP = "while True: pass"
 
 @contextmanager
 def busy(processes: int, code: str = BUSY_LOOP) -> Iterator[None]:
-    """So many processes run the code while this is open, by default as fast as they can; what they start ends too.
+    """Context manager that runs the code in a number of processes, by default a busy loop.
+
+    At its end it kills these processes and the processes that they started.
 
     >>> with busy(1):
     ...     pass
@@ -22,5 +24,5 @@ def busy(processes: int, code: str = BUSY_LOOP) -> Iterator[None]:
         yield
     finally:
         for process in started:
-            os.killpg(process.pid, signal.SIGKILL)  # it leads a session
+            os.killpg(process.pid, signal.SIGKILL)  # each process leads a session
             process.wait()

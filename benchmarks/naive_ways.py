@@ -1,7 +1,7 @@
-"""Two identical ONNX Runtime sessions timed in one process, as most scripts do it: what `benchmarks.aa` compares with.
+"""Time two identical ONNX Runtime sessions in one process, as most scripts do. `benchmarks.aa` compares with this.
 
-`python -m benchmarks.naive_ways WAY MODEL_FOLDER INPUTS THREADS`; WAY is "sequential" (all runs of one, then all of the
-other) or "interleaved" (one run of each in turns). Prints the nanoseconds of both sides' runs as JSON.
+`python -m benchmarks.naive_ways WAY MODEL_FOLDER INPUTS THREADS`; WAY is "sequential" (all runs of one session, then
+all of the other) or "interleaved" (one run of each in turns). It prints the nanoseconds of both sides' runs as JSON.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""optimum-benchmark's side of `benchmarks.peers`; it runs in an environment of its own, by path.
+"""optimum-benchmark's side of `benchmarks.peers`, which runs it by path in a separate environment.
 
     python optimum_side.py export FOLDER OUT
     python optimum_side.py pytorch|onnxruntime process|inline FOLDER THREADS TOKENS
 
-`export` writes optimum's graph of the model in FOLDER, once, as ORTModelForCausalLM makes it. The others measure as
-`optimum-benchmark` does by default and print a line of JSON: seconds of each prefill, in order.
+`export` writes optimum's graph of the model in FOLDER, as ORTModelForCausalLM makes it. The second form measures as
+`optimum-benchmark` does by default, and prints a line of JSON: seconds of each prefill, in order.
 """
 
 import json
@@ -15,8 +15,8 @@ from typing import Any
 import optimum.pipelines
 from optimum.onnxruntime import ORTModelForCausalLM
 
-# optimum 2.1 has no such table any more, optimum-benchmark 0.6 reads it. Not in main(): the process launcher's child
-# imports this file again.
+# optimum-benchmark 0.6 reads this table, which optimum 2.1 no longer has. It is not set in main(), because the child
+# of the process launcher imports this file too.
 optimum.pipelines.ORT_SUPPORTED_TASKS = {"text-generation": {"class": (ORTModelForCausalLM,)}}
 
 
@@ -26,7 +26,7 @@ def main() -> None:
         return
     backend, launcher, folder, threads, tokens = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what is logged, in this process or in the launcher's child, is no answer
+    os.dup2(2, 1)  # logs of this process and of the launcher's child go to stderr
     print(json.dumps(measure(backend, launcher, folder, int(threads), int(tokens))), file=answers)
 
 
@@ -40,7 +40,7 @@ def export(folder: str, out: str) -> None:
 def measure(backend: str, launcher: str, folder: str, threads: int, tokens: int) -> dict[str, Any]:
     from optimum_benchmark import Benchmark, BenchmarkConfig, InferenceConfig, InlineConfig, ProcessConfig
 
-    # Two tokens: one is the prefill, and without a second there is nothing to call the decoding.
+    # Two tokens: the prefill gives the first, and optimum-benchmark needs a second one as decoding.
     scenario = InferenceConfig(
         input_shapes={"batch_size": 1, "sequence_length": tokens},
         generate_kwargs={"max_new_tokens": 2, "min_new_tokens": 2} | all_logits(backend),
@@ -55,7 +55,7 @@ def measure(backend: str, launcher: str, folder: str, threads: int, tokens: int)
 
 
 def all_logits(backend: str) -> dict[str, int]:
-    """The graph gives logits of every position. In generation, torch would compute those of the last one alone."""
+    """Return the generation options that make torch compute logits of every position, as the graph does."""
     return {"logits_to_keep": 0} if backend == "pytorch" else {}
 
 
@@ -69,7 +69,7 @@ def backend_config(backend: str, folder: str, threads: int) -> Any:
         "model_type": "gpt2",
         "device": "cpu",
     }
-    if backend == "pytorch":  # both, because its backend sets the one where it was given the other
+    if backend == "pytorch":  # the backend sets one of these two if only the other is given
         return PyTorchConfig(**model, intra_op_num_threads=threads, inter_op_num_threads=threads)
     return ORTConfig(**model, session_options={"intra_op_num_threads": threads})
 

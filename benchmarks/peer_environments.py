@@ -1,4 +1,4 @@
-"""An environment of their own for the neighbours that we are measured against, made from a list of pinned packages."""
+"""Virtual environments for the libraries that benchmarks compare with, made from lists of pinned packages."""
 
 import hashlib
 import subprocess
@@ -9,10 +9,10 @@ from export.cache import cache_root
 
 
 def peer_python(packages: Path) -> Path:
-    """The interpreter of an environment with the packages listed in a file; made where it is not there yet.
+    """Return the interpreter of an environment with the packages of a list, which is made if it does not exist.
 
-    It lies in the cache under the digest of the list, so another list is another environment. Raises
-    CalledProcessError where a package cannot be had.
+    packages: the file with the list. The environment is in the cache under the digest of the list, so each list has its
+    own. Raises `CalledProcessError` if a package cannot be installed.
     """
     folder = cache_root(None) / "peers" / hashlib.sha256(packages.read_bytes()).hexdigest()[:12]
     python = folder / "bin" / "python"

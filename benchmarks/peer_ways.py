@@ -1,4 +1,4 @@
-"""One run of a way to time ONNX Runtime against torch: ours, optimum-benchmark's, each alone (`benchmarks.peers`)."""
+"""One run of each way to time ONNX Runtime against torch in `benchmarks.peers`: ours, optimum-benchmark's, and alone."""
 
 import json
 import statistics
@@ -28,7 +28,7 @@ PEERS = Path(__file__).with_name("latency_peers.txt")
 OPTIMUM, ALONE = (Path(__file__).with_name(name) for name in ("optimum_side.py", "alone_side.py"))
 
 TOKENS = 64
-#: Of our rounds, so that a run takes no longer than one of the faster launcher. Seconds.
+#: Seconds of our rounds, chosen so that a run takes no longer than one with the faster launcher.
 SECONDS = 25.0
 
 OURS, PROCESS, INLINE, OUR_CALLS, THEIR_CALLS = "ours", "process", "inline", "our calls", "their calls"
@@ -36,7 +36,7 @@ OURS, PROCESS, INLINE, OUR_CALLS, THEIR_CALLS = "ours", "process", "inline", "ou
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of a way says. ratio: ONNX Runtime over torch. medians: seconds of a call. wall: seconds in all."""
+    """The result of one run. ratio: ONNX Runtime over torch. medians: seconds of a call. wall: seconds of the run."""
 
     ratio: float
     medians: dict[str, float]
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Setup:
-    """What every run is given. entry: our graphs and weights; source: weights alone; theirs: optimum's graph."""
+    """The inputs of every run. entry: our graphs and weights. source: only the weights. theirs: optimum's graph."""
 
     entry: Path
     source: Path
@@ -57,7 +57,7 @@ class Setup:
 
 
 def prepare(scratch: Path) -> Setup:
-    """Weights, inputs and the graphs of both sides, all made before anything is timed."""
+    """Make weights, inputs and the graphs of both sides, before anything is timed."""
     setup = Setup(
         entry=exported("distilgpt2-seeded").folder,
         source=scratch / "source",
@@ -75,7 +75,7 @@ def prepare(scratch: Path) -> Setup:
 
 
 def one_run(way: str, number: int, setup: Setup) -> Run:
-    """The run of that number, which decides what comes first in it."""
+    """Make one run of a way. number: the number of the run, which determines the order of its runtimes."""
     if way == OURS:
         return by_us(number, setup)
     if way in (PROCESS, INLINE):
@@ -84,7 +84,7 @@ def one_run(way: str, number: int, setup: Setup) -> Run:
 
 
 def by_us(number: int, setup: Setup) -> Run:
-    """Worker processes that take turns, as `python -m compare` has them: the two that the others time, too."""
+    """Time the two runtimes in workers that take turns, as `python -m compare` does."""
     started = time.perf_counter()
     job = {"model": setup.entry, "inputs": setup.scratch / "inputs"}
     series = [
@@ -122,7 +122,7 @@ def by_us(number: int, setup: Setup) -> Run:
 
 
 def by_optimum_benchmark(launcher: str, number: int, setup: Setup) -> Run:
-    """Each backend launched once, with the defaults for warming up, iterations and duration; the median as it says."""
+    """Launch each backend once, with default warm-up, iterations and duration. Return its reported medians."""
     started = time.perf_counter()
     seconds = {}
     for backend in in_turn(["pytorch", "onnxruntime"], number):
@@ -135,7 +135,7 @@ def by_optimum_benchmark(launcher: str, number: int, setup: Setup) -> Run:
 
 
 def alone(way: str, number: int, setup: Setup) -> Run:
-    """Each runtime in a process that has the machine for itself; which comes first alternates."""
+    """Time each runtime in a process that runs alone on the machine. The order alternates from run to run."""
     started = time.perf_counter()
     ours = way == OUR_CALLS
     seconds = {}
@@ -158,7 +158,7 @@ def counts(seconds: dict[str, list[float]]) -> dict[str, int]:
 
 
 def output_of(command: Sequence[Any], setup: Setup) -> str:
-    """What a command prints; never the hub, all libraries with the same threads. What it logs stays in the scratch."""
+    """Run a command offline, with the same number of threads in all libraries, in the scratch. Return its output."""
     words = [str(word) for word in command]
     done = subprocess.run(
         words, env=child_environment(setup.threads), cwd=setup.scratch, capture_output=True, text=True

@@ -1,10 +1,11 @@
-"""ONNX Runtime's time over torch's, measured by us and by optimum-benchmark: level, spread between runs, wall time.
+"""Compare the ratio of ONNX Runtime's time to torch's, as measured by this project and by optimum-benchmark.
 
-The distilgpt2 architecture, 64 tokens, batch 1, float32, the machine's cores, torch with sdpa. Ours is a forward pass
-over our deploy graph; theirs is the prefill of a generation over optimum's graph with a past, with all logits on both
-sides. So each has a truth of its own, found a third way: the same calls, each runtime alone in a plain process, one
-after the other. The ways take turns, run by run; exporting is in nobody's wall time. Spread is the standard deviation
-of the logarithm of a run's ratio, and what is said of the runs has a bootstrap interval over them.
+It reports level, spread between runs and wall time. The model is the distilgpt2 architecture, 64 tokens, batch 1,
+float32, with as many threads as cores; torch uses sdpa. Ours is a forward pass of our deploy graph; theirs is the
+prefill of a generation with optimum's decode graph, with all logits on both sides. The reference level for each is
+measured in a third way: the same calls, with each runtime alone in a plain process, one after the other. The ways
+alternate, run by run, and no wall time includes the export. Spread is the standard deviation of the logarithm of a
+run's ratio. All statistics have bootstrap intervals over the runs.
 """
 
 import math
@@ -25,7 +26,7 @@ from compare.latency.statistics import CONFIDENCE, RESAMPLES
 
 RUNS = 10
 
-#: The ways as table and figure have them.
+#: The ways and their labels in table and figure.
 LABELS = {
     OURS: "ours",
     OUR_CALLS: "our calls, each alone",
@@ -67,7 +68,7 @@ def spoken(run: Run) -> str:
 
 
 def summary(runs: list[Run]) -> dict[str, Any]:
-    """Level, spread, range of the ratios and median wall time of a way, with bootstrap intervals over its runs."""
+    """Return level, spread, range of the ratios and median wall time of a way, with bootstrap intervals over its runs."""
     ratios = np.array([run.ratio for run in runs])
     return {
         "level": float(np.median(ratios)),
@@ -90,7 +91,7 @@ def spread(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def resampled(ratios: NDArray[np.float64], statistic: Statistic, seed: int = 0) -> NDArray[np.float64]:
-    """A statistic of bootstrap samples of the runs (Efron 1979)."""
+    """Return a statistic of bootstrap samples of the runs (Efron 1979)."""
     picks = np.random.default_rng(seed).integers(0, ratios.size, size=(RESAMPLES, ratios.size))
     return statistic(ratios[picks])
 
@@ -100,10 +101,10 @@ def interval(found: NDArray[np.float64]) -> list[float]:
 
 
 def spread_over(ours: list[Run], theirs: list[Run]) -> dict[str, Any]:
-    """Our spread over theirs, and its interval: the runs of both are resampled, each by itself."""
+    """Return our spread over theirs and its interval. The runs of each side are resampled independently."""
     mine, other = (np.array([run.ratio for run in runs]) for runs in (ours, theirs))
     above, below = resampled(mine, spread, seed=1), resampled(other, spread, seed=2)
-    some = below > 0  # of two runs, half of the samples are one run twice
+    some = below > 0  # with two runs, half of the samples contain one run twice
     return {"ratio": float(spread(mine) / spread(other)), "interval": interval(above[some] / below[some])}
 
 
@@ -136,7 +137,7 @@ def print_table(table: dict[str, dict[str, Any]]) -> None:
 
 
 def plot(runs: dict[str, list[Run]], table: dict[str, dict[str, Any]], *, quick: bool) -> None:
-    """Every run a dot, the first one on top; a bar for the level's interval, a band for that of each truth."""
+    """Draw each run as a dot, the first on top, with a bar for the level's interval and a band for each reference."""
     figure = Figure(figsize=(8.5, 4.5), layout="constrained")
     axes = figure.subplots()
     for place, (way, found) in enumerate(runs.items()):

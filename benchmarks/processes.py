@@ -1,4 +1,4 @@
-"""A command timed from outside, with the largest memory of its whole process tree."""
+"""Measures wall time and peak memory of a command and all its descendants."""
 
 import subprocess
 import threading
@@ -11,14 +11,17 @@ import psutil
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time in seconds; peak resident memory of the process tree in bytes, sampled every 20 ms."""
+    """The cost of a command: wall time in seconds, and peak resident memory of its process tree in bytes.
+
+    The memory is sampled every 20 ms.
+    """
 
     seconds: float
     peak_bytes: int
 
 
 def cost_of(command: Sequence[str], *, env: Mapping[str, str] | None = None, memory: bool = True) -> Cost:
-    """Run a command to its end. Raises CalledProcessError, with its output, where it fails."""
+    """Run a command and return its cost. Raises `CalledProcessError`, with its output, if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     peaks = [0]

@@ -1,12 +1,12 @@
-"""How often something happens, from how often it was seen: intervals of Clopper and Pearson (1934)."""
+"""Confidence intervals for a rate of events: Clopper and Pearson (1934)."""
 
 from math import exp, lgamma, log, log1p
 
 
 def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
-    """The largest rate at which so few events in so many runs are not yet less likely than 1 - confidence.
+    """Return the upper confidence bound of a rate: with a larger one, so few events have probability < 1 - confidence.
 
-    For no events it is 1 - (1 - confidence) ** (1 / runs), near 3 / runs.
+    For no events it is 1 - (1 - confidence) ** (1 / runs), about 3 / runs at 95 % confidence.
 
     >>> round(upper_bound(0, 300), 4)
     0.0099
@@ -20,13 +20,16 @@ def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
 
 
 def _probability(events: int, runs: int, rate: float) -> float:
-    """Of exactly so many events; by logarithms, because the binomial coefficient of thousands is no float."""
+    """Return the probability of exactly this number of events.
+
+    It is computed with logarithms, because binomial coefficients of thousands overflow a float.
+    """
     ways = lgamma(runs + 1) - lgamma(events + 1) - lgamma(runs - events + 1)
     return exp(ways + events * log(rate) + (runs - events) * log1p(-rate))
 
 
 def interval(events: int, runs: int) -> tuple[float, float]:
-    """The two-sided 95 % interval of a rate.
+    """Return the two-sided 95 % interval of a rate.
 
     >>> low, high = interval(8, 400)
     >>> round(low, 4), round(high, 4)

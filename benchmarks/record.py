@@ -1,4 +1,4 @@
-"""What every benchmark ends with: figures in `results/NAME.json`, a line of aims held or missed, an exit code."""
+"""The common end of every benchmark: saves figures in `results/NAME.json`, prints the aims, and sets the exit code."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ RESULTS = Path(__file__).with_name("results")
 
 @dataclass(frozen=True)
 class Aim:
-    """What was aimed at and what was reached; `held` says whether that is enough."""
+    """An aim and the result. what: the quantity. aimed, reached: as text. held: whether the result meets the aim."""
 
     what: str
     aimed: str
@@ -28,14 +28,14 @@ class Aim:
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """The command line that every benchmark has."""
+    """Parse the command line, which is the same for every benchmark."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions; figures are kept apart")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions; results go to a separate file")
     return parser.parse_args()
 
 
 def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: bool) -> NoReturn:
-    """Keep the figures with environment and commit, print the aims on the last line, exit 0 if all held, else 1."""
+    """Save the figures with environment and commit, print the aims on one line, and exit with 0 if all hold, else 1."""
     RESULTS.mkdir(exist_ok=True)
     kept = {
         "benchmark": name,

@@ -1,8 +1,9 @@
-"""How the reference attention grows with the sequence: streaming and whole, NumPy and Torch, beside torch's own.
+"""Measure how time and memory of the reference attention grow with the sequence length, compared with torch's.
 
-12 heads of 64, float32, causal, batch 1; all sides in turns in one process, with the same threads. The whole matrices
-stop at 8,192 positions: scores and probabilities of 16,384 would fill the machine. Peak memory of the streaming
-reference is what NumPy allocates beyond the inputs.
+The reference runs in its streaming and full forms, in NumPy and torch. The input has 12 heads of 64, float32, causal,
+batch 1; all sides take turns in one process, with the same number of threads. The full form stops at 8,192 positions,
+because scores and probabilities of 16,384 would fill the memory. The streaming reference's peak memory is the memory
+that NumPy allocates in addition to the inputs.
 """
 
 import statistics
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def sides(length: int) -> dict[str, Callable[[], Any]]:
-    """What is timed at one length, each as a call without arguments."""
+    """Return the sides at one length, each as a function without arguments."""
     arrays = np.random.default_rng(0).standard_normal((3, 1, 12, length, 64), dtype=np.float32)
     query, key, value = arrays
     q, k, v = (torch.from_numpy(array) for array in arrays)
@@ -66,7 +67,7 @@ def sides(length: int) -> dict[str, Callable[[], Any]]:
 
 
 def eager(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Attention as transformers' eager GPT-2 writes it out: scores, mask, softmax, mix."""
+    """Return causal attention in separate steps, as in transformers' eager GPT-2: scores, mask, softmax, mix."""
     scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
     seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
     return torch.softmax(torch.where(seen, scores, torch.finfo(scores.dtype).min), dim=-1) @ value
@@ -74,7 +75,7 @@ def eager(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.
 
 @torch.inference_mode()
 def time_all(length: int) -> dict[str, list[float]]:
-    """Seconds of each call, all sides in turns; the first turn does not count."""
+    """Return the seconds of each call, with all sides in turns. The first turn does not count."""
     repetitions = max(3, min(15, 16384 // length))
     calls = sides(length)
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -88,12 +89,12 @@ def time_all(length: int) -> dict[str, list[float]]:
 
 
 def ratio(times: dict[str, list[float]], over: str, under: str) -> float:
-    """The median of the ratios of one side to another, paired by turn."""
+    """Return the median ratio of one side's time to another's, paired by turn."""
     return statistics.median(x / y for x, y in zip(times[over], times[under], strict=True))
 
 
 def peak_bytes(length: int) -> int:
-    """The most that the streaming reference allocates in NumPy beyond its inputs, its result among it."""
+    """Return the peak of NumPy memory of the streaming reference, with its result and without its inputs, in bytes."""
     streaming = sides(length)[STREAMING]
     tracemalloc.start()
     streaming()
@@ -103,7 +104,7 @@ def peak_bytes(length: int) -> int:
 
 
 def plot(times: dict[int, dict[str, list[float]]], *, quick: bool) -> None:
-    """Time against length, both logarithmic."""
+    """Draw time against length, both on logarithmic axes."""
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots()
     for name in next(iter(times.values())):

@@ -1,14 +1,14 @@
-"""How latency and memory of a forward pass grow with the sequence, the batch and the threads.
+"""Measure how latency and memory of a forward pass grow with sequence length, batch size and threads.
 
-The distilgpt2 architecture in torch-eager, torch-sdpa and onnxruntime. At each point three fresh workers take turns,
-all but one suspended, as in a comparison. Longer sequences are one alone and batches are of short ones, because logits
-alone take 50,257 floats a position. Memory is the worker's peak less that of a worker that ran one token, where it is
-more than loading took: what a pass needs below that peak is not seen.
+It runs the distilgpt2 architecture in torch-eager, torch-sdpa and onnxruntime. At each point three new workers take
+turns, with all others suspended, as in a comparison. Long sequences have batch 1, and batches have short sequences,
+because the logits need 50,257 floats for each position. Memory is the worker's peak minus that of a worker that ran one
+token. It is known only if it is above the peak of loading: a pass that needs less than that peak does not change it.
 
-The exponent of a growth is the slope of the logarithms over the upper half of the range, where what is constant weighs
-least; its interval is the percentile bootstrap's over the rounds of each point, which are drawn apart. That of FLOPs
-over the same points, which a machine of constant speed would show, stands beside it. How much faster one runtime grows
-than another is the exponent of their ratio, paired by round as in every comparison.
+The exponent of a growth is the slope of the logarithms over the upper half of the range, where constant costs matter
+least. Its interval is a percentile bootstrap over the rounds; each point is resampled independently. The exponent of
+FLOPs over the same points, which a machine of constant speed would show, is printed too. The difference in growth of
+two runtimes is the exponent of their ratio, paired by round as in every comparison.
 """
 
 import tempfile
@@ -35,21 +35,21 @@ from export.exporting import exported
 EAGER, SDPA, ONNX = BASELINE, "torch-sdpa", "onnxruntime"
 RUNTIMES = (EAGER, SDPA, ONNX)
 
-#: Positions of a sequence in the batches, whose logits fit for 16, and where threads differ.
+#: Positions of a sequence in batches (so that the logits of 16 fit into memory), and if the number of threads varies.
 SHORT, LONG = 64, 128
 
-#: Passes over more positions than this, in all sequences together, are timed longer, for as many rounds.
+#: Passes with more positions than this, summed over the batch, get more time, so that they have as many rounds.
 MANY = 256
 
 RESAMPLES = 2000
 
-#: Bytes. Peaks differ by some megabytes from one process to the next; growth of less is not told from that.
+#: Bytes. Peaks of equal processes differ by some megabytes; a growth below this cannot be distinguished from that.
 TOLD_APART = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Point:
-    """One input and number of threads."""
+    """One input shape and number of threads."""
 
     batch: int
     sequence: int
@@ -76,7 +76,7 @@ def main() -> None:
     one_token = Point(1, 1, machine.cores())
     points = dict.fromkeys([one_token, *(point for found in axes.values() for point in found.values())])
     took = {point: long_seconds if point.batch * point.sequence > MANY else seconds for point in points}
-    took[one_token] = 0.01  # for its memory alone
+    took[one_token] = 0.01  # needed only for its memory
     timed = {point: time_point(folder, point, took[point]) for point in points}
     flops = {point: work_of(folder, point.batch, point.sequence).prefill_flops for point in points}
     base = {name: timing.peak_bytes for name, timing in timed[one_token].items()}
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
-    """Axis -> place on it -> point; points that axes share are measured once."""
+    """Return axis -> value -> point. A point on several axes is measured once."""
     cores = machine.cores()
     sequences = (32, 64, 128, 256) if quick else (32, 64, 128, 256, 512, 1024)
     threads = sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})
@@ -130,7 +130,7 @@ def ranges(*, quick: bool) -> dict[str, dict[int, Point]]:
 
 
 def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Series]:
-    """What a fresh process of each runtime did in turns on one input, three rounds or more."""
+    """Time a new process of each runtime at one point, in turns, for at least three rounds. Return their series."""
     with tempfile.TemporaryDirectory() as scratch:
         ids = np.random.default_rng(0).integers(0, 256, (point.batch, point.sequence))
         write_trace(Path(scratch) / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
@@ -164,23 +164,23 @@ def time_point(folder: Path, point: Point, seconds: float) -> dict[str, Series]:
 
 
 def ratios(series: Mapping[str, Series]) -> list[float]:
-    """torch-eager's time over torch-sdpa's in each round that both have."""
+    """Return torch-eager's time over torch-sdpa's, for each round that both have."""
     return [float(ratio) for ratio in np.exp(log_ratios(series[EAGER].turns, series[SDPA].turns))]
 
 
 def growth(series: Series, base: int) -> float:
-    """How much more memory a process took than one that ran a single token, in bytes; NaN where loading hides it."""
+    """Return the additional memory compared with a process that ran one token, in bytes; NaN if loading hides it."""
     more = series.peak_bytes - base
     return float(more) if more > TOLD_APART else nan
 
 
 def known(value: float) -> float | None:
-    """A number as JSON has it, which has no NaN."""
+    """Return the number for JSON, with None for NaN."""
     return None if isnan(value) else value
 
 
 def upper_half(x: Sequence[int]) -> slice:
-    """The places from the middle of the range on, on a logarithmic scale; two at least.
+    """Return the slice of values in the upper half of the range, on a logarithmic scale; at least two values.
 
     >>> [1, 2, 4, 8, 16][upper_half([1, 2, 4, 8, 16])], [1, 2][upper_half([1, 2])]
     ([4, 8, 16], [1, 2])
@@ -189,7 +189,7 @@ def upper_half(x: Sequence[int]) -> slice:
 
 
 def slope(x: Sequence[int], y: Sequence[float]) -> float:
-    """The exponent p of y = a x**p over the upper half; NaN where y is not above 0 there, or x is one place.
+    """Return the exponent p of y = a x**p over the upper half; NaN if some y there is not positive, or x has one value.
 
     >>> round(slope([1, 2, 4, 8, 16], [9, 9, 16, 64, 256]), 3)
     2.0
@@ -200,7 +200,7 @@ def slope(x: Sequence[int], y: Sequence[float]) -> float:
 
 
 def latency_slope(x: Sequence[int], rounds: Sequence[Sequence[float]]) -> Slope:
-    """The exponent of the medians over rounds; rounds: of each point, the median of each of its turns."""
+    """Return the exponent of the medians over rounds. rounds: for each point, the median of each turn."""
     generator = np.random.default_rng(0)
     drawn = [np.median(generator.choice(values, (RESAMPLES, len(values))), axis=1) for values in rounds]
     low, high = np.quantile([slope(x, list(medians)) for medians in np.transpose(drawn)], [0.025, 0.975])
@@ -214,7 +214,7 @@ def plot(
     *,
     quick: bool,
 ) -> None:
-    """Time above, memory below, a column an axis, all logarithmic."""
+    """Draw time (top) and memory (bottom) with a column for each axis, all logarithmic."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     panels = figure.subplots(2, len(axes))
     for column, (axis, found) in enumerate(axes.items()):

@@ -1,8 +1,8 @@
-"""ONNX Runtime with a brake: a second, smaller run inside every timed call, for the slowdown of `benchmarks.aa`.
+"""ONNX Runtime with a brake, a second, smaller run inside every timed call, for the slowdown in `benchmarks.aa`.
 
-The brake is a matrix product in a graph of its own; its rows decide what it costs. It runs in one thread, because the
-threads of a second pool would spin while the first one computes and cost far more than the product does.
-`python -m benchmarks.slowed MODEL_FOLDER INPUTS BRAKE THREADS` prints how long a call takes and how long the brake.
+The brake is a matrix product in a separate graph; its number of rows determines its cost. It runs in one thread, because
+the threads of a second pool would spin while the first one computes, and would cost far more than the product.
+`python -m benchmarks.slowed MODEL_FOLDER INPUTS BRAKE THREADS` prints the times of calls with and without the brake.
 """
 
 import json
@@ -33,7 +33,7 @@ _WIDTH, _HIDDEN = 768, 3072
 
 
 class Slowed(OnnxRuntime):
-    """onnxruntime, and after every run of it the brake."""
+    """The runtime onnxruntime, which runs the brake after every run."""
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         super().__init__(folder, threads=threads, graph=graph)
@@ -53,7 +53,7 @@ class Slowed(OnnxRuntime):
 
 
 def write_brake(path: Path, rows: int) -> None:
-    """The graph of a product of `rows` rows of 768 with a matrix of (768, 3072)."""
+    """Write the graph of a product of a (rows, 768) matrix with a (768, 3072) matrix."""
     weights = np.random.default_rng(1).standard_normal((_WIDTH, _HIDDEN), dtype=np.float32)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "weights"], ["y"])],
@@ -66,7 +66,7 @@ def write_brake(path: Path, rows: int) -> None:
 
 
 def install(folder: Path) -> None:
-    """Make a folder that lists the runtime, once it stands on PYTHONPATH."""
+    """Write package metadata to a folder, so that the runtime is listed if the folder is on PYTHONPATH."""
     metadata = folder / "slowed-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: slowed\nVersion: 1.0\n")
@@ -74,7 +74,7 @@ def install(folder: Path) -> None:
 
 
 def costs(runtime: Slowed, inputs: Trace, calls: int) -> dict[str, list[float]]:
-    """Seconds of plain calls and of calls with the brake on, one after the other in turns, in one process."""
+    """Return the seconds of calls without and with the brake, taken in turns in one process."""
     ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
     sides = {"plain": super(Slowed, runtime).run, "slowed": runtime.run}
     taken: dict[str, list[float]] = {name: [] for name in sides}

@@ -1,4 +1,4 @@
-"""How long the light commands take to start, against `import pydantic`: a look-up, and the two --help."""
+"""Time the start of the light commands, a look-up and both --help, against `import pydantic`."""
 
 import os
 import statistics

@@ -1,10 +1,10 @@
-"""How long a turn is to be: two identical ONNX Runtime workers, 64 tokens on the distilgpt2 architecture.
+"""Find the best length of a turn, with two identical ONNX Runtime workers and 64 tokens on the distilgpt2 architecture.
 
-Rounds of 1, 2, 4 and 8 calls a turn, beside the one that does not count, their order drawn each time. What an estimate
-varies by after some seconds of rounds is the spread of a round's ratio times the root of what a round takes, so that
-product decides. Spread is the interquartile range as a normal distribution's standard deviation, its interval is the
-bootstrap's over rounds. Why short turns win is how much a call has of what disturbed those before it: their correlation
-within the longest turns.
+A turn has 1, 2, 4 or 8 calls, after one that does not count; the order of the lengths is random. The uncertainty of an
+estimate after a given time is proportional to the spread of a round's ratio times the square root of a round's
+duration, so the best length has the smallest product. Spread is the interquartile range, scaled to the standard
+deviation of a normal distribution; its interval is a bootstrap over rounds. Short turns are better because a
+disturbance affects several calls in a row; the correlation of calls within the longest turns shows this.
 """
 
 import random
@@ -33,7 +33,7 @@ NORMAL_RANGE = 1.349
 
 @dataclass(frozen=True)
 class Round:
-    """A round of so many calls a turn: how long it took, and each side's calls in nanoseconds."""
+    """A round: the number of calls in a turn, its duration, and each side's calls in nanoseconds."""
 
     calls: int
     seconds: float
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def take_rounds(stand: Stand, seconds: float) -> Iterator[Round]:
-    """Rounds of every length in turns, until the time is spent."""
+    """Yield rounds of all lengths, in random order, until the time is used up."""
     order = random.Random(0)
     with loaded(stand, {Role.BASELINE: "onnxruntime", Role.CONTROL: "onnxruntime"}) as series:
         processes = [each.process for each in series.values()]
@@ -85,7 +85,7 @@ def take_rounds(stand: Stand, seconds: float) -> Iterator[Round]:
 
 
 def summary(rounds: list[Round]) -> dict[str, Any]:
-    """What a length's rounds vary by, and what is left of that after a second of them."""
+    """Return the spread of a length's rounds, and the uncertainty of an estimate from one second of them."""
     turns: list[dict[int, list[int]]] = [{i: taken.sides[side] for i, taken in enumerate(rounds)} for side in (0, 1)]
     ratios = log_ratios(turns[1], turns[0])
     seconds = statistics.fmean(taken.seconds for taken in rounds)
@@ -107,7 +107,7 @@ def spread(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def correlations(rounds: list[Round]) -> list[float]:
-    """How the logarithms of two calls of a turn go together, by how many calls lie from one to the other."""
+    """Return the correlation of the logarithms of two calls in a turn, by their distance in calls."""
     logs = np.log([side for taken in rounds for side in taken.sides.values()])
     return [
         float(np.corrcoef(logs[:, :-apart].ravel(), logs[:, apart:].ravel())[0, 1])

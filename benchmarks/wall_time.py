@@ -1,7 +1,7 @@
-"""The wall time of a default run of `python -m compare`, by phase, beside that of a fixed matrix product.
+"""Measure the wall time of a default run of `python -m compare`, by phase, and that of a fixed matrix product.
 
-The run is a warm one: the model is in the cache. The product (2048 x 2048 in float32, NumPy, 20 times) says how fast
-the machine was at that hour.
+The model is already in the cache. The product (2048 x 2048 in float32, NumPy, 20 times) shows how fast the machine was
+at the time.
 """
 
 import json
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def product() -> float:
-    """Seconds for the fixed matrix product."""
+    """Return the seconds of the fixed matrix product."""
     left = right = np.random.default_rng(0).standard_normal((2048, 2048), dtype=np.float32)
     start = time.perf_counter()
     for _ in range(20):
