@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stand = make_stand(Path(scratch))
         brake = make_brake(stand)
-        print(f"the brake: {brake['rows']} rows, measured apart as {brake['ratio']}", flush=True)
+        print(f"the brake: {brake['rows']} rows, measured separately as {brake['ratio']}", flush=True)
         quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
         with busy(1):
             loaded = take_trials(stand, shortened(LOADED) if options.quick else LOADED, max_load=1.0)

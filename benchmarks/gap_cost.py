@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def write_arrays(folder: Path, length: int) -> None:
-    """Write probabilities and logits of distilgpt2's shapes: golden in float64, actual in float32 with rounding errors."""
+    """Write arrays with distilgpt2's shapes: golden in float64, actual in float32 with errors of rounding's size."""
     rng = np.random.default_rng(length)
     for side in ("actual", "golden"):
         (folder / side).mkdir(parents=True)

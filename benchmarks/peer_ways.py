@@ -1,4 +1,4 @@
-"""One run of each way to time ONNX Runtime against torch in `benchmarks.peers`: ours, optimum-benchmark's, and alone."""
+"""The ways to time ONNX Runtime against torch in `benchmarks.peers`: ours, optimum-benchmark's, and each alone."""
 
 import json
 import statistics

@@ -68,7 +68,7 @@ def spoken(run: Run) -> str:
 
 
 def summary(runs: list[Run]) -> dict[str, Any]:
-    """Return level, spread, range of the ratios and median wall time of a way, with bootstrap intervals over its runs."""
+    """Return level, spread and range of the ratios and median wall time of a way, with bootstrap intervals."""
     ratios = np.array([run.ratio for run in runs])
     return {
         "level": float(np.median(ratios)),

@@ -1,7 +1,7 @@
 """ONNX Runtime with a brake, a second, smaller run inside every timed call, for the slowdown in `benchmarks.aa`.
 
-The brake is a matrix product in a separate graph; its number of rows determines its cost. It runs in one thread, because
-the threads of a second pool would spin while the first one computes, and would cost far more than the product.
+The brake is a matrix product in a separate graph; its number of rows determines its cost. It runs in one thread,
+because the threads of a second pool would spin while the first one computes, and would cost far more than the product.
 `python -m benchmarks.slowed MODEL_FOLDER INPUTS BRAKE THREADS` prints the times of calls with and without the brake.
 """
 

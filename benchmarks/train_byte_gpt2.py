@@ -1,12 +1,12 @@
-"""Train `byte-gpt2`, the small model that this project ships: a GPT-2 over bytes, on text every Python brings along.
+"""Train `byte-gpt2`, the small model that this project ships: a GPT-2 over bytes, on text that comes with Python.
 
-The text is the standard library's documentation topics and the docstrings of its modules, of the interpreter that runs
-this. Every twentieth document, chosen by its digest, is held out. Seed, steps and threads are fixed; the same bits come
-out where text, packages and processor are the same, and about the same model elsewhere. Takes 13 to 26 minutes on two
-cores, by the hour. With --quick it trains for a minute and ships nothing.
+The text is the documentation topics of the standard library and the docstrings of its modules, from the interpreter
+that runs this. One document in twenty, chosen by its digest, is held out. Seed, steps and threads are fixed: with the
+same text, packages and processor, the weights are the same bit for bit; otherwise the model is about the same. Training
+takes 13 to 26 minutes on two cores, depending on load. With --quick it takes a minute and ships nothing.
 
-What is shipped lies in `export/byte_gpt2/`: configuration, weights, `training.json` with the loss curve, its picture,
-and the licence of the text.
+The shipped files are in `export/byte_gpt2/`: configuration, weights, `training.json` with the loss curve, a picture of
+the curve, and the licence of the text.
 """
 
 import ast
@@ -43,13 +43,13 @@ MUON_RATE, ADAM_RATE, WARM_UP, LAST_RATE = 0.02, 2e-3, 50, 0.05
 LENGTH, HIDDEN = 512, 192
 HELD_OUT = 20
 
-#: Parts of the standard library that are tests, other people's code, or not there on every system.
+#: Parts of the standard library that are left out: tests, third-party code, and modules that some systems lack.
 _LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip", "site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: so many steps of (batch, length) windows."""
+    """A stage of the training: a number of steps with a batch of windows of one length."""
 
     steps: int
     batch: int
@@ -65,7 +65,7 @@ QUICK_STAGES = (Stage(80, 32, 64),)
 
 @dataclass
 class Curve:
-    """Bits per byte: of the batch at each step, and of held-out text now and then."""
+    """The loss curve in bits per byte: of the batch at each step, and of the held-out text at some steps."""
 
     training: list[float] = field(default_factory=list)
     held_out: dict[int, float] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def aims(figures: dict[str, Any], size: int) -> list[Aim]:
 
 
 def documents() -> list[str]:
-    """The topics, then the docstrings in the order of their files, each text once."""
+    """Return the topics, then the docstrings in the order of their files, without duplicates."""
     library = Path(sysconfig.get_path("stdlib"))
     files = (path for path in library.rglob("*.py") if not _LEFT_OUT & set(path.relative_to(library).parts))
     docstrings = (text for path in sorted(files) for text in docstrings_of(path))
@@ -124,7 +124,7 @@ def documents() -> list[str]:
 
 
 def docstrings_of(path: Path) -> Iterator[str]:
-    """The docstrings of a module, its classes and functions, without running it."""
+    """Yield the docstrings of a module, its classes and functions, without importing it."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, documented) and (text := ast.get_docstring(node)):
@@ -132,7 +132,7 @@ def docstrings_of(path: Path) -> Iterator[str]:
 
 
 def split(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Documents to learn from, and one in twenty, chosen by its digest, that is held out."""
+    """Split documents into those for training and those held out: one in twenty, chosen by its digest."""
     held_out = [hashlib.sha256(text.encode()).digest()[0] % HELD_OUT == 0 for text in texts]
     pairs = list(zip(texts, held_out, strict=True))
     return [text for text, out in pairs if not out], [text for text, out in pairs if out]
@@ -143,7 +143,7 @@ def sha256_of(path: Path) -> str:
 
 
 def encode(texts: list[str]) -> Tensor:
-    """One row of token ids, documents parted by an empty line."""
+    """Return one row of token ids, with an empty line between documents."""
     return torch.tensor(byte_tokenizer()("\n\n".join(texts))["input_ids"])
 
 
@@ -152,7 +152,7 @@ def digest_of(texts: list[str]) -> str:
 
 
 def new_model() -> GPT2LMHeadModel:
-    """Three heads of 64 in each of four layers, 1.9 million parameters, as transformers initialises them."""
+    """Return a new model of 1.9 million parameters: four layers with three heads of 64, initialised by transformers."""
     config = GPT2Config(
         vocab_size=256,
         n_positions=LENGTH,
@@ -172,20 +172,22 @@ def new_model() -> GPT2LMHeadModel:
 
 
 def sinusoids() -> Tensor:
-    """Where the embeddings of positions begin: sines and cosines of geometric wavelengths, (positions, hidden).
+    """Return the initial position embeddings: sines and cosines of geometric wavelengths, (positions, hidden).
 
-    Vaswani et al. 2017, section 3.5, with 200 for 10,000, as there are 512 positions. They are learned from there on.
-    From random ones the model of this size learns far too late that neighbours are neighbours.
+    Source: Vaswani et al. 2017, section 3.5, with 200 instead of 10,000, because there are 512 positions. They are
+    trained like all weights. From random embeddings, a model of this size learns far too late which positions are
+    neighbours.
     """
     angles = torch.arange(LENGTH)[:, None] * 200.0 ** -torch.linspace(0, 1, HIDDEN // 2)
     return 0.1 * torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
 def train(model: GPT2LMHeadModel, learned: Tensor, held_out: Tensor, stages: Sequence[Stage]) -> Curve:
-    """Muon for the matrices of the blocks, AdamW for the rest; warm-up, then a cosine down to a twentieth of the rate.
+    """Train the model and return its loss curve.
 
-    The windows grow from 64 bytes, laid anywhere among the positions, to 512. Begun with 512, a model of this size
-    stays at what pairs of bytes tell (3.7 bits) for six hundred steps and more.
+    Muon trains the matrices of the blocks, AdamW the rest. The rate warms up, then falls along a cosine to a twentieth.
+    The windows grow from 64 bytes, at random offsets among the positions, to 512. With 512 from the start, a model of
+    this size stays at the level of byte pairs (3.7 bits) for more than six hundred steps.
     """
     optimizers = make_optimizers(model)
     draw = torch.Generator().manual_seed(SEED)
@@ -216,7 +218,10 @@ def train(model: GPT2LMHeadModel, learned: Tensor, held_out: Tensor, stages: Seq
 
 
 def make_optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
-    """Muon wants matrices that map one hidden vector to another; embeddings, gains and biases go to AdamW."""
+    """Return Muon for the matrices of the blocks, and AdamW for embeddings, gains and biases.
+
+    Muon is made for matrices that map one hidden vector to another.
+    """
     hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and ".h." in name]
     rest = [p for name, p in model.named_parameters() if p.ndim == 1 or ".h." not in name]
     optimizers: list[torch.optim.Optimizer] = [
@@ -229,33 +234,33 @@ def make_optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
 
 
 def rate_at(step: int, steps: int) -> float:
-    """The learning rate at a step, as a part of the highest."""
+    """Return the learning rate at a step, as a fraction of the highest."""
     cosine = (1 + math.cos(math.pi * step / steps)) / 2
     return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
 
 
 def windows(ids: Tensor) -> Tensor:
-    """Text cut into windows that do not overlap: (windows, length); the rest is dropped."""
+    """Cut text into windows that do not overlap, (windows, length); a shorter rest is dropped."""
     return ids[: len(ids) // LENGTH * LENGTH].view(-1, LENGTH)
 
 
 @torch.inference_mode()
 def held_out_bits(model: GPT2LMHeadModel, ids: Tensor) -> float:
-    """Mean bits per byte over windows of the held-out text; the first byte of each window is given, not predicted."""
+    """Return mean bits per byte over windows of held-out text; the first byte of a window is given, not predicted."""
     batches = torch.split(windows(ids), 8)
     losses = [float(model(input_ids=batch, labels=batch).loss) * len(batch) for batch in batches]
     return sum(losses) / len(windows(ids)) / math.log(2)
 
 
 def unigram_bits(learned: Tensor, held_out: Tensor) -> float:
-    """Bits per byte where each byte is predicted by how often it occurs in what was learned from (add-one)."""
+    """Return bits per byte of a model that predicts each byte by its frequency in the training text (add-one)."""
     counts = torch.bincount(learned, minlength=256) + 1.0
     return float(-torch.log2(counts / counts.sum())[held_out].mean())
 
 
 @torch.inference_mode()
 def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> NDArray[np.float64]:
-    """How much attention each head pays to the position before, on average over held-out text: (layers, heads).
+    """Return each head's mean attention to the previous position over held-out text, (layers, heads).
 
     The mean of attention[i, i - 1] over i >= 1, as in Olsson et al. 2022, "In-context Learning and Induction Heads".
     """
@@ -269,7 +274,7 @@ def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> NDArray[np.flo
 
 
 def ship(model: GPT2LMHeadModel, figures: dict[str, Any], out: Path) -> int:
-    """Write what belongs to the model into a folder; the size of the weights in bytes."""
+    """Write the files of the model to a folder and return the size of the weights in bytes."""
     out.mkdir(exist_ok=True)
     model.save_pretrained(out)
     (out / "generation_config.json").unlink(missing_ok=True)

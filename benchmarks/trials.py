@@ -1,7 +1,7 @@
-"""What `calibrate` and `faults` share: models on inputs, clean runs of every runtime on them, and faults of every size.
+"""Trials shared by `calibrate` and `faults`: models with inputs, clean runs of every runtime, and faults of every size.
 
-Limits are chosen on some models, inputs and kinds of faults and reported on others: `CHOOSING` and `REPORTING` have
-neither a seed nor a text in common, and a third of the kinds is held out.
+Limits are chosen on some models, inputs and kinds of faults, and reported on others: `CHOOSING` and `REPORTING` share
+neither a seed nor a text, and a third of the kinds is held out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ from tests.faults.bench import Bench, Planted, Size
 from tests.faults.kinds import KINDS, Fault, NotHere, segment_of
 from tests.helpers.tiny import tiny_model
 
-#: Sizes in floors: faults are drawn evenly over the bins, and reported by them.
+#: The bins of fault sizes, in floors. Faults are drawn evenly over the bins, and reported by bin.
 BINS = ((0.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 64.0), (64.0, np.inf))
 
 _EXPORTERS = {"dynamo": dynamo, "optimum": optimum_exporter}
@@ -43,7 +43,7 @@ _EXPORTERS = {"dynamo": dynamo, "optimum": optimum_exporter}
 
 @dataclass(frozen=True)
 class Setup:
-    """A model by type and seed ("byte-gpt2" has none), and the inputs that it is run on, as (batch, sequence)."""
+    """A model by type and seed ("byte-gpt2" has no seed), and the shapes of its inputs, (batch, sequence)."""
 
     model: str
     seed: int
@@ -60,7 +60,7 @@ class Setup:
         return tiny_model(self.model, self.seed, positions=256, **self.sizes)
 
     def ids(self, batch: int, sequence: int) -> NDArray[np.int64]:
-        """Text for the model that was trained on text, random tokens for the others."""
+        """Return input ids: text for the model that was trained on text, random tokens for the others."""
         rng = np.random.default_rng((self.seed, batch, sequence))
         if self.model != "byte-gpt2":
             return rng.integers(0, 300, (batch, sequence))
@@ -89,7 +89,7 @@ REPORTING = (
     Setup("qwen3", 9, _INPUTS, _MORE),
 )
 
-#: Orders of summation that no floor was made from: clean runs that no runtime here happens to have.
+#: Orders of summation that no floor was made from. They give clean runs unlike those of any runtime here.
 UNSEEN = (
     *(Control(f"contractions permuted, seed {seed}", product=permuted_product(seed)) for seed in (7, 8)),
     Control("keys and contractions permuted", attention=permuted_attention, product=permuted_product(9)),
@@ -100,7 +100,7 @@ UNSEEN = (
 
 @dataclass(frozen=True)
 class Stand:
-    """A bench with what it stands on."""
+    """A bench with its model, exporter and input."""
 
     setup: Setup
     bench: Bench
@@ -114,7 +114,7 @@ class Stand:
 
 @dataclass(frozen=True)
 class Trial:
-    """A fault that was planted, and what was said of it. same: the graph's outputs did not change by a bit."""
+    """A planted fault and its verdict. same: whether the graph's outputs are bitwise unchanged."""
 
     planted: Planted
     stand: str
@@ -129,7 +129,7 @@ class Trial:
 
     @property
     def placed(self) -> bool:
-        """Whether the first tensor beyond a limit comes from the segment that the fault is in."""
+        """Whether the first tensor beyond a limit belongs to the segment of the fault."""
         return self.found and self.verdict.place == self.planted.place
 
     @property
@@ -154,9 +154,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class CleanRun:
-    """A runtime without a fault. fresh: whether it is the first run of its process.
+    """A run of a runtime without a fault.
 
-    further: the verdicts of further processes, where the first one's was an alarm.
+    fresh: whether it is the first run of its process. further: the verdicts of further processes, if the first verdict
+    was an alarm.
     """
 
     runtime: str
@@ -168,12 +169,12 @@ class CleanRun:
 
     @property
     def said(self) -> Verdict:
-        """What a comparison says of it, after all of its runs."""
+        """The verdict of a comparison, from all of its runs."""
         return agreed([self.verdict, *self.further])
 
 
 def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
-    """Each model exported by every exporter, with a bench for each of its inputs."""
+    """Export each model with every exporter, and yield a bench for each of its inputs."""
     for setup in setups:
         model = setup.make()
         entries = {}
@@ -187,7 +188,7 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
 
 
 def in_pairs(stands: Iterable[Stand]) -> Iterator[tuple[Stand, ...]]:
-    """The benches in pairs of the same model; of an odd number the last is alone."""
+    """Yield the benches in pairs with the same model; if their number is odd, the last one is single."""
     for _, same in groupby(stands, key=lambda stand: stand.setup):
         rest = list(same)
         for start in range(0, len(rest), 2):
@@ -195,10 +196,11 @@ def in_pairs(stands: Iterable[Stand]) -> Iterator[tuple[Stand, ...]]:
 
 
 def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
-    """Every runtime on one bench, or on two benches of a model, ONNX Runtime with each exporter and with one thread.
+    """Yield a run of every runtime on one bench, or on two benches of a model.
 
-    Each runtime in a fresh process, as in a comparison, which takes the second bench's input after the first's. A run
-    whose verdict is an alarm is repeated on its bench in further processes.
+    ONNX Runtime runs with each exporter's graph, and also with one thread. As in a comparison, each runtime has a new
+    process, which runs the second bench's input after the first. A run whose verdict is an alarm is repeated on its
+    bench in further processes.
     """
     threads = stands[0].bench.threads
     runs = [(spec.name, "dynamo", threads) for spec in BUILT_IN if "inspect" in spec.graphs]
@@ -214,7 +216,7 @@ def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
 
 
 def traced(stands: Sequence[Stand], runtime: str, exporter: str, threads: int) -> list[Trace]:
-    """A runtime's tensors on the inputs of one bench, or of two benches of a model, from one process."""
+    """Return a runtime's traces on the inputs of one bench, or of two benches of a model, from one process."""
     folders = [(stand.bench.scratch / "inputs", stand.bench.scratch / "fresh") for stand in stands]
     second = Second(*folders[1], len(stands[1].bench.inputs["input_ids"])) if len(stands) > 1 else None
     log = stands[0].bench.scratch / "fresh.log"
@@ -224,14 +226,14 @@ def traced(stands: Sequence[Stand], runtime: str, exporter: str, threads: int) -
 
 
 def unseen_runs(stand: Stand) -> Iterator[CleanRun]:
-    """The model in the orders of summation of `UNSEEN`."""
+    """Yield runs of the model in each order of summation of `UNSEEN`."""
     model = read_weights(stand.entries["dynamo"])
     for name, run in control_runs(model, *stand.bench.scales.tensors, UNSEEN):
         yield _judged(stand, name, {tensor: found.numpy() for tensor, found in run.items()})
 
 
 def precision_runs(stand: Stand) -> Iterator[CleanRun]:
-    """The torch model in bf16 and in fp16, its tensors widened to float32: nothing but the numbers tells."""
+    """Yield runs of the torch model in bf16 and fp16, widened to float32: only the values show the precision."""
     for name, dtype in (("bf16", torch.bfloat16), ("fp16", torch.float16)):
         model = read_weights(stand.entries["dynamo"]).to(dtype)
         run = run_tapped(model, *stand.bench.scales.tensors, "eager")
@@ -239,11 +241,11 @@ def precision_runs(stand: Stand) -> Iterator[CleanRun]:
 
 
 def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault] | None = None) -> Iterator[Trial]:
-    """Faults of every kind: `draws` for each bin of size where a kind can be dialled, as many in all where not."""
+    """Yield faults of every kind: `draws` for each bin if the kind has a strength, otherwise twice `draws`."""
     for kind in kinds or list(KINDS.values()):
         targets = [float(np.exp(rng.uniform(*np.log([max(low, 0.5), high])))) for low, high in BINS[:-1] * draws]
         for target in targets if kind.start is not None else [0.0] * (2 * draws):
-            for _ in range(20):  # until a model is drawn that has what the fault changes
+            for _ in range(20):  # until a drawn model has the nodes that the fault changes
                 stand = stands[rng.integers(len(stands))]
                 places = [place for place in stand.bench.places if segment_of(place) in kind.segments]
                 place = places[rng.integers(len(places))]
@@ -256,7 +258,7 @@ def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault
 
 
 def dialled(bench: Bench, kind: Fault, place: str, seed: int, target: float) -> tuple[Planted, Size]:
-    """A fault whose strength was turned until its size is near a target, in floors. Raises `NotHere`."""
+    """Adjust the strength of a fault until its size is near a target in floors. Raises `NotHere` as planting does."""
     planted = Planted(kind, place, 1.0 if kind.start is None else kind.start, seed)
     size = bench.size(planted)
     if kind.start is None:
@@ -277,7 +279,8 @@ def tried(stand: Stand, planted: Planted, size: Size) -> Trial:
 
 
 def bin_of(size: float) -> int:
-    """
+    """Return the index of the bin of a size in floors.
+
     >>> bin_of(1.9), bin_of(16.0), bin_of(float("inf"))
     (0, 4, 5)
     """
@@ -285,7 +288,8 @@ def bin_of(size: float) -> int:
 
 
 def bin_name(index: int) -> str:
-    """
+    """Return the name of a bin.
+
     >>> bin_name(0), bin_name(2), bin_name(5)
     ('below 2', '4 to 8', '64 and more')
     """

@@ -1,1 +1,1 @@
-"""A planter of faults in exported graphs, and a bench that measures how large each is and what the tool says of it."""
+"""A planter of faults in exported graphs, and a bench that measures a fault's size and judges the faulty graph."""

@@ -1,7 +1,7 @@
-"""A bench for faults: one model on one input, on which a fault's size is measured and a faulty graph is judged.
+"""The bench for faults: measures a fault's size and judges a faulty graph, for one model on one input.
 
-The size of a fault is what it does in its own segment when it is planted in the graph in float64: the largest of the
-four statistics of that change, in local floors. No runtime, no limit and no verdict takes part in measuring it.
+The size of a fault is the change that it causes in its own segment in the float64 graph: the largest of the four
+statistics of that change, in local floors. It does not depend on a runtime, a limit or a verdict.
 """
 
 from collections.abc import Mapping
@@ -31,13 +31,14 @@ from tests.faults.kinds import Fault
 
 Tensors = Mapping[str, NDArray[Any]]
 
-#: How far the graph in float64 may lie from golden, of each tensor's size: its constants were rounded to float32.
+#: The largest allowed difference of the float64 graph from golden, relative to each tensor's size. It is not zero,
+#: because the graph's constants were rounded to float32.
 CONSTANTS = 1e-6
 
 
 @dataclass(frozen=True)
 class Planted:
-    """One fault: its kind, where, how strong, and the seed of what it draws."""
+    """One planted fault: its kind, place and strength, and the seed of its random choices."""
 
     kind: Fault
     place: str
@@ -45,14 +46,14 @@ class Planted:
     seed: int
 
     def into(self, graph: Graph) -> bytes:
-        """The graph with the fault in it. Raises `NotHere`."""
+        """Return the graph with the fault in it. Raises `NotHere` if the fault cannot be planted there."""
         self.kind.plant(graph, self.place, self.strength, np.random.default_rng(self.seed))
         return graph.serialized()
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a fault is: in floors, by which statistic, of which tensor of its own segment."""
+    """The size of a fault in floors, with the statistic and the tensor of its own segment that determine it."""
 
     floors: float
     statistic: str
@@ -60,7 +61,7 @@ class Size:
 
 
 class Bench:
-    """A model that was exported with all its taps, on one input: ids (batch, sequence), none of them padding."""
+    """A model exported with all taps, on one input. ids: (batch, sequence), without padding."""
 
     def __init__(self, entry: Path, ids: NDArray[Any], scratch: Path, *, threads: int = 2) -> None:
         self.scratch, self.threads = scratch, threads
@@ -75,19 +76,19 @@ class Bench:
 
     @cached_property
     def clean(self) -> Tensors:
-        """What the graph without a fault gives in float64."""
+        """The outputs of the graph without a fault, in float64."""
         return self.run_double(self.double)
 
     @cached_property
     def floors(self) -> dict[str, tuple[Floor, Floor]]:
-        """Each tensor's floors, local and accumulated."""
+        """The local and accumulated floors of each tensor."""
         profile = profile_of(self.clean)
         self.scales.make_floors(profile)
         return self.scales.floors[profile]
 
     @property
     def places(self) -> list[str]:
-        """Where faults can be planted, in graph order."""
+        """The places where faults can be planted, in graph order."""
         return list(Graph(self.single).places)
 
     @property
@@ -96,7 +97,7 @@ class Bench:
         return layers
 
     def check_double(self) -> None:
-        """That the graph in float64 is golden's model: else sizes would be measured on another one."""
+        """Check that the float64 graph agrees with golden; otherwise sizes would be measured on another model."""
         golden = Trace(self.scales.out)
         for name, found in self.clean.items():
             assert found.dtype == np.float64, f"{name} is {found.dtype}"
@@ -104,7 +105,7 @@ class Bench:
             assert (error.rms <= CONSTANTS * error.size).all(), f"{name}: {error.rms} of {error.size}"
 
     def size(self, planted: Planted) -> Size:
-        """Raises `NotHere` where the graph has nothing that this fault could be planted in."""
+        """Return the size of a fault. Raises `NotHere` if the fault cannot be planted in this graph."""
         faulty = self.run_double(planted.into(Graph(self.double)))
         mask = self.inputs["attention_mask"]
         sizes = [Size(0.0, "", "")]
@@ -115,32 +116,35 @@ class Bench:
 
     @cached_property
     def clean_outputs(self) -> Tensors:
-        """What the graph without a fault gives in ONNX Runtime."""
+        """The outputs of the graph without a fault, in ONNX Runtime."""
         return self.run_single(self.single)
 
     def outcome(self, planted: Planted) -> tuple[dict[str, TensorEvidence], bool]:
-        """What a verdict on the faulty graph can rest on, and whether its outputs are those of the clean one."""
+        """Return the evidence of the faulty graph, and whether its outputs equal those of the clean graph."""
         found = self.run_single(planted.into(Graph(self.single)))
         same = all(np.array_equal(found[name], self.clean_outputs[name]) for name in found)
         return self.evidence(found), same
 
     def judge(self, planted: Planted) -> Verdict:
-        """The verdict on the graph with the fault in it."""
+        """Return the verdict on the graph with the fault in it."""
         return judge(self.outcome(planted)[0], bitwise=False)
 
     def evidence(self, run: Tensors) -> dict[str, TensorEvidence]:
-        """What a verdict on a run can rest on."""
+        """Return the evidence of a run, by tensor."""
         write_trace(self.scratch / "run", run)
         return evidence_of(self.scales.weigh(Trace(self.scratch / "run")).values())
 
     def run_single(self, graph: bytes) -> Tensors:
-        """All outputs of a graph, run in ONNX Runtime as the comparison runs it."""
+        """Run a graph in ONNX Runtime, as the comparison does, and return all outputs."""
         with TemporaryDirectory(dir=self.scratch) as folder:
             (Path(folder) / "inspect.onnx").write_bytes(graph)
             return OnnxRuntime(Path(folder), threads=self.threads, graph="inspect").run(**self.inputs)
 
     def run_double(self, graph: bytes) -> Tensors:
-        """All outputs of a graph in float64; in ONNX's own evaluator where ONNX Runtime lacks a kernel for float64."""
+        """Run a graph in float64 and return all outputs.
+
+        ONNX's evaluator runs it if ONNX Runtime lacks a float64 kernel.
+        """
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = self.threads

@@ -1,7 +1,7 @@
-"""An exported graph that can be edited: its segments, matrices, norms and attention found by what they are.
+"""An exported graph that can be edited: locates its segments, matrices, norms and attention by their structure.
 
-Nothing here knows a fault. A node belongs to the segment whose tap it reaches first, so the same edit can be asked for
-in any layer, of any exporter's graph, in float32 or in float64.
+This module contains no faults. A node belongs to the segment whose tap it reaches first, so the same edit works in any
+layer, in any exporter's graph, in float32 or float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from compare.numerics.verdicts import place_of
 
 Array = NDArray[Any]
 
-#: Bits in the significand, the leading one among them.
+#: Bits in the significand, including the leading one.
 BITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 
 
 @dataclass(frozen=True)
 class Map:
-    """A linear map of the graph: the node that multiplies, the weight as (input, output), and its bias, if any."""
+    """A linear map of the graph: the multiplying node, the weight as (input, output), and the bias, if it has one."""
 
     node: ir.Node
     weight: Array
@@ -33,7 +33,7 @@ class Map:
 
 
 class Graph:
-    """An ONNX graph with taps as outputs, in memory. `dtype` is what it computes in."""
+    """An ONNX graph in memory with taps as outputs. dtype: the type that it computes in."""
 
     def __init__(self, serialized: bytes) -> None:
         self.model = ir.from_proto(onnx.load_from_string(serialized))
@@ -44,7 +44,7 @@ class Graph:
 
     @classmethod
     def read(cls, path: Path, *, double: bool = False) -> "Graph":
-        """The graph in a file with its weights in memory; `double`: everything in it that was float32 is float64."""
+        """Read a graph from a file, with its weights. double: convert all float32 in it to float64."""
         model = ir.load(path)
         for value in model.graph.initializers.values():
             assert value.const_value is not None
@@ -58,13 +58,13 @@ class Graph:
         return cls(ir.to_proto(model).SerializeToString())
 
     def serialized(self) -> bytes:
-        """The graph as a file holds it, its nodes in an order in which they can run."""
+        """Return the graph as the bytes of a file, with its nodes in an executable order."""
         self.model.graph.sort()
         return ir.to_proto(self.model).SerializeToString()
 
     @cached_property
     def places(self) -> dict[str, list[ir.Node]]:
-        """The nodes of each segment in graph order, by the place as a verdict names it ("layer 1, attention")."""
+        """The nodes of each segment in graph order, by place as in a verdict ("layer 1, attention")."""
         order = {value.name: i for i, value in enumerate(self._taps_in_order())}
         names = list(order)
         reached: dict[ir.Node, int] = {}
@@ -80,26 +80,26 @@ class Graph:
         return found
 
     def nodes(self, place: str, *operators: str) -> list[ir.Node]:
-        """The nodes of a place with one of these operators, in graph order."""
+        """Return the nodes of a place with one of these operators, in graph order."""
         return [node for node in self.places.get(place, []) if node.op_type in operators]
 
     def maps(self, place: str) -> list[Map]:
-        """The linear maps of a place: products of something computed and a weight."""
+        """Return the linear maps of a place: products of a computed tensor and a weight."""
         return [found for node in self.nodes(place, "Gemm", "MatMul") if (found := self._map(node)) is not None]
 
     def softmax(self, place: str) -> ir.Node:
         return self.nodes(place, "Softmax")[0]
 
     def mixing(self, place: str) -> ir.Node:
-        """The product of probabilities and values."""
+        """Return the node that multiplies probabilities and values."""
         return next(node for node in self.softmax(place).outputs[0].consumers() if node.op_type == "MatMul")
 
     def scoring(self, place: str) -> ir.Node:
-        """The product of queries and keys."""
+        """Return the node that multiplies queries and keys."""
         return next(node for node in self.above(self.softmax(place)) if node.op_type == "MatMul")
 
     def gain(self, place: str) -> tuple[ir.Node, int] | None:
-        """Where the gain of a place's norm goes in: (node, index of its input)."""
+        """Return the use of the gain of a place's norm, as (node, input index), or None if it has none."""
         for node in self.nodes(place, "LayerNormalization", "Mul"):
             for index, value in enumerate(node.inputs):
                 if value is not None and value.is_initializer() and len(self.array(value).shape) == 1:
@@ -107,14 +107,14 @@ class Graph:
         return None
 
     def array(self, value: ir.Value | None) -> Array:
-        """The numbers of an initializer."""
+        """Return the array of an initializer."""
         assert value is not None
         assert value.const_value is not None, f"{value.name} is no initializer"
         numbers: Array = value.const_value.numpy()
         return numbers
 
     def constant(self, array: Any) -> ir.Value:
-        """A new initializer; floating point is taken in the graph's own precision, integers as int64."""
+        """Add an initializer: floating point in the graph's own precision, integers as int64."""
         numbers = np.asarray(array)
         kinds = {"f": self.dtype, "i": np.dtype(np.int64), "b": np.dtype(np.bool_)}
         tensor = ir.tensor(numbers.astype(kinds[numbers.dtype.kind]))
@@ -123,25 +123,25 @@ class Graph:
         return value
 
     def put(self, use: tuple[ir.Node, int], array: Array) -> None:
-        """Let one input of one node be a new initializer; who else uses the old one goes on using it."""
+        """Replace one input of one node by a new initializer; other uses of the old one stay."""
         node, index = use
         node.replace_input_with(index, self.constant(array))
 
     def put_weight(self, found: Map, weight: Array) -> None:
-        """Give a linear map another weight (input, output)."""
+        """Replace the weight of a linear map, (input, output)."""
         self.put((found.node, 1), weight)
         if "transB" in found.node.attributes:
             found.node.attributes["transB"] = ir.AttrInt64("transB", 0)
 
     def op(self, operator: str, *inputs: ir.Value, **attributes: Any) -> ir.Value:
-        """A new node; its first output."""
+        """Add a node and return its first output."""
         node = ir.node(operator, inputs, attributes=attributes, name=self._name())
         node.outputs[0].name = self._name()
         self.model.graph.append(node)
         return node.outputs[0]
 
     def keep(self, value: ir.Value) -> ir.Value:
-        """A copy of a value that goes on holding what it holds now, whatever is put in the value's place later."""
+        """Return a copy of a value that keeps its current content if the value is replaced later."""
         copy = self.op("Identity", value)
         self._kept |= {node for node, _ in value.uses() if copy in node.outputs}
         return copy
@@ -149,7 +149,7 @@ class Graph:
     def change(
         self, value: ir.Value | None, by: Callable[[ir.Value], ir.Value], *, only: ir.Node | None = None
     ) -> None:
-        """Put `by(value)` in the place of a value: in all that follows, the graph's outputs too, or in one node."""
+        """Replace a value by `by(value)`, everywhere including the graph's outputs, or in one node only."""
         assert value is not None
         uses = [use for use in value.uses() if use.node not in self._kept and only in (None, use.node)]
         new = by(value)
@@ -162,7 +162,7 @@ class Graph:
             outputs[list(outputs).index(value)] = new
 
     def _taps_in_order(self) -> list[ir.Value]:
-        """The graph's outputs in the order in which it makes them, hidden states before what comes from them."""
+        """Return the graph's outputs by layer, and within a layer in the order of computation."""
         kinds = ("hidden_state", "query", "key", "value", "attention", "context", "mid_state")
 
         def key(value: ir.Value) -> tuple[float, int]:
@@ -194,7 +194,7 @@ class Graph:
         return None
 
     def above(self, node: ir.Node) -> Iterator[ir.Node]:
-        """What computes a node's first inputs that are no constants, nearest first."""
+        """Yield the nodes that the inputs of a node depend on, nearest first."""
         waiting = [node]
         while waiting:
             producers = [value.producer() for value in waiting.pop(0).inputs if value is not None]
@@ -209,7 +209,7 @@ class Graph:
 
 
 def _widen(node: ir.Node) -> None:
-    """Let what a node casts to or makes in float32 be float64."""
+    """Change the float32 type of a node's casts and constants to float64."""
     for value in node.outputs:
         if value.dtype == ir.DataType.FLOAT:
             value.dtype = ir.DataType.DOUBLE

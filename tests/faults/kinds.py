@@ -1,9 +1,9 @@
-"""The kinds of faults, each a few lines that edit a graph.
+"""The kinds of faults. Each is a short function that edits a graph.
 
-A kind is planted in a place (a segment of a layer, as a verdict names it) with a strength. Where a fault can be faint,
-strength runs from just above 0 to 1, which is the fault in full: a bias dropped, two heads swapped. What is drawn
-(which row, which head) depends on the generator alone, so that the same fault can be planted twice: into the graph in
-float64, to measure its size, and into the one that is judged.
+A fault is planted in a place (a segment of a layer, as a verdict names it) with a strength. If the strength of a kind
+can vary, it is between 0 and 1; 1 is the full fault, such as a dropped bias or two swapped heads. Random choices (which
+row, which head) depend only on the generator, so that the same fault can be planted twice: into the float64 graph, to
+measure its size, and into the graph that is judged.
 """
 
 from collections.abc import Callable
@@ -24,15 +24,16 @@ PROJECTIONS, ATTENTION, OUTPUT, MLP, HEAD = dict.fromkeys(SEGMENTS.values())
 EMBEDDING = "embedding"
 
 
-#: (graph, place, strength, what draws) -> None: edits the graph.
+#: (graph, place, strength, random generator) -> None: edits the graph.
 Plant = Callable[[Graph, str, float, Generator], None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault. start: a strength to dial from, about one floor; None where it has but one size.
+    """A kind of fault.
 
-    segments: where it can be planted. held_out: not used for choosing limits.
+    segments: the segments where it can be planted. start: a strength of about one floor, from which a search can start;
+    None if the kind has only one size. held_out: whether it is kept out of the choice of limits.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Fault:
 
 
 class NotHere(Exception):
-    """A graph has nothing in that place that this fault could be planted in."""
+    """The fault cannot be planted in that place of the graph."""
 
 
 KINDS: dict[str, Fault] = {}
@@ -61,7 +62,8 @@ def fault(*segments: str, start: float | None, held_out: bool = False) -> Callab
 
 
 def segment_of(place: str) -> str:
-    """
+    """Return the segment of a place.
+
     >>> segment_of("layer 1, attention"), segment_of("embedding")
     ('attention', 'embedding')
     """
@@ -103,7 +105,7 @@ def one_weight_off(graph: Graph, place: str, strength: float, rng: Generator) ->
 
 @fault(PROJECTIONS, OUTPUT, MLP, HEAD, start=1e-3)
 def sign_of_one_weight_flipped(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The weight whose size is nearest to that part of the largest."""
+    """The flipped weight is the one whose size is nearest to `strength` times the largest."""
     found = _one(graph.maps(place), rng)
     weight = found.weight.copy()
     size = np.abs(weight)
@@ -128,7 +130,7 @@ def two_rows_of_a_matrix_swapped(graph: Graph, place: str, strength: float, rng:
 
 @fault(PROJECTIONS, OUTPUT, MLP, HEAD, start=1e-6)
 def weights_drawn_apart(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In the head: drawn apart from the embedding that they are tied to."""
+    """In the head, this separates the weights from the embedding that they are tied to."""
     found = _one(graph.maps(place), rng)
     other = rng.standard_normal(found.weight.shape) * _rms(found.weight)
     graph.put_weight(found, (1 - strength) * found.weight + strength * other)
@@ -182,7 +184,7 @@ def low_bits_of_a_bias_lost(graph: Graph, place: str, strength: float, rng: Gene
 
 @fault(PROJECTIONS, MLP, HEAD, start=1e-5)
 def norm_epsilon(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In full: 1e-3 for 1e-5."""
+    """The full fault has 1e-3 instead of 1e-5."""
     factor = 1 + 99 * strength
     for node in graph.nodes(place, "LayerNormalization"):
         node.attributes["epsilon"] = ir.AttrFloat32("epsilon", node.attributes["epsilon"].as_float() * factor)
@@ -225,7 +227,7 @@ def norm_bias_dropped(graph: Graph, place: str, strength: float, rng: Generator)
 
 @fault(MLP, start=1e-3)
 def gelu_constant(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In full: twice the 0.044715 of GELU's tanh form (Hendrycks and Gimpel 2016)."""
+    """The full fault doubles the 0.044715 of GELU's tanh form (Hendrycks and Gimpel 2016)."""
     for node in graph.nodes(place, "Mul"):
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_initializer() and np.allclose(graph.array(value), 0.044715):
@@ -236,7 +238,7 @@ def gelu_constant(graph: Graph, place: str, strength: float, rng: Generator) -> 
 
 @fault(MLP, start=1e-4)
 def gelu_by_erf(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The error function in the place of its tanh form."""
+    """GELU uses the error function instead of its tanh form."""
     x, product = _gelu(graph, place)
     half, root = graph.constant(0.5), graph.constant(0.5**0.5)
 
@@ -250,7 +252,7 @@ def gelu_by_erf(graph: Graph, place: str, strength: float, rng: Generator) -> No
 
 @fault(MLP, start=1e-5, held_out=True)
 def gelu_by_sigmoid(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """x times the logistic function of 1.702 x, as some models have it, in the place of its tanh form."""
+    """GELU is x times the logistic function of 1.702 x, as in some models, instead of its tanh form."""
     x, product = _gelu(graph, place)
 
     def by_sigmoid(found: ir.Value) -> ir.Value:
@@ -265,7 +267,7 @@ def gelu_by_sigmoid(graph: Graph, place: str, strength: float, rng: Generator) -
 
 @fault(PROJECTIONS, OUTPUT, MLP, start=2.0**-21)
 def values_rounded(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """What comes out of a linear map keeps fewer bits."""
+    """The output of a linear map keeps fewer bits."""
     found = _one(graph.maps(place), rng)
     graph.change(found.node.outputs[0], lambda x: _veltkamp(graph, x, _bits(strength)))
 
@@ -320,7 +322,7 @@ def scale_of_another_head_size(graph: Graph, place: str, strength: float, rng: G
 
 @fault(ATTENTION, start=None)
 def mask_shifted_by_one(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """One key less for every query but the first: its own."""
+    """Every query except the first does not see the key at its own position."""
     _bias_scores(graph, place, lambda query, key: np.where((query == key) & (query > 0), -1e9, 0.0))
 
 
@@ -333,7 +335,7 @@ def mask_missing_in_one_head(graph: Graph, place: str, strength: float, rng: Gen
 
 @fault(ATTENTION, start=1e-9, held_out=True)
 def mask_leaks(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """Hidden scores are small and not the smallest."""
+    """Hidden scores are small, but not the lowest number."""
     graph.put((_mask(graph, place), 2), np.array(np.log(strength) + 5))
 
 
@@ -345,7 +347,7 @@ def one_key_seen_less(graph: Graph, place: str, strength: float, rng: Generator)
 
 @fault(ATTENTION, start=1e-7, held_out=True)
 def far_keys_seen_less(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """A bias that grows with the distance, as of a model that has one (Press et al. 2022)."""
+    """Scores get a bias that grows with the distance, as in models that have one (Press et al. 2022)."""
     _bias_scores(graph, place, lambda query, key: -strength * np.maximum(query - key, 0))
 
 
@@ -366,7 +368,7 @@ def softmax_through_fp16(graph: Graph, place: str, strength: float, rng: Generat
 
 @fault(ATTENTION, start=1e-6, held_out=True)
 def probabilities_scaled(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """As by a dropout that was left on."""
+    """This imitates a dropout that was left on."""
     factor = graph.constant(1 - strength)
     graph.change(graph.softmax(place).outputs[0], lambda x: graph.op("Mul", x, factor))
 
@@ -390,13 +392,13 @@ def context_of_one_head_scaled(graph: Graph, place: str, strength: float, rng: G
 
 @fault(ATTENTION, PROJECTIONS, start=1e-6)
 def key_and_value_swapped(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In the attention: its values are keys. In the projections: both are, in the other's place."""
+    """In the attention, keys replace the values. In the projections, keys and values are exchanged."""
     layer = place.split(",")[0].removeprefix("layer ")
     key, value = (_output(graph, f"{kind}.{layer}") for kind in ("key", "value"))
     if segment_of(place) == ATTENTION:
         mixing = graph.mixing(place)
         if mixing.inputs[1] is not value:
-            raise NotHere  # grouped heads: repeated before they are mixed
+            raise NotHere  # grouped heads are repeated before the mixing
         graph.change(value, lambda x: _blend(graph, x, key, strength), only=mixing)
         return
     old_key, old_value = graph.keep(key), graph.keep(value)
@@ -406,7 +408,7 @@ def key_and_value_swapped(graph: Graph, place: str, strength: float, rng: Genera
 
 @fault(ATTENTION, start=1e-5, held_out=True)
 def one_value_is_the_one_before(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """As from a cache that is one step behind at one position."""
+    """This imitates a cache that is one step behind at one position."""
     mixing, position = graph.mixing(place), 1 + int(rng.integers(8))
     before = graph.constant(np.arange(LONGEST) - (np.arange(LONGEST) == position))
 
@@ -427,7 +429,7 @@ def positions_off_by_one(graph: Graph, place: str, strength: float, rng: Generat
     *_, node = graph.nodes(place, "Gather")
     table = graph.array(node.inputs[0])
     if len(graph.nodes(place, "Add")) == 0:
-        raise NotHere  # rotary: the embedding holds no positions
+        raise NotHere  # with rotary positions, the embedding has none
     graph.put((node, 0), table + strength * (np.roll(table, -1, axis=0) - table))
 
 
@@ -437,7 +439,7 @@ def embedding_scaled(graph: Graph, place: str, strength: float, rng: Generator) 
     graph.put((node, 0), graph.array(node.inputs[0]) * (1 + strength))
 
 
-#: Positions of the longest sequence that a fault with an order of positions can be planted for.
+#: The longest sequence for faults that depend on positions.
 LONGEST = 1024
 
 
@@ -469,7 +471,7 @@ def _layer_norm(graph: Graph, place: str) -> ir.Node:
 
 
 def _gelu(graph: Graph, place: str) -> tuple[ir.Value, ir.Value]:
-    """The input of a GELU in its tanh form, and its result."""
+    """Return the input and the output of a GELU in its tanh form."""
     if not (tanh := graph.nodes(place, "Tanh")):
         raise NotHere
     (add,) = tanh[0].outputs[0].consumers()
@@ -479,7 +481,7 @@ def _gelu(graph: Graph, place: str) -> tuple[ir.Value, ir.Value]:
 
 
 def _mask(graph: Graph, place: str) -> ir.Node:
-    """The choice between a score and what stands for a hidden one."""
+    """Return the node that selects between a score and the number for a hidden key."""
     producer = _input(graph.softmax(place), 0).producer()
     if producer is None or producer.op_type != "Where":
         raise NotHere
@@ -487,7 +489,7 @@ def _mask(graph: Graph, place: str) -> ir.Node:
 
 
 def _bias_scores(graph: Graph, place: str, pattern: Callable[[Array, Array], Array]) -> None:
-    """Add to the scores what a function of (query, key) gives: positions, as columns and rows of integers."""
+    """Add `pattern(query, key)` to the scores. Its arguments are positions: a column and a row of integers."""
     softmax = graph.softmax(place)
     scores = _input(softmax, 0)
     positions = np.arange(LONGEST)
@@ -498,7 +500,7 @@ def _bias_scores(graph: Graph, place: str, pattern: Callable[[Array, Array], Arr
 
 
 def _heads(graph: Graph, place: str) -> int:
-    """How many heads the attention of a place has, by the shape that the exporter noted."""
+    """Return the number of heads of the attention of a place, from the exported shape."""
     shape = graph.softmax(place).outputs[0].shape
     if shape is None or not isinstance(shape[1], int):
         raise NotHere
@@ -506,7 +508,7 @@ def _heads(graph: Graph, place: str) -> int:
 
 
 def _one_head(graph: Graph, place: str, rng: Generator) -> Array:
-    """1 for a head that is drawn, 0 for the others: (1, heads, 1, 1)."""
+    """Return an array (1, heads, 1, 1): 1 for a random head, 0 for the others."""
     drawn = np.zeros((1, _heads(graph, place), 1, 1))
     drawn[0, rng.integers(drawn.shape[1])] = 1
     return drawn
@@ -534,7 +536,7 @@ def _input(node: ir.Node, index: int) -> ir.Value:
 
 
 def _blend(graph: Graph, one: ir.Value, other: ir.Value, strength: float) -> ir.Value:
-    """From one to the other, as far as the strength says; the whole way without a rounding of its own."""
+    """Return the interpolation from one value to another by `strength`; at 1 the other value without rounding."""
     if strength == 1:
         return graph.op("Identity", other)
     return graph.op("Add", one, graph.op("Mul", graph.op("Sub", other, one), graph.constant(strength)))
@@ -546,12 +548,12 @@ def _through(graph: Graph, value: ir.Value, dtype: ir.DataType) -> ir.Value:
 
 
 def _bits(strength: float) -> int:
-    """The bits that are kept where the relative error may be as large as the strength."""
+    """Return the number of bits to keep for a relative error of up to `strength`."""
     return max(1, round(-np.log2(strength)))
 
 
 def _veltkamp(graph: Graph, value: ir.Value, bits: int) -> ir.Value:
-    """Round to so many bits in arithmetic alone (Veltkamp's splitting; Dekker 1971, section 5)."""
+    """Round a value to `bits` bits with arithmetic operators only (Veltkamp's splitting; Dekker 1971, section 5)."""
     dropped = BITS[graph.dtype] - bits
     if dropped <= 0:
         raise NotHere
@@ -560,7 +562,7 @@ def _veltkamp(graph: Graph, value: ir.Value, bits: int) -> ir.Value:
 
 
 def _rounded(array: Array, bits: int) -> Array:
-    """Round an array's significands to so many bits."""
+    """Return an array with significands rounded to `bits` bits."""
     fraction, exponent = np.frexp(array)
     rounded: Array = np.ldexp(np.round(np.ldexp(fraction, bits)), exponent - bits)
     return rounded

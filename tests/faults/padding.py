@@ -1,6 +1,6 @@
-"""Faults of padding: how a graph reads its attention mask. They are no faults where nothing is padded.
+"""Faults of padding: wrong uses of the attention mask, which have no effect without padding.
 
-Each edits a graph in memory, of either exporter, with names or without, and has the words that name it.
+Each edits a graph in memory, of either exporter, with or without names, and has the words by which a verdict names it.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,10 @@ from tests.faults.kinds import NotHere
 
 @dataclass(frozen=True)
 class PaddingFault:
-    """plant edits a graph. words: those of the verdict. left_alone: it shows where sequences are padded on the left."""
+    """A fault of padding.
+
+    plant: edits a graph. words: its name in a verdict. left_alone: whether only padding on the left shows it.
+    """
 
     plant: Callable[[Graph], None]
     words: str
@@ -24,7 +27,7 @@ class PaddingFault:
 
 
 def mask_ignored(graph: Graph) -> None:
-    """By attention and by positions: as where the export forgot to hand it on."""
+    """Attention and positions ignore the mask, as if the export had not passed it on."""
     _attention(graph, lambda mask: _ones(graph, mask))
     positions_that_count_padding(graph)
 
@@ -34,7 +37,7 @@ def mask_ignored_by_attention(graph: Graph) -> None:
 
 
 def mask_ignored_in_one_layer(graph: Graph) -> None:
-    """In the last layer, whose choice of scores goes by what is left of the mask without padding."""
+    """In the last layer, only the causal mask selects the scores."""
     softmax = [node for node in graph.model.graph if node.op_type == "Softmax"][-1]
     where = softmax.inputs[0].producer() if softmax.inputs[0] is not None else None
     if where is None or where.op_type != "Where":
@@ -55,7 +58,7 @@ def mask_and_positions_on_the_wrong_side(graph: Graph) -> None:
 
 
 def mask_one_position_early(graph: Graph) -> None:
-    """As where it was cut to fit a past that there is not."""
+    """This imitates a mask that was cut for a past that does not exist."""
     _attention(graph, lambda mask: graph.op("Concat", _cut(graph, mask, 1, LAST), _one(graph, mask), axis=1))
 
 
@@ -64,7 +67,7 @@ def mask_one_position_late(graph: Graph) -> None:
 
 
 def positions_that_count_padding(graph: Graph) -> None:
-    """As of transformers' own forward pass, where it is given no positions."""
+    """Positions are numbered as in transformers' own forward pass without given positions."""
     for node in _readers(graph, "attention_mask"):
         if node.op_type == "CumSum":
             graph.change(_input(graph, "attention_mask"), lambda mask: _ones(graph, mask), only=node)
@@ -84,19 +87,19 @@ PADDING_FAULTS = {
     "positions that count padding": PaddingFault(positions_that_count_padding, COUNTED, left_alone=True),
 }
 
-#: The end of an axis, to a slice.
+#: The end of an axis in a slice.
 LAST = 2**63 - 1
 
 
 def _attention(graph: Graph, by: Callable[[ir.Value], ir.Value]) -> None:
-    """Let attention read another mask; positions go on reading their own."""
+    """Make attention read another mask; positions still read the original one."""
     for node in _readers(graph, "attention_mask"):
         if node.op_type != "CumSum":
             graph.change(_input(graph, "attention_mask"), by, only=node)
 
 
 def _readers(graph: Graph, name: str) -> Iterator[ir.Node]:
-    """The nodes that read the numbers of an input, and not its shape alone."""
+    """Yield the nodes that read the numbers of an input, not only its shape."""
     return iter([node for node in _input(graph, name).consumers() if node.op_type != "Shape"])
 
 
@@ -125,5 +128,5 @@ def _cut(graph: Graph, mask: ir.Value, start: int, end: int) -> ir.Value:
 
 
 def _one(graph: Graph, mask: ir.Value) -> ir.Value:
-    """A column of ones for the mask."""
+    """Return a column of ones that extends the mask."""
     return _cut(graph, _ones(graph, mask), 0, 1)

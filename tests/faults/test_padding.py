@@ -1,4 +1,4 @@
-"""Faults of padding: each is named, in graphs of either exporter, with names and without; clean ones raise no alarm."""
+"""Faults of padding are named, in graphs of either exporter, with and without names; clean graphs raise no alarm."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ OPTIMUM = pytest.param("optimum", marks=pytest.mark.optimum)
 
 @dataclass
 class Padded:
-    """A model on its padded input: what a run of it is judged by."""
+    """A model with its padded input, golden and floors, which judges runs."""
 
     scales: Scales
     scratch: Path
@@ -60,7 +60,7 @@ class Padded:
 
 @pytest.fixture(scope="module")
 def model(tiny_export, tmp_path_factory: pytest.TempPathFactory):
-    """A function that gives a tiny model of a type on its padded input."""
+    """Return a function that makes a tiny model of a type with its padded input."""
     made: dict[str, Padded] = {}
 
     def make(model_type: str) -> Padded:
@@ -78,7 +78,7 @@ def model(tiny_export, tmp_path_factory: pytest.TempPathFactory):
 
 
 def planted(entry: Entry, graph: str, fault: str | None) -> onnx.ModelProto:
-    """A graph of an entry with a fault of padding in it."""
+    """Return a graph of an entry with a fault of padding, or without one for None."""
     editable = Graph.read(entry.folder / f"{graph}.onnx")
     if fault is not None:
         PADDING_FAULTS[fault].plant(editable)
@@ -116,9 +116,9 @@ def test_a_clean_graph_is_rounding(model, tiny_export, model_type: str, exporter
     ],
 )
 def test_a_fault_is_named(model, tiny_export, model_type: str, exporter: str, fault: str) -> None:
-    """With every tap, with what is found in a graph without names, and with logits alone.
+    """The fault is named with every tap, with the taps located in a graph without names, and with logits alone.
 
-    Rotary positions that count padding change queries and keys and nothing after them: no fault, and none is called.
+    Rotary positions that count padding change queries and keys, but nothing after them, so no fault may be reported.
     """
     where, entry, expected = model(model_type), tiny_export(model_type, exporter), PADDING_FAULTS[fault]
     try:
@@ -138,13 +138,13 @@ def test_a_fault_is_named(model, tiny_export, model_type: str, exporter: str, fa
             continue
         unseen = (
             len(run) == 1 and fault == "mask ignored in one layer"
-        )  # no reading of a whole model gives these logits
+        )  # no wrong mask in the whole model gives these logits
         assert (verdict.kind, cause.words) == ("different", "" if unseen else expected.words)
         assert cause.sides == (["left"] if expected.left_alone else ["left", "right"])
 
 
 def test_a_fault_that_no_reading_explains_is_placed(model, entry) -> None:
-    """Off where sequences are padded and nowhere else: no words for it, but a place."""
+    """An error that only padding shows, and that no cause explains, is reported with its place."""
     where = model("gpt2")
     run = where.run(planted(entry, "inspect", None))
     run["context.1"] = run["context.1"].copy()

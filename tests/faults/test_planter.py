@@ -1,4 +1,4 @@
-"""The planter: every kind of fault lands where it is planted and nowhere before, and is found there."""
+"""The planter: every kind of fault changes its own segment and nothing before it, and is detected there."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +23,13 @@ def bench_of(folder: Path, scratch: Path, length: int = 32) -> Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """byte-gpt2 on 32 bytes."""
+    """The bench of byte-gpt2 on 32 bytes."""
     return bench_of(exported("byte-gpt2").folder, tmp_path_factory.mktemp("bench"))
 
 
 @pytest.fixture(scope="module")
 def llama(tiny, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Root-mean-square norms, rotary positions, grouped heads, a gated MLP without biases."""
+    """The bench of a tiny Llama: RMS norms, rotary positions, grouped heads, a gated MLP without biases."""
     folder = tmp_path_factory.mktemp("llama")
     tiny("llama").save_pretrained(folder)
     return bench_of(exported(str(folder)).folder, tmp_path_factory.mktemp("bench"))

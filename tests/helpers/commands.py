@@ -1,4 +1,4 @@
-"""python -m compare as a command: run in a process of its own, or refused in this one."""
+"""Runs `python -m compare`: in a new process, or in this process if it must be refused."""
 
 import os
 import subprocess
@@ -11,14 +11,17 @@ COMPARE = [sys.executable, "-m", "compare"]
 
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command that was run to its end, with its output."""
+    """Run the command in a new process and return it with its output."""
     return subprocess.run(
         [*COMPARE, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, **environment}
     )
 
 
 def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr of a command that ends with that code; run in this process, which has all imported."""
+    """Run a command that must exit with `code`, and return its only line on stderr.
+
+    It runs in this process, where everything is already imported.
+    """
     from compare.cli.app import main
 
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])

@@ -1,6 +1,6 @@
-"""Runtimes that misbehave, brought by an entry point as someone else's package would bring them.
+"""Faulty runtimes, added through an entry point as a third-party package would add them.
 
-`install` writes a distribution into a folder; with that folder on PYTHONPATH, child processes find it too.
+`install` writes a distribution to a folder. If that folder is on PYTHONPATH, child processes can import it too.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class WrongShape(TorchEager):
         return {**found, "logits": found["logits"][:, :-1]}
 
 class Peeks(TorchEager):
-    """Sees the future: a probability above the causal diagonal."""
+    """Has a probability above the causal diagonal."""
     def run(self, input_ids, attention_mask):
         found = super().run(input_ids, attention_mask)
         if "attention.1" in found:
@@ -52,7 +52,7 @@ class NotANumber(TorchEager):
         return found
 
 class Moody(TorchEager):
-    """Its logits depend on who shares the batch and on the threads; padding and short texts are its end."""
+    """Its logits depend on the batch size and the threads. Padding raises, and a short text kills the process."""
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
         self.threads = threads
@@ -67,7 +67,7 @@ class Moody(TorchEager):
         return {**found, "logits": logits}
 
 class Discreet(TorchEager):
-    """Computes in a lower precision, and lets neither its name nor the types of what it gives tell of it."""
+    """Computes in a lower precision, which neither its name nor its output types show."""
     dtype = torch.bfloat16
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
@@ -99,7 +99,7 @@ class Ahead(TorchEager):
 class Stale(TorchEager):
     """Keeps the past one step too late: a step does not see the one before it. Prefill and first step are right."""
     def run(self, input_ids, attention_mask):
-        self.steps = -1  # the prefill is one itself
+        self.steps = -1  # the prefill calls step, too
         return super().run(input_ids, attention_mask)
     def step(self, input_ids, attention_mask):
         seen = attention_mask.copy()
@@ -109,13 +109,13 @@ class Stale(TorchEager):
         return super().step(input_ids, seen)
 
 class TwoFaced(TorchEager):
-    """Is right as long as its taps are looked at, and wrong as it is timed."""
+    """Is right in the inspect graph, and wrong in the graphs that are timed."""
     def run(self, input_ids, attention_mask):
         found = super().run(input_ids, attention_mask)
         return found if self.graph == "inspect" else {"logits": found["logits"] * np.float32(1.01)}
 
 class Helped(TorchEager):
-    """Has two helpers in sessions of their own; the parent of the second ends at once."""
+    """Starts two helper processes in new sessions. The parent of the second ends at once."""
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
         helps = "import time; own = b'x' * 2**26; print('ready', flush=True); time.sleep(600)"
@@ -128,7 +128,7 @@ class Helped(TorchEager):
         self.parent.wait()
 
 class Wavers(TorchEager):
-    """Its attention is off in its first process, and right in every later one."""
+    """Its attention is wrong in its first process, and right in every later one."""
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
         starts = Path(__file__).with_name(f"{type(self).__name__}.starts")
@@ -143,14 +143,14 @@ class Wavers(TorchEager):
         return found
 
 class Brittle(Wavers):
-    """As above, but it does not survive its second process."""
+    """Like Wavers, but its second process crashes."""
     def run(self, input_ids, attention_mask):
         if self.start == 2:
             os.kill(os.getpid(), signal.SIGSEGV)
         return super().run(input_ids, attention_mask)
 
 class Greedy(TorchEager):
-    """Asks for petabytes."""
+    """Allocates petabytes of memory."""
     def run(self, input_ids, attention_mask):
         return {"logits": np.ones(2**50)}
 
@@ -174,7 +174,7 @@ NAMES = (
 
 
 def install(folder: Path) -> None:
-    """Write the module and its distribution's metadata into a folder."""
+    """Write the module and the metadata of its distribution to a folder."""
     (folder / "fake_runtimes.py").write_text(MODULE)
     info = folder / "fake_runtimes-1.0.dist-info"
     info.mkdir()
@@ -185,7 +185,7 @@ def install(folder: Path) -> None:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
-    """They are installed in a folder, here and in child processes, while this is open."""
+    """Context manager that installs the runtimes in a folder, for this process and its children."""
     from compare.runtimes.registry import listing
 
     install(folder)

@@ -1,4 +1,4 @@
-"""ONNX graphs in tests: run by ids and mask, step by step with a past, or stripped of the names of their insides."""
+"""Helpers for ONNX graphs: run one, decode with a past, remove the inner names, or save one."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from export.positions import positions_of
 
 
 def run_graph(folder, graph: str, ids, mask) -> dict[str, np.ndarray]:
-    """Every output of one run; where the graph takes a past, there was nothing before."""
+    """Run a graph once and return every output. If the graph takes a past, it is empty."""
     return RunnableGraph(folder / graph)(ids, mask)
 
 
 class RunnableGraph:
-    """A graph that is run by ids, a mask and the keys and values of earlier positions."""
+    """A graph that runs on ids, a mask, and optionally the keys and values of earlier positions."""
 
     def __init__(self, path: Path) -> None:
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -33,7 +33,7 @@ class RunnableGraph:
         return {name: np.zeros((batch, shape[1], 0, shape[3]), np.float32) for name, shape in shapes.items()}
 
     def decode(self, ids, mask, prefill: int) -> np.ndarray:
-        """The logits of all positions: so many at once, then one after another."""
+        """Return the logits of all positions: the first `prefill` in one pass, then one at a time."""
         found, past = [], None
         for start, end in [(0, prefill), *((i, i + 1) for i in range(prefill, ids.shape[1]))]:
             outputs = self(ids[:, start:end], mask[:, :end], past)
@@ -44,7 +44,7 @@ class RunnableGraph:
 
 
 def nameless(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with numbers for the names of all that is neither input, output nor weight."""
+    """Return the graph with numbers as names of all values except inputs, outputs and weights."""
     kept = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)} | {""}
     made = [name for node in model.graph.node for name in node.output if name not in kept]
     names = {name: f"t{place}" for place, name in enumerate(made)}
@@ -57,6 +57,6 @@ def nameless(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def saved(model: onnx.ModelProto, path: Path) -> Path:
-    """The path at which a graph was saved, with its weights in it."""
+    """Save a graph with its weights in one file, and return the path."""
     onnx.save(model, path)
     return path

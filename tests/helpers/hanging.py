@@ -1,4 +1,4 @@
-"""Children that hang and say so, so that a test waits for what they say and not for a timeout."""
+"""Child processes that hang and report it, so that a test need not wait for a timeout."""
 
 import os
 import subprocess
@@ -12,27 +12,27 @@ from typing import Any
 
 import pytest
 
-#: The environment variable that names the folder in which a hanging process leaves a file, named by its id.
+#: The environment variable with the folder in which each hanging process leaves a file named by its process id.
 FOLDER = "HANGING_PROCESSES"
 
 
 def hang() -> None:
-    """Say that this process hangs, to whoever wants to know, and hang."""
+    """Report that this process hangs, if a folder for reports is set, and hang."""
     if folder := os.environ.get(FOLDER):
         (Path(folder) / str(os.getpid())).touch()
     time.sleep(600)
 
 
 def hanging(folder: Path) -> set[int]:
-    """The ids of the processes that have said so."""
+    """Return the ids of the processes that have reported that they hang."""
     return {int(file.name) for file in folder.iterdir()}
 
 
 @contextmanager
 def hangs_time_out_at_once(folder: Path) -> Iterator[None]:
-    """While this is open, whoever waits for a child that hangs is told that the time is up, however long it is.
+    """Context manager in which waiting for a hanging child times out at once, whatever the timeout is.
 
-    folder: an empty one, for what hanging children say.
+    folder: an empty folder for the reports of hanging children.
     """
     from compare.processes import child
 

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as the hub does: model information, files, and large files behind a redirect."""
+"""A local server that imitates the hub: model information, files, and large files behind a redirect."""
 
 import hashlib
 import json
@@ -11,9 +11,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Fault:
-    """What goes wrong with one large file.
+    """A fault in serving one large file.
 
-    cut: only so many bytes are there. drop: the connection breaks after so many bytes, once. swap: other bytes come.
+    cut: serve only this number of bytes. drop: break the connection once, after this number of bytes. swap: serve other
+    bytes.
     """
 
     cut: int | None = None
@@ -23,9 +24,10 @@ class Fault:
 
 @dataclass
 class Content:
-    """repositories: id -> file -> bytes. aliases: short id -> canonical one. faults: by file name.
+    """The content of the server, and its log.
 
-    requests: "GET /path" of everything that was asked.
+    repositories: id -> file -> bytes. aliases: short id -> canonical id. faults: by file name. requests: all requests,
+    as "GET /path".
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -39,7 +41,7 @@ class Content:
 
 
 class LocalHub:
-    """Serves `content` until `stop`."""
+    """A server of `content` that runs until `stop`."""
 
     def __init__(self) -> None:
         self.content = Content()
@@ -58,7 +60,7 @@ def sha256(data: bytes) -> str:
 
 
 def commit_of(revision: str) -> str:
-    """A commit is itself; any branch is at the one commit there is."""
+    """Return the commit of a revision: itself if it is a commit; every branch has the same commit."""
     return revision if len(revision) == 40 else COMMIT
 
 
@@ -77,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._route()
 
     def log_message(self, *_) -> None:
-        """Keeps the tests' output free of requests."""
+        """Do nothing, so that requests do not appear in the output of tests."""
 
     def _route(self) -> None:
         self.content.requests.append(f"{self.command} {self.path}")
@@ -113,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, json.dumps(information).encode(), {"Content-Type": "application/json"})
 
     def _tree(self, repository: str) -> None:
-        """The list of files, which newer versions of Hugging Face's library ask for."""
+        """Send the list of files, which newer versions of Hugging Face's library request."""
         files = [
             {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
             | ({"lfs": {"oid": sha256(data), "size": len(data), "pointerSize": 1}} if _is_large(name) else {})
@@ -131,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         digest = sha256(data)
         headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
         port = self.headers["Host"].rpartition(":")[2]
-        elsewhere = f"http://localhost:{port}/cdn/{digest}"  # another host than 127.0.0.1, as the hub's own store is
+        elsewhere = f"http://localhost:{port}/cdn/{digest}"  # not 127.0.0.1: the hub's store is another host, too
         return self._answer(302, headers=headers | {"Location": elsewhere})
 
     def _large_file(self, digest: str) -> None:
@@ -148,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, data[start:], headers, sent=sent)
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, sent=None) -> None:
-        """`sent`: break the connection after so many bytes of the body."""
+        """Send a response. sent: break the connection after this number of bytes of the body."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)

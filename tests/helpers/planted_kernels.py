@@ -1,4 +1,4 @@
-"""Kernels that misbehave, for the battery: each is right but for one thing."""
+"""Faulty kernels for the battery. Each has one fault and is otherwise right."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.helpers.hanging import hang
 
 
 class Crashes(Reference):
-    """Takes its process with it, where the softmax is capped."""
+    """Crashes its process if the case has a soft cap."""
 
     def attend(self, inputs):
         if inputs.softcap:
@@ -56,7 +56,7 @@ class MaskShifted(Reference):
 
 
 class Uniform(Reference):
-    """Mixes all values alike in rows that see no key, and zeros what is to be NaN."""
+    """Gives the mean of all values in rows that see no key, and 0 instead of NaN."""
 
     def attend(self, inputs):
         context = super().attend(inputs).copy()
@@ -65,7 +65,7 @@ class Uniform(Reference):
 
 
 class NanEverywhere(Reference):
-    """A NaN in the mask spreads to the whole context."""
+    """Gives NaN in the whole context if the mask has a NaN."""
 
     def attend(self, inputs):
         context = super().attend(inputs)
@@ -80,7 +80,7 @@ class NoCausal(Reference):
 
 
 def planted(kind: type) -> KernelSpec:
-    """A planted kernel as it is listed."""
+    """Return the spec of a planted kernel."""
     return KernelSpec(kind.__name__.lower(), f"{__name__}:{kind.__name__}", "planted", ("numpy",), "")
 
 

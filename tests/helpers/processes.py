@@ -1,4 +1,4 @@
-"""What tests ask of processes: whether they are stopped, whether they are gone; and a wait until something is so."""
+"""Checks for tests of processes: whether they are suspended or gone, and a wait for a condition."""
 
 import time
 from collections.abc import Callable
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true within a minute: a signal takes a moment to arrive."""
+    """Return whether a condition becomes true within a minute, because a signal takes a moment to arrive."""
     return any(condition() or time.sleep(0.02) for _ in range(3000))
 
 
 def stopped(series: "Series") -> bool:
-    """Whether the process of a series is suspended, or soon will be."""
+    """Return whether the process of a series becomes suspended within a minute."""
     process = psutil.Process(series.process.pid)
     return comes_true(lambda: process.status() == psutil.STATUS_STOPPED)
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    """Whether none of these processes runs any more."""
+    """Return whether none of these processes runs any more."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)

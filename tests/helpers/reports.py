@@ -1,4 +1,4 @@
-"""What tests need of reports: the text of the one that many of them read, how a terminal shows one, verdicts."""
+"""Helpers for tests of reports: the text of the shared report, its terminal output, and verdicts."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ COMPARED_TEXT = "To be, or not to be."
 
 
 def shown(report: "Report") -> str:
-    """A report as it is printed on a terminal of 140 columns."""
+    """Return a report as printed on a terminal of 140 columns."""
     from rich.console import Console
 
     from compare.report.render.terminal import print_report
@@ -24,7 +24,7 @@ def shown(report: "Report") -> str:
 
 
 def verdict(kind: Any, **facts: Any) -> "Verdict":
-    """A verdict in which nothing is said but what is given."""
+    """Return a verdict with the given fields, and all others empty."""
     from compare.results.verdicts import Verdict
 
     return Verdict(kind=kind, **facts)

@@ -1,4 +1,4 @@
-"""Every built-in runtime as the parameter of a test, and a text that a runtime decodes step by step."""
+"""Helpers for tests of runtimes: every built-in runtime as a parameter, and step-by-step decoding."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from compare.runtimes.registry import Decoder, Graph, Spec
 
 
 def marked(spec: Spec) -> Any:
-    """A runtime's name, marked if it runs on optimum-onnx."""
+    """Return a runtime's name as a test parameter, with a mark if it needs optimum-onnx."""
     marks = [pytest.mark.optimum] if "optimum.onnxruntime" in spec.requires else []
     return pytest.param(spec.name, marks=marks)
 
 
 def every_runtime(graph: Graph | None = None) -> Any:
-    """A test of every built-in runtime that can hold that graph; without one, of every runtime."""
+    """Parametrize a test with every built-in runtime, or only with those that can run a given graph."""
     return pytest.mark.parametrize("name", [marked(s) for s in registry.BUILT_IN if graph is None or graph in s.graphs])
 
 
 def decoded(runtime: Decoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:
-    """The logits of all positions: the prefill's, then those of a step each."""
+    """Return the logits of all positions: the prefill's, then those of one step for each further position."""
     found = [runtime.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())]
     for i in range(prefill, ids.shape[1]):
         found.append(runtime.step(ids[:, i : i + 1].copy(), mask[:, : i + 1].copy()))

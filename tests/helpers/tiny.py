@@ -1,4 +1,4 @@
-"""Tiny models whose weights hide nothing."""
+"""Tiny models with seeded weights under which every fault has an effect."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 def tiny_model(
     model_type: str = "gpt2", seed: int = 0, *, hidden: int = 64, layers: int = 2, heads: int = 4, positions: int = 64
 ) -> Any:
-    """A transformers model of that type ("gpt2", "llama", "qwen3"), its weights drawn by seed; 300 tokens."""
+    """Return a transformers model of that type ("gpt2", "llama", "qwen3") with seeded weights and 300 tokens."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
