@@ -135,7 +135,7 @@ def main() -> None:
         for share, taken in steady.items()
     }
     for name, kept in small.items():
-        print(f"every turn counted beside a steady load of {name}: {kept}")
+        print(f"every turn counted, with a steady load of {name}: {kept}")
     figures = {
         "level": level,
         "limit": MAX_LOAD,

@@ -33,10 +33,10 @@ LABELS = {
     "ours": "ours",
     "numpy": "numpy.testing.assert_allclose",
     "polygraphy": "Polygraphy, simple comparison",
-    "bare": "abs(a - b).max(), no more",
-    "decisions": "beside ours: decisions of the logits",
-    "ulps": "beside ours: units in the last place",
-    "rows": "beside ours: what the rows of attention say",
+    "bare": "abs(a - b).max() only",
+    "decisions": "in addition to ours: next tokens of the logits",
+    "ulps": "in addition to ours: units in the last place",
+    "rows": "in addition to ours: statistics of attention rows",
 }
 
 #: The sides that run in the environment of the other libraries.

@@ -1,4 +1,4 @@
-"""Measures wall time and peak memory of a command and all its descendants."""
+"""The wall time of a command, and the peak memory of its process tree."""
 
 import subprocess
 import threading

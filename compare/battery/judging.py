@@ -1,4 +1,4 @@
-"""Judges a kernel's context: rows without a key and rows of NaN separately, all others in units of rounding.
+"""The verdict on a kernel's context: rows without a key and rows of NaN separately, all others in units of rounding.
 
 A row that sees no key must be zeros, as ONNX's Attention operator specifies. A NaN in an additive mask must make its
 row NaN, and no other row. Both are checked separately, so that a mistake there does not hide the result in other rows.

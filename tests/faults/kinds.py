@@ -105,7 +105,7 @@ def one_weight_off(graph: Graph, place: str, strength: float, rng: Generator) ->
 
 @fault(PROJECTIONS, OUTPUT, MLP, HEAD, start=1e-3)
 def sign_of_one_weight_flipped(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The flipped weight is the one whose size is nearest to `strength` times the largest."""
+    """Flip the sign of the weight whose size is nearest to `strength` times the largest."""
     found = _one(graph.maps(place), rng)
     weight = found.weight.copy()
     size = np.abs(weight)
@@ -130,7 +130,7 @@ def two_rows_of_a_matrix_swapped(graph: Graph, place: str, strength: float, rng:
 
 @fault(PROJECTIONS, OUTPUT, MLP, HEAD, start=1e-6)
 def weights_drawn_apart(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In the head, this separates the weights from the embedding that they are tied to."""
+    """Blend the weights with random ones. In the head, this unties them from the embedding."""
     found = _one(graph.maps(place), rng)
     other = rng.standard_normal(found.weight.shape) * _rms(found.weight)
     graph.put_weight(found, (1 - strength) * found.weight + strength * other)
@@ -184,7 +184,7 @@ def low_bits_of_a_bias_lost(graph: Graph, place: str, strength: float, rng: Gene
 
 @fault(PROJECTIONS, MLP, HEAD, start=1e-5)
 def norm_epsilon(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The full fault has 1e-3 instead of 1e-5."""
+    """Change the epsilon of a norm, at full strength to 1e-3 instead of 1e-5."""
     factor = 1 + 99 * strength
     for node in graph.nodes(place, "LayerNormalization"):
         node.attributes["epsilon"] = ir.AttrFloat32("epsilon", node.attributes["epsilon"].as_float() * factor)
@@ -227,7 +227,7 @@ def norm_bias_dropped(graph: Graph, place: str, strength: float, rng: Generator)
 
 @fault(MLP, start=1e-3)
 def gelu_constant(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The full fault doubles the 0.044715 of GELU's tanh form (Hendrycks and Gimpel 2016)."""
+    """Enlarge the 0.044715 of GELU's tanh form, at full strength to twice that (Hendrycks and Gimpel 2016)."""
     for node in graph.nodes(place, "Mul"):
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_initializer() and np.allclose(graph.array(value), 0.044715):
@@ -238,7 +238,7 @@ def gelu_constant(graph: Graph, place: str, strength: float, rng: Generator) -> 
 
 @fault(MLP, start=1e-4)
 def gelu_by_erf(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """GELU uses the error function instead of its tanh form."""
+    """Compute GELU with the error function instead of its tanh form."""
     x, product = _gelu(graph, place)
     half, root = graph.constant(0.5), graph.constant(0.5**0.5)
 
@@ -252,7 +252,7 @@ def gelu_by_erf(graph: Graph, place: str, strength: float, rng: Generator) -> No
 
 @fault(MLP, start=1e-5, held_out=True)
 def gelu_by_sigmoid(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """GELU is x times the logistic function of 1.702 x, as in some models, instead of its tanh form."""
+    """Compute GELU as x times the logistic function of 1.702 x, as in some models, instead of its tanh form."""
     x, product = _gelu(graph, place)
 
     def by_sigmoid(found: ir.Value) -> ir.Value:
@@ -267,7 +267,7 @@ def gelu_by_sigmoid(graph: Graph, place: str, strength: float, rng: Generator) -
 
 @fault(PROJECTIONS, OUTPUT, MLP, start=2.0**-21)
 def values_rounded(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """The output of a linear map keeps fewer bits."""
+    """Round the output of a linear map to fewer bits."""
     found = _one(graph.maps(place), rng)
     graph.change(found.node.outputs[0], lambda x: _veltkamp(graph, x, _bits(strength)))
 
@@ -322,7 +322,7 @@ def scale_of_another_head_size(graph: Graph, place: str, strength: float, rng: G
 
 @fault(ATTENTION, start=None)
 def mask_shifted_by_one(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """Every query except the first does not see the key at its own position."""
+    """Hide the key at the query's own position from every query except the first."""
     _bias_scores(graph, place, lambda query, key: np.where((query == key) & (query > 0), -1e9, 0.0))
 
 
@@ -335,7 +335,7 @@ def mask_missing_in_one_head(graph: Graph, place: str, strength: float, rng: Gen
 
 @fault(ATTENTION, start=1e-9, held_out=True)
 def mask_leaks(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """Hidden scores are small, but not the lowest number."""
+    """Give hidden scores a small number instead of the lowest one."""
     graph.put((_mask(graph, place), 2), np.array(np.log(strength) + 5))
 
 
@@ -347,7 +347,7 @@ def one_key_seen_less(graph: Graph, place: str, strength: float, rng: Generator)
 
 @fault(ATTENTION, start=1e-7, held_out=True)
 def far_keys_seen_less(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """Scores get a bias that grows with the distance, as in models that have one (Press et al. 2022)."""
+    """Add a bias to the scores that grows with the distance, as some models do (Press et al. 2022)."""
     _bias_scores(graph, place, lambda query, key: -strength * np.maximum(query - key, 0))
 
 
@@ -368,7 +368,7 @@ def softmax_through_fp16(graph: Graph, place: str, strength: float, rng: Generat
 
 @fault(ATTENTION, start=1e-6, held_out=True)
 def probabilities_scaled(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """This imitates a dropout that was left on."""
+    """Scale the probabilities, like a dropout that was left on."""
     factor = graph.constant(1 - strength)
     graph.change(graph.softmax(place).outputs[0], lambda x: graph.op("Mul", x, factor))
 
@@ -392,7 +392,7 @@ def context_of_one_head_scaled(graph: Graph, place: str, strength: float, rng: G
 
 @fault(ATTENTION, PROJECTIONS, start=1e-6)
 def key_and_value_swapped(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """In the attention, keys replace the values. In the projections, keys and values are exchanged."""
+    """Replace the values by keys in the attention; exchange keys and values in the projections."""
     layer = place.split(",")[0].removeprefix("layer ")
     key, value = (_output(graph, f"{kind}.{layer}") for kind in ("key", "value"))
     if segment_of(place) == ATTENTION:
@@ -408,7 +408,7 @@ def key_and_value_swapped(graph: Graph, place: str, strength: float, rng: Genera
 
 @fault(ATTENTION, start=1e-5, held_out=True)
 def one_value_is_the_one_before(graph: Graph, place: str, strength: float, rng: Generator) -> None:
-    """This imitates a cache that is one step behind at one position."""
+    """Give one position the value of the position before, like a cache that is one step behind."""
     mixing, position = graph.mixing(place), 1 + int(rng.integers(8))
     before = graph.constant(np.arange(LONGEST) - (np.arange(LONGEST) == position))
 

@@ -27,7 +27,7 @@ class PaddingFault:
 
 
 def mask_ignored(graph: Graph) -> None:
-    """Attention and positions ignore the mask, as if the export had not passed it on."""
+    """Make attention and positions ignore the mask, as if the export had not passed it on."""
     _attention(graph, lambda mask: _ones(graph, mask))
     positions_that_count_padding(graph)
 
@@ -37,7 +37,7 @@ def mask_ignored_by_attention(graph: Graph) -> None:
 
 
 def mask_ignored_in_one_layer(graph: Graph) -> None:
-    """In the last layer, only the causal mask selects the scores."""
+    """Select the scores of the last layer by the causal mask alone."""
     softmax = [node for node in graph.model.graph if node.op_type == "Softmax"][-1]
     where = softmax.inputs[0].producer() if softmax.inputs[0] is not None else None
     if where is None or where.op_type != "Where":
@@ -58,7 +58,7 @@ def mask_and_positions_on_the_wrong_side(graph: Graph) -> None:
 
 
 def mask_one_position_early(graph: Graph) -> None:
-    """This imitates a mask that was cut for a past that does not exist."""
+    """Shift the mask, like a mask that was cut for a past that does not exist."""
     _attention(graph, lambda mask: graph.op("Concat", _cut(graph, mask, 1, LAST), _one(graph, mask), axis=1))
 
 
@@ -67,7 +67,7 @@ def mask_one_position_late(graph: Graph) -> None:
 
 
 def positions_that_count_padding(graph: Graph) -> None:
-    """Positions are numbered as in transformers' own forward pass without given positions."""
+    """Number the positions as transformers' own forward pass does if it is given none."""
     for node in _readers(graph, "attention_mask"):
         if node.op_type == "CumSum":
             graph.change(_input(graph, "attention_mask"), lambda mask: _ones(graph, mask), only=node)

@@ -1,4 +1,4 @@
-"""Builds ONNX models of one attention node for the inputs of a case, in memory."""
+"""ONNX models of one attention node, built in memory for the inputs of a case."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
