@@ -23,8 +23,8 @@ _NOTES = (
     "memory of all processes of the runtime, at its peak and after the last turn."
 )
 _SAMPLE_NOTES = (
-    "90 %, 99 %: percentiles, if there are enough samples. IQR: interquartile range over the median; ! from 10 %, !! "
-    "from 25 %. far out: samples more than 3 interquartile ranges above the third quartile. drift: the change from "
+    "90 %, 99 %: percentiles, if there are enough samples. IQR: interquartile range over the median; ! above 10 %, "
+    "!! above 25 %. far out: samples more than 3 interquartile ranges above the third quartile. drift: the change from "
     "the first round to the last, if there is a significant trend."
 )
 

@@ -381,7 +381,7 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
 def test_a_scratch_folder_of_someone_elses_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
-    with pytest.raises(BadInput, match=r"scratch is there and was not made by a comparison; give another folder"):
+    with pytest.raises(BadInput, match=r"scratch exists and no comparison made it; set out to another folder"):
         compare(str(tiny_folder), small(tmp_path, BASELINE))
     assert (tmp_path / "scratch" / "thesis.txt").exists()
 
