@@ -112,7 +112,7 @@ def give_or_take(ratio: "Ratio") -> str:
     >>> from compare.results.latency import Ratio
     >>> give_or_take(Ratio(estimate=1.0, low=0.97, high=1.02))
     '+-2.5 %'
-    >>> give_or_take(Ratio(estimate=0.5, low=0, high="inf"))
+    >>> give_or_take(Ratio(estimate=0.5, low=0, high=float("inf")))
     'not measurable'
     """
     return f"+-{100 * ratio.half_width:.2g} %" if ratio.measurable else NOT_MEASURABLE

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from tests.helpers import fakes
 from tests.helpers.hanging import hangs_time_out_at_once
-from tests.helpers.reports import COMPARED_TEXT
+from tests.helpers.reports import COMPARED_TEXT, as_if_quiet
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,18 +95,8 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 
 @pytest.fixture
 def altered(report):
-    """A copy of the report, free to be altered, with times as of a quiet machine: 1 ms a call in each of 12 rounds."""
-    from compare.results.latency import Ratio
-
-    copy = report.model_copy(deep=True)
-    for rows in (copy.latency, copy.decoding):
-        for row in rows:
-            row.turns, row.disturbed, row.loads = {n: [10**6] for n in range(12)}, {}, {n: [0.0] for n in range(12)}
-            row.median_ms, row.first_call_s = 1.0, 1e-3
-            row.ratio = None if row is rows[0] else Ratio(estimate=1.0, low=0.99, high=1.01)
-    assert copy.disturbance is not None
-    copy.disturbance.disturbed = 0
-    return copy
+    """A copy of the report, free to be altered, with times as on a quiet machine."""
+    return as_if_quiet(report)
 
 
 @pytest.fixture(scope="session")
