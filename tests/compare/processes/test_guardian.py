@@ -42,8 +42,8 @@ child = Dialogue("some_child", {"nested": nested, "log": log / "inner"}, threads
 if not nested:
     child.ask("hello")
     child.tree.suspend()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     sys.stdin.readline()
 except KeyboardInterrupt:
     sys.exit(130)
