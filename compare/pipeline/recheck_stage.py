@@ -80,12 +80,13 @@ def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
     The gap is left out if either has no logits.
     """
     baseline = run.baseline.name
-    theirs = _plain(run, baseline)
-    for row in rows:
-        mine = _plain(run, row.runtime)
-        if row.runtime != baseline and (gap := _gap(run, mine, theirs)) is not None:
-            row.gaps[baseline] = gap
-    return [row for row in rows if row.gaps or row.missing]
+    expected = _plain(run, baseline)
+
+    def compared(row: SelfGapsPart) -> SelfGapsPart:
+        gap = None if row.runtime == baseline else _gap(run, _plain(run, row.runtime), expected)
+        return row if gap is None else replace(row, gaps={**row.gaps, baseline: gap})
+
+    return [row for row in map(compared, rows) if row.gaps or row.missing]
 
 
 def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> list[SelfGapsPart]:
@@ -119,18 +120,20 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
 
 def climb(run: Run, series: Series, ladder: list[Rung]) -> SelfGapsPart:
     """Rerun one runtime in every variant, and return its row. ladder: the variants, the plain run first."""
-    row = SelfGapsPart(runtime=series.runtime)
+    name = series.runtime
+    gaps: dict[str, float] = {}
+    missing: dict[str, str] = {}
     for rung in ladder:
         length = rung.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
-            row.missing[rung.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
+            missing[rung.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
         elif (error := series.process.rung(rung.name)) is not None:
-            row.missing[rung.name] = error
-        elif (plain := _plain(run, row.runtime)) is not None and rung is not ladder[0]:
-            found = Trace(run.self_folder(row.runtime) / rung.name)
-            row.gaps[rung.name] = logit_gap(plain["logits"], found["logits"], run.inputs.attention_mask)
-            shutil.rmtree(found.folder)
-    return row
+            missing[rung.name] = error
+        elif (plain := _plain(run, name)) is not None and rung is not ladder[0]:
+            rerun = Trace(run.self_folder(name) / rung.name)
+            gaps[rung.name] = logit_gap(plain["logits"], rerun["logits"], run.inputs.attention_mask)
+            shutil.rmtree(rerun.folder)
+    return SelfGapsPart(runtime=name, gaps=gaps, missing=missing)
 
 
 def observer(run: Run, series: Sequence[Series]) -> Observer | None:
