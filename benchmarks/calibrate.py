@@ -52,7 +52,7 @@ def main() -> None:
         cells = "; ".join(f"{name} {hit} of {number}" for name, (hit, number) in seen["found"].items())
         print(f"limits x {scale:g}: {seen['false alarms']} false alarms in {len(clean)}; found: {cells}")
     for where, least in needed.items():
-        print(f"the scale of the {where} limits must be at least {least:.2f}: {chosen[where]:g} on the ladder")
+        print(f"the scale of the {where} limits must be at least {least:.2f}: {chosen[where]:g} on the variants")
     aims = [
         Aim("local limits chosen here, over those in use", "1", f"{chosen['local']:g}", chosen["local"] == 1),
         Aim(

@@ -66,7 +66,7 @@ def main() -> None:
             folder = Path(scratch) / str(tokens)
             tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
             write_trace(folder / "inputs", tensors)
-            write_trace(folder / "rungs" / "once", tensors, {"threads": machine.cores()})
+            write_trace(folder / "variants" / "once", tensors, {"threads": machine.cores()})
             found[tokens] = measure(sides, folder, QUICK_SECONDS if options.quick else seconds)
             print(
                 f"{tokens:>5} tokens, {found[tokens]['rounds']} rounds: {spoken(found[tokens]['ratios'])}", flush=True
@@ -99,7 +99,7 @@ def export_theirs(scratch: Path) -> Path:
 def measure(sides: dict[str, Side], folder: Path, seconds: float) -> dict[str, Any]:
     """Measure rounds of all sides. Return the number of rounds, the turns in nanoseconds, and the ratios."""
     threads = machine.cores()
-    job = {"runtime": "onnxruntime", "inputs": folder / "inputs", "rungs": folder / "rungs"}
+    job = {"runtime": "onnxruntime", "inputs": folder / "inputs", "variants": folder / "variants"}
     series = [
         Series(
             WorkerProcess(
@@ -132,7 +132,7 @@ def check_same(series: list[Series], folder: Path) -> None:
     last = {}
     for each in series:
         name = each.runtime
-        if why := each.error or each.process.rung("once"):
+        if why := each.error or each.process.rerun("once"):
             raise RuntimeError(f"{name}: {why}")
         last[name] = Trace(folder / "out" / name / "once")["logits"][0, -1]
     for name, logits in last.items():

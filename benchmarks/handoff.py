@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from compare import __all__ as public_functions
 from compare import machine
 from compare.report.schema import Report
-from compare.results.circumstances import ModelPart
+from compare.results.circumstances import ComparedModel
 from export.cache import Entry, cache_root, entries, verify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,11 +29,11 @@ NOTEBOOK = Path("notebooks/attention_comparison.ipynb")
 SCHEMA = 1
 
 
-class _Part(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Model(_Part):
+class Model(_Record):
     """The compared model. provenance: where its weights come from. trained: whether the weights are trained."""
 
     asked_for: str
@@ -42,14 +42,14 @@ class Model(_Part):
     trained: bool
 
 
-class File(_Part):
+class File(_Record):
     """A file: its size in bytes, and its hexadecimal digest."""
 
     size: int
     sha256: str
 
 
-class Graphs(_Part):
+class Graphs(_Record):
     """One cache entry. Its files were hashed when the marker was written."""
 
     entry: str
@@ -58,7 +58,7 @@ class Graphs(_Part):
     files: dict[str, File]
 
 
-class Gaps(_Part):
+class Gaps(_Record):
     """One runtime: its largest gaps to golden by kind of tensor, or its error, and its time over the baseline's."""
 
     largest: dict[str, float]
@@ -66,7 +66,7 @@ class Gaps(_Part):
     error: str | None
 
 
-class Execution(_Part):
+class Execution(_Record):
     """The notebook and its last execution, which is one of the tests. seconds: duration of the execution."""
 
     path: str
@@ -75,7 +75,7 @@ class Execution(_Part):
     seconds: float
 
 
-class Totals(_Part):
+class Totals(_Record):
     """The totals of `pytest --nbmake tests notebooks`. seconds: the sum over all tests."""
 
     total: int
@@ -85,7 +85,7 @@ class Totals(_Part):
     seconds: float
 
 
-class Marker(_Part):
+class Marker(_Record):
     """The hand-over marker. commit: the commit that all runs used, with "+" if files had changed."""
 
     schema_version: int = SCHEMA
@@ -166,7 +166,7 @@ def run_comparison(out: Path) -> Report:
     return Report.read(out)
 
 
-def entries_of(model: ModelPart) -> list[Entry]:
+def entries_of(model: ComparedModel) -> list[Entry]:
     """Return the newest cache entry of the model for each exporter."""
     found: dict[str, Entry] = {}
     for entry in entries(cache_root()):

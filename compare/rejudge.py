@@ -7,7 +7,7 @@ from compare.pipeline.padding_stage import rejudged, worse
 from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
-from compare.results.runtimes import FurtherRunPart, RuntimePart
+from compare.results.runtimes import FurtherRun, RuntimeResult
 from compare.results.verdicts import Verdict
 from export.errors import BadInput
 
@@ -31,12 +31,12 @@ def rejudge(report: Report, rounding: float) -> Report:
     return report.model_copy(update={"runtimes": [_rejudged(runtime, limits) for runtime in report.runtimes]})
 
 
-def _rejudged(runtime: RuntimePart, limits: Limits) -> RuntimePart:
+def _rejudged(runtime: RuntimeResult, limits: Limits) -> RuntimeResult:
     """Return a row with the verdict that it has under other limits."""
     if runtime.verdict is None:
         return runtime
     first, *others = runtime.verdict.runs or [runtime.verdict]
-    whole = FurtherRunPart(evidence=evidence_of(runtime.gaps), padding=runtime.padding)
+    whole = FurtherRun(evidence=evidence_of(runtime.gaps), padding=runtime.padding)
     verdict, whole = _run(runtime, first, whole, limits)
     judged = replace(runtime, verdict=verdict, padding=whole.padding)
     if not others or not is_alarm(verdict, runtime):
@@ -46,9 +46,7 @@ def _rejudged(runtime: RuntimePart, limits: Limits) -> RuntimePart:
     return replace(judged, verdict=agreed(verdicts), again=[part for _, part in further])
 
 
-def _run(
-    runtime: RuntimePart, verdict: Verdict, part: FurtherRunPart, limits: Limits
-) -> tuple[Verdict, FurtherRunPart]:
+def _run(runtime: RuntimeResult, verdict: Verdict, part: FurtherRun, limits: Limits) -> tuple[Verdict, FurtherRun]:
     """Return the verdict on one run under other limits. verdict: its present one. part: the evidence."""
     quantized = runtime.graph.quantized if runtime.graph else ()
     text = part.padding.text if part.padding else verdict

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from compare.results.verdicts import VerdictWord, reaches
 
 
-class _Part(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
-class Cell(_Part):
+class Cell(_Record):
     """The result of one kernel in one case.
 
     kind: a verdict; "not asked" if the kernel does not support the case; "failed" if it raised, crashed or gave no
@@ -49,7 +49,7 @@ class Cell(_Part):
         return reaches(self.kind, verdict)
 
 
-class NodeScore(_Part):
+class NodeScore(_Record):
     """A kernel's score on ONNX's node cases.
 
     passed: the number of cases that it passes. wrong: the cases that it ran and does not pass, with the reason.
@@ -70,7 +70,7 @@ class NodeScore(_Part):
         return self.passed + len(self.wrong)
 
 
-class KernelPart(_Part):
+class KernelResult(_Record):
     """One kernel's cells, in the order of the cases. missing: if it is not installed, how to install it."""
 
     name: str
@@ -81,7 +81,7 @@ class KernelPart(_Part):
     nodes: NodeScore | None = None
 
 
-class CasePart(_Part):
+class CaseSummary(_Record):
     """A case. controls: the number of runs that its floors are made from. distinct: how many of them differ bitwise."""
 
     name: str
@@ -90,7 +90,7 @@ class CasePart(_Part):
     distinct: int
 
 
-class Battery(_Part):
+class Battery(_Record):
     """The result of one run. versions: of the packages that affect the result. seconds: duration of the run."""
 
     seed: int
@@ -98,12 +98,12 @@ class Battery(_Part):
     commit: str | None
     processor: str
     versions: dict[str, str]
-    cases: list[CasePart]
-    kernels: list[KernelPart]
+    cases: list[CaseSummary]
+    kernels: list[KernelResult]
     seconds: float
 
     @property
-    def cells(self) -> list[tuple[KernelPart, Cell]]:
+    def cells(self) -> list[tuple[KernelResult, Cell]]:
         """All cells, kernel by kernel."""
         return [(kernel, cell) for kernel in self.kernels for cell in kernel.cells]
 

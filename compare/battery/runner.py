@@ -16,7 +16,7 @@ from compare.battery.cases import CASES, Case, make_inputs
 from compare.battery.judging import Weigher
 from compare.battery.kernels.registry import BUILT_IN, KernelSpec
 from compare.battery.node_cases import load_node_cases, write_node_cases
-from compare.battery.result import Battery, CasePart, Cell, KernelPart, NodeScore
+from compare.battery.result import Battery, CaseSummary, Cell, KernelResult, NodeScore
 from compare.processes.child import ChildFailed, Dialogue
 
 #: Seconds for one answer. The first one includes importing the kernel's library; `long` takes some seconds.
@@ -62,7 +62,7 @@ def run_battery(
         for spec in kernels:
             if missing := spec.missing():
                 note = f"needs {', '.join(missing)}, not installed here: {spec.install}"
-                parts.append(KernelPart(name=spec.name, summary=spec.summary, named=named, missing=note))
+                parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, missing=note))
                 continue
             asked = _Asked(spec, scratch, seed, threads, timeout)
             try:
@@ -70,7 +70,7 @@ def run_battery(
                 nodes = _score(asked, list(load_node_cases())) if node_cases else None
             finally:
                 asked.end()
-            parts.append(KernelPart(name=spec.name, summary=spec.summary, named=named, cells=cells, nodes=nodes))
+            parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, cells=cells, nodes=nodes))
             say(f"{spec.name}: {len(cells) - sum(c.is_finding for c in cells)} of {len(cells)} without a finding")
     return Battery(
         seed=seed,
@@ -140,6 +140,6 @@ def _score(asked: _Asked, names: Sequence[str]) -> NodeScore:
     return NodeScore(passed=passed, wrong=wrong, not_asked=dict(not_asked))
 
 
-def _case_part(case: Case, weigher: Weigher) -> CasePart:
+def _case_part(case: Case, weigher: Weigher) -> CaseSummary:
     scale = weigher.scale
-    return CasePart(name=case.name, summary=case.summary, controls=len(scale.controls), distinct=scale.distinct)
+    return CaseSummary(name=case.name, summary=case.summary, controls=len(scale.controls), distinct=scale.distinct)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from compare.battery.cases import Case
 from compare.battery.kernels.registry import KernelSpec
-from compare.battery.result import Battery, Cell, KernelPart
+from compare.battery.result import Battery, Cell, KernelResult
 from compare.report.formatting import NOTHING, Table
 
 #: The number of kernels in one table, chosen so that every cell has enough width.
@@ -22,7 +22,7 @@ def tables(battery: Battery) -> list[Table]:
     return [_table(battery, here[start : start + ABREAST]) for start in range(0, len(here), ABREAST)]
 
 
-def _table(battery: Battery, kernels: Sequence[KernelPart]) -> Table:
+def _table(battery: Battery, kernels: Sequence[KernelResult]) -> Table:
     rows = [[case.name, *(cell(k.cells[i]) for k in kernels)] for i, case in enumerate(battery.cases)]
     if any(kernel.nodes for kernel in kernels):
         rows.append(["ONNX's node cases", *(nodes(kernel) for kernel in kernels)])
@@ -56,7 +56,7 @@ def multiple(value: float) -> str:
     return f"{value:.0f}" if 10 <= value < 10_000 else f"{value:.2g}" if value < 10 else f"{value:.1g}"
 
 
-def nodes(kernel: KernelPart) -> str:
+def nodes(kernel: KernelResult) -> str:
     """Return how many of ONNX's node cases a kernel passes, of those that it ran, as text."""
     return NOTHING if kernel.nodes is None else f"{kernel.nodes.passed} of {kernel.nodes.asked}"
 

@@ -1,7 +1,7 @@
 """Check that two reports can be compared, and name the circumstances in which they differ."""
 
 from compare.report.schema import Report
-from compare.results.circumstances import EnvironmentPart
+from compare.results.circumstances import Environment
 from export.errors import BadInput
 
 
@@ -60,7 +60,7 @@ def circumstances(older: Report, newer: Report) -> list[str]:
     return sentences
 
 
-def _packages(then: EnvironmentPart, now: EnvironmentPart) -> str:
+def _packages(then: Environment, now: Environment) -> str:
     """Return the packages and the Python whose versions differ, each with both versions; empty if none do."""
     first, second = ({"python": part.python, **part.packages} for part in (then, now))
     names = [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]

@@ -13,17 +13,17 @@ from compare.diff.schema import (
     Difference,
     JudgedWord,
     LatencyChange,
-    RegressionPart,
+    Regression,
     RuntimeChange,
-    SidePart,
-    StandingPart,
+    Side,
+    Standing,
 )
 from compare.latency.statistics import log_ratios, ratio_of_ratios
 from compare.report.formatting import interval
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding
-from compare.results.latency import LatencyPart, Ratio
-from compare.results.runtimes import RuntimePart
+from compare.results.latency import LatencyRow, Ratio
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import VERDICTS
 from export.errors import BadInput
 
@@ -69,8 +69,8 @@ def verdict_change(older: JudgedWord | None, newer: JudgedWord | None) -> Change
     return "worse" if VERDICTS.index(newer) > VERDICTS.index(older) else "better"
 
 
-def _side(report: Report) -> SidePart:
-    return SidePart(
+def _side(report: Report) -> Side:
+    return Side(
         created=report.created,
         commit=report.environment.commit,
         rounds=report.rounds,
@@ -78,7 +78,7 @@ def _side(report: Report) -> SidePart:
     )
 
 
-def _both(older: Report, newer: Report) -> Iterator[tuple[RuntimePart, RuntimePart]]:
+def _both(older: Report, newer: Report) -> Iterator[tuple[RuntimeResult, RuntimeResult]]:
     """Yield the older and the newer row of each runtime that both reports have."""
     before = {runtime.name: runtime for runtime in older.runtimes}
     return ((before[runtime.name], runtime) for runtime in newer.runtimes if runtime.name in before)
@@ -92,11 +92,11 @@ def _runtimes(older: Report, newer: Report) -> Iterator[RuntimeChange]:
         yield RuntimeChange(name=name, older=then, newer=now, change=change)
 
 
-def _standing(runtime: RuntimePart | None) -> StandingPart | None:
+def _standing(runtime: RuntimeResult | None) -> Standing | None:
     if runtime is None:
         return None
     verdict = runtime.verdict.kind if runtime.verdict else None
-    return StandingPart(verdict=verdict, rounding=in_rounding(runtime), error=runtime.error)
+    return Standing(verdict=verdict, rounding=in_rounding(runtime), error=runtime.error)
 
 
 def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
@@ -119,7 +119,7 @@ def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
 
 
 def _ratio_change(
-    older: Report, newer: Report, then: LatencyPart | None, now: LatencyPart | None
+    older: Report, newer: Report, then: LatencyRow | None, now: LatencyRow | None
 ) -> tuple[Ratio | None, str]:
     """Return the newer ratio of a row over its older one, or None and the reason why there is none."""
     if then is None or now is None:
@@ -134,18 +134,18 @@ def _ratio_change(
     return (change, "") if change.measurable else (None, "not measurable: known to no better than a factor of two")
 
 
-def _worse(older: Report, newer: Report) -> Iterator[RegressionPart]:
+def _worse(older: Report, newer: Report) -> Iterator[Regression]:
     """Yield the verdicts that became worse and are at or beyond what the newer report fails on."""
     for then, now in _both(older, newer):
         words = [runtime.verdict.kind if runtime.verdict else None for runtime in (then, now)]
         why = newer.beyond(now)
         if why is not None and not now.error and verdict_change(words[0], words[1]) == "worse":
-            yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name} was {words[0]} and is {why}")
+            yield Regression(runtime=now.name, kind="verdict", said=f"{now.name} was {words[0]} and is {why}")
         elif why is None and now.name in newer.untrusted and now.name not in older.untrusted:
-            yield RegressionPart(runtime=now.name, kind="verdict", said=f"{now.name}: {newer.untrusted[now.name]}")
+            yield Regression(runtime=now.name, kind="verdict", said=f"{now.name}: {newer.untrusted[now.name]}")
 
 
-def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:
+def _failed(older: Report, newer: Report) -> Iterator[Regression]:
     """Yield the runtimes that ran in the older report and fail in the newer: first when traced, then when timed."""
     failed = {now.name: now.error for then, now in _both(older, newer) if then.error is None and now.error}
     timed = {row.runtime for row in older.latency if row.turns and row.error is None}
@@ -153,14 +153,14 @@ def _failed(older: Report, newer: Report) -> Iterator[RegressionPart]:
         if row.error and row.runtime in timed:
             failed.setdefault(row.runtime, row.error)
     for name, error in failed.items():
-        yield RegressionPart(runtime=name, kind="failure", said=f"{name} ran and fails now: {error}")
+        yield Regression(runtime=name, kind="failure", said=f"{name} ran and fails now: {error}")
 
 
-def _slower(latency: list[LatencyChange], fail_over: float) -> Iterator[RegressionPart]:
+def _slower(latency: list[LatencyChange], fail_over: float) -> Iterator[Regression]:
     """Yield the runtimes that take more than `fail_over` percent longer, even at the low end of the interval."""
     for row in latency:
         if row.change and not row.again and row.change.low > 1 + fail_over / 100:
             said = (
                 f"{row.runtime} takes {interval(row.change)} times as long as before, more than {fail_over:g} % longer"
             )
-            yield RegressionPart(runtime=row.runtime, kind="latency", said=said)
+            yield Regression(runtime=row.runtime, kind="latency", said=said)

@@ -14,11 +14,11 @@ JudgedWord = VerdictWord | Literal["not judged"]
 ChangeWord = Literal["better", "same", "worse"]
 
 
-class _Part(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
-class SidePart(_Part):
+class Side(_Record):
     """One of the two reports. baseline_ms: the baseline's median, which is shown and not compared."""
 
     created: str
@@ -27,7 +27,7 @@ class SidePart(_Part):
     baseline_ms: float | None
 
 
-class StandingPart(_Part):
+class Standing(_Record):
     """A runtime's verdict in one report, or its error. rounding: its largest logit gap in units of rounding."""
 
     verdict: JudgedWord | None
@@ -35,16 +35,16 @@ class StandingPart(_Part):
     error: str | None
 
 
-class RuntimeChange(_Part):
+class RuntimeChange(_Record):
     """A runtime in both reports; None for a report without it. change: whether its verdict became better or worse."""
 
     name: str
-    older: StandingPart | None
-    newer: StandingPart | None
+    older: Standing | None
+    newer: Standing | None
     change: ChangeWord | None
 
 
-class LatencyChange(_Part):
+class LatencyChange(_Record):
     """A row's ratio to the baseline of its own report, in both reports, and how it changed.
 
     again: whether this is the A/A control, whose ratio should be 1 in both reports. change: the newer ratio over the
@@ -60,7 +60,7 @@ class LatencyChange(_Part):
     missing: str = ""
 
 
-class RegressionPart(_Part):
+class Regression(_Record):
     """A regression. said: what became worse, as a sentence without its full stop."""
 
     runtime: str
@@ -68,7 +68,7 @@ class RegressionPart(_Part):
     said: str
 
 
-class Difference(_Part):
+class Difference(_Record):
     """The difference of two reports of one model on one input.
 
     subject: what was compared. fail_over: the limit for latency, in percent. fail_on: the limit for verdicts. notes:
@@ -79,12 +79,12 @@ class Difference(_Part):
     baseline: str
     fail_over: float
     fail_on: VerdictWord
-    older: SidePart
-    newer: SidePart
+    older: Side
+    newer: Side
     runtimes: list[RuntimeChange]
     latency: list[LatencyChange]
     notes: list[str]
-    regressions: list[RegressionPart]
+    regressions: list[Regression]
 
     def exit_code(self) -> int:
         """Return 1 if there is a regression, else 0."""

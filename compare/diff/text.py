@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from compare.diff.schema import Difference, LatencyChange, RuntimeChange, SidePart, StandingPart
+from compare.diff.schema import Difference, LatencyChange, RuntimeChange, Side, Standing
 from compare.report.formatting import NOTHING, Table, interval, number, ratio_words, worker_name
 
 _LATENCY_NOTES = (
@@ -22,7 +22,7 @@ def opening(difference: Difference) -> list[str]:
     ]
 
 
-def _side(side: SidePart) -> str:
+def _side(side: Side) -> str:
     return f"{side.created}, commit {side.commit or 'unknown'}, {side.rounds} rounds"
 
 
@@ -47,7 +47,7 @@ def _numbers(row: RuntimeChange) -> list[str]:
     return [row.name, _standing(row.older), _standing(row.newer), *multiples, row.change or NOTHING]
 
 
-def _standing(standing: StandingPart | None) -> str:
+def _standing(standing: Standing | None) -> str:
     if standing is None:
         return "absent"
     return "failed" if standing.error else standing.verdict or NOTHING

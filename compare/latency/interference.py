@@ -81,7 +81,7 @@ def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 
         present = drawn(pairs, order)
         if not present:
             break
-        for take in (_alone, _beside) if number % 2 == 0 else (_beside, _alone):
+        for take in (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone):
             take(present, number, until)
         number += 1
     return number
@@ -92,7 +92,7 @@ def _alone(pairs: Sequence[Pair], number: int, until: float) -> None:
         pair.alone.turn(number, until)
 
 
-def _beside(pairs: Sequence[Pair], number: int, until: float) -> None:
+def _all_awake(pairs: Sequence[Pair], number: int, until: float) -> None:
     with ExitStack() as awake:
         for pair in pairs:
             awake.enter_context(pair.beside.process.left_awake())

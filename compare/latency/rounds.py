@@ -14,7 +14,7 @@ from compare.latency.statistics import paired_ratio
 
 #: The fewest rounds before intervals can end the rounds. A rule that stops as soon as an interval is narrow stops on
 #: those that are narrow by chance.
-LEAST_ROUNDS = 12
+MIN_ROUNDS = 12
 
 #: Auxiliary series, which no ratio of a runtime needs, run in one round of so many.
 SELDOM = 3
@@ -54,7 +54,7 @@ def run_rounds(
     first: the number of the first round.
     least: the fewest rounds, even if the time is spent.
     seldom: the auxiliary series among `series`; they run last in the first round and in every third one after it.
-    done: whether the rounds can end; called between rounds, after at least `LEAST_ROUNDS` of them.
+    done: whether the rounds can end; called between rounds, after at least `MIN_ROUNDS` of them.
 
     When the time is spent, the current round ends before its next turn. The first round is always completed; further
     rounds up to `least` are completed except for auxiliary series.
@@ -74,7 +74,7 @@ def run_rounds(
             if needed or time.monotonic() < until:
                 each.turn(number, until)
         number += 1
-        if number >= first + LEAST_ROUNDS and done():
+        if number >= first + MIN_ROUNDS and done():
             break
     return number
 
@@ -85,7 +85,7 @@ def precise(series: Sequence[Series], precision: float, seed: int) -> bool:
     precision: the largest half-width of an interval, as a share of the ratio.
 
     The machine's limits and the observers are not rows and do not matter. If the baseline has failed, ratios are to the
-    A/A control; if that has failed too, to the first other row. A ratio needs at least `LEAST_ROUNDS` rounds in which
+    A/A control; if that has failed too, to the first other row. A ratio needs at least `MIN_ROUNDS` rounds in which
     both turns were undisturbed.
     """
     rows = [each for role in Role if role.has_row for each in series if each.alive and each.role is role]
@@ -93,7 +93,7 @@ def precise(series: Sequence[Series], precision: float, seed: int) -> bool:
     if reference is None:
         return True
     others = [each for each in rows if each is not reference]
-    if any(len(each.turns.keys() & reference.turns.keys()) < LEAST_ROUNDS for each in others):
+    if any(len(each.turns.keys() & reference.turns.keys()) < MIN_ROUNDS for each in others):
         return False
     ratios = (paired_ratio(each.turns, reference.turns, seed) for each in others)
     return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)

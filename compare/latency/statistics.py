@@ -22,7 +22,7 @@ _FEWEST_FOR_BOOTSTRAP = 6
 _NORMAL = NormalDist()
 
 #: The fewest rounds of each run for `ratio_of_ratios`; fewer do not show how much a run varies.
-FEWEST_ROUNDS = 3
+FEWEST_FOR_CHANGE = 3
 
 
 def turn_medians(turns: Turns) -> dict[int, float]:
@@ -115,7 +115,7 @@ def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed
     >>> round(ratio.estimate, 2), ratio.low > 1.1
     (1.2, True)
     """
-    if min(older.size, newer.size) < FEWEST_ROUNDS:
+    if min(older.size, newer.size) < FEWEST_FOR_CHANGE:
         return None
     generator = np.random.default_rng(seed)
     change = midmean(newer) - midmean(older)

@@ -11,11 +11,11 @@ It answers each line on stdin with a line of JSON on stdout, and exits at the en
     generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
     operators     run once and count the operators                  {operator: how often}
-    rung NAME     rerun with other inputs, write the logits         {"error": ..., or null}
+    rerun NAME    rerun with other inputs, write the logits         {"error": ..., or null}
     follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
 
 The last three come after the rounds, when nothing is timed any more. A rerun takes its inputs and its number of threads
-from the trace folder RUNGS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders RUNGS and
+from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders VARIANTS and
 OUT. `follow` and `generate` need the graph "decode".
 """
 
@@ -76,12 +76,12 @@ def _work(job: dict[str, Any]) -> None:
             case ["operators"]:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
-            case ["rung", name]:
-                assert kind is not None and runtime is not None, "rung before load"
-                rung = Trace(Path(job["rungs"]) / name)
-                if rung.facts["threads"] != job["threads"]:
-                    runtime = kind(Path(job["model"]), threads=rung.facts["threads"], graph="deploy")
-                answer({"error": written(partial(first_logits, runtime, rung), Path(job["out"]) / name)})
+            case ["rerun", name]:
+                assert kind is not None and runtime is not None, "rerun before load"
+                variant = Trace(Path(job["variants"]) / name)
+                if variant.facts["threads"] != job["threads"]:
+                    runtime = kind(Path(job["model"]), threads=variant.facts["threads"], graph="deploy")
+                answer({"error": written(partial(first_logits, runtime, variant), Path(job["out"]) / name)})
             case ["follow", prefill]:
                 assert runtime is not None, "follow before load"
                 logits = partial(follow, cast(Decoder, runtime), ids, mask, int(prefill))
@@ -89,7 +89,7 @@ def _work(job: dict[str, Any]) -> None:
             case _:
                 raise ValueError(
                     f"unknown command {line!r}; the commands are import, load GRAPH, stand N, turn N, generate, "
-                    "inputs FOLDER, operators, rung NAME and follow N"
+                    "inputs FOLDER, operators, rerun NAME and follow N"
                 )
 
 

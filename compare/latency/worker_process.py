@@ -40,7 +40,7 @@ class WorkerProcess:
         """Start the process.
 
         name: the name of its row.
-        job: the job of `compare.latency.worker`: runtime, model, inputs, positions, rungs, out.
+        job: the job of `compare.latency.worker`: runtime, model, inputs, positions, variants, out.
         threads: the number of threads that it may compute with.
         log: the file for what it prints.
         timeout: the longest time of an answer, in seconds.
@@ -121,12 +121,12 @@ class WorkerProcess:
         except ChildFailed:
             return {}
 
-    def rung(self, name: str) -> str | None:
+    def rerun(self, name: str) -> str | None:
         """Rerun the runtime with other inputs and write the logits; return the error, or None.
 
         name: the name of the rerun. Call this after the rounds.
         """
-        return self._written(f"rung {name}")
+        return self._written(f"rerun {name}")
 
     def follow(self, prefill: int) -> str | None:
         """Decode the given text with the cache and write the logits; return the error, or None.

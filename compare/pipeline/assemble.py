@@ -7,7 +7,7 @@ from typing import Any
 from compare import machine
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.settings import CheckSettings, LatencySettings
-from compare.results.circumstances import EnvironmentPart, InputPart, ModelPart, PaddedInputPart
+from compare.results.circumstances import ComparedModel, Environment, ModelInput, PaddedInput
 from export.cache import Entry
 
 
@@ -23,7 +23,7 @@ def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, 
     }
 
 
-def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
+def model_part(entry: Entry, *, asked_for: str) -> ComparedModel:
     """Return the report's description of the model.
 
     asked_for: the name that was given. A folder or a loaded model is called by its source's name, so that no path gets
@@ -32,7 +32,7 @@ def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
     manifest = entry.manifest
     source = manifest.source
     facts: dict[str, Any] = {**manifest.model}
-    return ModelPart(
+    return ComparedModel(
         name=source.name,
         asked_for=source.name if source.kind in ("folder", "module") else asked_for,
         provenance=source.label,
@@ -46,10 +46,10 @@ def model_part(entry: Entry, *, asked_for: str) -> ModelPart:
     )
 
 
-def input_part(inputs: Inputs, padded: Inputs | None = None) -> InputPart:
+def input_part(inputs: Inputs, padded: Inputs | None = None) -> ModelInput:
     """Return the report's description of the input. padded: the padded input, if there was one."""
     batch, sequence = inputs.input_ids.shape
-    return InputPart(
+    return ModelInput(
         batch=batch,
         sequence=sequence,
         padding=inputs.padding,
@@ -59,15 +59,15 @@ def input_part(inputs: Inputs, padded: Inputs | None = None) -> InputPart:
     )
 
 
-def padded_part(padded: Inputs) -> PaddedInputPart:
+def padded_part(padded: Inputs) -> PaddedInput:
     """Return the report's description of the padded input."""
     longest, *_, shortest = sorted(padded.attention_mask.sum(axis=1).tolist(), reverse=True)
-    return PaddedInputPart(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
+    return PaddedInput(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
 
 
-def environment_part(threads: int, cpus: list[int] | None) -> EnvironmentPart:
+def environment_part(threads: int, cpus: list[int] | None) -> Environment:
     """Return the report's description of machine and software. cpus: those that timed processes are pinned to."""
-    return EnvironmentPart(
+    return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         processor=machine.processor(),

@@ -16,17 +16,17 @@ from compare.pipeline.recheck_stage import LastPosition, Observer
 from compare.pipeline.shapes import Shape
 from compare.results.gaps import Gap
 from compare.results.latency import (
-    DecodePart,
-    DisturbancePart,
+    DecodeRow,
+    Disturbance,
     GridCell,
-    InterferencePart,
-    LastPart,
-    LatencyPart,
+    InterferenceRow,
+    LastPositionRow,
+    LatencyRow,
     Ratio,
-    TurnsPart,
+    TurnRecord,
 )
-from compare.results.machine_limits import LimitsPart
-from compare.results.reruns import ExportersPart, ObserverPart
+from compare.results.machine_limits import MachineLimits
+from compare.results.reruns import ExporterComparison, ObserverEffect
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
@@ -36,12 +36,12 @@ MOST_PROCESSES = 5
 
 
 def latency_parts(
-    series: Sequence[Series], seed: int, limits: LimitsPart | None = None, narrow: Collection[str] = ()
-) -> list[LatencyPart]:
+    series: Sequence[Series], seed: int, limits: MachineLimits | None = None, narrow: Collection[str] = ()
+) -> list[LatencyRow]:
     """Return a row of latency for each series that has one, in order. limits, narrow: see `share_of_peak`."""
     baseline = of_role(Role.BASELINE, series)
     return [
-        LatencyPart(
+        LatencyRow(
             **samples_of(each, baseline, seed),
             **process_of(each),
             of_peak=share_of_peak(each, limits, narrow, seed),
@@ -51,9 +51,9 @@ def latency_parts(
     ]
 
 
-def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPart:
+def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPositionRow:
     """Return the times of the graph for the last position, with ratios to the baseline and to the deploy graph."""
-    return LastPart(
+    return LastPositionRow(
         **samples_of(last.series, baseline, seed),
         **process_of(last.series),
         to_deploy=paired_ratio(last.series.turns, last.deploy.turns, seed),
@@ -62,8 +62,8 @@ def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPar
 
 
 def decode_parts(
-    rows: Sequence[Row], decoding: Decoding, seed: int, limits: LimitsPart | None, narrow: Collection[str]
-) -> list[DecodePart]:
+    rows: Sequence[Row], decoding: Decoding, seed: int, limits: MachineLimits | None, narrow: Collection[str]
+) -> list[DecodeRow]:
     """Return a row for each series that decoded, and one for each decoding runtime that is not installed."""
     baseline, named = of_role(Role.BASELINE, decoding.series), {row.name for row in rows if row.named}
     parts = [
@@ -79,7 +79,7 @@ def decode_parts(
     ]
     absent = [row for row in rows if row.spec.missing()]
     return parts + [
-        DecodePart(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
+        DecodeRow(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
         for row in absent
     ]
 
@@ -92,9 +92,9 @@ def decode_part(
     named: bool = False,
     checks: Mapping[str, Verdict],
     of_peak: Ratio | None = None,
-) -> DecodePart:
+) -> DecodeRow:
     """Return the times of a series' steps and prefills with the verdicts on its cache, or its error if it failed."""
-    return DecodePart(
+    return DecodeRow(
         **samples_of(series, baseline, seed),
         **process_of(series),
         **generations_of(series, baseline, seed),
@@ -104,13 +104,13 @@ def decode_part(
     )
 
 
-def observer_part(observer: Observer, seed: int) -> ObserverPart:
+def observer_part(observer: Observer, seed: int) -> ObserverEffect:
     """Return the inspect graph's time over the deploy graph's, and the operators that one of them runs more often."""
     inspect, deploy = observer.inspect_operators, observer.deploy_operators
     counted = bool(inspect and deploy)
     names = sorted({*inspect, *deploy}) if counted else []
     pairs = {name: (inspect.get(name, 0), deploy.get(name, 0)) for name in names}
-    return ObserverPart(
+    return ObserverEffect(
         runtime=observer.inspect.runtime,
         error=observer.inspect.error or observer.deploy.error,
         ratio=paired_ratio(observer.inspect.turns, observer.deploy.turns, seed),
@@ -123,7 +123,7 @@ def observer_part(observer: Observer, seed: int) -> ObserverPart:
 
 def exporters_part(
     chosen: Entry, default: Entry | None, between: dict[str, Gap], series: Sequence[Series], seed: int
-) -> ExportersPart | None:
+) -> ExporterComparison | None:
     """Return the comparison of two exporters' graphs; None if only one exporter was compared."""
     if default is None or not between:
         return None
@@ -134,7 +134,7 @@ def exporters_part(
             largest[kind] = max(largest.get(kind, 0.0), gap.max)
     turns = {each.runtime: each.turns for each in series if each.alive and each.role.has_row}
     first, second = turns.get(GRAPH_RUNTIME), turns.get(BESIDE)
-    return ExportersPart(
+    return ExporterComparison(
         runtime=GRAPH_RUNTIME,
         chosen=chosen.manifest.exporter,
         default=default.manifest.exporter,
@@ -144,14 +144,14 @@ def exporters_part(
     )
 
 
-def interference_parts(interference: Interference, seed: int) -> list[InterferencePart]:
+def interference_parts(interference: Interference, seed: int) -> list[InterferenceRow]:
     """Return a row for each pair of series, in order; none if interference is off."""
     pairs = list(interference.pairs.values())
     baseline = next((pair for pair in pairs if pair.alone.role is Role.BASELINE), None)
     return [interference_part(pair, baseline, seed) for pair in pairs]
 
 
-def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> InterferencePart:
+def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> InterferenceRow:
     """Return a row's times alone and with the others awake, or its error if it failed."""
     fields: dict[str, Any] = {}
     alone, beside = pair.alone.turns, pair.beside.turns
@@ -161,12 +161,12 @@ def interference_part(pair: Pair, baseline: Pair | None, seed: int) -> Interfere
         if baseline is not None and pair is not baseline:
             fields["ratio_alone"] = paired_ratio(alone, baseline.alone.turns, seed)
             fields["ratio_beside"] = paired_ratio(beside, baseline.beside.turns, seed)
-    return InterferencePart(
+    return InterferenceRow(
         runtime=pair.alone.runtime,
         again=pair.alone.role is Role.CONTROL,
         error=pair.error,
-        alone=TurnsPart(**turns_of(pair.alone)),
-        beside=TurnsPart(**turns_of(pair.beside)),
+        alone=TurnRecord(**turns_of(pair.alone)),
+        beside=TurnRecord(**turns_of(pair.beside)),
         **fields,
     )
 
@@ -179,7 +179,7 @@ def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
             batch=shape.batch,
             rounds=cell.rounds,
             latency=[
-                LatencyPart(**samples_of(each, of_role(Role.BASELINE, cell.series.values()), seed))
+                LatencyRow(**samples_of(each, of_role(Role.BASELINE, cell.series.values()), seed))
                 for each in cell.series.values()
             ],
         )
@@ -187,7 +187,7 @@ def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
     ]
 
 
-def disturbance_part(series: Iterable[Series], max_load: float) -> DisturbancePart | None:
+def disturbance_part(series: Iterable[Series], max_load: float) -> Disturbance | None:
     """Return how much of the CPU other processes used, averaged over all attempts at a turn, weighted by their length.
 
     Returns None if nothing was timed.
@@ -202,7 +202,7 @@ def disturbance_part(series: Iterable[Series], max_load: float) -> DisturbancePa
         for name, part in load.names.items():
             processes[name] = processes.get(name, 0.0) + part * load.seconds / seconds
     largest = sorted(processes.items(), key=lambda item: -item[1])[:MOST_PROCESSES]
-    return DisturbancePart(
+    return Disturbance(
         max_load=max_load,
         attempts=len(loads),
         disturbed=sum(len(attempts) for each in series for attempts in each.disturbed.values()),

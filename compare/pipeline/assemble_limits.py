@@ -7,11 +7,11 @@ from compare.latency.series import Role, Series
 from compare.latency.statistics import relative_spread, typical
 from compare.pipeline.assemble_samples import measured, turns_of
 from compare.results.latency import Ratio
-from compare.results.machine_limits import LimitPart, LimitsPart, Work
-from compare.results.runtimes import RuntimePart
+from compare.results.machine_limits import LimitRow, MachineLimits, Work
+from compare.results.runtimes import RuntimeResult
 
 
-def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart | None:
+def limits_part(series: Sequence[Series], work: Work | str | None) -> MachineLimits | None:
     """Return the machine's limits and the model's work.
 
     work: the work, or the reason why it could not be counted. Returns None if `work` is None.
@@ -20,17 +20,17 @@ def limits_part(series: Sequence[Series], work: Work | str | None) -> LimitsPart
         return None
     compute, bandwidth = (limit_part(series, spec) for spec in (COMPUTE, BANDWIDTH))
     if isinstance(work, str):
-        return LimitsPart(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
-    return LimitsPart(compute=compute, bandwidth=bandwidth, work=work)
+        return MachineLimits(compute=compute, bandwidth=bandwidth, work=None, uncounted=work)
+    return MachineLimits(compute=compute, bandwidth=bandwidth, work=work)
 
 
-def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
+def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitRow:
     """Return one limit's samples and statistics, or its error if it failed."""
     series = next(each for each in every if each.role is Role.LIMIT and each.runtime == spec.name)
     if not measured(series):
-        return LimitPart(name=spec.name, error=series.error or "it had no undisturbed turn", **turns_of(series))
+        return LimitRow(name=spec.name, error=series.error or "it had no undisturbed turn", **turns_of(series))
     limit = Limit(int(series.facts[spec.unit]), series.turns)
-    return LimitPart(
+    return LimitRow(
         name=spec.name,
         per_call=limit.per_call,
         per_second=limit.per_second,
@@ -40,7 +40,7 @@ def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitPart:
     )
 
 
-def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[str], seed: int) -> Ratio | None:
+def share_of_peak(series: Series, limits: MachineLimits | None, narrow: Collection[str], seed: int) -> Ratio | None:
     """Return the share of the compute limit that a pass reached, or of the bandwidth that a decode step reached.
 
     narrow: the rows that compute in less than float32. Returns None for these, because the limits are measured in
@@ -53,7 +53,7 @@ def share_of_peak(series: Series, limits: LimitsPart | None, narrow: Collection[
     return share_of(limits.compute, series.turns, limits.work.prefill_flops, seed)
 
 
-def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
+def share_of(part: LimitRow, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
     """Return the share of a limit that was reached in some turns; None if the limit is not known.
 
     part: the limit. turns: any turns of the same rounds, such as those of prefills or of decode steps. work: FLOPs or
@@ -64,7 +64,7 @@ def share_of(part: LimitPart, turns: dict[int, list[int]], work: int, seed: int)
     return Limit(part.per_call, part.turns).share(turns, work, seed)
 
 
-def computes_in_float32(runtime: RuntimePart) -> bool:
+def computes_in_float32(runtime: RuntimeResult) -> bool:
     """Whether a runtime is not known to compute in less than float32, the precision that limits are measured in."""
     narrower = runtime.verdict is not None and runtime.verdict.kind == "reduced precision"
     quantized = runtime.graph is not None and bool(runtime.graph.quantized)

@@ -9,7 +9,7 @@ from compare.latency.statistics import drift, outliers, paired_ratio, percentile
 
 
 def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
-    """Return the fields of a `LatencyPart` that rest on samples: turns, statistics, and the ratio to the baseline.
+    """Return the fields of a `LatencyRow` that rest on samples: turns, statistics, and the ratio to the baseline.
 
     For a series that failed or has no turn that counts, only the turns and the error are returned. seed: the seed of
     the ratio's interval.
@@ -38,7 +38,7 @@ def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, 
 
 
 def process_of(series: Series) -> dict[str, Any]:
-    """Return the fields of a `LatencyPart` for loading, first call and memory; empty if the series failed."""
+    """Return the fields of a `LatencyRow` for loading, first call and memory; empty if the series failed."""
     if not measured(series):
         return {}
     return {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
@@ -50,13 +50,13 @@ def measured(series: Series) -> bool:
 
 
 def turns_of(series: Series) -> dict[str, Any]:
-    """Return the fields of a `TurnsPart`."""
+    """Return the fields of a `TurnRecord`."""
     loads = {number: [round(load.share, 4) for load in attempts] for number, attempts in series.loads.items()}
     return {"turns": series.turns, "disturbed": series.disturbed, "loads": loads}
 
 
 def generations_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
-    """Return the fields of a `DecodePart` for prefills and whole generations; empty if the series failed."""
+    """Return the fields of a `DecodeRow` for prefills and whole generations; empty if the series failed."""
     if not measured(series):
         return {}
     rates = [

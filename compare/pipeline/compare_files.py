@@ -29,7 +29,7 @@ from compare.processes.child import ChildFailed
 from compare.report.schema import Report
 from compare.results.gaps import Gap
 from compare.results.precisions import UNIT_ROUNDOFF
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
@@ -108,7 +108,7 @@ def prepared(settings: Settings, say: Say) -> Run:
     return run
 
 
-def compare_rows(run: Run) -> list[RuntimePart]:
+def compare_rows(run: Run) -> list[RuntimeResult]:
     """Trace both files. Return the row of the baseline, and that of the file with its gaps and its verdict.
 
     If the file does not run, its row has an error. Raises `CannotRun` if the baseline does not run.
@@ -129,7 +129,7 @@ def compare_rows(run: Run) -> list[RuntimePart]:
     return [baseline, compared]
 
 
-def compare_traces(row: RuntimePart, trace: Trace, expected: Trace, run: Run) -> RuntimePart:
+def compare_traces(row: RuntimeResult, trace: Trace, expected: Trace, run: Run) -> RuntimeResult:
     """Return the file's row with its verdict and the gaps of its tensors to the baseline's, in execution order.
 
     expected: the baseline's trace. A tensor that was located by structure alone is left out if the shapes differ.

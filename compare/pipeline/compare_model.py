@@ -15,7 +15,7 @@ from compare.pipeline.latency_stage import Latency, take_latency
 from compare.pipeline.numerics_stage import Measured, measure, numerics_of
 from compare.pipeline.prepare import prepared
 from compare.pipeline.recheck_stage import judge_timed
-from compare.pipeline.second_look import look_again
+from compare.pipeline.second_look import confirm_alarms
 from compare.pipeline.settings import Settings
 from compare.pipeline.start_series import started_series
 from compare.report.schema import Report
@@ -36,7 +36,7 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     with started_series(run) as started, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, started, numerics)
-        found = replace(found, runtimes=look_again(run, found.runtimes, numerics))
+        found = replace(found, runtimes=confirm_alarms(run, found.runtimes, numerics))
         failed = {row.name for row in found.runtimes if row.error}
         passes = settings.latency.time * (PASSES if settings.checks.decode else 1)
         steps = settings.latency.time - passes

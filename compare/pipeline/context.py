@@ -135,9 +135,9 @@ class Run:
         return self.scratch / "grid" / str(shape)
 
     @property
-    def rungs_folder(self) -> Path:
+    def variants_folder(self) -> Path:
         """The folder of the inputs of the rerun variants."""
-        return self.scratch / "rungs"
+        return self.scratch / "variants"
 
     def self_folder(self, row: str, graph: Held = "deploy") -> Path:
         """Return the folder of the logits that a row's graph gave in reruns."""

@@ -16,14 +16,14 @@ from compare.pipeline.context import BESIDE, Run
 from compare.pipeline.recheck_stage import (
     LastPosition,
     Observer,
-    beside_baseline,
     last_position,
-    make_ladder,
     observer,
     self_gaps,
+    with_baseline_gap,
+    write_variants,
 )
 from compare.pipeline.shapes import Shape
-from compare.results.reruns import SelfGapsPart
+from compare.results.reruns import RerunGaps
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.traces import write_trace
 
@@ -39,7 +39,7 @@ class Latency:
     #: The number of shifts.
     shifts: int = 0
     #: The reruns of each timed runtime.
-    self_gaps: list[SelfGapsPart] = field(default_factory=list)
+    self_gaps: list[RerunGaps] = field(default_factory=list)
     #: The observer effect; None if no ONNX graph was timed.
     observer: Observer | None = None
     #: The graph for the last position; None if it was not timed.
@@ -65,7 +65,7 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
     if not started:
         return Latency()
     latency = Latency([each for each in started if not each.decodes], cells=make_cells(run))
-    ladder = make_ladder(run)
+    variants = write_variants(run)
     for shift in shifts_of(run, latency.series, failed):
         latency.rounds = take_rounds(run, shift, seconds, first=latency.rounds)
         latency.shifts += 1
@@ -73,12 +73,12 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
             take_interference(run, latency.interference, shift, shift.share * seconds / 2)
         take_grid(run, latency.cells, shift, shift.share * run.latency.time)
         with run.phase("runs again"):
-            latency.self_gaps += self_gaps(run, shift.late, ladder)
+            latency.self_gaps += self_gaps(run, shift.late, variants)
             latency.observer = latency.observer or observer(run, shift.late)
             latency.last = latency.last or last_position(run, shift.late)
     with run.phase("runs again"):
         baseline = [each for each in latency.series if each.role is Role.BASELINE]
-        latency.self_gaps = beside_baseline(run, self_gaps(run, baseline, ladder) + latency.self_gaps)
+        latency.self_gaps = with_baseline_gap(run, self_gaps(run, baseline, variants) + latency.self_gaps)
     return latency
 
 

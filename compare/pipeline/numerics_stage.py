@@ -26,10 +26,10 @@ from compare.pipeline.padding_stage import judge_padded, worse
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
-from compare.results.circumstances import ControlsPart, Head, Ruler
+from compare.results.circumstances import Controls, Head, Ruler
 from compare.results.gaps import Decisions, Gap, TensorEvidence, evidence_of
 from compare.results.machine_limits import Work
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.runtimes.tracer import Second, trace
@@ -50,8 +50,8 @@ class Measured:
     """
 
     ruler: Ruler
-    controls: ControlsPart
-    runtimes: list[RuntimePart]
+    controls: Controls
+    runtimes: list[RuntimeResult]
     heads: list[Head]
     between: dict[str, Gap]
     work: Work | str | None
@@ -123,7 +123,7 @@ def count_work(run: ModelRun, numerics: Numerics) -> Work | str:
         raise CannotRun(f"the model's work could not be counted: {error}; see {run.log('golden')}") from error
 
 
-def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, ControlsPart]:
+def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Controls]:
     """Compute golden, check the ruler, and compute the controls.
 
     Raises `CannotRun` if any of this fails, or if too few controls are distinct.
@@ -146,7 +146,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
             f"{FEWEST_CONTROLS}); give a longer text"
         )
     run.say(f"{distinct} distinct controls show what rounding does")
-    return golden, ruler, ControlsPart(names=names, distinct=distinct)
+    return golden, ruler, Controls(names=names, distinct=distinct)
 
 
 def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
@@ -211,7 +211,7 @@ def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvid
 
 def weigh(
     run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
-) -> tuple[RuntimePart, Trace | None]:
+) -> tuple[RuntimeResult, Trace | None]:
     """Return a runtime's row and its trace. If the run cannot be weighed, the row has an error, and the trace is None.
 
     future: the row's trace.

@@ -15,20 +15,20 @@ from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, plac
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence, evidence_of
-from compare.results.runtimes import PaddingPart
+from compare.results.runtimes import PaddedResult
 from compare.results.verdicts import VERDICTS, Verdict, reaches
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
 
 
-def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
+def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numerics: Numerics) -> PaddedResult:
     """Judge a run of a row on the padded input.
 
     verdict: the verdict on the text. trace: the trace of the text; tensors that were left out of it are left out here
     too. Raises `CannotRun` if the numerics process fails, or if the ruler does not hold.
     """
     if row.unpadded:
-        return PaddingPart(text=verdict, skipped=row.unpadded)
+        return PaddedResult(text=verdict, skipped=row.unpadded)
     with run.phase("padding"):
         try:
             padding = _judged(run, row, verdict, trace, numerics)
@@ -39,7 +39,7 @@ def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numeri
     return padding
 
 
-def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Numerics) -> PaddingPart:
+def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Numerics) -> PaddedResult:
     """Return the verdicts on both inputs, and the cause if the run is "different" on the padded one.
 
     text: the verdict on the text.
@@ -65,7 +65,7 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     wrong = beyond_limits(evidence, weak=verdict.weak)
     if verdict.kind == "different" and wrong:
         verdict, cause = excused(verdict, evidence, numerics.cause(padded.folder, wrong))
-    return PaddingPart(
+    return PaddedResult(
         text=text,
         verdict=padded_verdict(verdict, cause),
         cause=cause.words,
@@ -74,9 +74,9 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     )
 
 
-def _broken(text: Verdict, note: str) -> PaddingPart:
+def _broken(text: Verdict, note: str) -> PaddedResult:
     """Return the verdict on the text, and "broken" on the padded input. note: the reason."""
-    return PaddingPart(text=text, verdict=padded_verdict(Verdict(kind="broken", note=note), Cause()))
+    return PaddedResult(text=text, verdict=padded_verdict(Verdict(kind="broken", note=note), Cause()))
 
 
 def excused(
@@ -103,7 +103,7 @@ def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
     return replace(verdict, padded=padded, cause=cause.words if different else "")
 
 
-def worse(padding: PaddingPart) -> Verdict:
+def worse(padding: PaddedResult) -> Verdict:
     """Return the worse of the verdicts on the text and on the padded input; the text's if both are of one kind.
 
     If the text's is "reduced precision", a "different" on the padded input counts only if it has a cause, or if a
@@ -117,7 +117,7 @@ def worse(padding: PaddingPart) -> Verdict:
     return padded
 
 
-def rejudged(padding: PaddingPart, text: Verdict, limits: Limits, quantized: Sequence[str]) -> PaddingPart:
+def rejudged(padding: PaddedResult, text: Verdict, limits: Limits, quantized: Sequence[str]) -> PaddedResult:
     """Judge a run on the padded input again, under other limits, from the evidence in a report.
 
     text: the verdict on the text under these limits. quantized: see `compare.numerics.verdicts.judge`.

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compare.latency.series import Role, Series, of_role
-from compare.numerics.diagnostics.rerun_variants import Rung, logit_gap, rungs
+from compare.numerics.diagnostics.rerun_variants import Variant, logit_gap, make_variants
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
 from compare.pipeline.context import GOLDEN, Run
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
-from compare.results.reruns import SelfGapsPart
+from compare.results.reruns import RerunGaps
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
@@ -52,29 +52,29 @@ class LastPosition:
     gap: float | None
 
 
-def make_ladder(run: Run) -> list[Rung]:
+def write_variants(run: Run) -> list[Variant]:
     """Return the rerun variants of the run's input, and write their inputs to the folders that worker processes read.
 
     The logits of all sequences are kept for the plain run, which is judged, and those of the first for the others.
     """
-    ladder = list(rungs(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
-    for rung in ladder:
-        tensors = {"input_ids": rung.input_ids, "attention_mask": rung.attention_mask}
-        facts = {"threads": rung.threads, "sequences": len(rung.input_ids) if rung is ladder[0] else 1}
-        write_trace(run.rungs_folder / rung.name, tensors, facts)
-    return ladder
+    variants = list(make_variants(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
+    for variant in variants:
+        tensors = {"input_ids": variant.input_ids, "attention_mask": variant.attention_mask}
+        facts = {"threads": variant.threads, "sequences": len(variant.input_ids) if variant is variants[0] else 1}
+        write_trace(run.variants_folder / variant.name, tensors, facts)
+    return variants
 
 
-def self_gaps(run: Run, series: Sequence[Series], ladder: list[Rung]) -> list[SelfGapsPart]:
+def self_gaps(run: Run, series: Sequence[Series], variants: list[Variant]) -> list[RerunGaps]:
     """Rerun each runtime that was timed. Return a row for each, with its gap in every variant.
 
-    ladder: the variants, the plain run first.
+    variants: the variants, the plain run first.
     """
     timed = [each for each in series if each.alive and each.role in (Role.BASELINE, Role.RUNTIME)]
-    return [climb(run, each, ladder) for each in timed]
+    return [rerun(run, each, variants) for each in timed]
 
 
-def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
+def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
     """Return the rows that are not empty, and add the gap between each one's plain run and the baseline's.
 
     The gap is left out if either has no logits.
@@ -82,20 +82,20 @@ def beside_baseline(run: Run, rows: list[SelfGapsPart]) -> list[SelfGapsPart]:
     baseline = run.baseline.name
     expected = _plain(run, baseline)
 
-    def compared(row: SelfGapsPart) -> SelfGapsPart:
+    def compared(row: RerunGaps) -> RerunGaps:
         gap = None if row.runtime == baseline else _gap(run, _plain(run, row.runtime), expected)
         return row if gap is None else replace(row, gaps={**row.gaps, baseline: gap})
 
     return [row for row in map(compared, rows) if row.gaps or row.missing]
 
 
-def judge_timed(run: Run, rows: list[SelfGapsPart], numerics: Numerics) -> list[SelfGapsPart]:
+def judge_timed(run: Run, rows: list[RerunGaps], numerics: Numerics) -> list[RerunGaps]:
     """Return the rows, each with a verdict on the logits of the graph that was timed, which may expose no taps.
 
     Raises `CannotRun` if the numerics process fails.
     """
 
-    def judged(row: SelfGapsPart) -> SelfGapsPart:
+    def judged(row: RerunGaps) -> RerunGaps:
         plain = _plain(run, row.runtime)
         return row if plain is None else replace(row, verdict=logits_verdict(run, plain, numerics))
 
@@ -118,22 +118,22 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
     return judge(evidence_of(weighed.values()), bitwise=False)
 
 
-def climb(run: Run, series: Series, ladder: list[Rung]) -> SelfGapsPart:
-    """Rerun one runtime in every variant, and return its row. ladder: the variants, the plain run first."""
+def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
+    """Rerun one runtime in every variant, and return its row. variants: the variants, the plain run first."""
     name = series.runtime
     gaps: dict[str, float] = {}
     missing: dict[str, str] = {}
-    for rung in ladder:
-        length = rung.input_ids.shape[1]
+    for variant in variants:
+        length = variant.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
-            missing[rung.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
-        elif (error := series.process.rung(rung.name)) is not None:
-            missing[rung.name] = error
-        elif (plain := _plain(run, name)) is not None and rung is not ladder[0]:
-            rerun = Trace(run.self_folder(name) / rung.name)
-            gaps[rung.name] = logit_gap(plain["logits"], rerun["logits"], run.inputs.attention_mask)
-            shutil.rmtree(rerun.folder)
-    return SelfGapsPart(runtime=name, gaps=gaps, missing=missing)
+            missing[variant.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
+        elif (error := series.process.rerun(variant.name)) is not None:
+            missing[variant.name] = error
+        elif (plain := _plain(run, name)) is not None and variant is not variants[0]:
+            trace = Trace(run.self_folder(name) / variant.name)
+            gaps[variant.name] = logit_gap(plain["logits"], trace["logits"], run.inputs.attention_mask)
+            shutil.rmtree(trace.folder)
+    return RerunGaps(runtime=name, gaps=gaps, missing=missing)
 
 
 def observer(run: Run, series: Sequence[Series]) -> Observer | None:
@@ -157,7 +157,7 @@ def last_position(run: Run, series: Sequence[Series]) -> LastPosition | None:
     if last is None:
         return None
     gap, plain = None, _plain(run, last.runtime)
-    if last.alive and plain is not None and last.process.rung("plain") is None:
+    if last.alive and plain is not None and last.process.rerun("plain") is None:
         found = Trace(run.self_folder(last.runtime, last.graph) / "plain")["logits"]
         gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
     return LastPosition(last, _row_of(last, series), gap)

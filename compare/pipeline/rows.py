@@ -5,20 +5,20 @@ from dataclasses import replace
 
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import Row
-from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.runtimes import OnnxGraph, RuntimeResult
 
 
-def bare_row(row: Row) -> RuntimePart:
+def bare_row(row: Row) -> RuntimeResult:
     """Return a runtime's row of the report before it has run."""
     graph = None if row.file is None else graph_part(row.file, row.taps)
-    return RuntimePart(
+    return RuntimeResult(
         name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named, graph=graph
     )
 
 
-def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
+def graph_part(file: OnnxFile, taps: Container[str]) -> OnnxGraph:
     """Return the report's description of an ONNX file. taps: its tensors that are compared."""
-    return GraphPart(
+    return OnnxGraph(
         file=file.name,
         bytes=file.bytes,
         sha256=file.sha256(),
@@ -30,6 +30,6 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> GraphPart:
     )
 
 
-def with_taps_by_structure(row: RuntimePart, taps: Collection[str]) -> RuntimePart:
+def with_taps_by_structure(row: RuntimeResult, taps: Collection[str]) -> RuntimeResult:
     """Return a row with the taps that were located by the graph's structure; unchanged if it runs no ONNX file."""
     return row if row.graph is None else replace(row, graph=replace(row.graph, found=list(taps)))

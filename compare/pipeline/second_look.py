@@ -15,7 +15,7 @@ from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
 from compare.pipeline.padding_stage import judge_padded, worse
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
-from compare.results.runtimes import FurtherRunPart, RuntimePart
+from compare.results.runtimes import FurtherRun, RuntimeResult
 from compare.results.verdicts import VERDICTS, Verdict
 from compare.traces import Trace
 
@@ -23,7 +23,7 @@ from compare.traces import Trace
 RUNS = 3
 
 
-def look_again(run: ModelRun, runtimes: Sequence[RuntimePart], numerics: Numerics) -> list[RuntimePart]:
+def confirm_alarms(run: ModelRun, runtimes: Sequence[RuntimeResult], numerics: Numerics) -> list[RuntimeResult]:
     """Trace each runtime whose verdict is an alarm in further processes, and let all of its runs decide the verdict.
 
     runtimes: one for each row of the run. Returns the same rows with these verdicts; gaps, heads and decisions stay
@@ -32,19 +32,19 @@ def look_again(run: ModelRun, runtimes: Sequence[RuntimePart], numerics: Numeric
     return [_confirmed(run, row, runtime, numerics) for row, runtime in zip(run.rows, runtimes, strict=True)]
 
 
-def _confirmed(run: ModelRun, row: Row, runtime: RuntimePart, numerics: Numerics) -> RuntimePart:
+def _confirmed(run: ModelRun, row: Row, runtime: RuntimeResult, numerics: Numerics) -> RuntimeResult:
     """Return a row after its second look; a row without an alarm is returned unchanged."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
     run.say(f"{row.name}: {runtime.verdict.kind} is traced again, in {RUNS - 1} fresh processes")
     with run.phase("second look"):
-        further = [run_again(run, row, number, numerics) for number in range(2, RUNS + 1)]
+        further = [further_run(run, row, number, numerics) for number in range(2, RUNS + 1)]
     verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
     run.say(f"{row.name}: {verdict.sentence}")
     return replace(runtime, verdict=verdict, again=[part for _, part in further])
 
 
-def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
+def is_alarm(verdict: Verdict, runtime: RuntimeResult) -> bool:
     """Whether a verdict is worse than rounding, unless it is a reduced precision that was asked for.
 
     A reduced precision was asked for if the runtime declares one, or if its ONNX file has quantized operators or
@@ -55,17 +55,17 @@ def is_alarm(verdict: Verdict, runtime: RuntimePart) -> bool:
     return verdict.kind in ("different", "broken") or (verdict.kind == "reduced precision" and not asked_for)
 
 
-def run_again(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple[Verdict, FurtherRunPart]:
+def further_run(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tuple[Verdict, FurtherRun]:
     """Trace and judge a row once more, in a fresh process. Return the verdict and its evidence."""
     golden = Trace(run.scratch / GOLDEN)
     try:
         trace = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
     except (ChildFailed, WrongShape) as error:
-        return Verdict(kind="broken", note=str(error)), FurtherRunPart()
+        return Verdict(kind="broken", note=str(error)), FurtherRun()
     trace, known = weighed(run, row, trace, numerics)
     evidence = evidence_of(known.values())
     padding = judge_padded(run, row, judged(run, row, trace, evidence), trace, numerics)
-    return worse(padding), FurtherRunPart(evidence=evidence, padding=padding)
+    return worse(padding), FurtherRun(evidence=evidence, padding=padding)
 
 
 def agreed(runs: Sequence[Verdict]) -> Verdict:

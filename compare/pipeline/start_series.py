@@ -45,7 +45,7 @@ def start_passes(run: Run) -> list[Series]:
             row,
             f"latency-{place}-{row.name}",
             out=run.self_folder(row.name, role.graph),
-            rungs=run.rungs_folder,
+            variants=run.variants_folder,
             positions=run.positions,
         )
         started.append(Series(process, role, role.graph))

@@ -7,8 +7,8 @@ from compare.report.formatting import interval, megabytes, number
 from compare.report.measurability import control_bound, faster, measurable, why_not_measurable
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding
-from compare.results.latency import LatencyPart, Ratio
-from compare.results.runtimes import RuntimePart
+from compare.results.latency import LatencyRow, Ratio
+from compare.results.runtimes import RuntimeResult
 
 
 def answer(report: Report) -> list[str]:
@@ -52,9 +52,9 @@ class Choice:
     """A runtime that was timed."""
 
     #: Its latency.
-    row: LatencyPart
+    row: LatencyRow
     #: Its gaps and verdict.
-    runtime: RuntimePart
+    runtime: RuntimeResult
     #: Its time over the baseline's; exactly 1 for the baseline itself.
     time: Ratio
     #: Whether its verdict is below `--fail-on`.
@@ -121,7 +121,7 @@ def advice(report: Report) -> list[str]:
     return sentences
 
 
-def _control(rows: Sequence[LatencyPart]) -> str:
+def _control(rows: Sequence[LatencyRow]) -> str:
     """Return the A/A control's ratio as words that follow another ratio; empty unless its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     return f" (A/A control: {interval(ratio)})" if ratio and control_bound(rows) < 1 else ""

@@ -7,26 +7,26 @@ calls of a runtime took far longer than its best ones.
 from collections.abc import Sequence
 from statistics import quantiles
 
-from compare.results.latency import DisturbancePart, LatencyPart
+from compare.results.latency import Disturbance, LatencyRow
 
 #: The fewest rounds that support advice.
-FEWEST_ROUNDS = 4
+FEWEST_FOR_ADVICE = 4
 
 #: A median is far above the first call and the fastest quarter if it is this many times the larger of the two.
 FAR_ABOVE = 1.5
 
 
-def shared_rounds(row: LatencyPart, baseline: LatencyPart) -> int:
+def shared_rounds(row: LatencyRow, baseline: LatencyRow) -> int:
     """Return the number of rounds in which both had an undisturbed turn."""
     return len(row.turns.keys() & baseline.turns.keys())
 
 
-def measurable(row: LatencyPart, baseline: LatencyPart) -> bool:
+def measurable(row: LatencyRow, baseline: LatencyRow) -> bool:
     """Whether a row's ratio to the baseline rests on enough rounds, and is known to less than a factor of two."""
-    return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_ROUNDS
+    return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_FOR_ADVICE
 
 
-def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
+def faster(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
     """Whether a row is measurably faster: its interval is below 1, and below the A/A control if that excludes 1.
 
     rows: the baseline first, then its second process, the A/A control.
@@ -34,7 +34,7 @@ def faster(row: LatencyPart, rows: Sequence[LatencyPart]) -> bool:
     return measurable(row, rows[0]) and row.ratio is not None and row.ratio.high < control_bound(rows)
 
 
-def control_bound(rows: Sequence[LatencyPart]) -> float:
+def control_bound(rows: Sequence[LatencyRow]) -> float:
     """Return the bound below which a row's interval is faster: 1, or the A/A control's if its interval excludes 1.
 
     An A/A control of 1.1 counts like one of 1 / 1.1.
@@ -45,7 +45,7 @@ def control_bound(rows: Sequence[LatencyPart]) -> float:
     return min(ratio.estimate, 1 / ratio.estimate)
 
 
-def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart | None, seconds: float) -> str | None:
+def why_not_measurable(rows: Sequence[LatencyRow], disturbance: Disturbance | None, seconds: float) -> str | None:
     """Return a sentence that says why no ratio of these rows supports advice; None if they do.
 
     rows: the baseline first, then its second process, the A/A control. seconds: the time limit of the rounds.
@@ -54,7 +54,7 @@ def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart
         return None
     baseline, control = rows[:2]
     rounds = shared_rounds(control, baseline)
-    if rounds < FEWEST_ROUNDS:
+    if rounds < FEWEST_FOR_ADVICE:
         return _too_few(rows, rounds, disturbance, seconds)
     if control.ratio is None or not control.ratio.measurable:
         return (
@@ -69,25 +69,25 @@ def why_not_measurable(rows: Sequence[LatencyPart], disturbance: DisturbancePart
     return None
 
 
-def _too_few(rows: Sequence[LatencyPart], rounds: int, part: DisturbancePart | None, seconds: float) -> str:
+def _too_few(rows: Sequence[LatencyRow], rounds: int, part: Disturbance | None, seconds: float) -> str:
     taken = max(len(row.loads) for row in rows)
     if part is not None and any(row.disturbed for row in rows[:2]) and rounds < taken:
         return (
             f"Not measurable here: {others(part)}, and only {rounds} of {taken} rounds were undisturbed; "
-            f"{FEWEST_ROUNDS} are needed. No runtime is recommended; run again when they have ended, or count every "
-            "turn with --max-load 100."
+            f"{FEWEST_FOR_ADVICE} are needed. No runtime is recommended; run again when they have ended, or count "
+            "every turn with --max-load 100."
         )
     return (
-        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''}, and {FEWEST_ROUNDS} are needed. "
-        f"No runtime is recommended; use --min-rounds {FEWEST_ROUNDS} or a longer --time."
+        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''}, and {FEWEST_FOR_ADVICE} are "
+        f"needed. No runtime is recommended; use --min-rounds {FEWEST_FOR_ADVICE} or a longer --time."
     )
 
 
-def others(part: DisturbancePart) -> str:
+def others(part: Disturbance) -> str:
     """Say how much of the CPU other processes used, and which of them used most of it.
 
     >>> counts = {"max_load": 0.05, "attempts": 9, "disturbed": 9}
-    >>> others(DisturbancePart(others=0.43, stolen=0, processes={"stress": 0.41}, sees="every process", **counts))
+    >>> others(Disturbance(others=0.43, stolen=0, processes={"stress": 0.41}, sees="every process", **counts))
     'other processes used 43 % of the CPU (stress 41 %)'
     """
     names = ", ".join(f"{name} {_percent(share)}" for name, share in part.processes.items() if share >= 0.005)
@@ -100,14 +100,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.005 else "less than 1 %"
 
 
-def slowed(row: LatencyPart) -> bool:
+def slowed(row: LatencyRow) -> bool:
     """Whether the median of a row is far above both its first call and the fastest quarter of its calls."""
     if row.median_ms is None or row.first_call_s is None:
         return False
     return row.median_ms > FAR_ABOVE * max(1e3 * row.first_call_s, lowest_quartile_ms(row))
 
 
-def lowest_quartile_ms(row: LatencyPart) -> float:
+def lowest_quartile_ms(row: LatencyRow) -> float:
     """Return the first quartile of a row's calls, in milliseconds."""
     samples = [sample for turn in row.turns.values() for sample in turn]
     return (quantiles(samples, n=4)[0] if len(samples) > 1 else float(samples[0])) / 1e6

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from compare.report.older import updated
-from compare.results.circumstances import ControlsPart, EnvironmentPart, Head, InputPart, ModelPart, Ruler
-from compare.results.latency import DecodePart, DisturbancePart, GridCell, InterferencePart, LastPart, LatencyPart
-from compare.results.machine_limits import LimitsPart
-from compare.results.reruns import ExportersPart, ObserverPart, SelfGapsPart
-from compare.results.runtimes import RuntimePart
+from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
+from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
+from compare.results.machine_limits import MachineLimits
+from compare.results.reruns import ExporterComparison, ObserverEffect, RerunGaps
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
@@ -43,26 +43,26 @@ class Report(BaseModel):
     seed: int
     time_s: float
     precision: float
-    model: ModelPart | None
-    input: InputPart
-    environment: EnvironmentPart
+    model: ComparedModel | None
+    input: ModelInput
+    environment: Environment
     ruler: Ruler | None
-    controls: ControlsPart | None = None
+    controls: Controls | None = None
     fail_on: VerdictWord = "different"
-    runtimes: list[RuntimePart]
-    latency: list[LatencyPart]
+    runtimes: list[RuntimeResult]
+    latency: list[LatencyRow]
     rounds: int
     shifts: int = 1
-    disturbance: DisturbancePart | None = None
-    last: LastPart | None = None
-    decoding: list[DecodePart] = Field(default_factory=list)
+    disturbance: Disturbance | None = None
+    last: LastPositionRow | None = None
+    decoding: list[DecodeRow] = Field(default_factory=list)
     decode_rounds: int = 0
-    limits: LimitsPart | None = None
-    interference: list[InterferencePart] = Field(default_factory=list)
+    limits: MachineLimits | None = None
+    interference: list[InterferenceRow] = Field(default_factory=list)
     grid: list[GridCell] = Field(default_factory=list)
-    exporters: ExportersPart | None = None
-    self_gaps: list[SelfGapsPart] = Field(default_factory=list)
-    observer: ObserverPart | None = None
+    exporters: ExporterComparison | None = None
+    self_gaps: list[RerunGaps] = Field(default_factory=list)
+    observer: ObserverEffect | None = None
     heads: list[Head]
     phases: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
@@ -96,7 +96,7 @@ class Report(BaseModel):
         """The mildest verdict that fails the run. Without a model it is "broken", the only failure that is judged."""
         return "broken" if self.model is None else self.fail_on
 
-    def beyond(self, runtime: RuntimePart | SelfGapsPart | DecodePart) -> str | None:
+    def beyond(self, runtime: RuntimeResult | RerunGaps | DecodeRow) -> str | None:
         """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict is milder.
 
         A runtime that did not run has an error instead of a verdict.

@@ -7,7 +7,7 @@ from compare.results.base import Result
 
 
 @dataclass(kw_only=True)
-class ModelPart(Result):
+class ComparedModel(Result):
     """The model that was compared."""
 
     name: str
@@ -31,7 +31,7 @@ class ModelPart(Result):
 
 
 @dataclass(kw_only=True)
-class PaddedInputPart(Result):
+class PaddedInput(Result):
     """The padded input."""
 
     sequences: int
@@ -41,7 +41,7 @@ class PaddedInputPart(Result):
 
 
 @dataclass(kw_only=True)
-class InputPart(Result):
+class ModelInput(Result):
     """The input of the model."""
 
     batch: int
@@ -49,11 +49,11 @@ class InputPart(Result):
     padding: int  # number of positions that are padding
     tokens: list[str]  # the first sequence of the batch, as text
     sha256: str  # of ids and mask
-    padded: PaddedInputPart | None = None
+    padded: PaddedInput | None = None
 
 
 @dataclass(kw_only=True)
-class EnvironmentPart(Result):
+class Environment(Result):
     """The machine and the packages. It contains no host name and no paths."""
 
     python: str
@@ -89,7 +89,7 @@ class Ruler(Result):
 
 
 @dataclass(kw_only=True)
-class ControlsPart(Result):
+class Controls(Result):
     """The controls: float32 runs that differ from golden by rounding alone."""
 
     names: list[str]

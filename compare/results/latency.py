@@ -35,7 +35,7 @@ class Ratio(Result):
 
 
 @dataclass(kw_only=True)
-class TurnsPart(Result):
+class TurnRecord(Result):
     """The turns of a worker."""
 
     turns: dict[int, list[int]] = field(default_factory=dict)  # round -> nanoseconds of each call, in order
@@ -46,7 +46,7 @@ class TurnsPart(Result):
 
 
 @dataclass(kw_only=True)
-class DisturbancePart(Result):
+class Disturbance(Result):
     """The CPU time that other processes used during turns (`compare.latency.disturbance`)."""
 
     max_load: float  # the largest share of the CPU time that others may use in an undisturbed turn
@@ -59,7 +59,7 @@ class DisturbancePart(Result):
 
 
 @dataclass(kw_only=True)
-class LatencyPart(TurnsPart):
+class LatencyRow(TurnRecord):
     """A runtime's row of latency."""
 
     runtime: str
@@ -80,7 +80,7 @@ class LatencyPart(TurnsPart):
 
 
 @dataclass(kw_only=True)
-class LastPart(LatencyPart):
+class LastPositionRow(LatencyRow):
     """The row of the deploy-last graph. It computes only the logits of the last position, so it has the least work."""
 
     to_deploy: Ratio | None = None  # its time over the deploy graph's in the same runtime
@@ -88,10 +88,10 @@ class LastPart(LatencyPart):
 
 
 @dataclass(kw_only=True)
-class DecodePart(LatencyPart):
+class DecodeRow(LatencyRow):
     """A runtime's row of decoding: short greedy generations with a cache of keys and values.
 
-    The fields of `LatencyPart` are for a step after the prefill (TPOT). `of_peak` is the bytes/s of a step over the
+    The fields of `LatencyRow` are for a step after the prefill (TPOT). `of_peak` is the bytes/s of a step over the
     machine's limit.
     """
 
@@ -112,7 +112,7 @@ class DecodePart(LatencyPart):
 
 
 @dataclass(kw_only=True)
-class InterferencePart(Result):
+class InterferenceRow(Result):
     """A runtime's row of interference, timed in pairs of rounds: once alone, and once with all others awake."""
 
     runtime: str
@@ -123,8 +123,8 @@ class InterferencePart(Result):
     slowdown: Ratio | None = None  # time with the others awake over time alone, paired by round
     ratio_alone: Ratio | None = None  # to the baseline timed alone; None for the baseline
     ratio_beside: Ratio | None = None  # to the baseline timed with the others awake; None for the baseline
-    alone: TurnsPart = field(default_factory=TurnsPart)
-    beside: TurnsPart = field(default_factory=TurnsPart)
+    alone: TurnRecord = field(default_factory=TurnRecord)
+    beside: TurnRecord = field(default_factory=TurnRecord)
 
 
 @dataclass(kw_only=True)
@@ -134,7 +134,7 @@ class GridCell(Result):
     sequence: int
     batch: int
     rounds: int
-    latency: list[LatencyPart]
+    latency: list[LatencyRow]
 
     @property
     def name(self) -> str:

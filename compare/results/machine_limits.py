@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from compare.results.base import Result
-from compare.results.latency import TurnsPart
+from compare.results.latency import TurnRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Work(Result):
 
 
 @dataclass(kw_only=True)
-class LimitPart(TurnsPart):
+class LimitRow(TurnRecord):
     """A limit of the machine, FLOP/s or bytes/s, measured in the same rounds as the runtimes."""
 
     name: str
@@ -28,10 +28,10 @@ class LimitPart(TurnsPart):
 
 
 @dataclass(kw_only=True)
-class LimitsPart(Result):
+class MachineLimits(Result):
     """The limits of the machine, and the model's work."""
 
-    compute: LimitPart
-    bandwidth: LimitPart
+    compute: LimitRow
+    bandwidth: LimitRow
     work: Work | None
     uncounted: str | None = None  # why the work could not be counted

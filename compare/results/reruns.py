@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 from compare.results.base import Result
-from compare.results.latency import Ratio, TurnsPart
+from compare.results.latency import Ratio, TurnRecord
 from compare.results.verdicts import Verdict
 
 
 @dataclass(kw_only=True)
-class SelfGapsPart(Result):
+class RerunGaps(Result):
     """The differences of a runtime's logits between its plain run and its reruns, on the deploy graph."""
 
     runtime: str
@@ -19,7 +19,7 @@ class SelfGapsPart(Result):
 
 
 @dataclass(kw_only=True)
-class ObserverPart(TurnsPart):
+class ObserverEffect(TurnRecord):
     """The observer effect: the inspect graph compared with the deploy graph, in one runtime.
 
     `turns` are those of the inspect graph, in the same rounds as the deploy graph's.
@@ -34,7 +34,7 @@ class ObserverPart(TurnsPart):
 
 
 @dataclass(kw_only=True)
-class ExportersPart(Result):
+class ExporterComparison(Result):
     """The graph of the chosen exporter compared with that of the default exporter, in one runtime."""
 
     runtime: str

@@ -9,7 +9,7 @@ from compare.results.verdicts import Verdict
 
 
 @dataclass(kw_only=True)
-class GraphPart(Result):
+class OnnxGraph(Result):
     """The ONNX file of a row."""
 
     file: str
@@ -25,7 +25,7 @@ class GraphPart(Result):
 
 
 @dataclass(kw_only=True)
-class PaddingPart(Result):
+class PaddedResult(Result):
     """A runtime's result on the padded input."""
 
     text: Verdict  # its verdict on the text
@@ -39,15 +39,15 @@ class PaddingPart(Result):
 
 
 @dataclass(kw_only=True)
-class FurtherRunPart(Result):
+class FurtherRun(Result):
     """The evidence for the verdict on a further run of a second look."""
 
     evidence: dict[str, TensorEvidence] = field(default_factory=dict)  # by tensor; empty if no tensor was weighed
-    padding: PaddingPart | None = None
+    padding: PaddedResult | None = None
 
 
 @dataclass(kw_only=True)
-class RuntimePart(Result):
+class RuntimeResult(Result):
     """The row of one runtime."""
 
     name: str
@@ -56,12 +56,12 @@ class RuntimePart(Result):
     named: bool  # whether it was asked for by name
     error: str | None = None  # why it has no gaps
     verdict: Verdict | None = None  # the worse of the verdicts on the text and on the padded input, both in `padding`
-    padding: PaddingPart | None = None
+    padding: PaddedResult | None = None
     decisions: Decisions | None = None
     facts: dict[str, str] = field(default_factory=dict)
-    graph: GraphPart | None = None  # the ONNX file that it ran, if one was named
+    graph: OnnxGraph | None = None  # the ONNX file that it ran, if one was named
     gaps: list[Gap] = field(default_factory=list)
-    again: list[FurtherRunPart] = field(default_factory=list)  # the further runs, if the first one was an alarm
+    again: list[FurtherRun] = field(default_factory=list)  # the further runs, if the first one was an alarm
 
     def largest(self, kind: str) -> float | None:
         """Return the largest gap over the tensors of a kind ("attention", "logits", ...).

@@ -52,7 +52,7 @@ def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, object]:
     from compare.traces import write_trace
 
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
-    folders = {"inputs": tmp_path / "inputs", "rungs": tmp_path / "rungs", "out": tmp_path / "self"}
+    folders = {"inputs": tmp_path / "inputs", "variants": tmp_path / "variants", "out": tmp_path / "self"}
     return {"model": entry.folder, "positions": entry.manifest.model["positions"], **folders}
 
 

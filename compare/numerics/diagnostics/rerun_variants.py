@@ -17,7 +17,7 @@ PADDING = 8
 
 
 @dataclass(frozen=True)
-class Rung:
+class Variant:
     """One variant of a rerun.
 
     input_ids, attention_mask: int64 (batch, sequence); the sequence that is compared is the first. threads: the number
@@ -30,32 +30,33 @@ class Rung:
     threads: int
 
 
-def rungs(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Rung]:
+def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Variant]:
     """Yield the variants for an input (batch, sequence): the plain run first, another number of threads last.
 
     All variants contain the first sequence of the input, or its first half. The variant with another batch size adds
     rotated copies of the text to an input of one sequence; from a larger input, it runs the first sequence alone.
 
     >>> ids = np.array([[5, 6, 7]])
-    >>> [(rung.name, rung.input_ids.shape, rung.threads) for rung in rungs(ids, np.ones_like(ids), threads=2)]
+    >>> variants = make_variants(ids, np.ones_like(ids), threads=2)
+    >>> [(variant.name, variant.input_ids.shape, variant.threads) for variant in variants]
     [('plain', (1, 3), 2), ('again', (1, 3), 2), ('batch of 4', (4, 3), 2), \
 ('8 of padding', (1, 11), 2), ('first half', (1, 2), 2), ('1 thread', (1, 3), 1)]
     """
     first, seen = input_ids[:1], attention_mask[:1]
-    yield Rung("plain", input_ids, attention_mask, threads)
-    yield Rung("again", input_ids, attention_mask, threads)
+    yield Variant("plain", input_ids, attention_mask, threads)
+    yield Variant("again", input_ids, attention_mask, threads)
     if len(input_ids) > 1:
-        yield Rung("batch of 1", first, seen, threads)
+        yield Variant("batch of 1", first, seen, threads)
     else:
         steps = [place * first.shape[1] // BATCH for place in range(BATCH)]
         neighbours = np.concatenate([np.roll(first, step, axis=1) for step in steps])
-        yield Rung(f"batch of {BATCH}", neighbours, np.repeat(seen, BATCH, axis=0), threads)
+        yield Variant(f"batch of {BATCH}", neighbours, np.repeat(seen, BATCH, axis=0), threads)
     longer = ((0, 0), (0, PADDING))
-    yield Rung(f"{PADDING} of padding", np.pad(input_ids, longer), np.pad(attention_mask, longer), threads)
+    yield Variant(f"{PADDING} of padding", np.pad(input_ids, longer), np.pad(attention_mask, longer), threads)
     half = (input_ids.shape[1] + 1) // 2
-    yield Rung("first half", input_ids[:, :half], attention_mask[:, :half], threads)
+    yield Variant("first half", input_ids[:, :half], attention_mask[:, :half], threads)
     other = 1 if threads > 1 else 2
-    yield Rung(f"{other} thread{'s' if other > 1 else ''}", input_ids, attention_mask, other)
+    yield Variant(f"{other} thread{'s' if other > 1 else ''}", input_ids, attention_mask, other)
 
 
 def logit_gap(actual: Tensor, other: Tensor, attention_mask: Tensor) -> float:

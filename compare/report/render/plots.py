@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compare.report.advice import choices, front
 from compare.report.formatting import KINDS
 from compare.report.schema import MAPS_FILE, Report
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 
 #: Colours that people with any colour vision can distinguish (Okabe and Ito 2008), and marks for prints in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -73,7 +73,7 @@ def gap_by_layer(report: Report) -> Figure:
     return figure
 
 
-def _layer_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
+def _layer_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
     """Draw the largest gap (solid) and the root mean square (dotted) by layer."""
     for place, runtime in enumerate(runtimes):
         shown = [g for g in runtime.gaps if g.tensor.partition(".")[0] == kind and g.exposed]
@@ -86,7 +86,7 @@ def _layer_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _logits_panel(axes: Axes, runtimes: list[RuntimePart], kind: str) -> None:
+def _logits_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
     """Draw the largest gap, the 99.9th percentile and the root mean square for each runtime."""
     for place, runtime in enumerate(runtimes):
         gap = next((g for g in runtime.gaps if g.tensor == kind and g.exposed), None)

@@ -10,7 +10,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from compare.report.schema import Report
-from compare.results.latency import LatencyPart
+from compare.results.latency import LatencyRow
 
 #: The version of pytest-benchmark whose fields and definitions are used.
 FORMAT = "5.3.1"
@@ -70,7 +70,7 @@ def _commit(commit: str | None) -> dict[str, Any]:
     }
 
 
-def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
+def _benchmark(report: Report, row: LatencyRow) -> dict[str, Any]:
     """Return one row. Its name has model, runtime, shape and threads, so that dashboards join only comparable rows."""
     params = {
         "batch": report.input.batch,
@@ -100,7 +100,7 @@ def _benchmark(report: Report, row: LatencyPart) -> dict[str, Any]:
     }
 
 
-def _extra(report: Report, row: LatencyPart) -> dict[str, Any]:
+def _extra(report: Report, row: LatencyRow) -> dict[str, Any]:
     """Return what pytest-benchmark has no field for. `again` marks the A/A control, whose ratio should be 1."""
     ratio = row.ratio if row.ratio and row.ratio.measurable else None
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)

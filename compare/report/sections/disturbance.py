@@ -4,7 +4,7 @@ from compare.report.formatting import number
 from compare.report.measurability import lowest_quartile_ms, others, slowed
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.latency import DisturbancePart
+from compare.results.latency import Disturbance
 
 
 def sentences(report: Report) -> list[str]:
@@ -23,7 +23,7 @@ def sentences(report: Report) -> list[str]:
     ]
 
 
-def _turns(part: DisturbancePart) -> str:
+def _turns(part: Disturbance) -> str:
     if part.disturbed:
         line = (
             f"{part.disturbed:,} of {part.attempts:,} turns were disturbed and do not count: while turns ran, "

@@ -6,7 +6,7 @@ from compare.report.formatting import NOTHING, Table, number, place_words
 from compare.report.schema import Report
 from compare.results.gaps import Gap, TensorEvidence
 from compare.results.precisions import UNIT_ROUNDOFF, gamma
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from export.errors import BadInput, near
 
@@ -31,21 +31,21 @@ def tables(report: Report, name: str) -> list[Table]:
     return [_on_the_text(report, runtime), *_on_the_padded_input(report, runtime), *_other_metrics(runtime)]
 
 
-def _runtime_of(report: Report, name: str) -> RuntimePart:
+def _runtime_of(report: Report, name: str) -> RuntimeResult:
     names = [runtime.name for runtime in report.runtimes]
     if name not in names:
         raise BadInput(f"the report has no runtime {name!r}; {near(name, names)}")
     return report.runtimes[names.index(name)]
 
 
-def _on_the_text(report: Report, runtime: RuntimePart) -> Table:
+def _on_the_text(report: Report, runtime: RuntimeResult) -> Table:
     verdict = runtime.padding.text if runtime.padding else runtime.verdict
     title = f"{runtime.name}: {verdict.sentence if verdict else f'no verdict: {runtime.error}'}"
     evidence = {gap.tensor: gap.evidence for gap in runtime.gaps}
     return _evidence_table(title, evidence, verdict, report.input.tokens, alone=report.input.batch == 1)
 
 
-def _on_the_padded_input(report: Report, runtime: RuntimePart) -> list[Table]:
+def _on_the_padded_input(report: Report, runtime: RuntimeResult) -> list[Table]:
     """Return the table for the padded input; empty if the runtime has no evidence there."""
     padding = runtime.padding
     if padding is None or not padding.evidence:
@@ -79,7 +79,7 @@ def _evidence_table(
     return Table(title, columns, rows, _NOTES)
 
 
-def _other_metrics(runtime: RuntimePart) -> list[Table]:
+def _other_metrics(runtime: RuntimeResult) -> list[Table]:
     """Return ULPs, the a-priori bound and statistics of attention rows by tensor; empty if they were not kept."""
     rows = []
     for gap in runtime.gaps:

@@ -4,7 +4,7 @@ from compare.report.formatting import KINDS, NOTHING, Table, number
 from compare.report.schema import Report
 from compare.report.sections.next_tokens import changed_tokens
 from compare.report.sections.section import Section
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 
 _NOTES = (
@@ -56,7 +56,7 @@ def sentences(report: Report) -> list[str]:
     return lines
 
 
-def verdict_cell(runtime: RuntimePart) -> str:
+def verdict_cell(runtime: RuntimeResult) -> str:
     """Write a verdict in one cell: the word, and where a difference begins."""
     if runtime.verdict is None:
         return NOTHING
@@ -68,13 +68,13 @@ def verdict_cell(runtime: RuntimePart) -> str:
     return word
 
 
-def in_rounding(runtime: RuntimePart) -> float | None:
+def in_rounding(runtime: RuntimeResult) -> float | None:
     """Return the largest logit gap, in units of the largest among the controls; None if there is no evidence."""
     evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
     return None if evidence is None else evidence.accumulated.max
 
 
-def _verdict_sentence(runtime: RuntimePart, verdict: Verdict) -> str:
+def _verdict_sentence(runtime: RuntimeResult, verdict: Verdict) -> str:
     """Return a verdict as a sentence. For "rounding" it gives the logit gap, which readers look at first."""
     multiple = in_rounding(runtime)
     if verdict.kind != "rounding" or multiple is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.runtimes import GraphPart
+from compare.results.runtimes import OnnxGraph
 
 
 def sentences(report: Report) -> list[str]:
@@ -12,7 +12,7 @@ def sentences(report: Report) -> list[str]:
     return [line for runtime in report.runtimes if runtime.graph for line in _lines(runtime.name, runtime.graph)]
 
 
-def _lines(name: str, graph: GraphPart) -> Iterator[str]:
+def _lines(name: str, graph: OnnxGraph) -> Iterator[str]:
     yield (
         f"{name} is {graph.file} ({graph.bytes:,} bytes with its weights, opset {graph.opset}, "
         f"SHA-256 {graph.sha256[:12]}), fed {', '.join(graph.fed)}."

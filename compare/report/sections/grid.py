@@ -3,7 +3,7 @@
 from compare.report.formatting import NOTHING, Table, interval, number, worker_name
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.latency import GridCell, LatencyPart
+from compare.results.latency import GridCell, LatencyRow
 
 _TIME_NOTES = (
     "Medians. Each shape has rounds of its own, as many as the last row says, so times of two shapes are not paired."
@@ -54,7 +54,7 @@ def _workers(report: Report) -> list[tuple[str, bool]]:
     return list(dict.fromkeys((row.runtime, row.again) for cell in report.grid for row in cell.latency))
 
 
-def _row(cell: GridCell, name: str, again: bool) -> LatencyPart | None:
+def _row(cell: GridCell, name: str, again: bool) -> LatencyRow | None:
     return next((row for row in cell.latency if (row.runtime, row.again) == (name, again)), None)
 
 

@@ -5,7 +5,7 @@ from math import log
 from compare.report.formatting import Table, give_or_take, interval, number, worker_name
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.latency import InterferencePart
+from compare.results.latency import InterferenceRow
 
 _NOTES = (
     "alone: all other processes are suspended. awake: none is, and each is idle between its turns. Ratios are paired "
@@ -54,11 +54,11 @@ def sentences(report: Report) -> list[str]:
     return [f"{line}.", *failed]
 
 
-def _change(part: InterferencePart) -> float:
+def _change(part: InterferenceRow) -> float:
     return abs(log(part.slowdown.estimate)) if part.slowdown else 0.0
 
 
-def _known(parts: list[InterferencePart]) -> str:
+def _known(parts: list[InterferenceRow]) -> str:
     """Say how closely the time with the widest interval is known."""
     known = [part.slowdown for part in parts if part.slowdown]
     if not all(slowdown.measurable for slowdown in known):

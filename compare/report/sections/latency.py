@@ -15,7 +15,7 @@ from compare.report.formatting import (
 )
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.latency import LatencyPart
+from compare.results.latency import LatencyRow
 
 _NOTES = (
     "Processes take turns, and all others are suspended. ms: median. ratio: time over the baseline's in the same "
@@ -44,7 +44,7 @@ def sentences(report: Report) -> list[str]:
     ]
 
 
-def reading(row: LatencyPart) -> str:
+def reading(row: LatencyRow) -> str:
     """Say what a row's ratio means. No side is faster if its interval contains 1, or if the row is the A/A control."""
     if row.ratio is None:
         return NOT_MEASURABLE if row.loads and not row.turns else NOTHING

@@ -3,7 +3,7 @@
 from compare.report.formatting import Table, number
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 
 
 def tables(report: Report) -> list[Table]:
@@ -33,7 +33,7 @@ def tables(report: Report) -> list[Table]:
     return [Table(f"Predicted next {word} at each position", columns, rows, notes)]
 
 
-def changed_tokens(report: Report, runtime: RuntimePart) -> str:
+def changed_tokens(report: Report, runtime: RuntimeResult) -> str:
     """Return how the next tokens differ, as the end of a sentence; empty if they were not compared."""
     part = runtime.decisions
     if part is None:

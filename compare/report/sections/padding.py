@@ -2,7 +2,7 @@
 
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 
 
 def sentences(report: Report) -> list[str]:
@@ -21,7 +21,7 @@ def _padded_input(report: Report) -> list[str]:
     ]
 
 
-def _lines(runtime: RuntimePart) -> list[str]:
+def _lines(runtime: RuntimeResult) -> list[str]:
     padding = runtime.padding
     if padding is None:
         return []

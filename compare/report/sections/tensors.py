@@ -4,7 +4,7 @@ from compare.report.formatting import KINDS, NOTHING, Table, number, place_words
 from compare.report.schema import Report
 from compare.report.sections.section import Section
 from compare.results.gaps import Gap
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 
 #: The kinds of tensors whose layers every format shows.
 _SHOWN = ("attention", "hidden_state")
@@ -56,7 +56,7 @@ def layer_table(report: Report, kind: str) -> Table:
     return Table(f"Largest gap of {KINDS[kind]} by layer", ["runtime", *layers], rows, _LAYER_NOTES.get(kind, ""))
 
 
-def _tensor_table(report: Report, runtime: RuntimePart) -> Table:
+def _tensor_table(report: Report, runtime: RuntimeResult) -> Table:
     """Return the gaps of a runtime, with a row for each tensor of the kinds that tables show."""
     alone = report.input.batch == 1
     rows = []

@@ -13,8 +13,8 @@ from compare.diff import text as difference_text
 from compare.diff.comparability import circumstances
 from compare.diff.compare import diff, verdict_change
 from compare.report.schema import Report
-from compare.results.latency import LatencyPart
-from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.latency import LatencyRow
+from compare.results.runtimes import OnnxGraph, RuntimeResult
 from compare.results.verdicts import Verdict
 from export.errors import BadInput
 
@@ -41,7 +41,7 @@ def said(older: Report, newer: Report, fail_over: float = 5.0) -> str:
     return "\n".join([*difference_text.opening(difference), *difference_text.lines(difference)])
 
 
-def runtime(report: Report, name: str) -> RuntimePart:
+def runtime(report: Report, name: str) -> RuntimeResult:
     return next(runtime for runtime in report.runtimes if runtime.name == name)
 
 
@@ -188,7 +188,7 @@ def test_a_verdict_that_was_as_bad_is_no_regression(report: Report, altered: Rep
 def test_a_runtime_that_ran_and_fails_is_a_regression_once(report: Report, altered: Report) -> None:
     row = runtime(altered, "onnxruntime")
     row.error, row.verdict, row.gaps = "killed", None, []
-    altered.latency[-1] = LatencyPart(runtime="onnxruntime", again=False, error="not timed, because its trace failed")
+    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="not timed, because its trace failed")
     difference = diff(report, altered)
     assert [(part.kind, part.said) for part in difference.regressions] == [
         ("failure", "onnxruntime ran and fails now: killed")
@@ -199,7 +199,7 @@ def test_a_runtime_that_ran_and_fails_is_a_regression_once(report: Report, alter
 
 
 def test_a_runtime_that_cannot_be_timed_any_more_is_a_regression(report: Report, altered: Report) -> None:
-    altered.latency[-1] = LatencyPart(runtime="onnxruntime", again=False, error="crashed")
+    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="crashed")
     assert [part.said for part in diff(report, altered).regressions] == ["onnxruntime ran and fails now: crashed"]
     assert diff(report, altered).latency[-1].missing == "failed in B: crashed"
 
@@ -283,7 +283,7 @@ def test_what_cannot_be_compared_is_refused(report: Report, altered: Report, cha
 
 def test_two_files_need_the_same_baseline(altered: Report) -> None:
     altered.model = None
-    graph = GraphPart(file="x", bytes=1, sha256="a" * 64, opset=18, fed=[], unmatched=[], quantized=[], halves=[])
+    graph = OnnxGraph(file="x", bytes=1, sha256="a" * 64, opset=18, fed=[], unmatched=[], quantized=[], halves=[])
     altered.runtimes[0].graph, altered.runtimes[-1].graph = graph, replace(graph)
     other = altered.model_copy(deep=True)
     other.runtimes[-1].graph.sha256 = "b" * 64  # the one that is held against the baseline may change

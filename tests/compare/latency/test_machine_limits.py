@@ -21,8 +21,8 @@ from compare.report.formatting import NOTHING, share
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.sections import limits as limits_section
-from compare.results.machine_limits import LimitPart, Work
-from compare.results.runtimes import RuntimePart
+from compare.results.machine_limits import LimitRow, Work
+from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from export.errors import BadInput
@@ -113,10 +113,10 @@ def test_any_turns_are_held_against_either_limit() -> None:
     assert (decode.estimate, decode.low, decode.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
-def runtime(name: str, precision: str = "float32", kind: str | None = None) -> RuntimePart:
+def runtime(name: str, precision: str = "float32", kind: str | None = None) -> RuntimeResult:
     plain = {"tensor": None, "place": "", "statistic": None, "multiple": None, "precision": "bf16", "note": ""}
     verdict = Verdict(kind=kind, weak=False, **plain) if kind else None
-    return RuntimePart(name=name, precision=precision, hybrid=False, named=False, verdict=verdict)
+    return RuntimeResult(name=name, precision=precision, hybrid=False, named=False, verdict=verdict)
 
 
 def test_what_is_narrower_than_the_limits_has_no_share_of_them() -> None:
@@ -188,7 +188,7 @@ def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:
 
 def test_what_could_not_be_measured_or_counted_is_said(report: Report) -> None:
     altered = report.model_copy(deep=True)
-    altered.limits.bandwidth = LimitPart(name=BANDWIDTH.name, error="killed by SIGKILL")
+    altered.limits.bandwidth = LimitRow(name=BANDWIDTH.name, error="killed by SIGKILL")
     last = limits_section.tables(altered)[0].rows[-1]
     assert last == [BANDWIDTH.name, NOTHING, "failed: killed by SIGKILL", NOTHING]
     assert len(limits_section.sentences(altered)) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from compare.latency import rounds
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
-from compare.latency.rounds import LEAST_ROUNDS, precise, run_rounds
+from compare.latency.rounds import MIN_ROUNDS, precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
 from tests.helpers.processes import stopped
@@ -103,7 +103,7 @@ def test_the_order_is_the_seeds_and_everyone_has_one_turn_a_round() -> None:
     assert orders == ["".join(generator.sample("abcd", 4)) for _ in range(3)]
 
 
-@pytest.mark.parametrize(("asked", "number"), [(1, LEAST_ROUNDS), (5, LEAST_ROUNDS + 4)])
+@pytest.mark.parametrize(("asked", "number"), [(1, MIN_ROUNDS), (5, MIN_ROUNDS + 4)])
 def test_rounds_end_once_they_are_done_but_not_before_an_interval_can_be_trusted(asked: int, number: int) -> None:
     calls: list[tuple[int, str]] = []
     answers = iter([False] * (asked - 1) + [True])
@@ -153,7 +153,7 @@ def steady(role: Role, ms: int, rounds: int, name: str = "a", **more) -> Series:
 
 def test_ratios_are_known_once_every_row_has_enough_rounds_with_the_baseline() -> None:
     baseline, control = steady(Role.BASELINE, 10, 20), steady(Role.CONTROL, 10, 20)
-    row, few = steady(Role.RUNTIME, 5, LEAST_ROUNDS), steady(Role.RUNTIME, 5, LEAST_ROUNDS - 1)
+    row, few = steady(Role.RUNTIME, 5, MIN_ROUNDS), steady(Role.RUNTIME, 5, MIN_ROUNDS - 1)
     assert precise([row, control, baseline], 0.02, seed=0)  # whatever their order
     assert not precise([baseline, control, row, few], 0.02, seed=0)
     unsteady = series_of("b", turns={number: [10**7 * (1 + number % 3)] for number in range(20)})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.latency.rounds import LEAST_ROUNDS
+from compare.latency.rounds import MIN_ROUNDS
 from compare.latency.statistics import (
     drift,
     interval,
@@ -83,7 +83,7 @@ def test_intervals_cover_the_truth_where_rounds_stop_once_they_are_narrow() -> N
     covered, rounds = 0, []
     for trial in range(300):
         logs = 0.03 * random.standard_t(5, 40)
-        for count in range(LEAST_ROUNDS, 41):
+        for count in range(MIN_ROUNDS, 41):
             low, high = interval(logs[:count], seed=trial)
             if Ratio(estimate=1.0, low=np.exp(low), high=np.exp(high)).half_width <= 0.02:
                 break

@@ -27,32 +27,32 @@ def test_a_round_begins_on_a_cpu_of_its_own_that_may_be_left(monkeypatch: pytest
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
     ids, mask = (x[:, :6] for x in ids_and_mask)
-    write_trace(tmp_path / "rungs" / "first half", {"input_ids": ids, "attention_mask": mask}, {"threads": 1})
-    write_trace(tmp_path / "rungs" / "2 threads", {"input_ids": ids, "attention_mask": mask}, {"threads": 2})
+    write_trace(tmp_path / "variants" / "first half", {"input_ids": ids, "attention_mask": mask}, {"threads": 1})
+    write_trace(tmp_path / "variants" / "2 threads", {"input_ids": ids, "attention_mask": mask}, {"threads": 2})
     series = make("onnxruntime")
     series.import_libraries()
     series.load()
     counted = series.process.operators()
     assert counted["Softmax"] == 2
     for name in ("first half", "2 threads"):
-        assert series.process.rung(name) is None
+        assert series.process.rerun(name) is None
         assert Trace(tmp_path / "self" / name)["logits"].shape == (1, 6, 300)
     assert stopped(series)
 
 
-def test_a_rung_that_fails_leaves_what_was_timed(fake_runtimes, make, ids_and_mask, tmp_path: Path) -> None:
+def test_a_variant_that_fails_leaves_what_was_timed(fake_runtimes, make, ids_and_mask, tmp_path: Path) -> None:
     ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
     write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": mask})
     for name, length, seen in (("plain", 12, 1), ("padding", 12, 0), ("short", 4, 1)):
         tensors = {"input_ids": ids[:, :length], "attention_mask": seen * mask[:, :length]}
-        write_trace(tmp_path / "rungs" / name, tensors, {"threads": 1})
+        write_trace(tmp_path / "variants" / name, tensors, {"threads": 1})
     series = make("moody")
     series.import_libraries()
     series.load()
     series.turn(0)
-    assert series.process.rung("plain") is None
-    assert series.process.rung("padding") == "ValueError: no padding"
-    assert series.process.rung("short") == series.process.rung("plain") == "killed by SIGKILL"
+    assert series.process.rerun("plain") is None
+    assert series.process.rerun("padding") == "ValueError: no padding"
+    assert series.process.rerun("short") == series.process.rerun("plain") == "killed by SIGKILL"
     assert series.process.operators() == {}
     assert series.error is None
     assert series.turns[0]

@@ -30,7 +30,7 @@ def test_both_graphs_have_a_row(report: Report) -> None:
     assert report.model.exporter == "optimum"
 
 
-def test_of_a_batch_all_is_judged_and_the_first_is_alone_in_the_last_rungs(report: Report) -> None:
+def test_of_a_batch_all_is_judged_and_the_first_is_alone_in_the_last_variants(report: Report) -> None:
     assert report.input.batch == 2
     for row in report.self_gaps:
         assert row.verdict.kind == "rounding"

@@ -11,7 +11,7 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report.schema import Report
 from compare.report.sections import graphs, padding
-from compare.results.runtimes import RuntimePart
+from compare.results.runtimes import RuntimeResult
 from export.cache import Entry
 from export.errors import BadInput
 from tests.helpers.graphs import saved
@@ -41,7 +41,7 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
     return model
 
 
-def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimePart:
+def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimeResult:
     """The row of a file."""
     common = {"text": "To be, or not", "runtimes": [], "latency": False, "threads": 1, "out": out, "onnx": file}
     report = compare(str(tiny_folder), Settings.of(**common | more))

@@ -10,7 +10,7 @@ from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
 from compare.report.schema import Report
 from compare.report.sections import explanation, gaps, padding
-from compare.results.runtimes import PaddingPart
+from compare.results.runtimes import PaddedResult
 from compare.results.verdicts import Verdict
 
 
@@ -32,18 +32,18 @@ def verdict(kind: str, **facts) -> Verdict:
     ],
 )
 def test_the_worse_verdict_is_the_rows(text: str, padded: str, chosen: str) -> None:
-    part = PaddingPart(text=verdict(text), verdict=verdict(padded, padded="where sequences are padded"))
+    part = PaddedResult(text=verdict(text), verdict=verdict(padded, padded="where sequences are padded"))
     assert worse(part) is (part.text if chosen == "text" else part.verdict)
 
 
 @pytest.mark.parametrize("facts", [{"cause": IGNORED}, {"multiple": None, "note": "probability of 2.0e-01 on padding"}])
 def test_of_a_lower_precision_a_named_cause_counts(facts: dict[str, str | None]) -> None:
-    part = PaddingPart(text=verdict("reduced precision"), verdict=verdict("different", **facts))
+    part = PaddedResult(text=verdict("reduced precision"), verdict=verdict("different", **facts))
     assert worse(part) is part.verdict
 
 
 def test_a_row_that_was_not_asked_keeps_its_verdict() -> None:
-    part = PaddingPart(text=verdict("rounding"), skipped="takes no attention mask")
+    part = PaddedResult(text=verdict("rounding"), skipped="takes no attention mask")
     assert worse(part) is part.text
 
 
@@ -132,5 +132,5 @@ def test_what_the_row_does_not_say_is_said_below(altered: Report) -> None:
     row.padding.verdict = verdict("different", padded="where sequences are padded")
     row.verdict = verdict("different")
     assert f"{row.name} is {row.padding.verdict.sentence}." in padding.sentences(altered)
-    row.padding = PaddingPart(text=row.verdict, skipped="takes no attention mask")
+    row.padding = PaddedResult(text=row.verdict, skipped="takes no attention mask")
     assert f"{row.name} takes no attention mask, so it is judged on the text alone." in padding.sentences(altered)

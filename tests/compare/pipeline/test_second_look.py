@@ -15,7 +15,7 @@ from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.report.sections import gaps
 from compare.results.latency import Ratio
-from compare.results.runtimes import GraphPart, RuntimePart
+from compare.results.runtimes import OnnxGraph, RuntimeResult
 from compare.results.verdicts import Verdict
 from tests.helpers.fakes import installed
 
@@ -30,10 +30,10 @@ def verdict(kind: str, tensor: str | None = None, place: str = "", note: str = "
     return Verdict(**facts)
 
 
-def runtime(precision: str = "float32", **graph: list[str]) -> RuntimePart:
+def runtime(precision: str = "float32", **graph: list[str]) -> RuntimeResult:
     lists: Any = {"fed": [], "unmatched": [], "quantized": [], "halves": [], **graph}
-    held = GraphPart(file="a.onnx", bytes=1, sha256="0", opset=20, **lists) if graph else None
-    return RuntimePart(name="x", precision=precision, hybrid=False, named=True, graph=held)
+    held = OnnxGraph(file="a.onnx", bytes=1, sha256="0", opset=20, **lists) if graph else None
+    return RuntimeResult(name="x", precision=precision, hybrid=False, named=True, graph=held)
 
 
 ATTENTION, MLP = ("context.0", "layer 0, attention"), ("hidden_state.2", "layer 1, norm and MLP")
@@ -93,7 +93,7 @@ def test_runs_that_agree_keep_their_verdict(runs: list[Verdict], kind: str, note
         ("reduced precision", runtime(halves=["float16"]), False),
     ],
 )
-def test_an_alarm_is_what_nobody_asked_for(kind: str, of: RuntimePart, alarm: bool) -> None:
+def test_an_alarm_is_what_nobody_asked_for(kind: str, of: RuntimeResult, alarm: bool) -> None:
     assert is_alarm(verdict(kind), of) is alarm
 
 
@@ -109,7 +109,7 @@ def looked(tiny_folder: Path, entry: Any, tmp_path_factory: pytest.TempPathFacto
     return Report.read(out), said, starts
 
 
-def row(report: Report, name: str) -> RuntimePart:
+def row(report: Report, name: str) -> RuntimeResult:
     return next(each for each in report.runtimes if each.name == name)
 
 

@@ -6,7 +6,7 @@ from compare.report.advice import advice, answer, choices, front
 from compare.report.formatting import NOTHING
 from compare.report.schema import Report
 from compare.report.sections import latency
-from compare.results.latency import LatencyPart, Ratio
+from compare.results.latency import LatencyRow, Ratio
 from tests.helpers.reports import verdict
 
 
@@ -27,7 +27,7 @@ def test_no_winner_if_the_interval_contains_one(altered: Report) -> None:
 
 
 def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -> None:
-    altered.latency[0] = LatencyPart(runtime="torch-eager", again=False, error="killed")
+    altered.latency[0] = LatencyRow(runtime="torch-eager", again=False, error="killed")
     for row in altered.latency[1:]:
         row.ratio = None
     rows = latency.tables(altered)[0].rows

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from compare import results
-from compare.results.latency import LatencyPart, Ratio
+from compare.results.latency import LatencyRow, Ratio
 
 PACKAGE = Path(results.__path__[0])
 
@@ -18,11 +18,11 @@ PACKAGE = Path(results.__path__[0])
 class Holder(BaseModel):
     """Holds results as a report does, without a configuration of its own."""
 
-    rows: list[LatencyPart]
+    rows: list[LatencyRow]
 
 
 def written(ratio: Ratio) -> str:
-    return Holder(rows=[LatencyPart(runtime="x", again=False, ratio=ratio)]).model_dump_json()
+    return Holder(rows=[LatencyRow(runtime="x", again=False, ratio=ratio)]).model_dump_json()
 
 
 def test_infinity_and_nan_are_strings_in_json_and_numbers_again() -> None:

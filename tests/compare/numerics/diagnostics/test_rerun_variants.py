@@ -1,12 +1,12 @@
-"""The self-gap ladder: what is run again, and what of it is compared."""
+"""The self-gap variants: what is run again, and what of it is compared."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from compare.numerics.diagnostics.rerun_variants import logit_gap, rungs
-from compare.pipeline.recheck_stage import climb
+from compare.numerics.diagnostics.rerun_variants import logit_gap, make_variants
+from compare.pipeline.recheck_stage import rerun
 from tests.helpers.series import series_of
 
 
@@ -17,33 +17,35 @@ def two() -> tuple[np.ndarray, np.ndarray]:
     return ids, np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
 
 
-def test_every_rung_begins_with_the_same_sequence(two) -> None:
+def test_every_variant_begins_with_the_same_sequence(two) -> None:
     ids, mask = two
     for given in ((ids, mask), (ids[:1], mask[:1])):
-        for rung in rungs(*given, threads=2):
-            length = min(5, rung.input_ids.shape[1])
-            assert np.array_equal(rung.input_ids[0, :length], ids[0, :length])
-            assert np.array_equal(rung.attention_mask[0, :length], mask[0, :length])
-            assert not rung.attention_mask[:, 5:].any()
-            assert rung.input_ids.shape == rung.attention_mask.shape
+        for variant in make_variants(*given, threads=2):
+            length = min(5, variant.input_ids.shape[1])
+            assert np.array_equal(variant.input_ids[0, :length], ids[0, :length])
+            assert np.array_equal(variant.attention_mask[0, :length], mask[0, :length])
+            assert not variant.attention_mask[:, 5:].any()
+            assert variant.input_ids.shape == variant.attention_mask.shape
 
 
 def test_what_was_alone_gets_company_and_what_had_some_is_alone(two) -> None:
     ids, mask = two
-    assert {r.name: len(r.input_ids) for r in rungs(ids, mask, threads=2)}["batch of 1"] == 1
-    company = next(r for r in rungs(ids[:1], mask[:1], threads=2) if r.name == "batch of 4").input_ids
+    assert {r.name: len(r.input_ids) for r in make_variants(ids, mask, threads=2)}["batch of 1"] == 1
+    company = next(r for r in make_variants(ids[:1], mask[:1], threads=2) if r.name == "batch of 4").input_ids
     assert len({tuple(row) for row in company}) == 4
 
 
 def test_the_other_number_of_threads_is_another(two) -> None:
-    assert {(t, list(rungs(*two, threads=t))[-1].threads) for t in (1, 2, 8)} == {(1, 2), (2, 1), (8, 1)}
+    assert {(t, list(make_variants(*two, threads=t))[-1].threads) for t in (1, 2, 8)} == {(1, 2), (2, 1), (8, 1)}
 
 
-def test_a_rung_that_the_model_has_no_room_for_is_not_run() -> None:
+def test_a_variant_that_the_model_has_no_room_for_is_not_run() -> None:
     ids = np.zeros((1, 60), dtype=int)
-    ladder = [rung for rung in rungs(ids, np.ones_like(ids), threads=1) if rung.name == "8 of padding"]
-    series = series_of("onnxruntime")  # it cannot be asked for a rung
-    row = climb(SimpleNamespace(positions=64), series, ladder)  # type: ignore[arg-type]
+    variants = [
+        variant for variant in make_variants(ids, np.ones_like(ids), threads=1) if variant.name == "8 of padding"
+    ]
+    series = series_of("onnxruntime")  # it cannot be asked for a variant
+    row = rerun(SimpleNamespace(positions=64), series, variants)  # type: ignore[arg-type]
     assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
 
 

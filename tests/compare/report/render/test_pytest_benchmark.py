@@ -7,7 +7,7 @@ import pytest
 
 from compare.report.render.pytest_benchmark import stats, to_pytest_benchmark
 from compare.report.schema import Report
-from compare.results.latency import LatencyPart, Ratio
+from compare.results.latency import LatencyRow, Ratio
 
 #: Every field that pytest-benchmark 5.3.1 writes of a benchmark, and of its samples.
 BENCHMARK = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}
@@ -94,7 +94,7 @@ def test_a_ratio_that_is_not_measurable_is_null(altered: Report) -> None:
 
 
 def test_a_worker_that_failed_is_no_benchmark(altered: Report) -> None:
-    altered.latency[-1] = LatencyPart(runtime="onnxruntime", again=False, error="killed")
+    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="killed")
     assert not any("onnxruntime" in benchmark["name"] for benchmark in saved(altered)["benchmarks"])
 
 

@@ -10,7 +10,7 @@ from compare.report.render.markdown import to_markdown
 from compare.report.render.plots import latency_by_sequence
 from compare.report.schema import Report
 from compare.report.sections import grid, interference
-from compare.results.latency import InterferencePart, Ratio
+from compare.results.latency import InterferenceRow, Ratio
 from tests.helpers.reports import shown
 
 
@@ -107,7 +107,7 @@ def ratio(estimate: float) -> Ratio:
 
 def part(runtime: str, slowdown: float, alone: float | None = None, beside: float | None = None, **more):
     ratios = {"ratio_alone": ratio(alone) if alone else None, "ratio_beside": ratio(beside) if beside else None}
-    return InterferencePart(runtime=runtime, again=False, slowdown=ratio(slowdown), **ratios, **more)
+    return InterferenceRow(runtime=runtime, again=False, slowdown=ratio(slowdown), **ratios, **more)
 
 
 def test_the_sentence_is_of_the_runtime_that_is_changed_most(altered: Report) -> None:
@@ -125,7 +125,7 @@ def test_the_sentence_is_of_the_runtime_that_is_changed_most(altered: Report) ->
     assert interference.sentences(altered) == [
         "With the other processes awake, no runtime's time changes measurably (known to +-10 % at worst)."
     ]
-    lost = InterferencePart(runtime="a", again=False, error="killed by SIGKILL")
+    lost = InterferenceRow(runtime="a", again=False, error="killed by SIGKILL")
     altered.interference = [rows[0], lost]
     assert interference.sentences(altered)[1:] == ["a failed with the other processes awake: killed by SIGKILL."]
     assert interference.tables(altered)[0].rows[1] == ["a", "failed", *["–"] * 4]

@@ -3,12 +3,12 @@
 from compare.report.schema import Report
 from compare.report.sections import observer
 from compare.results.latency import Ratio
-from compare.results.reruns import ObserverPart
+from compare.results.reruns import ObserverEffect
 
 
 def test_the_observer_effect_names_the_fusions_that_taps_undo(altered: Report) -> None:
     ratio = Ratio(estimate=1.2, low=1.1, high=1.3)
-    altered.observer = ObserverPart(
+    altered.observer = ObserverEffect(
         runtime="onnxruntime", ratio=ratio, nodes=(9, 7), operators={"Gelu": (0, 1)}, gap=1e-6
     )
     (table,) = observer.tables(altered)

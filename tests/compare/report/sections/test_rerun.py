@@ -3,13 +3,13 @@
 from compare.report.formatting import NOTHING, number
 from compare.report.schema import Report
 from compare.report.sections import rerun
-from compare.results.reruns import SelfGapsPart
+from compare.results.reruns import RerunGaps
 
 
 def test_gaps_to_itself_stand_next_to_those_to_others(altered: Report) -> None:
     altered.self_gaps = [
-        SelfGapsPart(runtime="torch-eager", gaps={"again": 0.0, "1 thread": 2e-6}),
-        SelfGapsPart(runtime="onnxruntime", gaps={"again": 0.0, "torch-eager": 3e-6}, missing={"1 thread": "killed"}),
+        RerunGaps(runtime="torch-eager", gaps={"again": 0.0, "1 thread": 2e-6}),
+        RerunGaps(runtime="onnxruntime", gaps={"again": 0.0, "torch-eager": 3e-6}, missing={"1 thread": "killed"}),
     ]
     (table,) = rerun.tables(altered)
     assert table.columns == ["runtime", "again", "1 thread", "to torch-eager", "golden", "as timed"]
