@@ -113,12 +113,13 @@ def compare_rows(run: Run) -> list[RuntimeResult]:
 
     If the file does not run, its row has an error. Raises `CannotRun` if the baseline does not run.
     """
-    assert run.rows[0].file is not None
+    file = run.baseline.file
+    assert file is not None
     bare = [bare_row(row) for row in run.rows]
     try:
-        expected = make_trace(run, run.rows[0])
+        expected = make_trace(run, run.baseline)
     except ChildFailed as error:
-        raise CannotRun(f"the baseline {run.rows[0].file.path} does not run: {error}") from error
+        raise CannotRun(f"the baseline {file.path} does not run: {error}") from error
     try:
         trace = make_trace(run, run.rows[1])
     except ChildFailed as error:

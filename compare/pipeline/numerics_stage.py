@@ -205,7 +205,7 @@ def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[
 
 def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
     """Return the verdict on one run of a row. Bitwise equality is checked against the baseline's first run."""
-    bitwise = row != run.rows[0] and same_bits(trace, run.scratch / run.rows[0].name)
+    bitwise = row != run.baseline and same_bits(trace, run.scratch / run.baseline.name)
     return judge(evidence, bitwise=bitwise, quantized=row.quantized)
 
 

@@ -60,7 +60,7 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     except WrongShape as error:
         return _broken(text, str(error))
     evidence = evidence_of(numerics.weigh_padded(padded.folder).values())
-    bitwise = row != run.rows[0] and same_bits(padded, run.padded_folder(run.rows[0].name))
+    bitwise = row != run.baseline and same_bits(padded, run.padded_folder(run.baseline.name))
     verdict, cause = judge(evidence, bitwise=bitwise, quantized=row.quantized), Cause()
     wrong = beyond_limits(evidence, weak=verdict.weak)
     if verdict.kind == "different" and wrong:
