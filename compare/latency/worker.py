@@ -15,8 +15,8 @@ It answers each line on stdin with a line of JSON on stdout, and exits at the en
     follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
 
 The last three come after the rounds, when nothing is timed any more. A rerun takes its inputs and its number of threads
-from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders VARIANTS and
-OUT. `follow` and `generate` need the graph "decode".
+from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders VARIANTS
+and OUT. `follow` and `generate` need the graph "decode".
 """
 
 import gc
