@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from export.attention import graph_attention
 from export.errors import CannotRun, first_line
 from export.graphs import cache_names, cache_sizes
 from export.positions import positions_of
-from export.taps import complete, graph_attention, tap_names, tapped
+from export.taps import complete, tap_names, tapped
 from export.weights_file import WEIGHTS, tensor_offsets
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from compare.numerics.summation_orders import (
     sequential_total,
     split_product,
 )
-from export.taps import AttentionFunction, graph_attention, run_tapped
+from export.attention import AttentionFunction, graph_attention
+from export.taps import run_tapped
 
 
 def _sum(x: Tensor) -> Tensor:

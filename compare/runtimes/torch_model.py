@@ -9,9 +9,10 @@ import transformers
 from numpy.typing import NDArray
 
 from compare.runtimes.registry import Graph
+from export.attention import AttentionFunction
 from export.models import read_weights
 from export.positions import positions_of
-from export.taps import AttentionFunction, run_tapped, tapped
+from export.taps import run_tapped, tapped
 
 
 class TorchModel:

@@ -22,7 +22,7 @@ class TorchSdpa(TorchModel):
 
 
 def in_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The reference attention as an `export.taps.AttentionFunction`."""
+    """The reference attention as an `export.attention.AttentionFunction`."""
     return reference_attention(query, key, value, mask=mask, scale=scale)
 
 
@@ -33,7 +33,7 @@ class TorchReference(TorchModel):
 
 
 def in_numpy(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The reference attention in NumPy, as an `export.taps.AttentionFunction`. Arrays and tensors share memory."""
+    """The reference attention in NumPy, as an `export.attention.AttentionFunction`. Arrays and tensors share memory."""
     arrays = [tensor.numpy() for tensor in (query, key, value)]
     context, probabilities = reference_attention(*arrays, mask=mask.numpy(), scale=scale)
     return torch.from_numpy(context), torch.from_numpy(probabilities)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from export.attention import adapted, graph_attention
 from export.errors import CannotRun
 from export.positions import positions_of
-from export.taps import LAYOUTS, complete, graph_attention, layout_of, run_tapped, tap_names
+from export.taps import LAYOUTS, complete, layout_of, run_tapped, tap_names
 
 ARCHITECTURES = tuple(LAYOUTS)
 
@@ -99,9 +100,7 @@ def test_an_unknown_attention_is_named(tiny, ids_and_mask) -> None:
 
 
 def test_attention_that_is_not_supported_is_refused(tiny, ids_and_mask) -> None:
-    from export.taps import _adapted
-
-    forward = _adapted(graph_attention)
+    forward = adapted(graph_attention)
     query = torch.zeros(1, 1, 2, 4)
     with pytest.raises(CannotRun, match="uses softcap, which is not supported"):
         forward(torch.nn.Identity(), query, query, query, torch.ones(2, 2, dtype=torch.bool), 1.0, softcap=30.0)

@@ -94,8 +94,8 @@ DECISIVE = imported_files("compare.numerics.weigher", ROOT)
 def test_what_decides_golden_and_floors_is_among_their_sources() -> None:
     numerics = ("controls", "errors", "first_calls", "floors", "golden", "replay", "summation_orders", "tensors")
     decisive = {f"compare.numerics.{name}" for name in numerics}
-    decisive |= {"compare.attention.reference", "compare.attention.streaming", "export.models", "export.taps"}
-    decisive.add("compare.results.precisions")
+    decisive |= {"compare.attention.reference", "compare.attention.streaming", "compare.results.precisions"}
+    decisive |= {"export.attention", "export.models", "export.taps"}
     assert decisive <= set(DECISIVE)
 
 

@@ -14,9 +14,10 @@ from compare.numerics.weigher import Scales
 from compare.results.gaps import Multiples, TensorEvidence, evidence_of
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
+from export.attention import graph_attention
 from export.models import load
 from export.sources import find
-from export.taps import graph_attention, run_tapped, tap_names
+from export.taps import run_tapped, tap_names
 
 NEAR = Multiples(rms=1.0, max=1.0, channel=1.0, slope=1.0)
 FAR = Multiples(rms=50.0, max=9.0, channel=3.0, slope=2.0)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from compare.runtimes.registry import spec_of
+from export.attention import graph_attention
 from export.positions import positions_of
-from export.taps import LAYOUTS, graph_attention, run_tapped
+from export.taps import LAYOUTS, run_tapped
 from tests.helpers.runtimes import decoded, every_runtime
 
 LENGTH, PADDING = 7, 5
