@@ -19,8 +19,8 @@ from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
 from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
-from compare.pipeline.numerics_stage import make_trace
 from compare.pipeline.prepare import make_report_folder, read_file, staged
+from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -17,23 +16,21 @@ import numpy as np
 from compare.latency.series import Series
 from compare.numerics.diagnostics.heads import choose_heads, head_map
 from compare.numerics.diagnostics.next_token import decisions
-from compare.numerics.gaps import WrongShape, check_shapes, gaps
+from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import judge
-from compare.onnx_files.structure import misplaced
-from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row, Run
+from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import Controls, Head, Ruler
-from compare.results.gaps import Decisions, Gap, TensorEvidence, evidence_of
+from compare.results.gaps import Decisions, Gap, evidence_of
 from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
-from compare.runtimes.tracer import Second, trace
-from compare.traces import Trace, forget, same_bits
+from compare.traces import Trace
 from export.cache import cache_root, verify
 from export.errors import CannotRun
 
@@ -147,66 +144,6 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         )
     run.say(f"{distinct} distinct controls show what rounding does")
     return golden, ruler, Controls(names=names, distinct=distinct)
-
-
-def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
-    """Trace a row's runtime in a process of its own.
-
-    out: the folder of the trace; by default one with the row's name in the scratch folder. The same process also traces
-    the padded input, if the row takes it, into the padded folder of the same name. Raises `ChildFailed` if the process
-    fails, and `CannotRun` if the runtime is not installed.
-    """
-    out = out or run.scratch / row.name
-    row.spec.check_installed()
-    second = None
-    if run.padded is not None and not row.unpadded:
-        rows = row.rows or len(run.padded.input_ids)
-        second = Second(run.padded_folder(INPUTS), run.padded_folder(out.name), rows)
-    return trace(
-        row.spec.name,
-        row.folder,
-        run.input_folder,
-        out,
-        second=second,
-        threads=run.threads,
-        log=run.log(out.name),
-        timeout=run.timeout,
-    )
-
-
-def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
-    """Return a trace without the taps that were located by structure alone and do not have golden's shape.
-
-    Raises `WrongShape` if the trace has no logits, or if another tensor does not have golden's shape.
-    """
-    if "logits" not in found:
-        raise WrongShape("the run gave no logits")
-    if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
-        found = forget(found.folder, unfit)
-    check_shapes(found, golden)
-    return found
-
-
-def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap]]:
-    """Weigh a trace. Return it and the gap of each tensor, both without taps that were located in the wrong place.
-
-    Raises `CannotRun` if the numerics process fails.
-    """
-    try:
-        known = numerics.weigh(found.folder)
-        relative = {name: gap.rms / gap.size if gap.rms and gap.size else 0.0 for name, gap in known.items()}
-        if wrong := misplaced(relative, row.found):
-            found = forget(found.folder, wrong)
-            known = numerics.weigh(found.folder)
-    except ChildFailed as error:
-        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
-    return found, known
-
-
-def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
-    """Return the verdict on one run of a row. Bitwise equality is checked against the baseline's first run."""
-    bitwise = row != run.baseline and same_bits(trace, run.scratch / run.baseline.name)
-    return judge(evidence, bitwise=bitwise, quantized=row.quantized)
 
 
 def weigh(

@@ -11,8 +11,8 @@ from dataclasses import replace
 from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
 from compare.pipeline.context import GOLDEN, ModelRun, Row
-from compare.pipeline.numerics_stage import fitting, judged, make_trace, weighed
 from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRun, RuntimeResult
