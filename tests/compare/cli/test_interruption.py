@@ -1,0 +1,62 @@
+"""python -m compare when it is killed or interrupted: no process is left."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.helpers import fakes
+from tests.helpers.commands import COMPARE
+from tests.helpers.processes import comes_true, gone
+
+
+def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
+    """It is killed in its rounds, with a runtime whose helpers have sessions of their own; one of them is an orphan."""
+    fakes.install(tmp_path)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    arguments = ["--model", str(tiny_folder), "--runtimes", "helped", "--time", "600", "--text", "Hello"]
+    with subprocess.Popen(
+        [*COMPARE, *arguments, "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as run:
+        assert run.stderr is not None
+        try:
+            next(line for line in run.stderr if line.startswith("timing"))
+            family = psutil.Process(run.pid).children(recursive=True)
+            assert sum("a helper" in member.cmdline() for member in family) == 2
+        finally:
+            run.kill()
+    assert comes_true(lambda: gone(family))
+
+
+@pytest.mark.parametrize(("reached", "processes"), [("golden agrees", 5), ("timing", 5)])
+def test_ctrl_c_ends_everything_with_130(
+    tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
+) -> None:
+    """Interrupted while the runtimes trace, and in the rounds, when all workers but one are stopped."""
+    with subprocess.Popen(
+        [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as run:
+        assert run.stderr is not None
+        try:
+            next(line for line in run.stderr if line.startswith(reached))
+            root = psutil.Process(run.pid)
+            assert comes_true(lambda: len(root.children(recursive=True)) >= processes)
+            family = root.children(recursive=True)
+            run.send_signal(signal.SIGINT)
+            assert run.wait(timeout=20) == 130
+        finally:
+            run.kill()
+        assert run.stderr.read().endswith("error: interrupted\n")
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    assert not (tmp_path / "out" / "scratch").exists()
