@@ -1,73 +1,13 @@
-"""Two reports against each other: no change is called that the rounds do not support, and nothing worse is missed."""
+"""Regressions between two reports: none is reported that the rounds do not support, and none is missed."""
 
-import json
-import subprocess
-import sys
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from compare.diff import text as difference_text
-from compare.diff.comparability import circumstances
 from compare.diff.compare import diff, verdict_change
 from compare.report.schema import Report
 from compare.results.latency import LatencyRow
-from compare.results.runtimes import OnnxGraph, RuntimeResult
-from compare.results.verdicts import Verdict
 from export.errors import BadInput
-
-
-def verdict(kind: str, place: str = "") -> Verdict:
-    facts = {"tensor": "context.1", "statistic": "rms", "multiple": 57.3}
-    return Verdict(kind=kind, place=place, note="no logits" if kind == "broken" else "", **facts)
-
-
-def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: int = 0, **slower: float) -> Report:
-    """A copy whose turns are drawn: each runtime takes 1 ms in a round, times what is given for it, times noise."""
-    random = np.random.default_rng(seed)
-    copy = report.model_copy(deep=True)
-    for row in copy.latency:
-        factor = slower.get(row.runtime.replace("-", "_"), 1.0)
-        times = 1e6 * factor * np.exp(noise * random.standard_normal(rounds))
-        row.turns = {number: [int(time)] for number, time in enumerate(times)}
-    return copy
-
-
-def said(older: Report, newer: Report, fail_over: float = 5.0) -> str:
-    """Everything but the tables, as it is printed."""
-    difference = diff(older, newer, fail_over)
-    return "\n".join([*difference_text.opening(difference), *difference_text.lines(difference)])
-
-
-def runtime(report: Report, name: str) -> RuntimeResult:
-    return next(runtime for runtime in report.runtimes if runtime.name == name)
-
-
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "compare", "diff", *map(str, arguments)], capture_output=True, text=True
-    )
-
-
-@pytest.fixture
-def altered(report: Report) -> Report:
-    """A copy of the report, its samples as they are, free to be altered."""
-    return report.model_copy(deep=True)
-
-
-@pytest.fixture
-def altered_folder(altered: Report, tmp_path: Path):
-    """A function that writes an altered report into a folder of its own."""
-
-    def write(report: Report, name: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        report.write(folder)
-        return folder
-
-    return write
+from tests.helpers.differences import runtime, said, verdict, with_turns
 
 
 def test_a_report_against_itself_is_no_regression(report: Report) -> None:
@@ -239,77 +179,10 @@ def test_absolute_times_and_memory_are_for_information(report: Report, altered: 
     assert f"Absolute times of two runs are not compared, {why}" in said(report, altered)
 
 
-def other_model(report: Report) -> None:
-    report.model.provenance = "folder tiny (sha256 0000000)"
-
-
-def other_vocabulary(report: Report) -> None:
-    report.model.vocabulary = 50257
-
-
-def other_input(report: Report) -> None:
-    report.input.sha256 = "f" * 64
-
-
-def quick(report: Report) -> None:
-    report.quick = True
-
-
-def no_model(report: Report) -> None:
-    report.model = None
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            other_model,
-            r"of different models: A of tiny \(folder tiny .*\), B of tiny \(folder tiny \(sha256 0000000\);",
-        ),
-        (
-            other_vocabulary,
-            r"different models: A of .*vocabulary 300\), B of .*vocabulary 50,257\); give both runs the",
-        ),
-        (other_input, r"inputs: A of 1 x 20 bytes \(SHA-256 \w{12}\), B of 1 x 20 bytes \(SHA-256 f{12}\); give both"),
-        (quick, "extents: A of a whole run, B of a quick run; run both with --quick, or both without"),
-        (no_model, "models: A of tiny .*, B of no model but two ONNX files"),
-    ],
-)
-def test_what_cannot_be_compared_is_refused(report: Report, altered: Report, change, message: str) -> None:
-    change(altered)
-    with pytest.raises(BadInput, match=message):
-        diff(report, altered)
-
-
-def test_two_files_need_the_same_baseline(altered: Report) -> None:
-    altered.model = None
-    graph = OnnxGraph(file="x", bytes=1, sha256="a" * 64, opset=18, fed=[], unmatched=[], quantized=[], halves=[])
-    altered.runtimes[0].graph, altered.runtimes[-1].graph = graph, replace(graph)
-    other = altered.model_copy(deep=True)
-    other.runtimes[-1].graph.sha256 = "b" * 64  # the one that is held against the baseline may change
-    assert diff(altered, other).fail_on == "broken"
-    other.runtimes[0].graph.sha256 = "b" * 64
-    with pytest.raises(BadInput, match=r"baselines: A of x \(SHA-256 a{12}\), B of x \(SHA-256 b{12}\)"):
-        diff(altered, other)
-
-
 @pytest.mark.parametrize("fail_over", [-1.0, float("nan"), float("inf")])
 def test_a_limit_that_is_none(report: Report, fail_over: float) -> None:
     with pytest.raises(BadInput, match=r"--fail-over is .*; it takes a percentage of 0 or more, 5 by default"):
         diff(report, report, fail_over)
-
-
-def test_other_circumstances_are_said(report: Report, altered: Report) -> None:
-    altered.environment.threads, altered.environment.processor = 7, "abacus"
-    altered.environment.packages = {**report.environment.packages, "onnxruntime": "99.1", "abacus": "1.0"}
-    found = circumstances(report, altered)
-    processor, version = report.environment.processor, report.environment.packages["onnxruntime"]
-    assert found == [
-        f"the processor differs: {processor} then, abacus now; that alone may change ratios",
-        "the number of threads differs: 1 then, 7 now; that alone may change ratios",
-        f"packages differ: onnxruntime {version} then, 99.1 now, abacus not installed then, 1.0 now",
-    ]
-    assert f"NOTE: {found[-1]}" in said(report, altered)
 
 
 def test_tables_hold_as_many_cells_as_columns(report: Report, altered: Report) -> None:
@@ -317,33 +190,3 @@ def test_tables_hold_as_many_cells_as_columns(report: Report, altered: Report) -
     altered.latency = altered.latency[:2]
     for table in difference_text.tables(diff(report, altered)):
         assert {len(row) for row in table.rows} == {len(table.columns)}
-
-
-def test_the_command_ends_with_the_answer_and_its_code(report: Report, altered: Report, altered_folder) -> None:
-    same = command(report.folder, report.folder / "report.json")
-    assert (same.returncode, same.stderr) == (0, "")
-    assert same.stdout.splitlines()[-1].startswith("no regression: ")
-    runtime(altered, "onnxruntime").verdict = verdict("broken")
-    worse = command(report.folder, altered_folder(altered, "newer"))
-    assert (worse.returncode, worse.stderr) == (1, "")
-    assert worse.stdout.splitlines()[-1] == "regression: onnxruntime was rounding and is broken: no logits"
-    for cell in ("x rounding, A", "B / A [95 %]", "peak", "onnxruntime"):
-        assert cell in worse.stdout
-
-
-def test_json_is_the_difference_and_nothing_else(report: Report, altered: Report, altered_folder) -> None:
-    slow = altered_folder(with_turns(report, seed=1, onnxruntime=1.5), "slow")
-    run = command(altered_folder(with_turns(report), "fast"), slow, "--json", "--fail-over", "20")
-    assert run.returncode == 1
-    plain = json.loads(run.stdout)
-    assert plain["fail_over"] == 20
-    assert [(part["runtime"], part["kind"]) for part in plain["regressions"]] == [("onnxruntime", "latency")]
-    assert plain["latency"][-1]["change"]["low"] > 1.2
-
-
-def test_what_cannot_be_compared_is_one_line_and_two(report: Report, altered: Report, altered_folder) -> None:
-    altered.quick = True
-    run = command(report.folder, altered_folder(altered, "quick"))
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith("error: the two reports are of different extents: A of a whole run, B of a quick run")
-    assert command(report.folder, "/no/such/report").returncode == 2
