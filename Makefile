@@ -18,7 +18,8 @@ test: .venv/installed
 # The unit tests of what loads, exports, taps and runs a model of transformers, under its version 5. optimum-onnx does not
 # allow that one yet, so without it.
 LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
-LOADS += numerics/test_replay numerics/test_verdicts onnx_files/test_structure pipeline/test_compare_model
+LOADS += numerics/test_planted_faults numerics/test_replay numerics/test_verdicts onnx_files/test_structure
+LOADS += pipeline/test_compare_model
 LOADS += pipeline/test_decode_stage pipeline/test_inputs pipeline/test_padding_stage runtimes/test_decoders
 LOADS += runtimes/test_padded_sequences runtimes/test_runtimes test_model_utils test_pytest_plugin
 TESTS5 := tests/export tests/faults tests/benchmarks/test_trials.py tests/test_docstrings.py tests/test_light_imports.py
