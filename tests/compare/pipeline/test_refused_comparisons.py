@@ -1,0 +1,117 @@
+"""Comparisons that are refused or stopped, with the reason, and without leaving a report."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from compare.numerics.process import Numerics
+from compare.pipeline import prepare
+from compare.pipeline.compare_model import compare
+from compare.pipeline.setting_checks import check_settings
+from compare.pipeline.settings import CheckSettings, Settings
+from compare.results.circumstances import Ruler
+from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
+from compare.traces import Trace
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
+from tests.helpers.settings import small
+
+
+def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
+    """One of a runtime's graphs alone is neither compared nor decodes."""
+    only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
+    message = r"runtime half holds deploy and nothing else: it can neither be compared nor decode; leave it out"
+    with pytest.raises(CannotRun, match=message):
+        prepare.check_rows([only_deploy], ["half"], CheckSettings())
+    prepare.check_rows([only_deploy], [], CheckSettings())
+    optimum = next(spec for spec in BUILT_IN if spec.name == "optimum")
+    prepare.check_rows([optimum], ["optimum"], CheckSettings())
+    prepare.check_rows([optimum], [], CheckSettings(latency=False))
+    prepare.check_rows([optimum], ["all"], CheckSettings(decode=False))
+
+
+def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    real = Numerics.golden
+
+    def broken(self: Numerics) -> tuple[Trace, Ruler]:
+        trace, _ = real(self)
+        return trace, Ruler(worst=1e-9, tensor="context.1", limit=1e-12)
+
+    monkeypatch.setattr(Numerics, "golden", broken)
+    with pytest.raises(
+        CannotRun, match=r"the ruler does not hold: .* by 1\.0e-09 of the size of context\.1, limit 1e-12"
+    ):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE, latency=False))
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, entry: Entry, tmp_path: Path) -> None:
+    """Size and time are as they were: only the digest, taken while the runtimes load, sees it."""
+    settings = small(tmp_path / "out", BASELINE, latency=False, cache_dir=tmp_path / "cache")
+    copy = shutil.copytree(entry.folder, tmp_path / "cache" / "models" / entry.folder.name)
+    weights = copy / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before, before))
+    with pytest.raises(BadInput, match=r"model\.safetensors has SHA-256 .*: python -m export --remove tiny-"):
+        compare(str(tiny_folder), settings)
+    assert weights.read_bytes() == bytes(content)
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_golden_run_that_fails_is_said_with_its_log(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        CannotRun, match=r"the golden run failed: no answer to 'golden' within 0 s; its log is .*golden\.log"
+    ):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE, latency=False, timeout=0.01))
+
+
+def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
+    with pytest.raises(
+        CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"
+    ):
+        prepare.chosen_runtimes(["absent"])
+    assert "absent" in [spec.name for spec in prepare.chosen_runtimes(None)]  # unnamed, it is a row
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threads": 0}, "threads is 0; it must be at least 1"),
+        ({"batch": -1}, "batch is -1; it must be at least 1"),
+        ({"sequence": 0}, "sequence is 0; it must be at least 1"),
+        ({"time": 0.0}, "time is 0 seconds; it must be above 0"),
+        ({"precision": -0.01}, "precision is -1 %; it must be above 0"),
+        ({"time": float("nan")}, "time is nan seconds; it must be above 0"),
+        ({"timeout": 0.0}, "timeout is 0 seconds; it must be above 0"),
+        ({"max_load": 1.1}, "max_load is 110 %; it must be above 0 % and at most 100 %"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
+        ({"text": " "}, "the text is empty"),
+        ({"latency": False, "grid": "8x1"}, "grid needs latency, which is off"),
+        ({"latency": False, "interference": True}, "interference needs latency, which is off"),
+        ({"out": Path("/proc/nowhere")}, "the folder /proc/nowhere cannot be written to: "),
+    ],
+)
+def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        check_settings(Settings.of(**settings))
+    assert message in str(error.value)
+
+
+def test_a_scratch_folder_of_someone_elses_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadInput, match=r"scratch exists and no comparison made it; set out to another folder"):
+        compare(str(tiny_folder), small(tmp_path, BASELINE))
+    assert (tmp_path / "scratch" / "thesis.txt").exists()
+
+
+def test_an_old_report_does_not_outlive_a_run_that_fails(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("old")
+    with pytest.raises(CannotRun):
+        compare(str(tiny_folder), small(tmp_path, BASELINE, latency=False, timeout=0.01))
+    assert not (tmp_path / "report.json").exists()
