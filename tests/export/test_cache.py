@@ -1,6 +1,5 @@
-"""Tests of the cache: an entry is published completely or not at all, and changed files are detected."""
+"""The cache: an entry is published completely or not at all, and changed files are detected."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,40 +9,10 @@ from pathlib import Path
 import pytest
 
 from export import cache
-from export.cache import Entry, checked, entries, entry_in, look_up, matching, publish, remove, verify
+from export.cache import Entry, checked, entries, look_up, matching, publish, remove, verify
 from export.errors import BadInput
-from export.manifest import Manifest, ModelFacts
-from export.sources import Source
-
-SOURCE = Source("seeded", "thing", "thing", "0")
-FACTS: ModelFacts = {
-    "type": "gpt2",
-    "layers": 2,
-    "heads": 4,
-    "key_value_heads": 4,
-    "head_dim": 16,
-    "hidden": 64,
-    "vocabulary": 300,
-    "positions": 64,
-    "parameters": 12345,
-    "tokens": "bytes",
-}
-
-
-def build(folder: Path) -> Manifest:
-    (folder / "a.bin").write_bytes(b"abc")
-    (folder / "b.txt").write_text("text")
-    return Manifest(source=SOURCE, exporter="dynamo", opset=20, versions={}, model=FACTS)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def thing(root: Path) -> Entry:
-    return publish(root, "thing", "123", build)
+from export.manifest import Manifest
+from tests.helpers.cache_entries import SOURCE, build
 
 
 def test_what_is_published_is_found(root: Path, thing: Entry) -> None:
@@ -84,10 +53,9 @@ def test_of_processes_at_once_one_builds_and_the_others_wait(root: Path, tmp_pat
     """The process that builds continues once both others have printed that they wait."""
     (tmp_path / "waiting").mkdir()
     code = f"""
-import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+import os
 from pathlib import Path
-import test_cache
+from tests.helpers.cache_entries import build
 from export.cache import publish
 from tests.helpers.processes import comes_true
 waiting = Path({str(tmp_path / "waiting")!r})
@@ -96,7 +64,7 @@ def say(text):
     if text.startswith("waiting"): (waiting / str(os.getpid())).touch()
 def slow(folder):
     print("built"); assert comes_true(lambda: len(os.listdir(waiting)) == 2)
-    return test_cache.build(folder)
+    return build(folder)
 publish(Path({str(root)!r}), "thing", "123", slow, say=say)
 """
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -161,83 +129,10 @@ def test_who_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> N
     assert said == ["waiting for another process that exports thing"]
 
 
-def cut(manifest: Path) -> None:
-    content = manifest.read_bytes()
-    manifest.write_bytes(content[: len(content) // 2])
-
-
-def zeroed(manifest: Path) -> None:
-    content = manifest.read_bytes()
-    manifest.write_bytes(content[:100] + bytes(50) + content[150:])
-
-
-def with_content(text: str):
-    return lambda manifest: manifest.write_text(text)
-
-
-def with_field(change):
-    """Return a function that parses a manifest, applies `change` to its content and writes it back."""
-
-    def damage(manifest: Path) -> None:
-        content = json.loads(manifest.read_text())
-        change(content)
-        manifest.write_text(json.dumps(content))
-
-    return damage
-
-
-DAMAGE = [
-    (cut, r"manifest\.json cannot be read: .*(delimiter|Expecting|Unterminated)"),
-    (zeroed, r"manifest\.json cannot be read: .*(control character|Expecting)"),
-    (lambda manifest: manifest.write_bytes(bytes(200)), r"manifest\.json cannot be read: Expecting value"),
-    (lambda manifest: manifest.write_bytes(b"\xff\xfe"), r"manifest\.json cannot be read: "),
-    (Path.unlink, r"manifest\.json is gone"),
-    (with_content(""), r"manifest\.json cannot be read: Expecting value"),
-    (with_content("[]"), r"manifest\.json cannot be read: it is not an object"),
-    (with_content("null"), r"manifest\.json cannot be read: it is not an object"),
-    (with_content("{}"), r"manifest\.json cannot be read: it has no checkpoint"),
-    (with_content('{"schema": "1"}'), r"manifest\.json cannot be read: it has no checkpoint"),
-    (with_content("[" * 100_000), r"manifest\.json cannot be read: it is nested too deeply"),
-    (with_field(lambda m: m.pop("files")), r"cannot be read: it has no files"),
-    (with_field(lambda m: m.update(more=1)), r"cannot be read: it has an unknown field 'more'"),
-    (with_field(lambda m: m["model"].pop("positions")), r"cannot be read: model has no positions"),
-    (with_field(lambda m: m["model"].update(layers="2")), r"cannot be read: model\.layers is '2', not of type int"),
-    (with_field(lambda m: m["model"].update(tokens="x")), r"model\.tokens is 'x', not one of bytes, vocabulary"),
-    (with_field(lambda m: m["files"]["a.bin"].update(size=True)), r"files\.a\.bin\.size is True, not of type int"),
-    (with_field(lambda m: m.update(files=["a.bin"])), r"cannot be read: files is not an object"),
-    (with_field(lambda m: m["source"].update(kind="elsewhere")), r"source\.kind is 'elsewhere', not one of hub, "),
-    (with_field(lambda m: m.update(fingerprint={"a": 1})), r"cannot be read: fingerprint\.a is not a list"),
-]
-
-
-@pytest.mark.parametrize(("damage", "message"), DAMAGE)
-def test_a_damaged_manifest_is_as_any_damaged_file(root: Path, thing: Entry, damage, message: str) -> None:
-    damage(thing.folder / "manifest.json")
-    for use in (
-        lambda: look_up(root, "thing", "123"),
-        lambda: publish(root, "thing", "123", build),
-        lambda: entry_in(thing.folder),
-    ):
-        with pytest.raises(
-            BadInput, match="cache entry thing-123 has changed since it was exported: .*" + message
-        ) as e:
-            use()
-        assert str(e.value).endswith("python -m export --remove thing-123")
-    assert entries(root) == []
-    assert list(cache.damaged(root)) == ["thing-123"]
-
-
 def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> None:
     (root / "models" / "stray").mkdir()
     (root / "models" / "stray" / "manifest.json").write_text("{not json")
     assert entries(root) == [thing]
-
-
-def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
-    manifest = thing.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema": 2', '"schema": 99'))
-    with pytest.raises(BadInput, match=r"cache schema 99, this is 2; remove it: python -m export --remove thing-123"):
-        look_up(root, "thing", "123")
 
 
 def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
