@@ -33,7 +33,8 @@ from benchmarks.trials import (
 )
 from compare import machine
 from tests.faults.bench import Planted
-from tests.faults.kinds import KINDS, NotHere, segment_of
+from tests.faults.kinds import KINDS
+from tests.faults.kinds.fault import NotHere, segment_of
 
 #: The number of processes that load the CPU while clean runs are traced.
 LOAD = 2

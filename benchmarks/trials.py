@@ -32,7 +32,8 @@ from export.models import read_weights
 from export.sources import SHIPPED
 from export.taps import run_tapped
 from tests.faults.bench import Bench, Planted, Size
-from tests.faults.kinds import KINDS, Fault, NotHere, segment_of
+from tests.faults.kinds import KINDS
+from tests.faults.kinds.fault import Fault, NotHere, segment_of
 from tests.helpers.tiny import tiny_model
 
 #: The bins of fault sizes, in floors. Faults are drawn evenly over the bins, and reported by bin.

@@ -24,7 +24,7 @@ def _modules() -> list[Any]:
         "benchmarks.proportions",
         "benchmarks.scaling",
         "benchmarks.trials",
-        "tests.faults.kinds",
+        "tests.faults.kinds.fault",
     ]
     modules = [name for name in found if not name.endswith("__main__")] + beside
     return [pytest.param(name, marks=MARKED.get(name, ())) for name in modules]

@@ -27,7 +27,7 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph
-from tests.faults.kinds import Fault
+from tests.faults.kinds.fault import Fault
 
 Tensors = Mapping[str, NDArray[Any]]
 

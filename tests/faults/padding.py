@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from compare.numerics.padding import COUNTED, IGNORED, ONE_OFF, WRONG_SIDE
 from tests.faults.graph import Graph
-from tests.faults.kinds import NotHere
+from tests.faults.kinds.fault import NotHere
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from export.cache import Entry
 from export.exporting import exported
 from export.taps import LAYOUTS
 from tests.faults.graph import Graph
-from tests.faults.kinds import NotHere
+from tests.faults.kinds.fault import NotHere
 from tests.faults.padding import PADDING_FAULTS
 from tests.helpers.graphs import nameless
 

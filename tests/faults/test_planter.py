@@ -13,7 +13,8 @@ from export.exporting import exported
 from export.taps import tap_names
 from tests.faults.bench import Bench, Planted
 from tests.faults.graph import Graph
-from tests.faults.kinds import EMBEDDING, KINDS, NotHere, segment_of
+from tests.faults.kinds import KINDS
+from tests.faults.kinds.fault import EMBEDDING, NotHere, segment_of
 
 
 def bench_of(folder: Path, scratch: Path, length: int = 32) -> Bench:
