@@ -7,15 +7,9 @@ busy loop that uses one core. There every turn counts, even if it is disturbed, 
 interval. The ways alternate, trial by trial.
 """
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,31 +17,23 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks import slowed
+from benchmarks.brake import SLOWDOWN, install_brake, make_brake
 from benchmarks.load import busy
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from compare import machine
+from benchmarks.stand import Stand, ask, loaded, make_stand
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.rounds import precise, run_rounds
-from compare.latency.series import Role, Series
+from compare.latency.series import Role
 from compare.latency.statistics import log_ratios, paired_ratio
-from compare.latency.worker_process import WorkerProcess
-from compare.pipeline.inputs import tokenize
 from compare.results.latency import Ratio
-from compare.traces import write_trace
-from export.cache import Entry
-from export.exporting import exported
 
-TOKENS, SECONDS, PRECISION, SLOWDOWN = 64, 20.0, 0.02, 0.05
+TOKENS, SECONDS, PRECISION = 64, 20.0, 0.02
 
 OURS, BRAKED, SEQUENTIAL, INTERLEAVED = "ours", "ours, a twentieth slower", "sequential", "interleaved"
 
 #: The number of trials of each way, without added load and with a load on one core.
 TRIALS = {OURS: 40, BRAKED: 40, SEQUENTIAL: 20, INTERLEAVED: 20}
 LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
-
-#: The largest number of attempts to choose the brake's rows. One succeeds if the cost is within 5 % of the target.
-CALIBRATIONS = 5
 
 
 @dataclass(frozen=True)
@@ -69,20 +55,11 @@ class Trial:
         return abs(self.estimate - 1)
 
 
-@dataclass(frozen=True)
-class Stand:
-    """The model and the inputs of every trial."""
-
-    entry: Entry
-    inputs: Path
-    scratch: Path
-    threads: int
-
-
 def main() -> None:
     options = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
-        stand = make_stand(Path(scratch))
+        stand = make_stand(Path(scratch), TOKENS)
+        install_brake(stand)
         brake = make_brake(stand)
         print(f"the brake: {brake['rows']} rows, measured separately as {brake['ratio']}", flush=True)
         quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
@@ -101,61 +78,6 @@ def main() -> None:
 
 def shortened(trials: dict[str, int]) -> dict[str, int]:
     return {way: max(2, count // 10) for way, count in trials.items()}
-
-
-def make_stand(scratch: Path) -> Stand:
-    """Export the model, save its inputs for every way, and register the runtime with the brake."""
-    entry = exported("distilgpt2-seeded")
-    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
-    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
-    slowed.install(scratch / "site")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(scratch / "site"), os.environ.get("PYTHONPATH", "")])
-    os.environ[slowed.BRAKE] = str(scratch / "brake.onnx")
-    return Stand(entry, scratch / "inputs", scratch, machine.cores())
-
-
-def make_brake(stand: Stand) -> dict[str, Any]:
-    """Choose the brake's rows so that it costs a twentieth of a call, then measure its cost independently.
-
-    Each measurement is a separate process with plain and braked calls in turns, and nothing else runs. The last
-    measurement is not used to choose the rows, so its interval is unbiased.
-    """
-    rows = 32
-    for _ in range(CALIBRATIONS):
-        taken = measure_brake(stand, rows)
-        if abs(brake_ratio(taken).estimate - 1 - SLOWDOWN) < SLOWDOWN / 20:
-            break
-        rows = max(1, round(rows * SLOWDOWN * statistics.median(taken["plain"]) / braked_more(taken)))
-    taken = measure_brake(stand, rows)
-    call_ms = 1000 * statistics.median(taken["plain"])
-    return {"rows": rows, "ratio": asdict(brake_ratio(taken)), "call_ms": call_ms}
-
-
-def brake_ratio(taken: dict[str, list[float]]) -> Ratio:
-    """Return the ratio of braked to plain calls, paired call by call."""
-    turns = {side: {i: [int(1e9 * s)] for i, s in enumerate(seconds)} for side, seconds in taken.items()}
-    found = paired_ratio(turns["slowed"], turns["plain"], seed=0)
-    assert found is not None
-    return found
-
-
-def measure_brake(stand: Stand, rows: int) -> dict[str, list[float]]:
-    slowed.write_brake(Path(os.environ[slowed.BRAKE]), rows)
-    found: dict[str, list[float]] = ask("benchmarks.slowed", stand, os.environ[slowed.BRAKE])
-    return found
-
-
-def braked_more(taken: dict[str, list[float]]) -> float:
-    """Return the seconds that the brake adds to a call: the median difference of neighbouring calls."""
-    return statistics.median(braked - plain for braked, plain in zip(taken["slowed"], taken["plain"], strict=True))
-
-
-def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) -> Any:
-    """Run a module in a new process and return the JSON that it prints."""
-    arguments = [*before, str(stand.entry.folder), str(stand.inputs), *between, str(stand.threads)]
-    return json.loads(
-        subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True).stdout
-    )
 
 
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
@@ -190,34 +112,6 @@ def our_trial(stand: Stand, runtime: str, seed: int, max_load: float) -> tuple[R
     found = paired_ratio(other.turns, baseline.turns, seed)
     assert found is not None, [each.error for each in present]
     return found, [round(float(ratio), 5) for ratio in np.exp(log_ratios(other.turns, baseline.turns))]
-
-
-@contextmanager
-def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_LOAD) -> Iterator[dict[Role, Series]]:
-    """Context manager: a new process of each runtime, with the model loaded. They end when the context does."""
-    series = {
-        role: Series(
-            WorkerProcess(
-                runtime,
-                {"runtime": runtime, "model": stand.entry.folder, "inputs": stand.inputs},
-                threads=stand.threads,
-                log=stand.scratch / f"{place}.log",
-                timeout=120,
-                max_load=max_load,
-            ),
-            role,
-            role.graph,
-        )
-        for place, (role, runtime) in enumerate(runtimes.items())
-    }
-    try:
-        for step in (Series.import_libraries, Series.load):
-            for each in series.values():
-                step(each)
-        yield series
-    finally:
-        for each in series.values():
-            each.process.end()
 
 
 def unpaired(samples: Any, baseline: Any, seed: int) -> Ratio:

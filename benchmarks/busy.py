@@ -21,20 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.aa import Stand, loaded
-from benchmarks.load import BUSY_LOOP, busy
+from benchmarks.load import BUSY_LOOP, COPIES, JOBS, STEADY, TORCH, busy
 from benchmarks.record import Aim, arguments, finish
-from compare import machine
+from benchmarks.stand import Stand, loaded, make_stand
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.rounds import precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.statistics import midmean, paired_ratio
 from compare.pipeline.assemble_latency import disturbance_part, latency_parts
-from compare.pipeline.inputs import tokenize
 from compare.report.measurability import faster, why_not_measurable
 from compare.results.latency import Ratio
-from compare.traces import write_trace
-from export.exporting import exported
 
 TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
 
@@ -44,45 +40,6 @@ RUNTIMES = {Role.BASELINE: "torch-eager", Role.CONTROL: "torch-eager", Role.RUNT
 TOLERANCE = 1.05
 
 QUIET = "quiet"
-
-#: Jobs in separate processes, which last 0.3 s on average, with pauses of 0.7 s on average.
-JOBS = """
-import os, random, time
-random.seed(0)
-while True:
-    if (job := os.fork()) == 0:
-        until = time.monotonic() + random.expovariate(1 / 0.3)
-        while time.monotonic() < until:
-            pass
-        os._exit(0)
-    os.waitpid(job, 0)
-    time.sleep(random.expovariate(1 / 0.7))
-"""
-
-COPIES = """
-import numpy as np
-source, target = np.ones(2**25), np.ones(2**25)
-while True:
-    np.copyto(target, source)
-"""
-
-TORCH = """
-import torch
-torch.set_num_threads(2)
-left, right = torch.randn(2, 1024, 1024)
-while True:
-    left @ right
-"""
-
-#: A load that computes for a share of each hundredth of a second and sleeps for the rest.
-STEADY = """
-import time
-while True:
-    start = time.perf_counter()
-    while time.perf_counter() - start < {share} / 100:
-        pass
-    time.sleep(max(0, start + 0.01 - time.perf_counter()))
-"""
 
 LOADS = {"a busy loop": BUSY_LOOP, "jobs on and off": JOBS, "memory copies": COPIES, "a second torch": TORCH}
 
@@ -117,7 +74,7 @@ def main() -> None:
     options = arguments(__doc__)
     runs = 2 if options.quick else RUNS
     with tempfile.TemporaryDirectory() as scratch:
-        stand = make_stand(Path(scratch))
+        stand = make_stand(Path(scratch), TOKENS)
         found: dict[str, list[Run]] = {name: [] for name in (QUIET, *LOADS)}
         for number in range(runs):
             for name in found:
@@ -144,14 +101,6 @@ def main() -> None:
         "runs": {name: [plain(run) for run in taken] for name, taken in found.items()},
     }
     finish("busy", figures, aims(found, level), quick=options.quick)
-
-
-def make_stand(scratch: Path) -> Stand:
-    """Export the model and make its input."""
-    entry = exported("distilgpt2-seeded")
-    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
-    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
-    return Stand(entry, scratch / "inputs", scratch, machine.cores())
 
 
 def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX_LOAD) -> Run:

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.aa import Stand, loaded, make_stand
 from benchmarks.record import Aim, arguments, finish
+from benchmarks.stand import Stand, loaded, make_stand
 from compare.latency.series import Role, turn_line
 from compare.latency.statistics import RESAMPLES, log_ratios
 
 LENGTHS = (1, 2, 4, 8)
-SECONDS, QUICK_SECONDS = 330.0, 30.0
+TOKENS, SECONDS, QUICK_SECONDS = 64, 330.0, 30.0
 
 #: The interquartile range of the standard normal distribution.
 NORMAL_RANGE = 1.349
@@ -43,7 +43,7 @@ class Round:
 def main() -> None:
     options = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
-        rounds = list(take_rounds(make_stand(Path(scratch)), QUICK_SECONDS if options.quick else SECONDS))
+        rounds = list(take_rounds(make_stand(Path(scratch), TOKENS), QUICK_SECONDS if options.quick else SECONDS))
     call_ns = statistics.median(ns for taken in rounds for side in taken.sides.values() for ns in side)
     table = {calls: summary([taken for taken in rounds if taken.calls == calls]) for calls in LENGTHS}
     alike = correlations([taken for taken in rounds if taken.calls == max(LENGTHS)])
