@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.clean_runs import CleanRun, clean_runs, unseen_runs
 from benchmarks.record import Aim, arguments, finish
-from benchmarks.trials import BINS, CHOOSING, CleanRun, Trial, bin_name, bin_of, clean_runs, faults, stands, unseen_runs
+from benchmarks.setups import CHOOSING, stands
+from benchmarks.trials import BINS, Trial, bin_name, bin_of, faults
 from compare import machine
 from compare.numerics.verdicts import LIMITS, Limits, judge
 from compare.results.gaps import Multiples

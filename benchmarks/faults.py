@@ -12,25 +12,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from benchmarks.clean_runs import CleanRun, clean_runs, precision_runs, unseen_runs
 from benchmarks.load import busy
 from benchmarks.proportions import upper_bound
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from benchmarks.trials import (
-    BINS,
-    REPORTING,
-    CleanRun,
-    Stand,
-    Trial,
-    bin_name,
-    bin_of,
-    clean_runs,
-    faults,
-    in_pairs,
-    precision_runs,
-    stands,
-    tried,
-    unseen_runs,
-)
+from benchmarks.setups import REPORTING, Stand, in_pairs, stands
+from benchmarks.trials import BINS, Trial, bin_name, bin_of, faults, tried
 from compare import machine
 from tests.faults.bench import Planted
 from tests.faults.kinds import KINDS

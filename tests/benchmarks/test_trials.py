@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import trials
+from benchmarks import clean_runs
+from benchmarks.clean_runs import CleanRun, judged, unseen_runs
 from benchmarks.faults import counts, distinct, false_alarms, wavering
 from benchmarks.proportions import upper_bound
-from benchmarks.trials import CHOOSING, REPORTING, CleanRun, Setup, Stand, dialled, faults, unseen_runs
+from benchmarks.setups import CHOOSING, REPORTING, Setup, Stand, in_pairs
+from benchmarks.trials import dialled, faults
 from compare.pipeline.second_look import RUNS
 from export.exporting import exported
 from tests.faults.bench import Bench
@@ -62,8 +64,8 @@ def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
         processes.append(of)
         return [found]
 
-    monkeypatch.setattr(trials, "traced", traced)
-    runs = list(trials.clean_runs(stand))
+    monkeypatch.setattr(clean_runs, "traced", traced)
+    runs = list(clean_runs.clean_runs(stand))
     assert [run.said.kind for run in runs] == ["unsteady", *["rounding"] * (len(runs) - 1)]
     assert len(processes) == len(runs) + RUNS - 1
     assert (false_alarms(runs), wavering(runs)) == (0, 1)
@@ -74,15 +76,15 @@ def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
 
 def test_a_process_traces_two_benches_of_a_model(stand: Stand, tmp_path: Path) -> None:
     other = Stand(stand.setup, Bench(stand.entries["dynamo"], stand.setup.ids(2, 20), tmp_path), stand.entries)
-    found = trials.traced([stand, other], "torch-eager", "dynamo", 1)
+    found = clean_runs.traced([stand, other], "torch-eager", "dynamo", 1)
     assert [len(trace["logits"]) for trace in found] == [1, 2]
     for bench, trace in zip((stand, other), found, strict=True):
-        assert trials._judged(bench, "torch-eager", trace).verdict.kind == "rounding"
+        assert judged(bench, "torch-eager", trace).verdict.kind == "rounding"
 
 
 def test_benches_are_paired_within_a_model(stand: Stand) -> None:
     another = dataclasses.replace(stand, setup=Setup("gpt2", 1, ()))
-    assert [len(pair) for pair in trials.in_pairs([stand, stand, stand, another])] == [2, 1, 1]
+    assert [len(pair) for pair in in_pairs([stand, stand, stand, another])] == [2, 1, 1]
 
 
 def test_limits_are_reported_on_seeds_that_they_were_not_chosen_on() -> None:
