@@ -9,7 +9,6 @@ The shipped files are in `export/byte_gpt2/`: configuration, weights, `training.
 the curve, and the licence of the text.
 """
 
-import ast
 import hashlib
 import itertools
 import json
@@ -22,29 +21,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
+from benchmarks.byte_gpt2_model import LENGTH, held_out_bits, new_model, previous_token_scores, unigram_bits
+from benchmarks.byte_gpt2_text import digest_of, documents, encode, split
 from benchmarks.record import Aim, arguments, finish
-from export.tokens import byte_tokenizer
 
 SHIPPED = Path(__file__).resolve().parent.parent / "export" / "byte_gpt2"
 LICENCE = "LICENSE-PSF.txt"
 
 SEED, THREADS = 0, 2
 MUON_RATE, ADAM_RATE, WARM_UP, LAST_RATE = 0.02, 2e-3, 50, 0.05
-LENGTH, HIDDEN = 512, 192
-HELD_OUT = 20
-
-#: Parts of the standard library that are left out: tests, third-party code, and modules that some systems lack.
-_LEFT_OUT = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip", "site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -115,71 +108,8 @@ def aims(figures: dict[str, Any], size: int) -> list[Aim]:
     ]
 
 
-def documents() -> list[str]:
-    """Return the topics, then the docstrings in the order of their files, without duplicates."""
-    library = Path(sysconfig.get_path("stdlib"))
-    files = (path for path in library.rglob("*.py") if not _LEFT_OUT & set(path.relative_to(library).parts))
-    docstrings = (text for path in sorted(files) for text in docstrings_of(path))
-    return list(dict.fromkeys([*(topics[name] for name in sorted(topics)), *docstrings]))
-
-
-def docstrings_of(path: Path) -> Iterator[str]:
-    """Yield the docstrings of a module, its classes and functions, without importing it."""
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, documented) and (text := ast.get_docstring(node)):
-            yield text
-
-
-def split(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Split documents into those for training and those held out: one in twenty, chosen by its digest."""
-    held_out = [hashlib.sha256(text.encode()).digest()[0] % HELD_OUT == 0 for text in texts]
-    pairs = list(zip(texts, held_out, strict=True))
-    return [text for text, out in pairs if not out], [text for text, out in pairs if out]
-
-
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def encode(texts: list[str]) -> Tensor:
-    """Return one row of token ids, with an empty line between documents."""
-    return torch.tensor(byte_tokenizer()("\n\n".join(texts))["input_ids"])
-
-
-def digest_of(texts: list[str]) -> str:
-    return hashlib.sha256("\n\n".join(texts).encode()).hexdigest()
-
-
-def new_model() -> GPT2LMHeadModel:
-    """Return a new model of 1.9 million parameters: four layers with three heads of 64, initialised by transformers."""
-    config = GPT2Config(
-        vocab_size=256,
-        n_positions=LENGTH,
-        n_embd=HIDDEN,
-        n_layer=4,
-        n_head=3,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    model = GPT2LMHeadModel._from_config(config, attn_implementation="sdpa")
-    with torch.no_grad():
-        model.transformer.wpe.weight.copy_(sinusoids())
-    return model
-
-
-def sinusoids() -> Tensor:
-    """Return the initial position embeddings: sines and cosines of geometric wavelengths, (positions, hidden).
-
-    Source: Vaswani et al. 2017, section 3.5, with 200 instead of 10,000, because there are 512 positions. They are
-    trained like all weights. From random embeddings, a model of this size learns far too late which positions are
-    neighbours.
-    """
-    angles = torch.arange(LENGTH)[:, None] * 200.0 ** -torch.linspace(0, 1, HIDDEN // 2)
-    return 0.1 * torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
 def train(model: GPT2LMHeadModel, learned: Tensor, held_out: Tensor, stages: Sequence[Stage]) -> Curve:
@@ -237,40 +167,6 @@ def rate_at(step: int, steps: int) -> float:
     """Return the learning rate at a step, as a fraction of the highest."""
     cosine = (1 + math.cos(math.pi * step / steps)) / 2
     return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
-
-
-def windows(ids: Tensor) -> Tensor:
-    """Cut text into windows that do not overlap, (windows, length); a shorter rest is dropped."""
-    return ids[: len(ids) // LENGTH * LENGTH].view(-1, LENGTH)
-
-
-@torch.inference_mode()
-def held_out_bits(model: GPT2LMHeadModel, ids: Tensor) -> float:
-    """Return mean bits per byte over windows of held-out text; the first byte of a window is given, not predicted."""
-    batches = torch.split(windows(ids), 8)
-    losses = [float(model(input_ids=batch, labels=batch).loss) * len(batch) for batch in batches]
-    return sum(losses) / len(windows(ids)) / math.log(2)
-
-
-def unigram_bits(learned: Tensor, held_out: Tensor) -> float:
-    """Return bits per byte of a model that predicts each byte by its frequency in the training text (add-one)."""
-    counts = torch.bincount(learned, minlength=256) + 1.0
-    return float(-torch.log2(counts / counts.sum())[held_out].mean())
-
-
-@torch.inference_mode()
-def previous_token_scores(model: GPT2LMHeadModel, ids: Tensor) -> NDArray[np.float64]:
-    """Return each head's mean attention to the previous position over held-out text, (layers, heads).
-
-    The mean of attention[i, i - 1] over i >= 1, as in Olsson et al. 2022, "In-context Learning and Induction Heads".
-    """
-    model.set_attn_implementation("eager")
-    sums = torch.zeros((model.config.n_layer, model.config.n_head))
-    for batch in torch.split(windows(ids), 8):
-        attentions = torch.stack(model(input_ids=batch, output_attentions=True).attentions)
-        sums = sums + attentions.diagonal(offset=-1, dim1=-2, dim2=-1).mean(-1).sum(1)
-    model.set_attn_implementation("sdpa")
-    return np.asarray(sums / len(windows(ids)), dtype=np.float64)
 
 
 def ship(model: GPT2LMHeadModel, figures: dict[str, Any], out: Path) -> int:

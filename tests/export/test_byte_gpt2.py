@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import train_byte_gpt2
+from benchmarks import byte_gpt2_model, byte_gpt2_text, train_byte_gpt2
 from compare.pipeline.inputs import DEFAULT_TEXT
 from export.models import MiniTransformer, load
 from export.sources import SHIPPED, find
@@ -21,7 +21,7 @@ def shipped() -> MiniTransformer:
 @pytest.fixture(scope="module")
 def windows(shipped: MiniTransformer) -> torch.Tensor:
     """Token ids of the project's default text, on which the model was not trained, (windows, positions)."""
-    return train_byte_gpt2.windows(torch.tensor(shipped.tokenizer(DEFAULT_TEXT.read_text())["input_ids"]))
+    return byte_gpt2_model.windows(torch.tensor(shipped.tokenizer(DEFAULT_TEXT.read_text())["input_ids"]))
 
 
 def test_what_is_shipped(shipped: MiniTransformer) -> None:
@@ -47,8 +47,8 @@ def test_it_predicts_text_that_it_never_saw(shipped: MiniTransformer, windows: t
 
 
 def test_a_head_looks_back_one_position(shipped: MiniTransformer, windows: torch.Tensor) -> None:
-    best = train_byte_gpt2.previous_token_scores(shipped.model, windows.flatten()).max()
-    untrained = train_byte_gpt2.previous_token_scores(train_byte_gpt2.new_model(), windows.flatten()).max()
+    best = byte_gpt2_model.previous_token_scores(shipped.model, windows.flatten()).max()
+    untrained = byte_gpt2_model.previous_token_scores(byte_gpt2_model.new_model(), windows.flatten()).max()
     assert best >= 0.4
     assert best >= 5 * untrained
 
@@ -66,26 +66,26 @@ def test_the_record_of_its_training_belongs_to_it() -> None:
 
 def test_documents_are_parted_into_learned_and_held_out() -> None:
     texts = [f"document {number}" for number in range(2000)]
-    learned, held_out = train_byte_gpt2.split(texts)
+    learned, held_out = byte_gpt2_text.split(texts)
     assert sorted(learned + held_out) == sorted(texts)
     assert 60 < len(held_out) < 140  # about one in twenty, chosen by digest
-    assert train_byte_gpt2.split(texts) == (learned, held_out)
+    assert byte_gpt2_text.split(texts) == (learned, held_out)
 
 
 def test_the_unigram_baseline() -> None:
     """Two equally frequent bytes take one bit each."""
     learned = torch.tensor([0, 1] * 100_000)
-    assert train_byte_gpt2.unigram_bits(learned, torch.tensor([0, 1, 1])) == pytest.approx(1.0, abs=0.01)
+    assert byte_gpt2_model.unigram_bits(learned, torch.tensor([0, 1, 1])) == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_score_of_heads_that_look_everywhere_alike(shipped: MiniTransformer) -> None:
     """If all queries are zero, every row of attention is uniform: 1 / (i + 1) at the previous position."""
-    model = train_byte_gpt2.new_model()
+    model = byte_gpt2_model.new_model()
     with torch.no_grad():
         for block in model.transformer.h:
-            block.attn.c_attn.weight[:, : train_byte_gpt2.HIDDEN] = 0
-    length = train_byte_gpt2.LENGTH
-    scores = train_byte_gpt2.previous_token_scores(model, torch.zeros(length, dtype=torch.int64))
+            block.attn.c_attn.weight[:, : byte_gpt2_model.HIDDEN] = 0
+    length = byte_gpt2_model.LENGTH
+    scores = byte_gpt2_model.previous_token_scores(model, torch.zeros(length, dtype=torch.int64))
     np.testing.assert_allclose(scores, np.mean(1 / np.arange(2, length + 1)), rtol=1e-4)
 
 
