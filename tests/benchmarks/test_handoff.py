@@ -84,7 +84,7 @@ def test_a_marker_that_fits_is_left_alone(marker: Marker) -> None:
         (lambda m: setattr(m.graphs[0].files["deploy.onnx"], "sha256", "0"), "dynamo: deploy.onnx is another one now"),
     ],
 )
-def test_what_does_not_fit_is_said(marker: Marker, change: Callable[[Marker], object], said: str) -> None:
+def test_a_marker_that_does_not_fit_is_reported(marker: Marker, change: Callable[[Marker], object], said: str) -> None:
     altered = marker.model_copy(deep=True)
     change(altered)
     assert any(line.startswith(said) for line in handoff_check.misfits(altered))

@@ -25,7 +25,7 @@ def test_the_interval_covers_an_exponent_that_is_known() -> None:
     assert sum(covered) >= 34
 
 
-def test_what_is_constant_weighs_on_the_lower_half_which_is_left_out() -> None:
+def test_the_lower_half_of_the_sizes_is_left_out_because_constants_dominate_it() -> None:
     plain = np.polyfit(np.log(SEQUENCES), np.log([200 + n for n in SEQUENCES]), 1)[0]
     found = latency_slope(SEQUENCES, rounds_of(1, 200, 0))
     assert plain < 0.5 < 0.6 < found.median < 1

@@ -26,12 +26,12 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
 
 
 @pytest.mark.parametrize("target", [1.0, 5.0, 30.0])
-def test_a_fault_is_turned_until_it_has_the_size(stand: Stand, target: float) -> None:
+def test_the_strength_of_a_fault_is_adjusted_to_a_size(stand: Stand, target: float) -> None:
     _, size = dialled(stand.bench, KINDS["bias dropped"], "layer 2, output projection", 3, target)
     assert target / 1.3 <= size.floors <= target * 1.3
 
 
-def test_faults_that_are_drawn_come_in_every_size(stand: Stand) -> None:
+def test_drawn_faults_come_in_every_size(stand: Stand) -> None:
     found = list(faults([stand], np.random.default_rng(0), draws=1, kinds=[KINDS["matrix scaled"]]))
     sizes = [trial.size.floors for trial in found]
     assert len(sizes) == 5

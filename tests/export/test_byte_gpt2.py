@@ -64,7 +64,7 @@ def test_the_record_of_its_training_belongs_to_it() -> None:
     assert len(record["curve"]["training"]) == sum(stage["steps"] for stage in record["training"]["stages"])
 
 
-def test_documents_are_parted_into_learned_and_held_out() -> None:
+def test_documents_are_split_into_learned_and_held_out() -> None:
     texts = [f"document {number}" for number in range(2000)]
     learned, held_out = byte_gpt2_text.split(texts)
     assert sorted(learned + held_out) == sorted(texts)
@@ -78,7 +78,7 @@ def test_the_unigram_baseline() -> None:
     assert byte_gpt2_model.unigram_bits(learned, torch.tensor([0, 1, 1])) == pytest.approx(1.0, abs=0.01)
 
 
-def test_the_score_of_heads_that_look_everywhere_alike(shipped: MiniTransformer) -> None:
+def test_the_score_of_heads_with_uniform_attention(shipped: MiniTransformer) -> None:
     """If all queries are zero, every row of attention is uniform: 1 / (i + 1) at the previous position."""
     model = byte_gpt2_model.new_model()
     with torch.no_grad():

@@ -35,7 +35,7 @@ def test_a_build_that_fails_leaves_nothing(root: Path) -> None:
     assert [path.name for path in (root / "models").iterdir() if path.is_dir()] == []
 
 
-def test_what_a_dead_process_left_is_cleared_away(root: Path) -> None:
+def test_the_leftovers_of_a_dead_process_are_removed(root: Path) -> None:
     leftover = root / "models" / ".thing-123.building-1"
     leftover.mkdir(parents=True)
     publish(root, "thing", "123", build)
@@ -49,7 +49,7 @@ def test_what_another_process_published_is_taken(root: Path, thing: Entry) -> No
     assert publish(root, "thing", "123", never) == thing
 
 
-def test_of_processes_at_once_one_builds_and_the_others_wait(root: Path, tmp_path: Path) -> None:
+def test_one_of_several_processes_builds_and_the_others_wait(root: Path, tmp_path: Path) -> None:
     """The process that builds continues once both others have printed that they wait."""
     (tmp_path / "waiting").mkdir()
     code = f"""
@@ -100,7 +100,7 @@ def test_a_look_up_trusts_size_and_time_and_verify_does_not(root: Path, thing: E
         verify(thing)
 
 
-def test_a_cache_that_was_copied_is_still_good(root: Path, thing: Entry, tmp_path: Path) -> None:
+def test_a_copied_cache_is_valid(root: Path, thing: Entry, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copyfile)  # does not copy modification times
     assert look_up(tmp_path / "copy", "thing", "123") is not None
 
@@ -112,7 +112,7 @@ def test_removing_and_finding_by_any_name(root: Path, thing: Entry) -> None:
     assert entries(root) == []
 
 
-def test_who_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> None:
+def test_a_process_that_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> None:
     """Another process holds the lock, and its export fails while this process waits."""
     from filelock import FileLock
 
@@ -129,13 +129,15 @@ def test_who_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> N
     assert said == ["waiting for another process that exports thing"]
 
 
-def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> None:
+def test_a_folder_that_is_no_entry_is_ignored(root: Path, thing: Entry) -> None:
     (root / "models" / "stray").mkdir()
     (root / "models" / "stray" / "manifest.json").write_text("{not json")
     assert entries(root) == [thing]
 
 
-def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_in_the_given_folder_the_named_one_or_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert cache.cache_root(tmp_path) == tmp_path
     monkeypatch.setenv(cache.ENVIRONMENT_VARIABLE, str(tmp_path / "named"))
     assert cache.cache_root() == tmp_path / "named"
@@ -143,7 +145,7 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert cache.cache_root() == Path(cache.__file__).parent.parent / "cache"
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another: --cache-dir FOLDER"):
         publish(tmp_path / "file", "thing", "123", build)

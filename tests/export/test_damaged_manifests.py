@@ -61,7 +61,7 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGE)
-def test_a_damaged_manifest_is_as_any_damaged_file(root: Path, thing: Entry, damage, message: str) -> None:
+def test_a_damaged_manifest_is_reported_like_any_damaged_file(root: Path, thing: Entry, damage, message: str) -> None:
     damage(thing.folder / "manifest.json")
     for use in (
         lambda: look_up(root, "thing", "123"),

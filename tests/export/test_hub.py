@@ -166,7 +166,7 @@ def sharded(files: dict[str, bytes], name: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "../../../../other.safetensors", "onnx/model.safetensors"])
-def test_an_index_of_the_hub_names_safetensors_beside_it_and_nothing_else(
+def test_an_index_of_the_hub_names_safetensors_next_to_it_and_nothing_else(
     hub: LocalHub, download, served_files, name: str
 ) -> None:
     shard = {"a.safetensors": served_files["model.safetensors"]}
@@ -211,7 +211,7 @@ def test_other_bytes_than_the_hub_promised(hub: LocalHub, download, served_files
     assert download().returncode == 0
 
 
-def test_a_pinned_model_is_held_against_its_pin(download, served_files) -> None:
+def test_a_pinned_model_is_checked_against_its_pin(download, served_files) -> None:
     """The local hub serves other weights under distilgpt2's name."""
     run = download("distilgpt2")
     assert run.returncode == 2

@@ -48,7 +48,7 @@ def test_a_sharded_model_is_its_index_and_shards(sharded: Path, tiny) -> None:
     assert torch.equal(load(find(str(sharded))).model.lm_head.weight, tiny().lm_head.weight)
 
 
-def test_beside_one_file_of_weights_an_index_is_not_read(sharded: Path, tiny) -> None:
+def test_an_index_next_to_one_file_of_weights_is_not_read(sharded: Path, tiny) -> None:
     """transformers does not read it either, so the digest covers exactly the files that are loaded."""
     tiny(seed=5).save_pretrained(sharded.with_name("whole"))
     shutil.copy(sharded.with_name("whole") / "model.safetensors", sharded)

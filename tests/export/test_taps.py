@@ -69,7 +69,7 @@ def test_the_taps_are_joined_as_the_model_joins_them(tiny, ids_and_mask) -> None
 
 
 @pytest.mark.parametrize("attention", ["eager", graph_attention])
-def test_nothing_stands_above_the_diagonal_or_on_padding(tiny, ids_and_mask, attention) -> None:
+def test_no_probability_is_above_the_diagonal_or_on_padding(tiny, ids_and_mask, attention) -> None:
     ids, mask = tensors(ids_and_mask)
     attention = run_tapped(tiny(), ids, mask, attention)["attention.0"]
     assert attention.triu(1).abs().max() == 0
@@ -77,7 +77,7 @@ def test_nothing_stands_above_the_diagonal_or_on_padding(tiny, ids_and_mask, att
     torch.testing.assert_close(attention.sum(-1), torch.ones(2, 4, 12))
 
 
-def test_none_where_attention_was_asked_for_is_an_error(tiny, ids_and_mask) -> None:
+def test_missing_probabilities_are_an_error(tiny, ids_and_mask) -> None:
     with pytest.raises(CannotRun, match=r"gave no attention\.0, attention\.1: its attention function returned None"):
         run_tapped(tiny(), *tensors(ids_and_mask), "sdpa")
 
@@ -87,7 +87,7 @@ def test_a_missing_tap_is_an_error() -> None:
         complete({}, torch.zeros(1), 1)
 
 
-def test_an_unknown_architecture_says_how_it_becomes_known(tiny) -> None:
+def test_an_unknown_architecture_says_how_to_add_it(tiny) -> None:
     model = tiny()
     model.config.model_type = "mamba"
     with pytest.raises(CannotRun, match="models of type 'mamba' cannot be tapped; known types: gpt2, llama"):

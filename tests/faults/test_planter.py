@@ -88,7 +88,7 @@ def test_a_faint_fault_is_smaller_than_rounding_and_not_found(bench: Bench) -> N
     assert bench.judge(faint).kind == "rounding"
 
 
-def test_a_size_knows_no_limit_where_every_control_is_exact(bench: Bench, llama: Bench) -> None:
+def test_a_size_is_infinite_where_every_control_is_exact(bench: Bench, llama: Bench) -> None:
     faint = Planted(KINDS["embedding scaled"], EMBEDDING, 1e-9, seed=0)
     assert llama.size(faint).floors == np.inf, "a table looked up is exact"
     assert bench.size(faint).floors < 1, "a sum of two rows is rounded"

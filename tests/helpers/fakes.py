@@ -51,7 +51,7 @@ class NotANumber(TorchEager):
         found["logits"] = np.full_like(found["logits"], np.nan)
         return found
 
-class Moody(TorchEager):
+class Inconsistent(TorchEager):
     """Its logits depend on the batch size and the threads. Padding raises, and a short text kills the process."""
     def __init__(self, folder, *, threads, graph):
         super().__init__(folder, threads=threads, graph=graph)
@@ -159,7 +159,7 @@ def spec(kind, **more):
     return Spec(name.lower(), f"fake_runtimes:{name}", "a fake", ("torch",), "pip install fakes", **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
-peeks, notanumber, slow, moody = map(spec, (Peeks, NotANumber, Slow, Moody))
+peeks, notanumber, slow, inconsistent = map(spec, (Peeks, NotANumber, Slow, Inconsistent))
 discreet, reticent, helped, greedy, twofaced = map(spec, (Discreet, Reticent, Helped, Greedy, TwoFaced))
 wavers, brittle = map(spec, (Wavers, Brittle))
 lowers = Spec("lowers", "fake_runtimes:Discreet", "says so", ("torch",), "pip install fakes", precision="bf16")
@@ -168,8 +168,8 @@ absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9"
 '''
 
 NAMES = (
-    *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "moody", "discreet", "reticent"),
-    *("helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
+    *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "inconsistent", "discreet"),
+    *("reticent", "helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
 )
 
 

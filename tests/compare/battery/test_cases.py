@@ -11,7 +11,7 @@ from export.errors import BadInput
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_case_makes_what_it_states(name: str) -> None:
+def test_every_case_makes_valid_inputs_from_its_seed(name: str) -> None:
     inputs, again, other = make_inputs(name), make_inputs(name), make_inputs(name, seed=1)
     batch, heads, queries, size = inputs.query.shape
     key_heads, keys = inputs.key.shape[1:3]

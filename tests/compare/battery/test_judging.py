@@ -32,7 +32,7 @@ def test_a_shifted_mask_is_different_everywhere(case: str, weighers) -> None:
     assert reaches(found.kind, "different")
 
 
-def test_rows_that_see_no_key_are_looked_at_by_themselves(weighers) -> None:
+def test_rows_that_see_no_key_are_judged_separately(weighers) -> None:
     context = planted_kernels.Uniform(threads=1).attend(make_inputs("masked-rows"))
     found = weighers("masked-rows").weigh(context)
     assert (found.kind, found.where) == ("different", "rows of no key")
@@ -46,7 +46,7 @@ def test_rows_that_see_no_key_are_looked_at_by_themselves(weighers) -> None:
     assert (weighers("masked-rows").weigh(context).where, weighers("masked-rows").weigh(context).note) == ("NaN", note)
 
 
-def test_nan_belongs_where_the_mask_has_it(weighers) -> None:
+def test_nan_is_expected_only_where_the_mask_has_nan(weighers) -> None:
     inputs = make_inputs("nan-mask")
     lost = weighers("nan-mask").weigh(planted_kernels.Uniform(threads=1).attend(inputs))
     assert (lost.kind, lost.where) == ("different", "NaN is lost")
@@ -55,7 +55,7 @@ def test_nan_belongs_where_the_mask_has_it(weighers) -> None:
     assert (spread.kind, spread.note) == ("broken", "NaN in 376 of 384 rows where golden has none")
 
 
-def test_a_difference_is_said_with_its_place_and_numbers(weighers) -> None:
+def test_the_note_on_a_difference_gives_its_place_and_numbers(weighers) -> None:
     context = weighers("plain").scale.golden.copy()
     context[1, 2, 3] = 0
     found = weighers("plain").weigh(context)

@@ -9,7 +9,7 @@ from compare.battery.unsupported import Unsupported
 
 
 @pytest.mark.parametrize("spec", BUILT_IN, ids=lambda spec: spec.name)
-def test_every_kernel_is_rounding_on_what_is_not_hard(spec: KernelSpec, weighers) -> None:
+def test_every_kernel_is_rounding_on_easy_cases(spec: KernelSpec, weighers) -> None:
     assert spec.summary
     assert spec.install
     if missing := spec.missing():
@@ -30,7 +30,7 @@ def test_a_kernel_says_what_it_does_not_offer() -> None:
                 spec.load()(threads=1).attend(make_inputs(case))
 
 
-def test_torch_flash_does_not_pass_off_another_kernel_as_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_flash_fails_if_torch_uses_another_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     from compare.battery.kernels import torch_attention
 
     monkeypatch.setattr(torch_attention.Flash, "backend", torch_attention.Math.backend)

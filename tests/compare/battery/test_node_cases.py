@@ -35,7 +35,7 @@ def test_a_case_is_the_same_on_the_other_side(name: str, tmp_path: Path) -> None
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_is_wrong_is_said() -> None:
+def test_a_wrong_output_is_described() -> None:
     case = CASES["attention_4d"]
     (truth,) = case.outputs
     assert mismatch([truth], case) is None
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_said() -> None:
         ("attention_4d_diff_heads_mask4d_padded_kv", "padded lengths"),
     ],
 )
-def test_what_is_more_than_attention_is_not_asked(name: str, reason: str) -> None:
+def test_cases_of_more_than_attention_are_not_run(name: str, reason: str) -> None:
     with pytest.raises(Unsupported, match=f"^{reason}$"):
         through_attend(CASES[name], Reference(threads=1).attend)
 
@@ -68,7 +68,7 @@ def test_plain_attention_passes_what_maps_onto_it(name: str) -> None:
     assert mismatch(through_attend(case, lambda inputs: Streaming(threads=1).attend(replace(inputs, scale=0.0))), case)
 
 
-def test_a_kernel_is_scored_on_what_it_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_is_scored_on_the_cases_that_it_supports(monkeypatch: pytest.MonkeyPatch) -> None:
     few = ("attention_4d", "attention_4d_expanded", "attention_4d_gqa", "attention_4d_softcap", "attention_4d_causal")
     monkeypatch.setattr(runner, "load_node_cases", lambda: {name: CASES[name] for name in few})
     kernels = kernels_named(["onnx-reference", "onnxruntime-mha"])

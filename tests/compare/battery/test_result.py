@@ -18,7 +18,7 @@ def battery(*cells: Cell, **kernel) -> Battery:
     )  # fmt: skip
 
 
-def test_the_table_and_what_is_said_below_it() -> None:
+def test_the_table_and_the_lines_below_it() -> None:
     found = battery(
         Cell(case="a", kind="rounding", multiple=0.813),
         Cell(case="b", kind="different", multiple=57.3, statistic="max", note="1 where golden has 2"),
@@ -52,7 +52,7 @@ def test_exit_codes(kind: str, fail_on: str | None, code: int) -> None:
     assert battery(Cell(case="a", kind=kind)).exit_code(fail_on) == code
 
 
-def test_a_kernel_asked_for_by_name_that_is_missing_is_3() -> None:
+def test_a_named_kernel_that_is_missing_ends_with_3() -> None:
     missing = {"missing": "needs x, not installed here: pip install x", "cells": []}
     assert battery(named=True, **missing).exit_code() == 3
     assert battery(named=False, **missing).exit_code() == 0

@@ -29,7 +29,7 @@ def test_a_kernel_that_hangs_is_ended(hangs_time_out) -> None:
     assert found.kernels[0].cells[1].note == "no answer within 90 s"
 
 
-def test_a_kernel_that_is_lost_again_and_again_is_not_asked_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_keeps_crashing_is_not_run_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compare.battery.runner.MOST_LOST", 1)
     (kernel,) = run(planted(planted_kernels.Crashes), cases=("soft-cap", "plain")).kernels
     assert [cell.note for cell in kernel.cells] == [
@@ -37,7 +37,7 @@ def test_a_kernel_that_is_lost_again_and_again_is_not_asked_any_more(monkeypatch
     ]  # fmt: skip
 
 
-def test_what_a_kernel_raises_gives_or_lacks_is_in_its_cells() -> None:
+def test_cells_say_what_a_kernel_raised_or_lacks() -> None:
     raises, shape, off, picky, absent = run(
         *map(planted, (planted_kernels.Raises, planted_kernels.WrongShape, planted_kernels.ScaleOff)),
         planted(planted_kernels.NoCausal),

@@ -57,7 +57,7 @@ def test_help_shows_the_options_in_panels_without_colours() -> None:
     assert panels == ["Input:", "Runtimes:", "Checks:", "Latency:", "Output:", "Options:", "Commands:"]
 
 
-def test_a_comparison_is_printed_in_the_format_asked_for(report, monkeypatch, capsys) -> None:
+def test_a_comparison_is_printed_in_the_chosen_format(report, monkeypatch, capsys) -> None:
     """The comparison is replaced by a saved report, because other tests run it."""
     monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
@@ -90,9 +90,7 @@ def check_noted(run: subprocess.CompletedProcess[str], out: Path, note: str) -> 
         assert f"NOTE: {note}" in " ".join(text.split())
 
 
-def test_what_a_checkpoint_holds_beyond_the_compared_model_is_in_every_output(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
+def test_unused_tensors_of_a_checkpoint_are_in_every_output(tiny_folder: Path, tmp_path: Path) -> None:
     """In the run that exports it, and in one that takes it from the cache."""
     import torch
     from safetensors.torch import load_file, save_file

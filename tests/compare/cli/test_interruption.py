@@ -13,7 +13,7 @@ from tests.helpers.commands import COMPARE
 from tests.helpers.processes import comes_true, gone
 
 
-def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
+def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_path: Path) -> None:
     """It is killed in its rounds, with a runtime whose helpers have sessions of their own; one of them is an orphan."""
     fakes.install(tmp_path)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])

@@ -45,7 +45,9 @@ def test_json_is_the_difference_and_nothing_else(report: Report, altered: Report
     assert plain["latency"][-1]["change"]["low"] > 1.2
 
 
-def test_what_cannot_be_compared_is_one_line_and_two(report: Report, altered: Report, altered_folder) -> None:
+def test_reports_that_cannot_be_compared_end_with_one_line_and_2(
+    report: Report, altered: Report, altered_folder
+) -> None:
     altered.quick = True
     run = command("diff", report.folder, altered_folder(altered, "quick"))
     assert (run.returncode, run.stdout) == (2, "")

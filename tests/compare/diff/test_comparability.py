@@ -48,7 +48,7 @@ def no_model(report: Report) -> None:
         (no_model, "models: A of tiny .*, B of no model but two ONNX files"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(report: Report, altered: Report, change, message: str) -> None:
+def test_reports_that_cannot_be_compared_are_refused(report: Report, altered: Report, change, message: str) -> None:
     change(altered)
     with pytest.raises(BadInput, match=message):
         diff(report, altered)
@@ -66,7 +66,7 @@ def test_two_files_need_the_same_baseline(altered: Report) -> None:
         diff(altered, other)
 
 
-def test_other_circumstances_are_said(report: Report, altered: Report) -> None:
+def test_changed_circumstances_are_reported(report: Report, altered: Report) -> None:
     altered.environment.threads, altered.environment.processor = 7, "abacus"
     altered.environment.packages = {**report.environment.packages, "onnxruntime": "99.1", "abacus": "1.0"}
     found = circumstances(report, altered)

@@ -28,7 +28,7 @@ def test_a_report_against_itself_is_no_regression(report: Report) -> None:
     assert difference.notes == []
 
 
-def test_one_report_alone_has_the_same_interval_every_time(report: Report) -> None:
+def test_the_interval_is_the_same_every_time(report: Report) -> None:
     assert diff(report, report) == diff(report, report)
 
 
@@ -45,14 +45,14 @@ def test_ten_percent_more_time_is_a_regression(report: Report) -> None:
     assert last == f"regression: onnxruntime takes {ratio} times as long as before, more than 5 % longer"
 
 
-def test_a_slower_machine_is_none(report: Report) -> None:
+def test_a_slower_machine_is_no_regression(report: Report) -> None:
     """Everything takes three times as long, the baseline too."""
     everything = {row.runtime.replace("-", "_"): 3.0 for row in report.latency}
     difference = diff(with_turns(report), with_turns(report, seed=1, **everything))
     assert difference.regressions == []
 
 
-def test_ten_percent_in_wide_noise_is_not_called_a_change(report: Report) -> None:
+def test_ten_percent_in_wide_noise_is_no_clear_change(report: Report) -> None:
     older, newer = with_turns(report, noise=0.2), with_turns(report, noise=0.2, seed=5, onnxruntime=1.1)
     difference = diff(older, newer)
     row = next(row for row in difference.latency if row.runtime == "onnxruntime")
@@ -106,7 +106,7 @@ def test_verdicts_have_an_order(older: str, newer: str, change: str | None) -> N
     assert verdict_change(older, newer) == change
 
 
-def test_a_worse_verdict_counts_from_the_one_on_that_the_newer_report_fails_on(report: Report, altered: Report) -> None:
+def test_a_worse_verdict_is_a_regression_if_the_newer_report_fails_on_it(report: Report, altered: Report) -> None:
     runtime(altered, "onnxruntime").verdict = verdict("reduced precision")
     difference = diff(report, altered)
     assert next(row.change for row in difference.runtimes if row.name == "onnxruntime") == "worse"
@@ -144,7 +144,7 @@ def test_a_runtime_that_cannot_be_timed_any_more_is_a_regression(report: Report,
     assert diff(report, altered).latency[-1].missing == "failed in B: crashed"
 
 
-def test_a_runtime_that_one_report_does_not_have_is_named_and_not_judged(report: Report, altered: Report) -> None:
+def test_a_runtime_in_one_report_only_is_named_and_not_judged(report: Report, altered: Report) -> None:
     altered.runtimes = [runtime for runtime in altered.runtimes if runtime.name != "torch-sdpa"]
     altered.latency = [row for row in altered.latency if row.runtime != "torch-sdpa"]
     for older, newer, side in ((report, altered, "A"), (altered, report, "B")):
@@ -155,14 +155,14 @@ def test_a_runtime_that_one_report_does_not_have_is_named_and_not_judged(report:
         assert next(row.missing for row in difference.latency if row.runtime == "torch-sdpa") == f"not in {absent}"
 
 
-def test_too_few_rounds_are_said_to_be(report: Report) -> None:
+def test_too_few_rounds_are_reported(report: Report) -> None:
     difference = diff(with_turns(report, rounds=2), with_turns(report))
     assert {difference_text.reading(row) for row in difference.latency} == {
         "too few undisturbed rounds shared with the baseline"
     }
 
 
-def test_a_change_that_is_known_to_no_better_than_a_factor_of_two_is_no_number(report: Report) -> None:
+def test_a_change_known_only_within_a_factor_of_two_has_no_number(report: Report) -> None:
     difference = diff(with_turns(report, rounds=4), with_turns(report, rounds=4, noise=1.5, onnxruntime=20))
     reading = difference_text.reading(difference.latency[-1])
     assert reading == "not measurable: known to no better than a factor of two"
@@ -180,7 +180,7 @@ def test_absolute_times_and_memory_are_for_information(report: Report, altered: 
 
 
 @pytest.mark.parametrize("fail_over", [-1.0, float("nan"), float("inf")])
-def test_a_limit_that_is_none(report: Report, fail_over: float) -> None:
+def test_a_limit_that_is_no_percentage_is_refused(report: Report, fail_over: float) -> None:
     with pytest.raises(BadInput, match=r"--fail-over is .*; it takes a percentage of 0 or more, 5 by default"):
         diff(report, report, fail_over)
 

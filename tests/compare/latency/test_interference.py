@@ -90,7 +90,7 @@ def test_pairs_are_numbered_from_the_first_on() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_one_that_dies_has_no_further_pairs_and_nobody_stays_awake(turns: int) -> None:
+def test_a_process_that_dies_has_no_further_pairs_and_none_stays_awake(turns: int) -> None:
     (lost, other), calls, awake = pairs_of("a", "b", a={"dies_in": turns})
     assert not awake
     assert lost.error == "killed by SIGKILL"
@@ -99,13 +99,13 @@ def test_one_that_dies_has_no_further_pairs_and_nobody_stays_awake(turns: int) -
     assert sum(call.startswith("a") for call in calls) <= turns + 2
 
 
-def test_there_are_no_pairs_of_nobody() -> None:
+def test_there_are_no_pairs_without_processes() -> None:
     pair = pair_on(series_of("a", error="no"))
     assert run_pairs([pair], seconds=600, seed=0, first=2) == 2
     assert pair.error == "no"
 
 
-def test_beside_each_other_all_are_left_awake_and_the_limits_sleep(make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_awake_together_while_the_limits_sleep(make, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = loaded(make, "torch-eager", "onnxruntime")
     (limit,) = loaded(make, COMPUTE.name)
     for row in rows:
@@ -131,7 +131,7 @@ def test_beside_each_other_all_are_left_awake_and_the_limits_sleep(make, monkeyp
     assert before == [(row.turns, row.peak_bytes) for row in rows]
 
 
-def test_one_that_is_killed_beside_the_others_leaves_them_suspended(make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_leaves_the_others_suspended(make, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, lost = loaded(make, "torch-eager", "onnxruntime")
     for row in (kept, lost):
         row.turn(0)

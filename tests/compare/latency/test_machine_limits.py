@@ -104,7 +104,7 @@ def limits() -> list[Series]:
     return [series_of(name, Role.LIMIT, turns={0: [50], 1: [100]}, facts=said) for name, said in facts.items()]
 
 
-def test_any_turns_are_held_against_either_limit() -> None:
+def test_turns_are_compared_with_either_limit() -> None:
     part = limits_part(limits(), WORK)
     assert (part.compute.per_call, part.bandwidth.per_call) == (1000, 400)
     assert part.compute.per_second == pytest.approx(1000 / 75e-9)
@@ -186,7 +186,7 @@ def test_the_limits_are_a_table_and_two_sentences(report: Report) -> None:
     assert all(sentence in to_markdown(altered) for sentence in said)
 
 
-def test_what_could_not_be_measured_or_counted_is_said(report: Report) -> None:
+def test_missing_limits_and_work_are_reported(report: Report) -> None:
     altered = report.model_copy(deep=True)
     altered.limits.bandwidth = LimitRow(name=BANDWIDTH.name, error="killed by SIGKILL")
     last = limits_section.tables(altered)[0].rows[-1]

@@ -162,7 +162,7 @@ def test_ratios_are_known_once_every_row_has_enough_rounds_with_the_baseline() -
     assert precise([baseline, control, unsteady], 0.02, seed=0)
 
 
-def test_what_has_no_row_keeps_nobody() -> None:
+def test_series_without_a_row_keep_no_rounds_going() -> None:
     baseline, control = steady(Role.BASELINE, 10, 20), steady(Role.CONTROL, 10, 20)
     others = [steady(role, 5, 1) for role in Role if not role.has_row]
     assert precise([baseline, control, *others], 0.02, seed=0)

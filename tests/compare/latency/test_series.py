@@ -135,7 +135,7 @@ def test_one_that_cannot_take_a_shape_goes_on_with_others_for_as_long_as_it_live
     fake_runtimes, make, job, ids_and_mask, tmp_path: Path
 ) -> None:
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": np.ones_like(ids_and_mask[1])})
-    row = make("moody")
+    row = make("inconsistent")
     row.import_libraries()
     row.load()
     row.turn(0)

@@ -46,7 +46,7 @@ def test_a_variant_that_fails_leaves_what_was_timed(fake_runtimes, make, ids_and
     for name, length, seen in (("plain", 12, 1), ("padding", 12, 0), ("short", 4, 1)):
         tensors = {"input_ids": ids[:, :length], "attention_mask": seen * mask[:, :length]}
         write_trace(tmp_path / "variants" / name, tensors, {"threads": 1})
-    series = make("moody")
+    series = make("inconsistent")
     series.import_libraries()
     series.load()
     series.turn(0)

@@ -50,7 +50,7 @@ def test_a_run_that_was_second_leaves_what_is_there(made: Path, tmp_path: Path) 
     assert [folder.name for folder in (tmp_path / "root").iterdir()] == ["key"]
 
 
-def test_what_was_used_longest_ago_gives_way(made: Path, tmp_path: Path) -> None:
+def test_the_run_used_longest_ago_is_removed(made: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for age, key in enumerate(("old", "older", "oldest")):
         golden_cache.put(root, key, made, {})

@@ -19,7 +19,7 @@ def clean() -> dict[str, TensorEvidence]:
     return {name: TensorEvidence(local=NEAR, accumulated=NEAR, relative=1e-7) for name in tap_names(2)}
 
 
-def test_rounding_names_what_came_nearest_to_its_limit(clean) -> None:
+def test_rounding_names_the_statistic_nearest_to_its_limit(clean) -> None:
     clean["context.1"] = replace(clean["context.1"], local=Multiples(rms=1.0, max=3.0, channel=1.0, slope=1.0))
     verdict = judge(clean, bitwise=False)
     assert (verdict.kind, verdict.tensor, verdict.statistic, verdict.multiple) == (
@@ -55,7 +55,7 @@ def test_a_look_ahead_is_a_difference(clean) -> None:
     assert judge(clean, bitwise=False).note == "a probability of 1.0e-03 above the causal diagonal"
 
 
-def test_a_difference_that_no_segment_shows(clean) -> None:
+def test_a_difference_that_no_segment_explains(clean) -> None:
     clean["logits"] = replace(clean["logits"], accumulated=Multiples(rms=7.0, max=2.0, channel=99.0, slope=99.0))
     verdict = judge(clean, bitwise=False)
     assert (verdict.kind, verdict.note) == ("different", "in an untapped place before logits")
@@ -113,7 +113,7 @@ def test_quantized_operators_leave_other_verdicts_alone(clean) -> None:
     assert judge(broken, bitwise=False, quantized=["MatMulInteger"]).kind == "broken"
 
 
-def test_limits_are_data(clean) -> None:
+def test_limits_can_be_replaced(clean) -> None:
     clean["query.1"] = replace(clean["query.1"], local=Multiples(rms=3.0, max=1.0, channel=1.0, slope=1.0))
     assert judge(clean, bitwise=False).kind == "different"
     looser = replace(LIMITS, local=Multiples(rms=4.0, max=inf, channel=inf, slope=inf))

@@ -17,7 +17,7 @@ def hashed(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_weights_by_way_of_a_link_beside_the_file(entry: Entry, tmp_path: Path) -> None:
+def test_weights_behind_a_link_next_to_the_file(entry: Entry, tmp_path: Path) -> None:
     """The cache of the hub's library: both files are links to files that lie in one other folder."""
     for name in ("deploy.onnx", "model.safetensors"):
         (tmp_path / name).symlink_to(entry.folder / name)

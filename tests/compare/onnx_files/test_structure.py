@@ -144,7 +144,7 @@ def decoy(model: onnx.ModelProto, source: Callable[[str], str]) -> onnx.ModelPro
 
 
 @pytest.mark.parametrize("source", [lambda probabilities: probabilities, lambda _: "total"], ids=["values", "shape"])
-def test_what_was_taken_for_another_tensor_is_not_held_against_the_graph(
+def test_a_tensor_mistaken_for_another_is_no_fault_of_the_graph(
     entry, tiny_folder: Path, tmp_path: Path, source
 ) -> None:
     file = tmp_path / "decoy.onnx"

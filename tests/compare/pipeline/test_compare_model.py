@@ -43,7 +43,7 @@ def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
     assert 0 < report.ruler.worst < 1e-12
 
 
-def test_gaps_are_the_traces(report) -> None:
+def test_gaps_are_those_of_the_traces(report) -> None:
     """What the report says of onnxruntime, computed once more from the kept traces."""
     golden, found = (Trace(report.folder / "scratch" / name) for name in ("golden", "onnxruntime"))
     row = next(runtime for runtime in report.runtimes if runtime.name == "onnxruntime")
@@ -54,7 +54,7 @@ def test_gaps_are_the_traces(report) -> None:
         assert gap.max == difference.max()
 
 
-def test_every_timed_runtime_has_its_samples_and_the_baseline_is_there_twice(report) -> None:
+def test_every_timed_runtime_has_its_samples_and_the_baseline_is_timed_twice(report) -> None:
     rows = [(row.runtime, row.again) for row in report.latency]
     timed = [spec.name for spec in COMPARED if not spec.hybrid]
     assert rows == [(BASELINE, False), (BASELINE, True), *((name, False) for name in timed if name != BASELINE)]
@@ -66,7 +66,7 @@ def test_every_timed_runtime_has_its_samples_and_the_baseline_is_there_twice(rep
     assert all(row.ratio.low <= row.ratio.estimate <= row.ratio.high for row in report.latency[1:])
 
 
-def test_each_timed_runtime_is_held_against_itself(report) -> None:
+def test_each_timed_runtime_is_rerun_and_compared_with_itself(report) -> None:
     """One thread was asked for, so the other number is two."""
     timed = [spec.name for spec in COMPARED if not spec.hybrid]
     assert [row.runtime for row in report.self_gaps] == timed
@@ -80,7 +80,7 @@ def test_each_timed_runtime_is_held_against_itself(report) -> None:
         assert row.verdict.kind == "rounding"
 
 
-def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
+def test_the_observer_effect_is_measured(report) -> None:
     observer = report.observer
     assert observer.runtime == "onnxruntime"
     assert 0 in observer.turns
@@ -91,7 +91,7 @@ def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
     assert 0 <= observer.gap < 1e-4
 
 
-def test_what_else_is_in_the_report(report, entry: Entry) -> None:
+def test_the_report_holds_the_model_input_environment_and_heads(report, entry: Entry) -> None:
     assert report.model.provenance == entry.manifest.source.label
     assert report.model.entry == entry.folder.name
     assert report.input.sequence == len(report.input.tokens) == 20
@@ -112,7 +112,7 @@ def untimed(report, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return compare(str(tiny_folder), settings)
 
 
-def test_scratch_is_removed_unless_it_is_to_be_kept(report, untimed: Report) -> None:
+def test_scratch_is_removed_unless_traces_are_kept(report, untimed: Report) -> None:
     assert (report.folder / "scratch" / "golden" / "logits.npy").exists()
     assert not (untimed.folder / "scratch").exists()
     assert not (untimed.folder / "logs").exists()
@@ -123,7 +123,7 @@ def test_the_same_seed_gives_equal_gap_tables(report, untimed: Report) -> None:
     assert untimed.input.sha256 == report.input.sha256
 
 
-def test_verdicts_alone_are_said_to_be_no_more(report, untimed: Report) -> None:
+def test_a_report_without_latency_says_that_only_verdicts_were_made(report, untimed: Report) -> None:
     assert [r.verdict for r in untimed.runtimes] == [r.verdict for r in report.runtimes]
     assert (untimed.latency, untimed.decoding, untimed.self_gaps, untimed.limits) == ([], [], [], None)
     assert untimed.exit_code() == 0

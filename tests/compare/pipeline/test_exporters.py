@@ -49,7 +49,7 @@ def test_one_row_compares_the_two_graphs(report: Report) -> None:
     assert table.rows[0][0] == "optimum against dynamo"
 
 
-def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
+def test_tensors_that_the_graph_does_not_expose_are_named(report: Report) -> None:
     expected = "onnxruntime does not expose query, key, value, context, mid state: not compared."
     assert tensors.sentences(report) == [expected]
 

@@ -18,26 +18,26 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
     """A comparison with two runtimes that fail, one that depends on its batch, and one without a fault."""
     site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
     with installed(site), hangs_time_out_at_once(said):
-        return compare(str(tiny_folder), small(out, "crashes", "hangs", "moody", "onnxruntime", timeout=90.0))
+        return compare(str(tiny_folder), small(out, "crashes", "hangs", "inconsistent", "onnxruntime", timeout=90.0))
 
 
-def test_a_runtime_that_depends_on_its_company_is_seen(troubled: Report) -> None:
-    row = next(row for row in troubled.self_gaps if row.runtime == "moody")
+def test_a_runtime_that_depends_on_its_batch_is_seen_in_its_reruns(troubled: Report) -> None:
+    row = next(row for row in troubled.self_gaps if row.runtime == "inconsistent")
     assert row.gaps["again"] == 0
     assert row.gaps["batch of 4"] == pytest.approx(1.5, abs=1e-5)
     assert row.missing == {"8 of padding": "ValueError: no padding"} | dict.fromkeys(
         ("first half", "2 threads"), "killed by SIGKILL"
     )
-    assert next(row for row in troubled.latency if row.runtime == "moody").error is None
+    assert next(row for row in troubled.latency if row.runtime == "inconsistent").error is None
 
 
 def test_a_runtime_that_fails_where_sequences_are_padded_is_broken_there(troubled: Report) -> None:
-    moody = next(runtime for runtime in troubled.runtimes if runtime.name == "moody")
-    assert (moody.error, moody.padding.text.kind) == (None, "identical")
+    inconsistent = next(runtime for runtime in troubled.runtimes if runtime.name == "inconsistent")
+    assert (inconsistent.error, inconsistent.padding.text.kind) == (None, "identical")
     said = "broken where sequences are padded: it ran on the text but not here: ValueError: no padding"
-    assert troubled.untrusted == {"moody": said}
+    assert troubled.untrusted == {"inconsistent": said}
     (table,) = gaps.tables(troubled)
-    assert next(row for row in table.rows if row[0] == "moody")[-1] == "broken where padded"
+    assert next(row for row in table.rows if row[0] == "inconsistent")[-1] == "broken where padded"
 
 
 def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> None:
@@ -49,7 +49,7 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
     assert latency["crashes"].error == latency["hangs"].error == "not timed, because its trace failed"
     assert latency["onnxruntime"].ratio is not None
     assert troubled.exit_code() == 1
-    others = [runtime for runtime in troubled.runtimes if runtime.name != "moody"]
+    others = [runtime for runtime in troubled.runtimes if runtime.name != "inconsistent"]
     assert troubled.model_copy(update={"runtimes": others}).exit_code() == 3
     assert {path.name for path in (troubled.folder / "logs").iterdir()} >= {"crashes.log", "hangs.log"}
 
@@ -76,9 +76,7 @@ def alone(report: Report, name: str) -> Report:
         ("notanumber", "broken: logits has NaN where golden has none"),
     ],
 )
-def test_a_runtime_that_is_not_to_be_trusted_is_named_and_fails_the_run(
-    misleading: Report, name: str, why: str
-) -> None:
+def test_a_runtime_with_wrong_numbers_is_named_and_fails_the_run(misleading: Report, name: str, why: str) -> None:
     found = alone(misleading, name)
     assert {r.name: found.beyond(r) for r in found.runtimes} == {BASELINE: None, name: why}
     assert (found.exit_code(), alone(misleading, BASELINE).exit_code()) == (1, 0)

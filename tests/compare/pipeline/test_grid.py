@@ -121,7 +121,7 @@ def test_one_that_fails_in_a_cell_has_an_error_there_and_its_row_has_none() -> N
     assert [part.median_ms for part in small.latency] == [10, None, 10, None]
 
 
-def test_a_cell_in_which_nobody_can_run_is_no_end() -> None:
+def test_a_cell_that_no_runtime_can_run_does_not_end_the_grid() -> None:
     alone = row("eager", [], Role.BASELINE, refuses=str(SMALL))
     small, large = grid_parts(taken(shift_of([], [alone])), seed=0)
     assert (small.rounds, large.rounds) == (0, 3)

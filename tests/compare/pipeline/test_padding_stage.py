@@ -42,7 +42,7 @@ def test_of_a_lower_precision_a_named_cause_counts(facts: dict[str, str | None])
     assert worse(part) is part.verdict
 
 
-def test_a_row_that_was_not_asked_keeps_its_verdict() -> None:
+def test_a_row_without_a_padded_run_keeps_its_verdict() -> None:
     part = PaddedResult(text=verdict("rounding"), skipped="takes no attention mask")
     assert worse(part) is part.text
 
@@ -62,7 +62,7 @@ def test_the_sentence_says_where_and_why(cause: Cause, said: str) -> None:
     assert found.sentence == f"different where sequences are padded{said}{after}"
 
 
-def test_what_is_said_of_no_difference() -> None:
+def test_verdicts_on_the_padded_input_that_are_not_different() -> None:
     broken = padded_verdict(Verdict(kind="broken", note="no padding"), Cause())
     assert broken.sentence == "broken where sequences are padded: no padding"
     same = padded_verdict(

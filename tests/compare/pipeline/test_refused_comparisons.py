@@ -32,7 +32,7 @@ def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
     prepare.check_rows([optimum], ["all"], CheckSettings(decode=False))
 
 
-def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_nothing_is_judged_if_the_ruler_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
     real = Numerics.golden
 
     def broken(self: Numerics) -> tuple[Trace, Ruler]:
@@ -63,7 +63,7 @@ def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, entry: Ent
     assert not (tmp_path / "out" / "report.json").exists()
 
 
-def test_a_golden_run_that_fails_is_said_with_its_log(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_golden_run_that_fails_names_its_log(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(
         CannotRun, match=r"the golden run failed: no answer to 'golden' within 0 s; its log is .*golden\.log"
     ):
@@ -102,7 +102,7 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
     assert message in str(error.value)
 
 
-def test_a_scratch_folder_of_someone_elses_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_scratch_folder_that_no_comparison_made_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
     with pytest.raises(BadInput, match=r"scratch exists and no comparison made it; set out to another folder"):

@@ -93,7 +93,7 @@ def test_runs_that_agree_keep_their_verdict(runs: list[Verdict], kind: str, note
         ("reduced precision", runtime(halves=["float16"]), False),
     ],
 )
-def test_an_alarm_is_what_nobody_asked_for(kind: str, of: RuntimeResult, alarm: bool) -> None:
+def test_an_alarm_is_a_verdict_that_was_not_asked_for(kind: str, of: RuntimeResult, alarm: bool) -> None:
     assert is_alarm(verdict(kind), of) is alarm
 
 

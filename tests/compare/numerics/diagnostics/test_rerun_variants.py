@@ -28,7 +28,7 @@ def test_every_variant_begins_with_the_same_sequence(two) -> None:
             assert variant.input_ids.shape == variant.attention_mask.shape
 
 
-def test_what_was_alone_gets_company_and_what_had_some_is_alone(two) -> None:
+def test_a_single_sequence_gets_a_batch_and_a_batch_becomes_single(two) -> None:
     ids, mask = two
     assert {r.name: len(r.input_ids) for r in make_variants(ids, mask, threads=2)}["batch of 1"] == 1
     company = next(r for r in make_variants(ids[:1], mask[:1], threads=2) if r.name == "batch of 4").input_ids

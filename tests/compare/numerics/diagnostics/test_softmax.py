@@ -17,7 +17,7 @@ def golden() -> np.ndarray:
     return weights / weights.sum(-1, keepdims=True)
 
 
-def test_nothing_is_said_of_what_is_the_same(golden) -> None:
+def test_equal_probabilities_have_no_gap(golden) -> None:
     found = softmax_gap(golden, golden, NO_PADDING, rounding=NO_ROUNDING)
     assert (found.rows, found.flips, found.variation, found.relative) == (8, 0, 0.0, 0.0)
     assert found.row_sums < 1e-15

@@ -121,7 +121,7 @@ def test_a_fault_in_a_single_number_is_found_with_its_place() -> None:
     assert scale.judge(context).kind == "different"
 
 
-def test_nothing_but_orders_and_nudges_makes_the_floor() -> None:
+def test_orders_and_nudges_make_the_floor() -> None:
     scale = attention_scale(*qkv(), causal=True)
     assert len(scale.controls) == len(ORDERS) + 4 == 14
     assert scale.distinct >= 10
@@ -135,7 +135,7 @@ def test_the_fewer_numbers_the_more_nudges(size: int, nudged: int) -> None:
     assert len(attention_scale(*arrays).controls) == len(ORDERS) + nudged
 
 
-def test_the_floor_of_one_number_is_the_one_in_a_thousand() -> None:
+def test_the_floor_of_one_number_is_exceeded_once_in_a_thousand() -> None:
     """Of a single number the quantile is the normal's of both sides, 3.29 standard deviations, to within 2 %."""
     query, key, value = drawn(0, (1, 1, 1, 1)), *(drawn(seed, (1, 1, 9, 1)) for seed in (1, 2))
     problem = Problem(*map(torch.from_numpy, (query, key, value)), None, 1.0, 0.0)
@@ -146,7 +146,7 @@ def test_the_floor_of_one_number_is_the_one_in_a_thousand() -> None:
     assert floor.max == floor.rms
 
 
-def test_limits_may_be_others() -> None:
+def test_limits_can_be_scaled() -> None:
     arrays = qkv()
     scale = attention_scale(*arrays)
     assert scale.judge(sdpa(*arrays), limits=LIMITS.scaled(1e-3)).kind == "different"

@@ -106,7 +106,7 @@ def test_nan_is_broken_and_so_is_another_shape() -> None:
         scale.weigh(context[:1])
 
 
-def test_what_overflows_in_one_order_alone_is_left_out() -> None:
+def test_a_control_that_overflows_is_left_out() -> None:
     """float16 ends at 65504: query times key passes that before the scale, and not after it."""
     query, key, value = (x.astype(np.float16) for x in qkv(size=16))
     query, key = np.full_like(query, 100), np.full_like(key, 50)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("error")
         (lambda x: np.where(x > 2, np.inf, x), r"query has \d+ values that are not finite"),
     ],
 )
-def test_inputs_that_nothing_can_be_told_of(change, message: str) -> None:
+def test_inputs_that_no_scale_can_be_made_for(change, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attention_scale(*(change(x) for x in qkv()))
 
@@ -41,6 +41,6 @@ def test_precisions_that_differ_and_shapes_that_do_not_fit() -> None:
         (np.full((20, 20), np.inf), r"mask has 400 values that are NaN or \+inf"),
     ],
 )
-def test_masks_that_cannot_be(mask: np.ndarray, message: str) -> None:
+def test_masks_that_do_not_fit_are_refused(mask: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attention_scale(*qkv(), mask=mask)
