@@ -23,10 +23,10 @@ def rejudge(report: Report, rounding: float) -> Report:
     """
     if not rounding > 0:
         raise BadInput(
-            f"--rounding is {rounding:g}; it takes a number of floors above 0, {LIMITS.local.rms:g} by default"
+            f"--rounding is {rounding:g}; it must be a number of floors above 0, and is {LIMITS.local.rms:g} by default"
         )
     if report.model is None:
-        raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
+        raise BadInput(f"{report.subject} was compared without a model, so it has no floors and cannot be judged")
     limits = LIMITS.scaled(rounding / LIMITS.local.rms)
     return report.model_copy(update={"runtimes": [_rejudged(runtime, limits) for runtime in report.runtimes]})
 

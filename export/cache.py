@@ -196,7 +196,7 @@ def _make_root(root: Path) -> None:
         (root / "models").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            f"the cache folder {root} cannot be written: {error.strerror}; give another: --cache-dir FOLDER"
+            f"the cache folder {root} cannot be written: {error.strerror}; give another one with --cache-dir FOLDER"
         ) from error
     tag = root / "CACHEDIR.TAG"
     if not tag.exists():
@@ -208,7 +208,7 @@ def _read(folder: Path) -> Entry | BadInput:
     try:
         return Entry(folder, manifest_of((folder / MANIFEST).read_bytes()))
     except FileNotFoundError:
-        return _changed(folder, f"{MANIFEST} is gone")
+        return _changed(folder, f"{MANIFEST} is missing")
     except OtherSchema as error:
         return BadInput(f"{folder.name} was {error}; remove it: python -m export --remove {folder.name}")
     except (OSError, ValueError) as error:
@@ -229,19 +229,19 @@ def _check_size(entry: Entry, name: str) -> None:
     path, record = entry.folder / name, entry.manifest.files[name]
     size = path.stat().st_size if path.is_file() else None
     if size != record.size:
-        found = "is gone" if size is None else f"has {size:,} bytes"
-        raise _changed(entry.folder, f"{name} {found}, the manifest says {record.size:,} bytes")
+        found = "is missing" if size is None else f"has {size:,} bytes"
+        raise _changed(entry.folder, f"{name} {found}; the manifest says {record.size:,} bytes")
 
 
 def _check_digest(entry: Entry, name: str) -> None:
     digest = _sha256(entry.folder / name)
     expected = entry.manifest.files[name].sha256
     if digest != expected:
-        raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}..., the manifest says {expected[:12]}...")
+        raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}...; the manifest says {expected[:12]}...")
 
 
 def _changed(folder: Path, what: str) -> BadInput:
     return BadInput(
         f"the cache entry {folder.name} has changed since it was exported: {what}. "
-        f"Remove it and it is exported again: python -m export --remove {folder.name}"
+        f"Remove it, and the next run exports it again: python -m export --remove {folder.name}"
     )

@@ -76,7 +76,7 @@ def _export(
         from optimum.exporters.onnx import main_export
         from optimum.exporters.tasks import TasksManager
     except ImportError as error:
-        raise CannotRun(f"the exporter optimum needs optimum-onnx, not installed here: {INSTALL}") from error
+        raise CannotRun(f"the exporter optimum needs optimum-onnx (not installed); install with: {INSTALL}") from error
     try:
         known = TasksManager.get_exporter_config_constructor(
             "onnx", model=model, task=task, library_name="transformers"

@@ -166,7 +166,7 @@ def decode_advice(report: Report) -> list[str]:
         return []
     if why := why_not_measurable(report.decoding, report.disturbance, report.time_s):
         if why_not_measurable(report.latency, report.disturbance, report.time_s):
-            return ["To generate: not measurable either."]
+            return ["Generation is not measurable here either."]
         return [f"To generate: {why[0].lower()}{why[1:]}"]
     trusted = [(row, ratio) for row, ratio in trusted if measurable(row, report.decoding[0])]
     if not trusted:

@@ -111,7 +111,7 @@ publish(Path({str(root)!r}), "thing", "123", slow, say=say)
     [
         (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\., the manifest says ba7816bf8f01"),
         (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes, the manifest says 3 bytes"),
-        (lambda p: p.unlink(), r"a\.bin is gone, the manifest says 3 bytes"),
+        (lambda p: p.unlink(), r"a\.bin is missing; the manifest says 3 bytes"),
     ],
 )
 def test_a_changed_file_is_named_with_the_command_that_mends_it(root: Path, thing: Entry, change, message: str) -> None:
@@ -191,7 +191,7 @@ DAMAGE = [
     (zeroed, r"manifest\.json cannot be read: .*(control character|Expecting)"),
     (lambda manifest: manifest.write_bytes(bytes(200)), r"manifest\.json cannot be read: Expecting value"),
     (lambda manifest: manifest.write_bytes(b"\xff\xfe"), r"manifest\.json cannot be read: "),
-    (Path.unlink, r"manifest\.json is gone"),
+    (Path.unlink, r"manifest\.json is missing"),
     (with_content(""), r"manifest\.json cannot be read: Expecting value"),
     (with_content("[]"), r"manifest\.json cannot be read: it is not an object"),
     (with_content("null"), r"manifest\.json cannot be read: it is not an object"),
@@ -236,7 +236,9 @@ def test_a_folder_that_is_no_entry_is_passed_over(root: Path, thing: Entry) -> N
 def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
     manifest = thing.folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"schema": 2', '"schema": 99'))
-    with pytest.raises(BadInput, match=r"cache schema 99, this is 2; remove it: python -m export --remove thing-123"):
+    with pytest.raises(
+        BadInput, match=r"cache schema 99, but this version uses 2; remove it: python -m export --remove thing-123"
+    ):
         look_up(root, "thing", "123")
 
 
@@ -250,5 +252,5 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another: --cache-dir FOLDER"):
+    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another one with --cache-dir FOLDER"):
         publish(tmp_path / "file", "thing", "123", build)

@@ -51,7 +51,7 @@ def check_timed(shape: Format, timed: bool) -> None:
     """Raise `BadInput` if a format holds nothing but times and the report has none. timed: whether it has times."""
     if shape.only_times and not timed:
         raise BadInput(
-            f"--format {shape} holds nothing but times, and with --no-latency there are none; leave out one of them"
+            f"--format {shape} contains only times, and with --no-latency there are none; leave out one of them"
         )
 
 

@@ -61,7 +61,7 @@ def test_there_are_such_cases() -> None:
             {name: np.zeros((1, 1, 2, 4)) for name in ("past_key", "past_value")} | {"nonpad_kv_seqlen": np.array([1])},
             "past_key and nonpad_kv_seqlen were both given; they are two ways to cache, give one",
         ),
-        ({"softmax_precision": 7}, r"softmax_precision is 7; it takes 1 \(float32\), 10 \(float16\)"),
+        ({"softmax_precision": 7}, r"softmax_precision is 7; it must be one of 1 \(float32\), 10 \(float16\)"),
     ],
 )
 def test_what_the_specification_rules_out(arguments, message: str) -> None:

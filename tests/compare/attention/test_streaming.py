@@ -102,5 +102,5 @@ def test_its_memory_grows_with_the_sequence_and_not_with_its_square() -> None:
 
 def test_a_block_below_one() -> None:
     x = np.ones((1, 1, 2, 4))
-    with pytest.raises(ValueError, match="block is 0; it takes 1 or more"):
+    with pytest.raises(ValueError, match="block is 0; it must be at least 1"):
         streaming_attention(x, x, x, block=0)

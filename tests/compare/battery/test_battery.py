@@ -144,7 +144,7 @@ def test_nan_belongs_where_the_mask_has_it(weighers) -> None:
     inputs = make_inputs("nan-mask")
     lost = weighers("nan-mask").weigh(planted_kernels.Uniform(threads=1).attend(inputs))
     assert (lost.kind, lost.where) == ("different", "NaN is lost")
-    assert lost.note.startswith("numbers in 8 of 8 rows that are NaN in golden, as their mask is; the rest is rounding")
+    assert lost.note.startswith("numbers in 8 of 8 rows that must be NaN, because their mask is; the rest is rounding")
     spread = weighers("nan-mask").weigh(planted_kernels.NanEverywhere(threads=1).attend(inputs))
     assert (spread.kind, spread.note) == ("broken", "NaN in 376 of 384 rows where golden has none")
 
@@ -179,7 +179,7 @@ def test_a_kernel_that_is_lost_again_and_again_is_not_asked_any_more(monkeypatch
     monkeypatch.setattr("compare.battery.runner.MOST_LOST", 1)
     (kernel,) = run(planted(planted_kernels.Crashes), cases=("soft-cap", "plain")).kernels
     assert [cell.note for cell in kernel.cells] == [
-        "killed by SIGSEGV", "not run: lost 1 times before, last: killed by SIGSEGV"
+        "killed by SIGSEGV", "not run, because 1 earlier cases ended the process, the last with: killed by SIGSEGV"
     ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_what_a_kernel_raises_gives_or_lacks_is_in_its_cells() -> None:
     assert shape.cells[0].note == "gives shape (2, 4, 48, 31), expected (2, 4, 48, 32)"
     assert off.cells[0].kind == "different"
     assert picky.cells == [Cell(case="causal", kind="not asked", note="no causality")]
-    assert absent.missing == "needs no_such_package_9, not installed here: pip install absent"
+    assert absent.missing == "needs no_such_package_9 (not installed); install with: pip install absent"
     assert absent.cells == []
 
 
@@ -244,10 +244,10 @@ def test_exit_codes(kind: str, fail_on: str | None, code: int) -> None:
 
 
 def test_a_kernel_asked_for_by_name_that_is_missing_is_3() -> None:
-    missing = {"missing": "needs x, not installed here: pip install x", "cells": []}
+    missing = {"missing": "needs x (not installed); install with: pip install x", "cells": []}
     assert battery(named=True, **missing).exit_code() == 3
     assert battery(named=False, **missing).exit_code() == 0
-    assert findings(battery(**missing)) == ["k needs x, not installed here: pip install x"]
+    assert findings(battery(**missing)) == ["k needs x (not installed); install with: pip install x"]
 
 
 def test_unknown_names_have_near_matches() -> None:

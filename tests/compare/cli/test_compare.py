@@ -96,7 +96,7 @@ def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
     strict = command("rejudge", report.folder, "--rounding", "0.01")
     assert strict.returncode == 1
     assert "onnxruntime  different from embedding on: " in strict.stdout
-    assert "--rounding is 0; it takes a number" in command("rejudge", report.folder, "--rounding", "0").stderr
+    assert "--rounding is 0; it must be a number" in command("rejudge", report.folder, "--rounding", "0").stderr
 
 
 def test_a_verdict_is_explained_tensor_by_tensor(report) -> None:
@@ -144,7 +144,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (
             ["--onnx", "a.onnx", "--baseline", "b.onnx", "--grid", "8x1"],
             2,
-            "--grid needs a model, whose tokenizer makes its inputs; leave out --grid or --baseline",
+            "--grid needs a model, whose tokenizer makes the inputs; leave out --grid or --baseline",
         ),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
@@ -167,17 +167,17 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
         (["--grid", "8x1", "--no-latency"], 2, "--grid needs latency, which is off"),
-        (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark holds nothing but times"),
+        (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark contains only times"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
-        (["--onnx", "a.onnx"], 2, "--onnx needs --model or --baseline to be compared with"),
+        (["--onnx", "a.onnx"], 2, "--onnx needs --model or --baseline, which names what to compare it with"),
         (["--baseline", "a.onnx"], 2, "--baseline needs --onnx, the ONNX file to compare with it"),
         (
             ["--onnx", "a", "--baseline", "b", "--model", "byte-gpt2"],
             2,
-            "--onnx is compared with --model or with --baseline; leave one of the two out",
+            "--model and --baseline exclude each other, because --onnx is compared with only one; leave one out",
         ),
-        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--baseline needs no --runtimes"),
+        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--runtimes cannot be used with --baseline"),
         (["--onnx", "a.onnx", "--baseline", "b.onnx"], 2, "the ONNX file a.onnx cannot be read: No such file"),
         (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: No such file"),
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
@@ -199,9 +199,9 @@ def test_bad_input_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sequence", "65"], "--sequence asks for 65 tokens and the model has 64 positions"),
-        (["--grid", "8,65x1"], "--grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
-        (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
+        (["--sequence", "65"], "--sequence asks for 65 tokens, but the model has 64 positions"),
+        (["--grid", "8,65x1"], "--grid asks for 65 tokens, but the model has 64 positions; it must be 1 to 64"),
+        (["--text", "x" * 70], "the text has 70 tokens, but the model has 64 positions"),
     ],
 )
 def test_more_tokens_than_positions(

@@ -49,7 +49,10 @@ def test_a_disturbed_turn_is_taken_again_while_there_is_time(
             "MemoryError: Unable to allocate 8.00 PiB for an array with shape (1125899906842624,) and "
             "data type float64",
         ),
-        ("absent", "CannotRun: runtime absent needs no_such_package_9, not installed here: pip install absent"),
+        (
+            "absent",
+            "CannotRun: runtime absent needs no_such_package_9 (not installed); install with: pip install absent",
+        ),
     ],
 )
 def test_one_that_fails_says_why_and_leaves_nobody_behind(fake_runtimes, make, name: str, error: str) -> None:

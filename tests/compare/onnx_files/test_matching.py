@@ -64,10 +64,14 @@ def no_head(graph: onnx.GraphProto) -> None:
         (
             lambda graph: None,
             {"layers": 2, "vocabulary": 301},
-            "has 300 tokens in its vocabulary and the model has 301",
+            "has 300 tokens in its vocabulary, but the model has 301",
         ),
-        (lambda graph: None, {"layers": 6, "vocabulary": 300}, "has 2 layers and the model has 6; give the model that"),
-        (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers and the model has 2"),
+        (
+            lambda graph: None,
+            {"layers": 6, "vocabulary": 300},
+            "has 2 layers, but the model has 6; give the model that",
+        ),
+        (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers, but the model has 2"),
         (no_head, {"layers": 2, "vocabulary": 300}, "no logits, only last_hidden_state: export the model with its"),
     ],
 )
@@ -81,6 +85,6 @@ def test_logits_of_the_last_position_alone(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy-last.onnx")
     ids = np.zeros((2, 5), dtype=np.int64)
     with pytest.raises(
-        BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*; set sequence to 1$"
+        BadInput, match=r"logits is \(any, 1, 300\), which does not fit this input, \(2, 5\).*; set sequence to 1$"
     ):
         check_inputs(file, ids, np.ones_like(ids))

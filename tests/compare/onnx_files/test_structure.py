@@ -158,5 +158,5 @@ def test_what_was_taken_for_another_tensor_is_not_held_against_the_graph(
     assert "attention.1" not in row.graph.found
     assert not next(gap for gap in row.gaps if gap.tensor == "attention.1").exposed
     kinds = "attention, hidden state, mid state"
-    said = f"onnx-file does not name {kinds}: located by the structure of its graph, best effort."
+    said = f"onnx-file does not name {kinds}; located by the graph structure, which can fail."
     assert said in graphs.sentences(report)

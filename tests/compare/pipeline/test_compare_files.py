@@ -101,7 +101,9 @@ def test_what_the_other_exposes_alone_is_listed(entry: Entry, tmp_path: Path) ->
     assert "Nothing was timed, so no runtime is recommended" in to_markdown(report)
     hidden = [gap.tensor for gap in report.runtimes[-1].gaps if not gap.exposed]
     assert hidden == [f"{kind}.{i}" for i in range(2) for kind in ("query", "key", "value", "context")]
-    assert "onnx-file does not expose query, key, value, context: not compared." in tensors.sentences(report)
+    assert "onnx-file does not expose query, key, value, context, so these are not compared." in tensors.sentences(
+        report
+    )
 
 
 @pytest.mark.parametrize("fail_on", ["identical", "broken"])

@@ -116,7 +116,7 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
     """One of a runtime's graphs alone is neither compared nor decodes."""
     only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
-    message = r"runtime half holds deploy and nothing else: it can neither be compared nor decode; leave it out"
+    message = r"runtime half can load only deploy, so it can be neither compared nor used for decoding; leave it out"
     with pytest.raises(CannotRun, match=message):
         prepare.check_rows([only_deploy], ["half"], CheckSettings())
     prepare.check_rows([only_deploy], [], CheckSettings())
@@ -348,7 +348,7 @@ def test_the_baseline_always_runs_first(tiny_folder: Path) -> None:
 
 def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
     with pytest.raises(
-        CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"
+        CannotRun, match=r"runtime absent needs no_such_package_9 \(not installed\); install with: pip install absent"
     ):
         prepare.chosen_runtimes(["absent"])
     assert "absent" in [spec.name for spec in prepare.chosen_runtimes(None)]  # unnamed, it is a row
@@ -381,7 +381,7 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
 def test_a_scratch_folder_of_someone_elses_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
-    with pytest.raises(BadInput, match=r"scratch exists and no comparison made it; set out to another folder"):
+    with pytest.raises(BadInput, match=r"scratch exists and was not made by a comparison; set out to another folder"):
         compare(str(tiny_folder), small(tmp_path, BASELINE))
     assert (tmp_path / "scratch" / "thesis.txt").exists()
 

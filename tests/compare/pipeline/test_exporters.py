@@ -50,7 +50,7 @@ def test_one_row_compares_the_two_graphs(report: Report) -> None:
 
 
 def test_what_the_graph_does_not_expose_is_said(report: Report) -> None:
-    expected = "onnxruntime does not expose query, key, value, context, mid state: not compared."
+    expected = "onnxruntime does not expose query, key, value, context, mid state, so these are not compared."
     assert tensors.sentences(report) == [expected]
 
 

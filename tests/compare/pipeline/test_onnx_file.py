@@ -171,9 +171,10 @@ def test_a_graph_without_a_mask_is_judged_on_the_text_alone(entry: Entry, tiny_f
     file = saved(without_a_mask(inline(entry)), tmp_path / "maskless.onnx")
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None and row.padding is not None
-    assert (row.verdict.kind, row.padding.skipped, row.padding.verdict) == ("rounding", "takes no attention mask", None)
+    verdicts = (row.verdict.kind, row.padding.skipped, row.padding.verdict)
+    assert verdicts == ("rounding", "has no input attention_mask", None)
     said = padding.sentences(Report.read(tmp_path / "out"))
-    assert "onnx-file takes no attention mask, so it is judged on the text alone." in said
+    assert "onnx-file has no input attention_mask, so it is judged on the text alone." in said
 
 
 def test_a_graph_of_one_length_is_judged_on_the_text_alone(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:

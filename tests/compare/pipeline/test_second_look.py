@@ -121,7 +121,7 @@ def test_a_runtime_that_is_off_in_one_process_is_unsteady(looked: Looked) -> Non
     assert [run.kind for run in found.verdict.runs] == ["different", "identical", "identical"]
     assert [len(further.evidence) for further in found.again] == [len(found.gaps)] * 2
     alarm, conclusion = (line for line in said if line.startswith("wavers") and "golden" not in line)
-    assert alarm == "wavers: different is traced again, in 2 fresh processes"
+    assert alarm == "wavers is different, so it is traced again in 2 fresh processes"
     assert conclusion == f"wavers: unsteady: {COUNTED}"
 
 

@@ -48,8 +48,8 @@ def test_inputs_of_every_shape(entry) -> None:
 @pytest.mark.parametrize(
     ("grid", "text", "message"),
     [
-        ("8,65x1", None, "grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
-        ("8x1", "four", "grid asks for 8 tokens and the text has 4; ask for 1 to 4, or give a longer text"),
+        ("8,65x1", None, "grid asks for 65 tokens, but the model has 64 positions; it must be 1 to 64"),
+        ("8x1", "four", "grid asks for 8 tokens, but the text has 4; ask for 1 to 4, or give a longer text"),
     ],
 )
 def test_a_sequence_that_is_too_long(entry, grid: str, text: str | None, message: str) -> None:

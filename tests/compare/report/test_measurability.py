@@ -40,7 +40,7 @@ def test_others_that_used_the_cpu_are_named_and_nothing_is_advised(fast: Report)
         "Not measurable here: other processes used 43 % of the CPU (stress 41 %), and only 2 of 12 rounds were "
         "undisturbed; 4 are needed. No runtime is recommended; run again when they have ended, or count every turn "
         "with --max-load 100.",
-        "To generate: not measurable either.",
+        "Generation is not measurable here either.",
     ]
     assert fast.exit_code() == 0
 

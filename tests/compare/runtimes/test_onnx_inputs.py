@@ -15,10 +15,18 @@ IDS = np.zeros((2, 5), dtype=np.int64)
         (
             GraphInput("pixel_values", "float32", None),
             CannotRun,
-            "asks for pixel_values, which cannot be made from ids",
+            "has an input pixel_values, which cannot be made from ids",
         ),
-        (GraphInput("input_ids", "unknown", None), CannotRun, "asks for input_ids as unknown, which NumPy cannot make"),
-        (GraphInput("past.0", "float32", (2, None, 4, None, 16)), CannotRun, "asks for past.0 of (2, any, 4, any, 16)"),
+        (
+            GraphInput("input_ids", "unknown", None),
+            CannotRun,
+            "declares input_ids as unknown, a type that NumPy does not have",
+        ),
+        (
+            GraphInput("past.0", "float32", (2, None, 4, None, 16)),
+            CannotRun,
+            "declares past.0 with shape (2, any, 4, any, 16)",
+        ),
         (
             GraphInput("past_key_values.0.key", "float32", (None, 4, 8, 16)),
             BadInput,

@@ -123,7 +123,9 @@ def test_an_unknown_runtime_has_near_matches() -> None:
 def test_a_missing_runtime_says_what_installs_it() -> None:
     spec = Spec("ghost", "ghost:Ghost", "not there", ("no_such_package_9",), "pip install ghost")
     assert spec.missing() == ["no_such_package_9"]
-    with pytest.raises(CannotRun, match="runtime ghost needs no_such_package_9, not installed here: pip install ghost"):
+    with pytest.raises(
+        CannotRun, match=r"runtime ghost needs no_such_package_9 \(not installed\); install with: pip install ghost"
+    ):
         spec.load_class()
 
 

@@ -46,7 +46,7 @@ def test_a_variant_that_the_model_has_no_room_for_is_not_run() -> None:
     ]
     series = series_of("onnxruntime")  # it cannot be asked for a variant
     row = rerun(SimpleNamespace(positions=64), series, variants)  # type: ignore[arg-type]
-    assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
+    assert (row.missing, row.gaps) == ({"8 of padding": "it needs 68 positions, but the model has only 64"}, {})
 
 
 def test_padding_does_not_count_nor_what_one_run_has_alone(two) -> None:
