@@ -43,7 +43,7 @@ class Entry:
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
-    """Return the cache's folder: `cache_dir`, else the environment variable's, else the checkout's, else the user's."""
+    """Return the cache's folder: `cache_dir`, or that of the environment variable, the checkout, or else the user."""
     if cache_dir is not None:
         return cache_dir.expanduser()
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
@@ -113,14 +113,14 @@ def checked(entry: Entry) -> Entry:
 
 
 def verify(entry: Entry) -> None:
-    """Hash every file of an entry. Raises `BadInput` that names the first file that has changed."""
+    """Hash every file of an entry. Raises `BadInput`, which names the first file that has changed."""
     for name in entry.manifest.files:
         _check_size(entry, name)
         _check_digest(entry, name)
 
 
 def remove(folder: Path) -> int:
-    """Delete an entry, intact or damaged, and return the size of its files in bytes.
+    """Delete an entry, which may be damaged, and return the size of its files in bytes.
 
     The folder is renamed first, so that no process sees an entry of which some files are deleted.
     """
@@ -140,8 +140,8 @@ def publish(
 ) -> Entry:
     """Build an entry and publish it, or return the entry that another process published first.
 
-    build: fills the empty folder that it is given and returns the manifest without `files`.
-    say: is called with a message if another process holds the lock, and with another if that process made the entry.
+    build: a function that fills an empty folder and returns the manifest without `files`.
+    say: is called with a message if another process holds the lock, and again if that process created the entry.
     """
     models = root / "models"
     _make_root(root)

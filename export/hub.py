@@ -1,4 +1,4 @@
-"""Download a model from the hub at a given revision, safetensors only, and check the digest of each large file."""
+"""Download a model from the hub at a given revision, with safetensors only, and check the digest of large files."""
 
 import hashlib
 import re

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install optimum-onnx"
 
-#: The files of weights that this exporter stores in another form than the model does; most are transposed. The second
+#: The files for weights that this exporter stores in another form than the model does, mostly transposed. The second
 #: file is for weights of decode that inspect does not have.
 FOLDED = "folded.safetensors"
 FOLDED_DECODE = "folded-decode.safetensors"

@@ -38,12 +38,12 @@ def feed(
 ) -> dict[str, NDArray[Any]]:
     """Return the input arrays of a graph by name, in the types that it declares.
 
-    inputs: the inputs to make. Leave out those of a past if there is one already.
+    inputs: the inputs to make. Leave out those of the past if it exists already.
     input_ids: int64 (batch, sequence).
     attention_mask: int64 (batch, past + sequence).
 
-    Position ids are those of `positions_of`. Keys and values made here are empty (no positions). `use_cache_branch` is
-    true if there is a past.
+    Position ids are those of `positions_of`. The past that is made here has no positions. `use_cache_branch` is true if
+    there is a past.
 
     Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for an input whose fixed shape
     does not fit the ids.
@@ -124,7 +124,7 @@ def written(shape: tuple[int | None, ...]) -> str:
 
 
 def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
-    """Return the end of an error message: which settings give the declared shape. It is empty if none do.
+    """Return the end of an error message, which says what settings fit a declared shape; empty if none do.
 
     declared: the shape that a graph declares.
     given: the batch size and the sequence length of the input.

@@ -1,4 +1,4 @@
-"""The ruler: how well golden agrees with transformers."""
+"""The ruler, which shows how well golden agrees with transformers."""
 
 from compare.report.schema import Report
 from compare.report.sections.section import Section
