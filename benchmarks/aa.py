@@ -2,8 +2,8 @@
 
 The input is 64 tokens on the distilgpt2 architecture, with as many threads as cores. There are four ways: ours, with at
 most 20 s of rounds for each trial and the usual stopping rule; ours with a brake that slows one worker by a twentieth
-of a call; and two ways in a single process, one session after the other, and both in turns. All are repeated with a
-busy loop that uses one core. There every turn counts, even if it is disturbed, because that measurement is about the
+of a call; and two ways in a single process: one session after the other, and both in turns. All are repeated with a
+busy loop that uses one core. In these trials every turn counts, even if it is disturbed, because they test the
 interval. The ways alternate, trial by trial.
 """
 
@@ -46,7 +46,8 @@ OURS, BRAKED, SEQUENTIAL, INTERLEAVED = "ours", "ours, a twentieth slower", "seq
 TRIALS = {OURS: 40, BRAKED: 40, SEQUENTIAL: 20, INTERLEAVED: 20}
 LOADED = {OURS: 20, BRAKED: 20, SEQUENTIAL: 10, INTERLEAVED: 10}
 
-#: The largest number of attempts to choose the brake's rows. One succeeds if the cost is within 5 % of the target.
+#: The largest number of attempts to choose the brake's rows. An attempt succeeds if the cost is within 5 % of the
+#: target.
 CALIBRATIONS = 5
 
 
@@ -194,7 +195,7 @@ def our_trial(stand: Stand, runtime: str, seed: int, max_load: float) -> tuple[R
 
 @contextmanager
 def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_LOAD) -> Iterator[dict[Role, Series]]:
-    """Context manager: a new process of each runtime, with the model loaded. They end when the context does."""
+    """Context manager that starts a process for each runtime, loads the model, and ends the processes."""
     series = {
         role: Series(
             WorkerProcess(
@@ -233,7 +234,7 @@ def covered(trials: list[Trial]) -> int:
 
 
 def called(trials: list[Trial]) -> int:
-    """Return how many trials call the second side slower."""
+    """Return the number of trials in which the second side is called slower."""
     return sum(trial.low > 1 for trial in trials)
 
 

@@ -34,7 +34,7 @@ from export.graphs import last_position
 SECONDS = {128: 60.0, 512: 150.0, 1024: 300.0}
 QUICK_SECONDS = 30.0
 
-#: The largest allowed difference of the last position's logits. They are about 10, and rounding changes them by 1e-5.
+#: The largest allowed difference of the last position's logits, which are about 10; rounding changes them by 1e-5.
 SAME = 1e-3
 
 DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "optimum again", "optimum, sliced"

@@ -216,7 +216,7 @@ def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
 
 
 def traced(stands: Sequence[Stand], runtime: str, exporter: str, threads: int) -> list[Trace]:
-    """Return a runtime's traces on the inputs of one bench, or of two benches of a model, from one process."""
+    """Return a runtime's traces, made in one process, on the inputs of one bench or of two benches of a model."""
     folders = [(stand.bench.scratch / "inputs", stand.bench.scratch / "fresh") for stand in stands]
     second = Second(*folders[1], len(stands[1].bench.inputs["input_ids"])) if len(stands) > 1 else None
     log = stands[0].bench.scratch / "fresh.log"
@@ -245,7 +245,7 @@ def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault
     for kind in kinds or list(KINDS.values()):
         targets = [float(np.exp(rng.uniform(*np.log([max(low, 0.5), high])))) for low, high in BINS[:-1] * draws]
         for target in targets if kind.start is not None else [0.0] * (2 * draws):
-            for _ in range(20):  # until a drawn model has the nodes that the fault changes
+            for _ in range(20):  # until a random model has the nodes that the fault changes
                 stand = stands[rng.integers(len(stands))]
                 places = [place for place in stand.bench.places if segment_of(place) in kind.segments]
                 place = places[rng.integers(len(places))]

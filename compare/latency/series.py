@@ -26,8 +26,7 @@ Held = Literal[Graph, "limit"]
 TURN = 0.1
 MOST_CALLS = 50
 
-#: The largest number of times that a disturbed turn is repeated, which is done at once. Short jobs have often ended by
-#: then.
+#: The largest number of immediate repetitions of a disturbed turn. Short jobs have often ended by then.
 RETAKES = 2
 
 

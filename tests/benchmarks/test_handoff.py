@@ -81,7 +81,7 @@ def test_a_marker_that_fits_is_left_alone(marker: Marker) -> None:
         (lambda m: setattr(m.graphs[0], "opset", 1), "dynamo: the opset was 1 and is "),
         (lambda m: m.graphs[0].files.pop("decode.onnx"), "dynamo: it does not name decode.onnx"),
         (lambda m: m.graphs[0].files.update(gone=File(size=1, sha256="0")), "dynamo: there is no gone any more"),
-        (lambda m: setattr(m.graphs[0].files["deploy.onnx"], "sha256", "0"), "dynamo: deploy.onnx is another one now"),
+        (lambda m: setattr(m.graphs[0].files["deploy.onnx"], "sha256", "0"), "dynamo: deploy.onnx has changed"),
     ],
 )
 def test_what_does_not_fit_is_said(marker: Marker, change: Callable[[Marker], object], said: str) -> None:
@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_said(marker: Marker, change: Callable[[Marker], ob
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({}, ".epic5_complete.json fits this checkout"),
+        ({}, ".epic5_complete.json matches this checkout"),
         ({"functions": []}, "- it does not name compare.adapt_dimensions"),
         ({"schema_version": "one"}, "- it cannot be read: 1 validation error for Marker"),
         (None, "- it cannot be read: [Errno 2] No such file"),
@@ -114,5 +114,5 @@ def test_the_check_ends_with_1_and_names_the_command(
         handoff_check.main()
     first, second, *_ = capsys.readouterr().err.splitlines()
     assert ended.value.code == 1
-    assert first == ".epic5_complete.json does not fit this checkout; write it again: make handoff"
+    assert first == ".epic5_complete.json does not match this checkout; write it again with: make handoff"
     assert second.startswith(said)
