@@ -1,4 +1,4 @@
-"""The hand-over marker: what is counted for it, and a check that sees everything in it that is not so any more."""
+"""Tests of the hand-over marker: the results in it, and the check that reports everything in it that has changed."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def test_a_run_without_the_notebook_is_no_hand_over(tmp_path: Path) -> None:
 
 @pytest.fixture
 def marker(entry, monkeypatch: pytest.MonkeyPatch) -> Marker:
-    """A marker that fits this checkout, if every exporter made the same of the tiny model."""
+    """A marker that matches this checkout, with the same export of the tiny model for every exporter."""
     monkeypatch.setattr(handoff_check, "exported", lambda name, exporter: entry)
     notebook = hashlib.sha256((ROOT / NOTEBOOK).read_bytes()).hexdigest()
     rounding = Gaps(largest={"logits": 1e-6}, ratio=None, error=None)

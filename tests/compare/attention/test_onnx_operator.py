@@ -1,4 +1,4 @@
-"""Every node case of ONNX's Attention operator, in NumPy and in Torch."""
+"""Test every node case of ONNX's Attention operator, in NumPy and in Torch."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -38,7 +38,7 @@ FLOAT32_CASES = [
 
 @pytest.mark.parametrize("name", FLOAT32_CASES)
 def test_outputs_of_onnx_are_rounding(name: str) -> None:
-    """What ONNX's own implementation wrote into its cases lies within rounding of golden, and so does the operator."""
+    """The outputs in ONNX's cases and those of the operator differ from golden only by rounding."""
     case = CASES[name]
     _, named, attributes = case.call
     inputs = [named[n] for n in "QKV"]
@@ -88,7 +88,7 @@ def test_packed_heads_need_their_numbers() -> None:
 )
 @settings(max_examples=60)
 def test_windows_and_caches_agree_with_torchs_own(library, seed, queries, past, causal, left, right, group) -> None:
-    """Against scaled_dot_product_attention in float64 under a mask written out position by position."""
+    """Compare with scaled_dot_product_attention in float64, with a mask that is built position by position."""
     random = np.random.default_rng(seed)
     keys = past + queries
     query = random.standard_normal((2, 2 * group, queries, 4))

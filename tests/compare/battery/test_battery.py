@@ -1,4 +1,4 @@
-"""The battery: one contract over both registries, and planted kernels that it has to call what they are."""
+"""Tests of the battery: a contract for both registries, and faulty kernels that it must detect."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def run(*kernels: KernelSpec, cases=("plain", "soft-cap", "causal"), **options) 
 
 @pytest.fixture(scope="module")
 def weighers():
-    """The weigher of a case by name, made once."""
+    """A function that returns the weigher of a case by name, made once."""
     made: dict[str, Weigher] = {}
 
     def of(name: str) -> Weigher:
@@ -58,7 +58,7 @@ def test_every_case_makes_what_it_states(name: str) -> None:
 
 
 def test_the_hard_cases_are_hard(weighers) -> None:
-    """What a case claims is so, in numbers."""
+    """The inputs of a case have the property that its summary states."""
     assert weighers("masked-rows").empty.sum() == weighers("inf-mask").empty.sum() == 3 * 2 * 4
     assert weighers("nan-mask").nan.sum() == 2 * 4
     assert not weighers("lowest-mask").empty.any()
@@ -101,7 +101,7 @@ def test_torch_flash_does_not_pass_off_another_kernel_as_its_own(monkeypatch: py
         torch_attention.Flash(threads=1).attend(make_inputs("plain"))
 
 
-#: Where a scale that is off by 1 % changes nothing: one key takes all, or the scores are next to nothing.
+#: Cases in which a scale that is off by 1 % changes nothing: one key has all the weight, or scores are nearly 0.
 BLIND_TO_SCALE = {"one-token", "one-hot"}
 
 
@@ -112,7 +112,7 @@ def test_a_scale_off_by_one_percent_is_different_everywhere(case: str, weighers)
     assert found.kind in ("rounding", "different")
 
 
-#: Cases with a mask, or causal ones; one key cannot be hidden from one query by a shift.
+#: Cases with a mask or causality; if there is only one key, a shift cannot hide it.
 MASKED = [
     name
     for name in CASES

@@ -1,4 +1,4 @@
-"""python -m compare: output where it belongs, exit codes, and one line for what a person can mend."""
+"""Tests of `python -m compare`: stdout and stderr, exit codes, and errors in one line."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path:
     assert "Latency of one forward pass" in run.stdout
     assert f"report.json, report.md and 4 figures are in {out}" in run.stdout
     assert "\x1b[" not in run.stdout  # no colours into a pipe
-    # Two runtimes, the A/A row, all taps exposed, the last position alone, and two limits of the machine.
+    # Two runtimes, the A/A control, the graph with all taps, the graph for the last position, and two limits.
     assert "timing 7 processes in turns" in run.stderr
     report = Report.read(out)
     assert report.quick
@@ -80,7 +80,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 
 def test_a_comparison_is_printed_in_the_format_asked_for(report, monkeypatch, capsys) -> None:
-    """The comparison itself is another test's: this one is of what is made of its report."""
+    """Other tests are about the comparison. This one is about the formats of its report."""
     monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
     with pytest.raises(SystemExit) as ended:
@@ -211,7 +211,7 @@ def test_more_tokens_than_positions(
 
 
 def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) -> None:
-    """The cache of someone whose folder, elsewhere, was the same model."""
+    """The cache entry was made from another folder with the same model."""
     gone, copy = tmp_path / "gone" / "tiny", tmp_path / "models" / entry.folder.name
     shutil.copytree(entry.folder, copy)
     manifest = json.loads((copy / MANIFEST).read_text())
@@ -226,7 +226,7 @@ def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) 
 
 
 def check_noted(run: subprocess.CompletedProcess[str], out: Path, note: str) -> None:
-    """A note is wherever a comparison says anything."""
+    """Check that a note is in every output of a comparison."""
     assert note in Report.read(out).notes
     assert f"> **NOTE:** {note}" in (out / "report.md").read_text()
     for text in (run.stdout, run.stderr):
@@ -236,7 +236,7 @@ def check_noted(run: subprocess.CompletedProcess[str], out: Path, note: str) -> 
 def test_what_a_checkpoint_holds_beyond_the_compared_model_is_in_every_output(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
-    """Of the run that exports it, and of one that finds it in the cache."""
+    """This holds for the run that exports the model, and for one that uses the cache."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -287,7 +287,7 @@ def test_a_damaged_manifest_is_one_line(tiny_folder: Path, entry, tmp_path: Path
 
 
 def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry, tmp_path: Path) -> None:
-    """In the rounds, with a runtime that has helpers in sessions of their own, one of them nobody's child."""
+    """It is killed during the rounds, when a runtime has helper processes in other sessions, one of them an orphan."""
     fakes.install(tmp_path)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     arguments = ["--model", str(tiny_folder), "--runtimes", "helped", "--time", "600", "--text", "Hello"]
@@ -311,7 +311,7 @@ def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry
 def test_ctrl_c_ends_everything_with_130(
     tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
 ) -> None:
-    """Interrupted while the runtimes trace, and in the rounds, when all workers but one are stopped."""
+    """It is interrupted while runtimes are traced, and during the rounds, when all workers but one are suspended."""
     with subprocess.Popen(
         [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,

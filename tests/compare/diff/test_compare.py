@@ -1,4 +1,4 @@
-"""Two reports against each other: no change is called that the rounds do not support, and nothing worse is missed."""
+"""Test that `diff` reports only changes that the rounds support, and every regression."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def verdict(kind: str, place: str = "") -> Verdict:
 
 
 def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: int = 0, **slower: float) -> Report:
-    """A copy whose turns are drawn: each runtime takes 1 ms in a round, times what is given for it, times noise."""
+    """Return a copy with random turns: each runtime takes 1 ms times its given factor times noise."""
     random = np.random.default_rng(seed)
     copy = report.model_copy(deep=True)
     for row in copy.latency:
@@ -36,7 +36,7 @@ def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: i
 
 
 def said(older: Report, newer: Report, fail_over: float = 5.0) -> str:
-    """Everything but the tables, as it is printed."""
+    """Return all printed text except the tables."""
     difference = diff(older, newer, fail_over)
     return "\n".join([*difference_text.opening(difference), *difference_text.lines(difference)])
 
@@ -53,13 +53,13 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def altered(report: Report) -> Report:
-    """A copy of the report, its samples as they are, free to be altered."""
+    """A copy of the report that a test may change, with its own samples."""
     return report.model_copy(deep=True)
 
 
 @pytest.fixture
 def altered_folder(altered: Report, tmp_path: Path):
-    """A function that writes an altered report into a folder of its own."""
+    """A function that writes a changed report to a new folder."""
 
     def write(report: Report, name: str) -> Path:
         folder = tmp_path / name
@@ -106,7 +106,7 @@ def test_ten_percent_more_time_is_a_regression(report: Report) -> None:
 
 
 def test_a_slower_machine_is_none(report: Report) -> None:
-    """Everything takes three times as long, the baseline too."""
+    """All runtimes take three times as long, including the baseline."""
     everything = {row.runtime.replace("-", "_"): 3.0 for row in report.latency}
     difference = diff(with_turns(report), with_turns(report, seed=1, **everything))
     assert difference.regressions == []

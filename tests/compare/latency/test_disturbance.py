@@ -1,4 +1,4 @@
-"""What others used while a turn ran: whose CPU time is whose, and that a load on this machine is seen and named."""
+"""Test how the CPU time of other processes is measured, and that a load on this machine is detected and named."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ TENTH = 100_000_000
 
 
 def between(idle: float, used: dict[int, float], *, stolen: float = 0.0, counted: float = 0.2, before=()) -> Load:
-    """The load of a tenth of a second on two CPUs, of which process 1 is ours; all in seconds."""
+    """Return the load of a tenth of a second on two CPUs. Process 1 is ours. Times are in seconds."""
     spent = {pid: round(1e9 * seconds) for pid, seconds in used.items()}
     first = Snapshot(0, 0, 0, 0, dict.fromkeys(before, 0))
     last = Snapshot(TENTH, *(round(1e9 * seconds) for seconds in (idle, stolen, counted)), spent)

@@ -1,4 +1,4 @@
-"""The mechanics of the rounds: who runs, who is stopped, in which order, and when they end."""
+"""Tests of the rounds: which processes run, which are suspended, in which order, and when the rounds end."""
 
 import random
 from types import SimpleNamespace
@@ -71,7 +71,7 @@ def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
 
 
 class _Recorded:
-    """Stands in for a series where only the order is looked at."""
+    """A stand-in for a series, for tests of the order."""
 
     def __init__(self, name: str, calls: list[tuple[int, str]], dies_after: int = 99) -> None:
         self.name, self.calls, self.dies_after = name, calls, dies_after

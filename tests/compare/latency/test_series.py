@@ -1,4 +1,4 @@
-"""Series: disturbed turns are taken again, other inputs leave the row alone, and what becomes of those that fail."""
+"""Tests of series: disturbed turns are repeated, other inputs do not change the row, and failures are kept."""
 
 import time
 from pathlib import Path

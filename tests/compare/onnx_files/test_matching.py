@@ -1,4 +1,4 @@
-"""What an ONNX file shares with a model: outputs by their names, layers, vocabulary. Another model is refused."""
+"""Test that outputs are matched by name, and that files of another model are refused."""
 
 import numpy as np
 import onnx

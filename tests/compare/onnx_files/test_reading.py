@@ -1,4 +1,4 @@
-"""An ONNX file is read only if it is whole and keeps its weights beside it; any other is refused in one line."""
+"""Test that an ONNX file is refused in one line if it is incomplete or its weights are not next to it."""
 
 from pathlib import Path
 

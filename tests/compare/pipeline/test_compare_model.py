@@ -1,4 +1,4 @@
-"""The main job on a tiny model: every step from a name to a report, and everything that can go wrong on the way."""
+"""Tests of a comparison of a tiny model: every step from the name to the report, and everything that can fail."""
 
 import os
 import shutil
@@ -31,12 +31,12 @@ from tests.helpers.fakes import installed
 from tests.helpers.hanging import hangs_time_out_at_once
 from tests.helpers.reports import COMPARED_TEXT
 
-#: Those that get a row: a runtime that only decodes has no tensors to compare.
+#: The runtimes that get a row. One that only decodes has no tensors to compare.
 COMPARED = [spec for spec in BUILT_IN if "inspect" in spec.graphs]
 
 
 def small(out: Path, *runtimes: str, **more) -> Settings:
-    """Without decoding, which has tests of its own."""
+    """Compare without decoding, which has its own tests."""
     common = {"text": "To be, or not", "time": 0.2, "threads": 1, "decode": False}
     return Settings.of(runtimes=runtimes or None, out=out, **common | more)
 
@@ -58,7 +58,7 @@ def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
 
 
 def test_gaps_are_the_traces(report) -> None:
-    """What the report says of onnxruntime, computed once more from the kept traces."""
+    """Compute the gaps of onnxruntime again from the kept traces."""
     golden, found = (Trace(report.folder / "scratch" / name) for name in ("golden", "onnxruntime"))
     row = next(runtime for runtime in report.runtimes if runtime.name == "onnxruntime")
     for gap in row.gaps:
@@ -81,7 +81,7 @@ def test_every_timed_runtime_has_its_samples_and_the_baseline_is_there_twice(rep
 
 
 def test_each_timed_runtime_is_held_against_itself(report) -> None:
-    """One thread was asked for, so the other number is two."""
+    """The comparison uses one thread, so the other number of threads is two."""
     timed = [spec.name for spec in COMPARED if not spec.hybrid]
     assert [row.runtime for row in report.self_gaps] == timed
     for row in report.self_gaps:
@@ -107,14 +107,14 @@ def test_the_observer_effect_is_a_row_of_its_own(report) -> None:
 
 @pytest.fixture(scope="module")
 def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A comparison with two runtimes that fail, one that depends on its company, and one that is as it should be."""
+    """A comparison with two runtimes that fail, one whose results depend on its batch, and one that is right."""
     site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
     with installed(site), hangs_time_out_at_once(said):
         return compare(str(tiny_folder), small(out, "crashes", "hangs", "moody", "onnxruntime", timeout=90.0))
 
 
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
-    """One of a runtime's graphs alone is neither compared nor decodes."""
+    """The runtime can load only the deploy graph, so it can be neither compared nor used for decoding."""
     only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
     message = r"runtime half can load only deploy, so it can be neither compared nor used for decoding; leave it out"
     with pytest.raises(CannotRun, match=message):
@@ -161,7 +161,7 @@ def test_what_else_is_in_the_report(report, entry: Entry) -> None:
 
 @pytest.fixture(scope="module")
 def untimed(report, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The comparison of `report` once more, but that nothing is timed and that no trace is kept."""
+    """The same comparison as `report`, but without latency and without traces."""
     settings = Settings.of(text=COMPARED_TEXT, threads=1, latency=False, out=tmp_path_factory.mktemp("untimed"))
     return compare(str(tiny_folder), settings)
 
@@ -207,7 +207,7 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
 
 @pytest.fixture(scope="module")
 def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A comparison with runtimes that are not what they say, and two that give nothing to judge."""
+    """A comparison with runtimes that give wrong results, and two that give nothing to judge."""
     with installed(tmp_path_factory.mktemp("site")):
         names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape")
         out = tmp_path_factory.mktemp("misleading")
@@ -215,7 +215,7 @@ def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 
 def alone(report: Report, name: str) -> Report:
-    """The report with one runtime beside the baseline."""
+    """The report with the baseline and one other runtime."""
     rows = [row for row in report.runtimes if row.name in (BASELINE, name)]
     return report.model_copy(update={"runtimes": rows})
 
@@ -259,7 +259,7 @@ def test_a_lower_precision_is_named_from_the_numbers_alone(misleading: Report, n
 
 
 def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: Path, monkeypatch) -> None:
-    """The scale of the scores off by 1 %, in the graph alone: attention is where it shows first."""
+    """Only the graph has a scale that is off by 1 %, and the verdict names attention as the first place."""
     from export import cache
 
     def plant(folder: Path) -> cache.Manifest:
@@ -318,7 +318,7 @@ def test_nothing_is_judged_by_a_ruler_that_does_not_hold(tiny_folder: Path, tmp_
 
 
 def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, entry: Entry, tmp_path: Path) -> None:
-    """Size and time are as they were: only the digest, taken while the runtimes load, sees it."""
+    """Size and modification time are unchanged, so only the digest, computed while runtimes load, detects it."""
     settings = small(tmp_path / "out", BASELINE, latency=False, cache_dir=tmp_path / "cache")
     copy = shutil.copytree(entry.folder, tmp_path / "cache" / "models" / entry.folder.name)
     weights = copy / "model.safetensors"

@@ -1,4 +1,4 @@
-"""Two exporters' graphs in one comparison: a row more, and a row that compares them."""
+"""Test that a second exporter adds a row with its graph, and a row that compares the two graphs."""
 
 import json
 import subprocess

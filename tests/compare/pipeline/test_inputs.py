@@ -1,4 +1,4 @@
-"""Text becomes ids; what cannot is said with the numbers."""
+"""Test that texts are converted to ids, and that errors state the numbers."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The worse of two verdicts, on the text and where sequences are padded: which one it is, and how it is said."""
+"""Test which of the verdicts on the text and on the padded input is kept, and its sentence."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Settings: one place for defaults, and the same options on the command line and in Python."""
+"""Test that the command line and Python have the same options with the same defaults."""
 
 import inspect
 from dataclasses import fields
@@ -28,11 +28,11 @@ GROUPS = {
     "Output": OutputSettings,
 }
 
-#: Options that say what to print, or where the text is, and what the command line decides by itself.
+#: Settings that only one side has: what to print, where the text is, and what the command line decides.
 COMMAND_ALONE = {"text_file", "format_", "json", "explain"}
 PYTHON_ALONE = {"fallback"}
 
-#: What the command line takes in percent.
+#: Settings that the command line takes in percent.
 PERCENT = {"precision", "max_load"}
 
 
@@ -42,7 +42,7 @@ def defaults(function: Any) -> dict[str, Any]:
 
 
 def settings() -> dict[str, Any]:
-    """Option -> default, by the settings; `time` has two."""
+    """Return option -> default, from the settings; `time` has two."""
     found = {field.name: field.default for group in GROUPS.values() for field in fields(group)}
     return {"runtimes": found.pop("names"), **found, "time": None}
 

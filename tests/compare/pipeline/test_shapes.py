@@ -1,4 +1,4 @@
-"""The words of the grid, and the inputs of its shapes."""
+"""Tests of parsing the grid, and of the inputs of its shapes."""
 
 from pathlib import Path
 

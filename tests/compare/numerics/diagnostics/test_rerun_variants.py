@@ -1,4 +1,4 @@
-"""The self-gap variants: what is run again, and what of it is compared."""
+"""Tests of rerun variants: their inputs, and which logits are compared."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from tests.helpers.series import series_of
 
 @pytest.fixture
 def two() -> tuple[np.ndarray, np.ndarray]:
-    """A batch of two, the first with two positions of padding."""
+    """A batch of two sequences, the first with two positions of padding."""
     ids = np.arange(10).reshape(2, 5)
     return ids, np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
 

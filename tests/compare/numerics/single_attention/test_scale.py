@@ -1,4 +1,4 @@
-"""The scale of a single attention: clean kernels are rounding, whatever they are asked, and faults never are."""
+"""Test that correct kernels are rounding on all inputs of a single attention, and that faulty ones are not."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -31,7 +31,7 @@ def sdpa(query, key, value, **how) -> np.ndarray:
 
 @st.composite
 def problems(draw: st.DrawFn):
-    """query, key, value in float32 and what else there is; causal where every query sees a key."""
+    """Generate query, key and value in float32 with further arguments; causal only if every query sees a key."""
     batch, key_heads, group = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
     queries, keys, size = draw(st.integers(1, 24)), draw(st.integers(1, 24)), draw(st.sampled_from([1, 2, 7, 16]))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -73,7 +73,7 @@ def _diagonal(arrays) -> np.ndarray:
 @settings(max_examples=40)
 @given(problem=problems())
 def test_clean_kernels_of_half_the_width_are_rounding(precision, problem) -> None:
-    """torch's own, and one that computes in float32 and rounds at the end."""
+    """The kernels are torch's, and one that computes in float32 and rounds at the end."""
     arrays, mask, _ = problem
     narrow = [torch.from_numpy(x).to(precision) for x in arrays]
     given_mask = None if mask is None else torch.from_numpy(mask)
@@ -149,7 +149,7 @@ def test_the_fewer_numbers_the_more_nudges(size: int, nudged: int) -> None:
 
 
 def test_the_floor_of_one_number_is_the_one_in_a_thousand() -> None:
-    """Of a single number the quantile is the normal's of both sides, 3.29 standard deviations, to within 2 %."""
+    """For a single number, the quantile is that of the normal distribution, 3.29 standard deviations, to within 2 %."""
     query, key, value = drawn(0, (1, 1, 1, 1)), *(drawn(seed, (1, 1, 9, 1)) for seed in (1, 2))
     problem = Problem(*map(torch.from_numpy, (query, key, value)), None, 1.0, 0.0)
     golden = problem.double().solve()[0].numpy()
@@ -202,7 +202,7 @@ def test_ties(keys: int) -> None:
 
 @pytest.mark.parametrize("keys", [1, 4])
 def test_what_copies_a_value_must_be_exact(keys: int) -> None:
-    """One token, and one key that wins by so much that the others are exactly 0."""
+    """Cases are one token, and one key with so large a score that all other probabilities are exactly 0."""
     query, key, value = qkv(queries=3, keys=keys)
     if keys > 1:
         query, key = np.ones_like(query), np.zeros_like(key)
@@ -289,7 +289,7 @@ def test_arrays_may_be_read_only_reversed_and_part_of_a_graph() -> None:
 
 
 def test_what_overflows_in_one_order_alone_is_left_out() -> None:
-    """float16 ends at 65504: query times key passes that before the scale, and not after it."""
+    """The largest float16 is 65504. The product of query and key exceeds it before the scale, but not after it."""
     query, key, value = (x.astype(np.float16) for x in qkv(size=16))
     query, key = np.full_like(query, 100), np.full_like(key, 50)
     scale = attention_scale(query, key, value)
