@@ -1,4 +1,4 @@
-"""The check of an attention: what it lets pass, what it says where it does not, and that importing it loads nothing."""
+"""Test what `assert_attention_close` accepts, its messages, and that importing it is fast."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_few_positions_have_no_channels() -> None:
 
 
 def test_an_error_that_is_spread_is_said_to_be() -> None:
-    """A slope: every number is a little too large, none of them beyond the limit by itself."""
+    """Every number is slightly too large, but none is beyond the limit by itself."""
     query, key, value = np.random.default_rng(0).standard_normal((3, 4, 4, 64, 8), dtype=np.float32)
     context = _golden((query, key, value)) * (1 + 6e-7)
     found = mismatch(context, (query, key, value))

@@ -43,7 +43,9 @@ def test_outputs_of_onnx_are_rounding(name: str) -> None:
     _, named, attributes = case.call
     inputs = [named[n] for n in "QKV"]
     how = {n: attributes[n] for n in attributes if n != "is_causal"}
-    if attributes.get("is_causal"):  # the operator's diagonal begins in the first key, the reference's ends in the last
+    if attributes.get(
+        "is_causal"
+    ):  # the operator's diagonal begins at the first key, the reference's ends at the last key
         how["mask"] = np.tri(inputs[0].shape[2], inputs[1].shape[2], dtype=bool)
     assert_attention_close(case.outputs[0], *inputs, **how)
     assert_attention_close(attention_operator(*inputs, **attributes).y, *inputs, **how)

@@ -286,7 +286,7 @@ def test_two_files_need_the_same_baseline(altered: Report) -> None:
     graph = OnnxGraph(file="x", bytes=1, sha256="a" * 64, opset=18, fed=[], unmatched=[], quantized=[], halves=[])
     altered.runtimes[0].graph, altered.runtimes[-1].graph = graph, replace(graph)
     other = altered.model_copy(deep=True)
-    other.runtimes[-1].graph.sha256 = "b" * 64  # the one that is held against the baseline may change
+    other.runtimes[-1].graph.sha256 = "b" * 64  # the file that is compared with the baseline may change
     assert diff(altered, other).fail_on == "broken"
     other.runtimes[0].graph.sha256 = "b" * 64
     with pytest.raises(BadInput, match=r"baselines: A of x \(SHA-256 a{12}\), B of x \(SHA-256 b{12}\)"):

@@ -20,7 +20,7 @@ from tests.helpers.processes import stopped
         ([0.0], 600, {4: [1]}, {}),
         ([0.5, 0.01], 600, {4: [2]}, {4: [[1]]}),
         ([0.5, 0.4, 0.3, 0.0], 600, {}, {4: [[1], [2], [3]]}),
-        ([0.5, 0.0], 0, {}, {4: [[1]]}),  # no time left to take it again
+        ([0.5, 0.0], 0, {}, {4: [[1]]}),  # no time left to repeat it
     ],
 )
 def test_a_disturbed_turn_is_taken_again_while_there_is_time(
@@ -129,7 +129,7 @@ def test_turns_on_other_inputs_are_not_those_of_the_row(make, tmp_path: Path) ->
     assert row.process.switch_inputs(tmp_path / "inputs") is None
     row.turn(1)
     assert len(row.turns[1]) == len(before[0][0])
-    assert row.peak_bytes == before[1]  # what the other inputs needed is not the row's
+    assert row.peak_bytes == before[1]  # the memory for other inputs does not count for the row
     assert first.turns.keys() == {3}
     assert first.peak_bytes == second.peak_bytes == 0
 

@@ -60,7 +60,7 @@ def test_a_probability_on_padding_is_an_error_of_the_mask() -> None:
     mask[0, :3] = 0
     truth[..., :3] = 0
     found = truth.copy()
-    found[0, 0, 1, 0] = 0.5  # a query that is padding itself
+    found[0, 0, 1, 0] = 0.5  # a padding query
     found[0, 0, 7, 2] = 0.25
     error = error_of("attention.0", found, truth, mask)
     assert (error.padding, error.above, error.max.tolist()) == (0.25, 0.0, [0.0])

@@ -67,7 +67,7 @@ def test_the_first_tensor_that_differs_is_named_and_nothing_is_judged(different:
     )
     bitwise = {gap.tensor: gap.bitwise for gap in row.gaps}
     assert [name for name, same in bitwise.items() if not same] == ["hidden_state.2", "logits"]
-    assert different.exit_code() == 0  # --fail-on is for what is broken alone
+    assert different.exit_code() == 0  # --fail-on applies only to broken
 
 
 def test_gaps_are_in_unit_roundoffs_of_the_tensors_size(different: Report) -> None:

@@ -61,7 +61,7 @@ def test_a_graph_of_ours_is_compared_whole(entry: Entry, tiny_folder: Path, tmp_
     assert row.graph.bytes == sum((entry.folder / f).stat().st_size for f in ("inspect.onnx", "model.safetensors"))
     assert row.graph.fed == ["input_ids", "attention_mask"]
     assert row.graph.unmatched == []
-    assert (entry.folder / "model.safetensors").stat().st_nlink == 1  # onnx refuses weights that go by two names
+    assert (entry.folder / "model.safetensors").stat().st_nlink == 1  # onnx refuses weights files with two hard links
 
 
 def test_other_names_are_matched_and_the_rest_is_listed(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_other_names_are_matched_and_the_rest_is_listed(entry: Entry, tiny_folde
     assert row.verdict is not None and row.graph is not None
     assert row.verdict.kind == "rounding"
     assert row.graph.unmatched == ["loss"]
-    assert row.graph.found == ["mid_state.0", "hidden_state.2"]  # by structure: no tensor goes by the names they have
+    assert row.graph.found == ["mid_state.0", "hidden_state.2"]  # by structure, because the names are unknown
 
 
 def test_a_fault_in_a_file_is_placed(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_outer_guardian_finds_what_an_inner_run_started(run) -> None:
     started = run("nested", members=6)
     for member in started.members:
         if "compare.processes.guardian" in member.cmdline() and member.ppid() != started.process.pid:
-            member.kill()  # the inner guardian: it cannot be the one that does it
+            member.kill()  # the inner guardian, so that only the outer one can kill them
     started.process.kill()
     assert comes_true(lambda: gone(started.members))
 
@@ -146,5 +146,5 @@ def test_a_mark_begins_with_that_of_whoever_started_us(monkeypatch: pytest.Monke
     assert is_under(mark, "outer/3")
     assert mark != "outer/3"
     assert guardian._guarded is not None
-    guardian._guarded.guardian.communicate()  # whoever is guarded has no children: it finds nobody, and ends
+    guardian._guarded.guardian.communicate()  # the guarded process has no children, so the guardian ends
     assert guardian._guarded.guardian.returncode == 0

@@ -65,7 +65,7 @@ def test_a_child_imports_nothing_of_the_working_folder(
     also_on_path: bool, strangers: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = [site]
-    if also_on_path:  # where they are meant to be found, but for the names of this project
+    if also_on_path:  # imported from PYTHONPATH, except for this project's packages
         for name in ("json", "numpy"):
             (strangers / f"{name}.py").unlink()
         path.append(strangers)
@@ -98,7 +98,7 @@ def test_the_guardian_starts_beside_strangers(strangers: Path, monkeypatch: pyte
     monkeypatch.chdir(strangers)
     guardian.mark_of_child()
     assert guardian._guarded is not None
-    guardian._guarded.guardian.communicate()  # the pipe closes, and nobody carries the mark: it ends
+    guardian._guarded.guardian.communicate()  # the pipe closes, and no process has the mark, so it ends
     assert guardian._guarded.guardian.returncode == 0
 
 
@@ -123,7 +123,7 @@ def test_a_comparison_beside_strangers(strangers: Path, entry, tiny_folder: Path
 
 
 def test_export_beside_strangers(strangers: Path, tmp_path: Path) -> None:
-    for name in ("export", "json"):  # -m export would be theirs; the standard library is imported before any of ours
+    for name in ("export", "json"):  # -m export would run theirs; the standard library is imported before our packages
         (strangers / f"{name}.py").unlink()
     run = python("-m", "export", "--list", "--cache-dir", str(tmp_path), cwd=strangers)
     assert run.returncode == 0, run.stderr

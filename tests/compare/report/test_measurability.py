@@ -1,4 +1,4 @@
-"""Latency that supports no advice: what is said instead, and that nothing is advised."""
+"""Test that nothing is recommended if latency supports no advice, and that the report says why."""
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_a_median_far_above_the_best_calls_supports_no_advice(fast: Report) -> N
         "torch-eager's median, 1,330 ms, is far above its first call (162 ms) and its fastest quarter (243 ms): "
         "something slowed most of its calls."
     )
-    row.first_call_s = 1.0  # a first call that was as slow tells nothing
+    row.first_call_s = 1.0  # an equally slow first call shows nothing
     assert not measurability.slowed(row)
 
 

@@ -1,4 +1,4 @@
-"""The report: what is written is read again unchanged, and its exit code follows from its verdicts."""
+"""Test that a report does not change when it is written and read, and that verdicts determine its exit code."""
 
 import json
 from dataclasses import replace

@@ -50,7 +50,7 @@ def test_a_key_that_flips_is_real_where_rounding_does_not_reach() -> None:
 
 def test_padding_and_hidden_keys_do_not_count(golden) -> None:
     run = golden.copy()
-    run[0, :, 0, 3] = 9.0  # above the diagonal: looked at elsewhere
+    run[0, :, 0, 3] = 9.0  # above the diagonal, which other code checks
     run[0, :, 3] = 7.0  # a padding query
     found = softmax_gap(run, golden, np.array([[1, 1, 1, 0]]), rounding=NO_ROUNDING)
     assert (found.rows, found.variation) == (6, 0.0)

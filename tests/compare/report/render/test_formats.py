@@ -1,4 +1,4 @@
-"""The formats: each has a module, and one is chosen at a time."""
+"""Test that each format has a module, and that only one can be chosen."""
 
 import pytest
 
