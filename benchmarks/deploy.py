@@ -138,7 +138,9 @@ def check_same(series: list[Series], folder: Path) -> None:
     for name, logits in last.items():
         apart = float(np.abs(logits - last[DEPLOY]).max())
         if not apart <= SAME:
-            raise RuntimeError(f"{name}'s logits lie {apart:.1e} from {DEPLOY}'s at the last position, not {SAME:g}")
+            raise RuntimeError(
+                f"the logits of {name} and {DEPLOY} differ by {apart:.1e} at the last position; {SAME:g} is allowed"
+            )
 
 
 def ratios_of(turns: dict[str, dict[int, list[int]]]) -> dict[str, Ratio]:

@@ -166,7 +166,7 @@ class Series:
         """Take a turn, and repeat it if it was disturbed.
 
         number: the number of the round.
-        until: the time of `time.monotonic` after which a turn is not repeated.
+        until: the time after which a turn is not repeated, on the clock `time.monotonic`.
         """
         if not self.alive:
             return

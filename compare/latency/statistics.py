@@ -42,9 +42,9 @@ def typical(turns: Turns) -> float:
 def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
     """Return the ratio of two times, paired by round, with its interval; None if there is no common round.
 
-    The ratio of a round is that of the medians of its two turns. The estimate is the midmean of these ratios on a
-    logarithmic scale. A disturbance of a whole round slows both sides and cancels. The same samples and seed always
-    give the same interval.
+    The ratio of a round is the median of one turn over the median of the other. The estimate is the midmean of these
+    ratios on a logarithmic scale. A disturbance of a whole round slows both sides and cancels. The same samples and
+    seed always give the same interval.
 
     >>> paired_ratio({0: [10], 1: [30]}, {0: [20], 1: [60]}, seed=0)
     Ratio(estimate=0.5, low=0.5, high=0.5)
@@ -83,8 +83,8 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
     With few rounds, the bootstrap's percentile interval is too narrow, by as much as the normal distribution is
     narrower than Student's t. So it is taken at wider percentiles (the expanded percentile interval of Hesterberg 2015,
-    "What teachers should know about the bootstrap", section 4.3). Below six rounds, no resampled midmean is far enough
-    from the estimate; the interval is then Student's interval around the mean. For one value it is infinite.
+    "What teachers should know about the bootstrap", section 4.3). With fewer than six rounds, no resampled midmean is
+    far enough from the estimate; the interval is then Student's interval around the mean. For one value it is infinite.
 
     >>> interval(np.array([0.1]), seed=0)
     (-inf, inf)
@@ -102,7 +102,7 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
 
 def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed: int) -> Ratio | None:
-    """Return the newer run's ratio to its baseline over that of the older run; None below three rounds in a run.
+    """Return the newer run's ratio divided by the older run's; None if a run has fewer than three rounds.
 
     older, newer: log ratios of the rounds of each run (`log_ratios`), (rounds,).
 

@@ -75,7 +75,7 @@ def judge(
     evidence: by tensor, in the order of execution. bitwise: whether everything exposed equals the baseline's bit for
     bit. limits: `LIMITS` by default. quantized: the graph's operators that compute with quantized numbers, which the
     verdict names. They are needed because the size of errors does not identify eight-bit integers: errors are as large
-    as those of bf16 if all weights are of similar size, and as large as those of no known precision otherwise.
+    as those of bf16 if all weights are of similar size, and otherwise do not fit any precision.
     """
     excused = _excused(evidence, limits) if quantized else frozenset()
     verdict = placed(_judge(evidence, bitwise, limits, excused), evidence)

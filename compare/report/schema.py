@@ -142,7 +142,7 @@ class Report(BaseModel):
         """Read a report from its file or folder. Raises `BadInput` if there is none, or if it is not a valid report."""
         path = path / REPORT_FILE if path.is_dir() else path
         if not path.is_file():
-            raise BadInput(f"no report at {path}; python -m compare writes one, and --out FOLDER says where")
+            raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
         try:
             report = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:

@@ -117,8 +117,8 @@ def attention_scale(
         bits.add(run.contiguous().view(torch.uint8).numpy().tobytes())
     if not set(errors) & set(ORDERS):
         raise ValueError(
-            f"every control overflows {_name(problem.query.dtype)}, golden's largest value is "
-            f"{np.abs(golden).max():.3g}; take smaller inputs, or a precision with a wider range"
+            f"every control overflows {_name(problem.query.dtype)}; golden's largest value is "
+            f"{np.abs(golden).max():.3g}; use smaller inputs, or a precision with a wider range"
         )
     # A model needs five distinct controls. Here fewer are allowed: an attention of one token, or to one key alone, is
     # exact in every order, and then the context must be exact.

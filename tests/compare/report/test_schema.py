@@ -35,7 +35,7 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no report at .*report.json; python -m compare writes one"),
+        (None, "no report at .*report.json; python -m compare --out FOLDER writes one"),
         ("{", f"is no report of schema {SCHEMA}: file: Invalid JSON"),
         (f'{{"schema_version": {SCHEMA}}}', f"is no report of schema {SCHEMA}: created: Field required"),
     ],
