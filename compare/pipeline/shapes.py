@@ -23,8 +23,7 @@ class Shape(NamedTuple):
 
 
 def shapes_of(words: str) -> list[Shape]:
-    """Return all combinations of the sequence lengths and batch sizes in `grid`. Raises `BadInput` if it cannot be
-    parsed.
+    """Return all combinations of lengths and batch sizes in `grid`. Raises `BadInput` if it cannot be parsed.
 
     >>> [str(shape) for shape in shapes_of("32,128x1,4")]
     ['32 x 1', '128 x 1', '32 x 4', '128 x 4']

@@ -295,7 +295,7 @@ def test_what_overflows_in_one_order_alone_is_left_out() -> None:
     scale = attention_scale(query, key, value)
     assert "root of the scale" in scale.controls
     assert "plain" not in scale.controls
-    with pytest.raises(ValueError, match=r"every control overflows float16, golden's largest value is \d"):
+    with pytest.raises(ValueError, match=r"every control overflows float16; golden's largest value is \d"):
         attention_scale(query * np.float16(300), key * np.float16(300), value, scale=1.0)
 
 
