@@ -63,7 +63,10 @@ def test_a_marker_that_fits_is_left_alone(marker: Marker) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: setattr(m, "commit", "0123456789ab+"), "it was written from commit 0123456789ab+, which is not"),
+        (
+            lambda m: setattr(m, "commit", "0123456789ab+"),
+            "it was written from commit 0123456789ab+, which is unknown or has",
+        ),
         (lambda m: setattr(m.tests, "passed", 1), "1 of 2 tests passed"),
         (lambda m: setattr(m.notebook, "path", "notebooks/gone.ipynb"), "there is no notebook notebooks/gone.ipynb"),
         (lambda m: setattr(m.notebook, "sha256", "0"), f"{NOTEBOOK} has changed since it was executed"),

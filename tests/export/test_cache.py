@@ -109,8 +109,8 @@ publish(Path({str(root)!r}), "thing", "123", slow, say=say)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\., the manifest says ba7816bf8f01"),
-        (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes, the manifest says 3 bytes"),
+        (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\.; the manifest says ba7816bf8f01"),
+        (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes; the manifest says 3 bytes"),
         (lambda p: p.unlink(), r"a\.bin is missing; the manifest says 3 bytes"),
     ],
 )

@@ -33,7 +33,7 @@ def test_other_words_are_no_grid(words: str) -> None:
 
 
 def test_a_grid_takes_a_model() -> None:
-    with pytest.raises(BadInput, match="grid needs a model, whose tokenizer makes its inputs"):
+    with pytest.raises(BadInput, match="grid needs a model, whose tokenizer makes the inputs"):
         check_settings(Settings.of(grid="8x1", onnx=Path("a.onnx"), baseline=Path("b.onnx")))
 
 
