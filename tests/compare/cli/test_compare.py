@@ -154,12 +154,12 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
         (
             ["--runtimes", "optimum", "--no-latency"],
             3,
-            "runtime optimum holds decode and nothing else, and decoding is off because latency is: ",
+            "runtime optimum can load only decode, and decoding is off because latency is off, so ",
         ),
         (
             ["--runtimes", "onnxruntime,optimum", "--no-decode"],
             3,
-            "and decoding is off: it would have no row",
+            "and decoding is off, so it would have no row",
         ),
         (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
         (["--model", ""], 2, "the model's name is empty"),
