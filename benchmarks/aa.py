@@ -160,7 +160,7 @@ def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) 
 
 
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
-    """Run all trials and return them by way. The ways alternate until each has run its trials."""
+    """Run all trials and return way -> trials. The ways alternate until each has run its trials."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
     for number in range(max(counts.values())):
         for way, count in counts.items():

@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def export_theirs(scratch: Path) -> Path:
-    """Export with optimum-cli and return a folder with its graph as deploy, and a sliced copy as deploy-last."""
+    """Export with optimum-cli, and return a folder with the graph as deploy and a sliced copy as deploy-last."""
     source, out = scratch / "source", scratch / "optimum"
     save_source(source)
     cli = Path(sys.executable).with_name("optimum-cli")

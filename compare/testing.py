@@ -99,7 +99,7 @@ def assert_attention_close(
     from compare.numerics.verdicts import LIMITS
 
     if floors is not None and not floors > 0:
-        raise ValueError(f"floors is {floors:g}; it must be above 0, and is {LIMITS.local.rms:g} by default")
+        raise ValueError(f"floors is {floors:g}; it must be above 0 (default: {LIMITS.local.rms:g})")
     made = attention_scale(query, key, value, mask=mask, causal=causal, scale=scale, softcap=softcap)
     limits = LIMITS if floors is None else LIMITS.scaled(floors / LIMITS.local.rms)
     verdict = made.judge(actual, limits=limits)

@@ -147,7 +147,8 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
 
 
 def _versions(exporter: str) -> dict[str, str]:
-    """Return package -> version. The version is "missing" if it is not installed; then no entry has that key."""
+    """Return package -> version. The version of a package that is not installed is "missing", so that no entry has the
+    resulting key."""
     versions = {}
     for package in _DECISIVE[exporter]:
         try:

@@ -31,7 +31,7 @@ class Weighed:
 
 
 class Weigher:
-    """Golden and floors of one case, and the verdicts on contexts of kernels.
+    """Judge kernels' contexts by golden and floors of one case.
 
     >>> x = np.ones((1, 1, 2, 4), np.float32)
     >>> Weigher(Inputs(x, x, x)).weigh(np.full((1, 1, 2, 4), np.nan)).note

@@ -35,7 +35,7 @@ def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
     `BadInput` if it is negative or not finite, or if the two reports are not of one model on one input.
     """
     if not (isfinite(fail_over) and fail_over >= 0):
-        raise BadInput(f"--fail-over is {fail_over:g}; it must be a percentage of at least 0, and is 5 by default")
+        raise BadInput(f"--fail-over is {fail_over:g}; it must be a percentage of at least 0 (default: 5)")
     check_comparable(older, newer)
     latency = list(_latency(older, newer))
     return Difference(

@@ -85,7 +85,7 @@ class Ruler(Result):
         return self.worst <= self.limit
 
     def __str__(self) -> str:
-        return f"golden agrees with transformers eager in float64: {self.worst:.1g}"
+        return f"golden agrees with transformers' eager attention in float64: {self.worst:.1g}"
 
 
 @dataclass(kw_only=True)

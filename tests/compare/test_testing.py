@@ -99,7 +99,7 @@ def test_floors_move_all_limits() -> None:
 
 @pytest.mark.parametrize("floors", [0, -1, float("nan")])
 def test_floors_that_cannot_be(floors: float) -> None:
-    with pytest.raises(ValueError, match=rf"floors is {floors:g}; it must be above 0, and is 2 by default"):
+    with pytest.raises(ValueError, match=rf"floors is {floors:g}; it must be above 0 \(default: 2\)"):
         assert_attention_close(context_of(qkv()), *qkv(), floors=floors)
 
 

@@ -28,7 +28,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
     assert [runtime["name"] for runtime in report["runtimes"]] == names
-    assert "golden agrees with transformers eager in float64: " in run.stderr
+    assert "golden agrees with transformers' eager attention in float64: " in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files

@@ -62,4 +62,4 @@ def test_padding_does_not_break_the_ruler(tiny, ids_and_mask) -> None:
 
 def test_the_ruler_reads_as_a_sentence() -> None:
     ruler = Ruler(worst=2.34e-15, tensor="logits", limit=RULER_LIMIT)
-    assert str(ruler) == "golden agrees with transformers eager in float64: 2e-15"
+    assert str(ruler) == "golden agrees with transformers' eager attention in float64: 2e-15"
