@@ -147,7 +147,7 @@ def test_what_must_be_exact_is_said_to_be() -> None:
 
 def test_inputs_in_float64_are_refused() -> None:
     arrays = [x.astype(np.float64) for x in qkv()]
-    with pytest.raises(ValueError, match="golden is float64 and so no more exact than this"):
+    with pytest.raises(ValueError, match="golden is in float64 too, so it is not more exact"):
         assert_attention_close(context_of(arrays), *arrays)
 
 

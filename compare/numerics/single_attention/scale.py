@@ -197,7 +197,7 @@ def _check(arrays: dict[str, Tensor]) -> None:
     precisions = {name: x.dtype for name, x in arrays.items()}
     if torch.float64 in precisions.values():
         raise ValueError(
-            f"{_listed(precisions)}: golden is float64 and so no more exact than this; give float32, float16 or "
+            f"{_listed(precisions)}: golden is in float64 too, so it is not more exact; give float32, float16 or "
             "bfloat16 inputs, or compare two float64 results with numpy.testing.assert_allclose"
         )
     if len(set(precisions.values())) > 1 or arrays["query"].dtype not in PRECISIONS:
