@@ -72,7 +72,7 @@ def no_head(graph: onnx.GraphProto) -> None:
             "has 2 layers, but the model has 6; give the model that",
         ),
         (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers, but the model has 2"),
-        (no_head, {"layers": 2, "vocabulary": 300}, "no output logits, only last_hidden_state: export the model with its"),
+        (no_head, {"layers": 2, "vocabulary": 300}, "no output logits, only last_hidden_state: export the model"),
     ],
 )
 def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> None:
