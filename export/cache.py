@@ -43,7 +43,7 @@ class Entry:
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
-    """Return the cache's folder: `cache_dir`, or that of the environment variable, the checkout, or else the user."""
+    """Return the cache's folder: `cache_dir`, else the environment variable's, else the checkout's, else the user's."""
     if cache_dir is not None:
         return cache_dir.expanduser()
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
