@@ -2,8 +2,8 @@
 
 The input is 64 tokens on the distilgpt2 architecture, with as many threads as cores. There are four ways: ours, with at
 most 20 s of rounds for each trial and the usual stopping rule; ours with a brake that slows one worker by a twentieth
-of a call; and two ways in a single process, one session after the other, and both in turns. All are repeated with a
-busy loop that uses one core. There every turn counts, even if it is disturbed, because that measurement is about the
+of a call; and two ways in a single process: one session after the other, and both in turns. All are repeated with a
+busy loop that uses one core. In these trials every turn counts, even if it is disturbed, because they test the
 interval. The ways alternate, trial by trial.
 """
 
@@ -81,7 +81,7 @@ def shortened(trials: dict[str, int]) -> dict[str, int]:
 
 
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
-    """Run all trials and return them by way. The ways alternate until each has run its trials."""
+    """Run all trials and return way -> trials. The ways alternate until each has run its trials."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
     for number in range(max(counts.values())):
         for way, count in counts.items():
@@ -127,7 +127,7 @@ def covered(trials: list[Trial]) -> int:
 
 
 def called(trials: list[Trial]) -> int:
-    """Return how many trials call the second side slower."""
+    """Return the number of trials in which the second side is called slower."""
     return sum(trial.low > 1 for trial in trials)
 
 

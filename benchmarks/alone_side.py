@@ -2,9 +2,9 @@
 
     python alone_side.py our|their torch|onnxruntime FOLDER THREADS IDS
 
-It makes the same calls as the other ways: `our` is a forward pass, `their` is the prefill of a generation, up to the
-first logits that a logits processor gets. IDS is a .npy file, int64 (1, tokens). It prints a line of JSON: nanoseconds
-of each call.
+It makes the same calls as the other ways: `our` is a forward pass; `their` is the prefill of a generation, which ends
+when the first logits reach a logits processor. IDS is a .npy file, int64 (1, tokens). The script prints the nanoseconds
+of each call as a line of JSON.
 """
 
 import json

@@ -14,7 +14,8 @@ from compare.results.latency import Ratio
 #: The share of a call that the brake is to cost.
 SLOWDOWN = 0.05
 
-#: The largest number of attempts to choose the brake's rows. One succeeds if the cost is within 5 % of the target.
+#: The largest number of attempts to choose the brake's rows. An attempt succeeds if the cost is within 5 % of the
+#: target.
 CALIBRATIONS = 5
 
 

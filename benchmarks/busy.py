@@ -1,4 +1,4 @@
-"""Check that disturbed turns are detected on a busy machine, with ONNX Runtime over torch-eager, and what that costs.
+"""Measure ratios of ONNX Runtime to torch-eager on a busy machine, with and without detection of disturbed turns.
 
 The input is 128 tokens on the distilgpt2 architecture; a run has at most 10 s of rounds and new processes. The quiet
 level is the ratio on the machine without added load. The other runs have one of four loads: one busy loop, jobs that
@@ -36,7 +36,8 @@ TOKENS, SECONDS, PRECISION = 128, 10.0, 0.02
 
 RUNTIMES = {Role.BASELINE: "torch-eager", Role.CONTROL: "torch-eager", Role.RUNTIME: "onnxruntime"}
 
-#: The distance that is allowed between an interval and the quiet level, because the level changes within minutes.
+#: The distance that is allowed between an interval and the quiet level. Even on a quiet machine, the level changes
+#: within minutes.
 TOLERANCE = 1.05
 
 QUIET = "quiet"
@@ -60,7 +61,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Run:
-    """One run. seconds: time of its rounds. loads: of every attempted turn. disturbed: how many do not count."""
+    """One run. seconds: time of its rounds. loads: of all attempts. disturbed: how many attempts do not count."""
 
     detected: Reading
     undetected: Reading
@@ -124,7 +125,7 @@ def take_run(stand: Stand, seed: int, load: str | None, *, max_load: float = MAX
 
 
 def every_first_attempt(series: Series) -> Series:
-    """Return the series as it would be without detection, with every first attempt kept."""
+    """Return the series as it would be without detection, with the first attempt of every turn."""
     first = {number: attempts[0] for number, attempts in series.disturbed.items()}
     turns = dict(sorted({**series.turns, **first}.items()))
     loads = {number: attempts[:1] for number, attempts in series.loads.items()}
@@ -157,7 +158,7 @@ def level_of(runs: list[Run]) -> float:
 
 
 def off(reading: Reading, level: float) -> bool:
-    """Return whether the report prints an interval that is farther from the level than allowed."""
+    """Return whether the report prints an interval that is farther from the quiet level than allowed."""
     ratio = reading.ratio
     if ratio is None or reading.why is not None or not ratio.high <= 2 * ratio.low:
         return False
@@ -165,7 +166,7 @@ def off(reading: Reading, level: float) -> bool:
 
 
 def wrong(reading: Reading, level: float) -> bool:
-    """Return whether the advice is wrong: ONNX Runtime is called faster but is not, or its interval is off."""
+    """Return whether the advice is wrong: ONNX Runtime is called faster although it is not, or its interval is off."""
     return reading.faster and (level >= 1 or off(reading, level))
 
 
@@ -181,7 +182,7 @@ def quantiles_of(loads: list[float]) -> dict[str, float]:
 
 
 def plain(run: Run) -> dict[str, Any]:
-    """Return a run as figures; its loads are reduced to median and largest."""
+    """Return a run as numbers for JSON, with only the median and the largest of its loads."""
     kept = asdict(run)
     kept["loads"] = {"count": len(run.loads), **quantiles_of(run.loads)}
     return kept

@@ -1,9 +1,9 @@
 """Choose the limits of the verdicts from clean runs and planted faults, at several scales of the limits.
 
 It uses byte-gpt2 and models of two seeds, with the kinds of faults that are not held out. The proportions between the
-limits are fixed. The benchmark chooses their scale: the smallest on `LADDER` that is `MARGIN` above every clean run.
-Clean runs are the runtimes here, orders of summation that no floor was made from, and earlier results of runtimes that
-are not available here.
+limits are fixed. The benchmark chooses their scale: the smallest on `LADDER` at which the limits are at least `MARGIN`
+times the errors of every clean run. Clean runs are those of the runtimes here, runs with orders of summation that no
+floor was made from, and earlier results of other runtimes.
 """
 
 import tempfile

@@ -72,7 +72,7 @@ def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
 
 
 def traced(stands: Sequence[Stand], runtime: str, exporter: str, threads: int) -> list[Trace]:
-    """Return a runtime's traces on the inputs of one bench, or of two benches of a model, from one process."""
+    """Return a runtime's traces, made in one process, on the inputs of one bench or of two benches of a model."""
     folders = [(stand.bench.scratch / "inputs", stand.bench.scratch / "fresh") for stand in stands]
     second = Second(*folders[1], len(stands[1].bench.inputs["input_ids"])) if len(stands) > 1 else None
     log = stands[0].bench.scratch / "fresh.log"

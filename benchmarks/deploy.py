@@ -34,7 +34,7 @@ from export.graphs import last_position
 SECONDS = {128: 60.0, 512: 150.0, 1024: 300.0}
 QUICK_SECONDS = 30.0
 
-#: The largest allowed difference of the last position's logits. They are about 10, and rounding changes them by 1e-5.
+#: The largest allowed difference of the last position's logits, which are about 10; rounding changes them by 1e-5.
 SAME = 1e-3
 
 DEPLOY, LAST, OPTIMUM, AGAIN, SLICED = "deploy", "deploy-last", "optimum", "optimum again", "optimum, sliced"
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def export_theirs(scratch: Path) -> Path:
-    """Export with optimum-cli and return a folder with its graph as deploy, and a sliced copy as deploy-last."""
+    """Export with optimum-cli, and return a folder with the graph as deploy and a sliced copy as deploy-last."""
     source, out = scratch / "source", scratch / "optimum"
     save_source(source)
     cli = Path(sys.executable).with_name("optimum-cli")
@@ -138,7 +138,9 @@ def check_same(series: list[Series], folder: Path) -> None:
     for name, logits in last.items():
         apart = float(np.abs(logits - last[DEPLOY]).max())
         if not apart <= SAME:
-            raise RuntimeError(f"{name}'s logits lie {apart:.1e} from {DEPLOY}'s at the last position, not {SAME:g}")
+            raise RuntimeError(
+                f"the logits of {name} and {DEPLOY} differ by {apart:.1e} at the last position; {SAME:g} is allowed"
+            )
 
 
 def ratios_of(turns: dict[str, dict[int, list[int]]]) -> dict[str, Ratio]:

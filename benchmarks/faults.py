@@ -152,7 +152,7 @@ def rate(trials: list[Trial]) -> float:
 
 
 def alarm(run: CleanRun) -> bool:
-    """Return whether a clean run is called faulty. `unsteady` does not count, because its first process was wrong."""
+    """Return whether a clean run is called faulty. `unsteady` does not count: its first process was wrong."""
     return run.said.kind in ("reduced precision", "different", "broken")
 
 

@@ -1,12 +1,12 @@
 """Count how often torch's first call of a function in a process is wrong, with and without a warm-up.
 
 Each forked process makes a matrix product, which starts torch's other threads, then calls one function twice on the
-same numbers. The second call is right, so the first is wrong if the two differ in a bit. All run under load, with and
-without the warm-up in turns. Only processors for which oneMKL changes the type that it detected can be affected. On
-others, such as AMD's, the type stays 0. There the benchmark makes oneMKL believe that the processor is Intel's, if a C
-compiler is installed.
+same numbers. The second call is right, so the first one is wrong if the two differ in a bit. All processes run under
+load; those with and without the warm-up alternate. Only processors for which oneMKL changes the type that it detected
+can be affected. On others, such as AMD's, the type stays 0. There the benchmark makes oneMKL believe that the processor
+is Intel's, if a C compiler is installed.
 
-Then a runtime that is off only in its first process is compared, and must be called unsteady.
+Finally, a runtime that is wrong only in its first process is compared, and must be called unsteady.
 """
 
 import json
@@ -53,7 +53,7 @@ AS_INTEL = "FIRST_CALL_AS_INTEL"
 
 @dataclass
 class Count:
-    """The number of wrong first calls of a case. error: the largest error, relative to the second call."""
+    """The number of wrong first calls of a case. error: their largest error, relative to the second call."""
 
     function: str
     shape: tuple[int, ...]

@@ -98,7 +98,7 @@ def keep(folder: Path, name: str, golden: Any, rng: np.random.Generator) -> None
 
 
 def take_turns(folder: Path, names: list[str], python: Path, turns: int) -> dict[str, list[float]]:
-    """Return the seconds of each side, measured in turns. The first turn is a warm-up and does not count."""
+    """Return the seconds of each side, measured in turns. The first turn warms up and does not count."""
     sides = {name: start(name, python) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(turns + 1):

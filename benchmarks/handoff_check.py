@@ -25,10 +25,10 @@ def main() -> None:
     except (OSError, ValidationError) as error:
         wrong = [f"it cannot be read: {' '.join(str(error).split())}"]
     if wrong:
-        print(f"{MARKER.name} does not fit this checkout; write it again: make handoff", file=sys.stderr)
+        print(f"{MARKER.name} does not match this checkout; write it again with: make handoff", file=sys.stderr)
         print(*(f"- {line}" for line in wrong), sep="\n", file=sys.stderr)
         sys.exit(1)
-    print(f"{MARKER.name} fits this checkout")
+    print(f"{MARKER.name} matches this checkout")
 
 
 def misfits(marker: Marker) -> list[str]:
@@ -39,7 +39,7 @@ def misfits(marker: Marker) -> list[str]:
 def _of_its_run(marker: Marker) -> Iterator[str]:
     """Yield mismatches of the marker's run: all tests must pass, in a clean checkout, with every runtime."""
     if marker.commit is None or marker.commit.endswith("+"):
-        yield f"it was written from commit {marker.commit}, which is not one commit without changes"
+        yield f"it was written from commit {marker.commit}, which is unknown or has uncommitted changes"
     tests, notebook = marker.tests, ROOT / marker.notebook.path
     if not tests.passed == tests.total > 0:
         yield f"{tests.passed} of {tests.total} tests passed"
@@ -101,7 +101,7 @@ def _of_graphs(marker: Marker) -> Iterator[str]:
                 elif file not in then.files:
                     yield f"{exporter}: it does not name {file}"
                 elif then.files[file] != now.files[file]:
-                    yield f"{exporter}: {file} is another one now"
+                    yield f"{exporter}: {file} has changed"
 
 
 if __name__ == "__main__":

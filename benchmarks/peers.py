@@ -1,11 +1,11 @@
 """Compare the ratio of ONNX Runtime's time to torch's, as measured by this project and by optimum-benchmark.
 
 It reports level, spread between runs and wall time. The model is the distilgpt2 architecture, 64 tokens, batch 1,
-float32, with as many threads as cores; torch uses sdpa. Ours is a forward pass of our deploy graph; theirs is the
-prefill of a generation with optimum's decode graph, with all logits on both sides. The reference level for each is
-measured in a third way: the same calls, with each runtime alone in a plain process, one after the other. The ways
-alternate, run by run, and no wall time includes the export. Spread is the standard deviation of the logarithm of a
-run's ratio. All statistics have bootstrap intervals over the runs.
+float32, with as many threads as cores; torch uses sdpa. Our call is a forward pass of our deploy graph;
+optimum-benchmark's is the prefill of a generation with optimum's decode graph. Both compute all logits. The reference
+level for each is measured in a third way: the same calls, with each runtime alone in a plain process, one after the
+other. The ways alternate, run by run, and no wall time includes the export. Spread is the standard deviation of the
+logarithm of a run's ratio. All statistics have bootstrap intervals over the runs.
 """
 
 import math

@@ -4,7 +4,7 @@ from math import exp, lgamma, log, log1p
 
 
 def upper_bound(events: int, runs: int, confidence: float = 0.95) -> float:
-    """Return the upper confidence bound of a rate: with a larger one, so few events have probability < 1 - confidence.
+    """Return the upper confidence bound of a rate; for larger rates, so few events have probability < 1 - confidence.
 
     For no events it is 1 - (1 - confidence) ** (1 / runs), about 3 / runs at 95 % confidence.
 

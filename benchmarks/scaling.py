@@ -3,7 +3,8 @@
 It runs the distilgpt2 architecture in torch-eager, torch-sdpa and onnxruntime. At each point three new workers take
 turns, with all others suspended, as in a comparison. Long sequences have batch 1, and batches have short sequences,
 because the logits need 50,257 floats for each position. Memory is the worker's peak minus that of a worker that ran one
-token. It is known only if it is above the peak of loading: a pass that needs less than that peak does not change it.
+token. It is known only if it is above the peak of loading, because a pass that needs less than that does not change the
+peak.
 
 The exponent of a growth is the slope of the logarithms over the upper half of the range, where constant costs matter
 least. Its interval is a percentile bootstrap over the rounds; each point is resampled independently. The exponent of
@@ -35,7 +36,7 @@ from export.exporting import exported
 EAGER, SDPA, ONNX = BASELINE, "torch-sdpa", "onnxruntime"
 RUNTIMES = (EAGER, SDPA, ONNX)
 
-#: Positions of a sequence in batches (so that the logits of 16 fit into memory), and if the number of threads varies.
+#: Positions of a sequence in batches, so that the logits of 16 sequences fit into memory, and if threads vary.
 SHORT, LONG = 64, 128
 
 #: Passes with more positions than this, summed over the batch, get more time, so that they have as many rounds.
@@ -43,7 +44,7 @@ MANY = 256
 
 RESAMPLES = 2000
 
-#: Bytes. Peaks of equal processes differ by some megabytes; a growth below this cannot be distinguished from that.
+#: The smallest growth in bytes that can be measured, because the peaks of equal processes differ by some megabytes.
 TOLD_APART = 16 * 2**20
 
 
@@ -189,7 +190,7 @@ def upper_half(x: Sequence[int]) -> slice:
 
 
 def slope(x: Sequence[int], y: Sequence[float]) -> float:
-    """Return the exponent p of y = a x**p over the upper half; NaN if some y there is not positive, or x has one value.
+    """Return the exponent p of y = a x**p over the upper half; NaN if a y is not positive or there is only one x.
 
     >>> round(slope([1, 2, 4, 8, 16], [9, 9, 16, 64, 256]), 3)
     2.0

@@ -47,7 +47,7 @@ def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) 
 
 @contextmanager
 def loaded(stand: Stand, runtimes: Mapping[Role, str], *, max_load: float = MAX_LOAD) -> Iterator[dict[Role, Series]]:
-    """Context manager: a new process of each runtime, with the model loaded. They end when the context does."""
+    """Context manager that starts a process for each runtime, loads the model, and ends the processes."""
     series = {
         role: Series(
             WorkerProcess(

@@ -67,7 +67,7 @@ def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault
     for kind in kinds or list(KINDS.values()):
         targets = [float(np.exp(rng.uniform(*np.log([max(low, 0.5), high])))) for low, high in BINS[:-1] * draws]
         for target in targets if kind.start is not None else [0.0] * (2 * draws):
-            for _ in range(20):  # until a drawn model has the nodes that the fault changes
+            for _ in range(20):  # until a random model has the nodes that the fault changes
                 stand = stands[rng.integers(len(stands))]
                 places = [place for place in stand.bench.places if segment_of(place) in kind.segments]
                 place = places[rng.integers(len(places))]

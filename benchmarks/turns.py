@@ -4,7 +4,7 @@ A turn has 1, 2, 4 or 8 calls, after one that does not count; the order of the l
 estimate after a given time is proportional to the spread of a round's ratio times the square root of a round's
 duration, so the best length has the smallest product. Spread is the interquartile range, scaled to the standard
 deviation of a normal distribution; its interval is a bootstrap over rounds. Short turns are better because a
-disturbance affects several calls in a row; the correlation of calls within the longest turns shows this.
+disturbance affects several calls in a row, as the correlation of calls within the longest turns shows.
 """
 
 import random

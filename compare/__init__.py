@@ -1,9 +1,9 @@
-"""Compare a transformer across runtimes: is it still the same model, where does it differ, and which one to deploy?
+"""Compare a transformer across runtimes: is it still the same model, where does it differ, and which to deploy?
 
 The functions of `compare.model_utils` are imported when they are first used, so `import compare` is fast.
 
-pytest rewrites the asserts of packages with a plugin, and warns if they are imported already. This file has no asserts:
-PYTEST_DONT_REWRITE.
+pytest rewrites the asserts in packages that have a pytest plugin, and warns if such a package is already imported. This
+file has no asserts, so it opts out: PYTEST_DONT_REWRITE.
 """
 
 from importlib import import_module

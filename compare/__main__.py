@@ -1,7 +1,7 @@
 """`python -m compare`, and the console script `onnx-attention-compare`.
 
-The working folder may hold files with the names of modules that are imported here, and `python -m` puts that folder
-first on the module search path. So the packages of this project are pinned before the first import from `export`, and
+`python -m` puts the working folder first on the module search path, and this folder can contain files with the names of
+modules that are imported here. So the packages of this project are pinned before the first import from `export`, and
 the working folder is removed from the path.
 """
 

@@ -15,7 +15,7 @@ class Listed:
     name: its name in the list.
     target: where it is defined, "module:Class".
     summary: one phrase for the list.
-    requires: the packages that it imports. A subpackage, such as `optimum.onnxruntime`, if it is installed separately.
+    requires: the packages that it imports, or subpackages that are installed separately, such as `optimum.onnxruntime`.
     install: the command that installs them.
 
     >>> listed = Listed("x", "json:JSONDecoder", "an example", ("json.decoder", "no_such_9.part"), "pip install x")
@@ -29,7 +29,7 @@ class Listed:
     requires: tuple[str, ...]
     install: str
 
-    #: What error messages call the kind of class.
+    #: The kind of class, as error messages call it.
     noun: ClassVar[str] = "part"
 
     def missing(self) -> list[str]:
@@ -42,7 +42,9 @@ class Listed:
         Raises `CannotRun` with the command that installs them if one is missing.
         """
         if missing := self.missing():
-            raise CannotRun(f"{self.noun} {self.name} needs {', '.join(missing)}, not installed here: {self.install}")
+            raise CannotRun(
+                f"{self.noun} {self.name} needs {', '.join(missing)} (not installed); install with: {self.install}"
+            )
 
     def load(self) -> Any:
         """Import the class. Raises `CannotRun` if a required package is not installed."""

@@ -1,4 +1,4 @@
-"""The machine and the package versions that a result was measured with, without host names or paths."""
+"""Information on the machine and the package versions of a measurement, without host names or paths."""
 
 import os
 import platform
@@ -47,7 +47,7 @@ def memory_bytes() -> int:
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that this code runs from, with "+" if files have changed; None outside one.
+    """Return the commit of this code's checkout, followed by "+" if files have changed; None without a checkout.
 
     Changes of the benchmarks' results are ignored, because benchmarks write them while they run.
     """

@@ -28,10 +28,10 @@ def load_mini_transformer(
     fallback: Literal["seeded"] | None = None,
     cache_dir: Path | None = None,
 ) -> MiniTransformer:
-    """Load a causal language model from the cache. A model that is not there yet is exported first.
+    """Load a causal language model from the cache. If it is not in the cache yet, it is exported first.
 
     name: "distilgpt2", "distilgpt2-seeded", "byte-gpt2", a folder or a hub id.
-    offline: never ask the hub.
+    offline: do not contact the hub.
     fallback: with "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random
         weights, and `provenance` says so.
     cache_dir: the folder of the cache; None is the default one.
@@ -83,18 +83,19 @@ def compare_attention_implementations(
 ) -> "Report":
     """Compare a model across runtimes: gaps to a float64 run, latency, and decoding.
 
-    The options are those of `python -m compare`, and have the same names and defaults.
+    The parameters have the names and the defaults of the options of `python -m compare`.
 
     model: a name, a folder, or the result of `load_mini_transformer`, which is compared in its current state: if you
         change a weight, the changed model is compared. By default distilgpt2.
     text: the text that runs through the model, by default one that ships with the project.
     runtimes: names from the list of `python -m compare runtimes`, by default all.
-    sequence: tokens in each sequence, by default all of `text`, or 128 of the text that ships with the project.
-    batch: sequences that run at once.
+    sequence: tokens in each sequence, by default the whole `text`, or 128 tokens of the text that ships with the
+    project.
+    batch: the number of sequences in a batch.
     exporter: makes the graphs, by default dynamo. "optimum" adds a row with dynamo's graph, and compares the two.
     onnx: an ONNX file, which is compared with the model in a row of its own.
     baseline: the ONNX file that `onnx` is compared with instead of a model.
-    offline: never ask the hub.
+    offline: do not contact the hub.
     fallback: see `load_mini_transformer`.
     threads: threads in each runtime, by default one for each core.
     timeout: seconds that a process may take for one answer before it counts as failed.
@@ -102,17 +103,17 @@ def compare_attention_implementations(
     decode: whether decoding with a cache is timed and checked.
     quick: compare 32 tokens in torch-eager and onnxruntime for 5 seconds, unless these are given.
     fail_on: the mildest verdict for which `report.exit_code()` is 1.
-    time: seconds that the rounds take at most, by default 30.
+    time: the time limit of the rounds, in seconds; by default 30.
     precision: the rounds end early once every ratio is known to this share of itself.
-    min_rounds: rounds that are taken even if they take longer than `time`.
-    max_load: the largest share of the CPU that other processes may use in a turn that counts, by default 0.05.
+    min_rounds: the fewest rounds, even if they take longer than `time`.
+    max_load: a turn counts if other processes use at most this share of the CPU time; by default 0.05.
     seed: seed of the order of turns, and of the intervals.
     pin: pin each timed process to one CPU per thread.
     memory: GB that the timed processes may use together, by default what is free.
     interference: also time each runtime while the others are not suspended.
     grid: further sequences and batches to time, such as "32,128x1,4".
     out: the folder for the report, by default a new one in the cache.
-    keep_traces: keep the tensors of every run in that folder.
+    keep_traces: whether the tensors of every run are kept in that folder.
     cache_dir: the folder of the cache.
 
     Returns the report, which is also saved as `report.json` in `report.folder`. Raises `export.errors.ComparisonError`

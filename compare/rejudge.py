@@ -1,4 +1,4 @@
-"""Judge a saved report by other limits. The evidence is in the report, so nothing runs again."""
+"""Judge a saved report by other limits. The report contains the evidence, so nothing is run again."""
 
 from dataclasses import replace
 
@@ -13,26 +13,27 @@ from export.errors import BadInput
 
 
 def rejudge(report: Report, rounding: float) -> Report:
-    """Return a report with the verdicts that it has under other limits.
+    """Return a report with the verdicts by other limits.
 
     rounding: the limit of the root mean square of local errors (floors). The other limits change in proportion.
 
-    A run that is bit for bit the baseline stays identical, and one without evidence keeps its verdict. Further runs
-    exist only for a runtime whose first run was an alarm in the comparison. They count if it is an alarm under these
-    limits too. Raises `BadInput` if the limit is not above 0, or if the report is of a comparison without a model.
+    A run that equals the baseline bit for bit stays identical, and a run without evidence keeps its verdict. Further
+    runs exist only for a runtime whose first run was an alarm in the comparison. They count only if the first run is an
+    alarm by these limits too. Raises `BadInput` if the limit is not above 0, or if the report is of a comparison
+    without a model.
     """
     if not rounding > 0:
         raise BadInput(
-            f"--rounding is {rounding:g}; it takes a number of floors above 0, {LIMITS.local.rms:g} by default"
+            f"--rounding is {rounding:g}; it must be a number of floors above 0 (default: {LIMITS.local.rms:g})"
         )
     if report.model is None:
-        raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
+        raise BadInput(f"{report.subject} was compared without a model, so it has no floors and cannot be judged")
     limits = LIMITS.scaled(rounding / LIMITS.local.rms)
     return report.model_copy(update={"runtimes": [_rejudged(runtime, limits) for runtime in report.runtimes]})
 
 
 def _rejudged(runtime: RuntimeResult, limits: Limits) -> RuntimeResult:
-    """Return a row with the verdict that it has under other limits."""
+    """Return a row with its verdict by other limits."""
     if runtime.verdict is None:
         return runtime
     first, *others = runtime.verdict.runs or [runtime.verdict]
@@ -47,7 +48,7 @@ def _rejudged(runtime: RuntimeResult, limits: Limits) -> RuntimeResult:
 
 
 def _run(runtime: RuntimeResult, verdict: Verdict, part: FurtherRun, limits: Limits) -> tuple[Verdict, FurtherRun]:
-    """Return the verdict on one run under other limits. verdict: its present one. part: the evidence."""
+    """Return the verdict on one run by other limits. verdict: the present verdict. part: the evidence."""
     quantized = runtime.graph.quantized if runtime.graph else ()
     text = part.padding.text if part.padding else verdict
     if part.evidence:

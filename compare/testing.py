@@ -1,8 +1,8 @@
 """The numeric check for your own tests: does an attention differ from golden by more than rounding?
 
 A tolerance that is chosen by hand hides faults or fails on another machine. Here the tolerance is computed from the
-inputs: golden in float64, and several orders of summation that show what rounding does (docs/testing.md). Nothing heavy
-is imported before the first check, so that a plugin may import this module.
+inputs: from golden in float64, and from runs with several orders of summation, which show what rounding does
+(docs/testing.md). Slow imports are delayed until the first check, so that a plugin can import this module.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ STATISTICS = {"rms": "root mean square", "max": "largest", "channel": "worst cha
 
 
 class AttentionMismatch(AssertionError):
-    """An attention that differs from golden by more than rounding. Its text describes the error in a few lines.
+    """An attention differs from golden by more than rounding. The text of the error describes the difference.
 
     verdict: "different" or "broken".
     statistic: the name of the statistic that is furthest beyond its limit; None if the attention is broken.
@@ -99,7 +99,7 @@ def assert_attention_close(
     from compare.numerics.verdicts import LIMITS
 
     if floors is not None and not floors > 0:
-        raise ValueError(f"floors is {floors:g}; it takes a number above 0, {LIMITS.local.rms:g} by default")
+        raise ValueError(f"floors is {floors:g}; it must be above 0 (default: {LIMITS.local.rms:g})")
     made = attention_scale(query, key, value, mask=mask, causal=causal, scale=scale, softcap=softcap)
     limits = LIMITS if floors is None else LIMITS.scaled(floors / LIMITS.local.rms)
     verdict = made.judge(actual, limits=limits)
@@ -174,7 +174,7 @@ def _different(actual: Any, made: "AttentionScale", verdict: "Verdict", limits: 
 
 
 def _spread(apart: Any) -> tuple[str, ...]:
-    """Return lines that say which indices of each axis have wrong numbers. apart: True for each wrong number."""
+    """Return lines with the indices of wrong numbers on each axis. apart: True for each wrong number."""
     count = int(apart.sum())
     if not count:
         return ("no single number differs by more than the limit of the largest error",)

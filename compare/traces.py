@@ -1,7 +1,7 @@
 """Traces: the named tensors of one run, in a folder with one .npy file per tensor.
 
-One process writes a trace, another reads it. Reading maps the files into memory, so a comparison needs memory for one
-tensor at a time, however large the trace is.
+One process writes a trace, and another reads it. Files are memory-mapped, so a comparison needs memory for only one
+tensor at a time.
 """
 
 import json
@@ -22,7 +22,7 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
     folder: created if needed.
     tensors: by name; those of less than four bytes per number are widened to float32, which is exact.
-    facts: what else to keep about the run, as JSON.
+    facts: further information about the run, saved as JSON.
 
     `facts.json` is written last, so a trace without it is incomplete.
     """
@@ -74,7 +74,7 @@ def same_bits(found: Trace, baseline: Path) -> bool:
     """Return whether every tensor of a run is bit for bit that of the baseline.
 
     found: the trace of the run; it may expose fewer tensors than the baseline.
-    baseline: the trace folder of the baseline. The answer is no if it does not exist.
+    baseline: the trace folder of the baseline. The result is False if it does not exist.
     """
     if not baseline.is_dir():
         return False

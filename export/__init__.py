@@ -1,7 +1,7 @@
 """Export transformers models to ONNX graphs in a cache.
 
-`models` loads the weights, `taps` defines the tensors that a run exposes, `graphs` writes the graphs, `cache` stores
-them, and `exporting` combines the four. This package does not import `compare`.
+`models` loads the weights, `taps` defines the tensors that a run exposes, `graphs` writes the graphs, and `cache`
+stores them. `exporting` combines these modules. This package does not import `compare`.
 
-pytest need not rewrite asserts in this file, as in `compare/__init__.py`: PYTEST_DONT_REWRITE.
+As in `compare/__init__.py`, there are no asserts for pytest to rewrite: PYTEST_DONT_REWRITE.
 """

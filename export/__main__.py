@@ -1,6 +1,6 @@
 """The command `python -m export`: export models into the cache, and list, verify or remove cached ones.
 
-It uses argparse. typer, which `python -m compare` uses, takes twice as long to start as a look-up takes to run.
+It uses argparse, because starting typer, which `python -m compare` uses, takes twice as long as a look-up.
 """
 
 import argparse

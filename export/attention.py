@@ -46,7 +46,7 @@ def scale_of(module: Any, query: Tensor, scaling: float | None) -> float:
 def own_attention(model: PreTrainedModel, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return one of transformers' attention functions and its mask function.
 
-    "eager" is not in transformers' table of functions; each model's module defines its own.
+    transformers' table of functions does not contain "eager"; each model's module defines its own function.
     """
     if name == "eager":
         attention = sys.modules[type(model).__module__].eager_attention_forward

@@ -113,14 +113,14 @@ def checked(entry: Entry) -> Entry:
 
 
 def verify(entry: Entry) -> None:
-    """Hash every file of an entry. Raises `BadInput` that names the first file that has changed."""
+    """Hash every file of an entry. Raises `BadInput`, which names the first file that has changed."""
     for name in entry.manifest.files:
         _check_size(entry, name)
         _check_digest(entry, name)
 
 
 def remove(folder: Path) -> int:
-    """Delete an entry, intact or damaged, and return the size of its files in bytes.
+    """Delete an entry, which may be damaged, and return the size of its files in bytes.
 
     The folder is renamed first, so that no process sees an entry of which some files are deleted.
     """
@@ -140,8 +140,8 @@ def publish(
 ) -> Entry:
     """Build an entry and publish it, or return the entry that another process published first.
 
-    build: fills the empty folder that it is given and returns the manifest without `files`.
-    say: is called with a message if another process holds the lock, and with another if that process made the entry.
+    build: a function that fills an empty folder and returns the manifest without `files`.
+    say: is called with a message if another process holds the lock, and again if that process created the entry.
     """
     models = root / "models"
     _make_root(root)
@@ -196,7 +196,7 @@ def _make_root(root: Path) -> None:
         (root / "models").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            f"the cache folder {root} cannot be written: {error.strerror}; give another: --cache-dir FOLDER"
+            f"the cache folder {root} cannot be written: {error.strerror}; give another one with --cache-dir FOLDER"
         ) from error
     tag = root / "CACHEDIR.TAG"
     if not tag.exists():
@@ -208,7 +208,7 @@ def _read(folder: Path) -> Entry | BadInput:
     try:
         return Entry(folder, manifest_of((folder / MANIFEST).read_bytes()))
     except FileNotFoundError:
-        return _changed(folder, f"{MANIFEST} is gone")
+        return _changed(folder, f"{MANIFEST} is missing")
     except OtherSchema as error:
         return BadInput(f"{folder.name} was {error}; remove it: python -m export --remove {folder.name}")
     except (OSError, ValueError) as error:
@@ -229,19 +229,19 @@ def _check_size(entry: Entry, name: str) -> None:
     path, record = entry.folder / name, entry.manifest.files[name]
     size = path.stat().st_size if path.is_file() else None
     if size != record.size:
-        found = "is gone" if size is None else f"has {size:,} bytes"
-        raise _changed(entry.folder, f"{name} {found}, the manifest says {record.size:,} bytes")
+        found = "is missing" if size is None else f"has {size:,} bytes"
+        raise _changed(entry.folder, f"{name} {found}; the manifest says {record.size:,} bytes")
 
 
 def _check_digest(entry: Entry, name: str) -> None:
     digest = _sha256(entry.folder / name)
     expected = entry.manifest.files[name].sha256
     if digest != expected:
-        raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}..., the manifest says {expected[:12]}...")
+        raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}...; the manifest says {expected[:12]}...")
 
 
 def _changed(folder: Path, what: str) -> BadInput:
     return BadInput(
         f"the cache entry {folder.name} has changed since it was exported: {what}. "
-        f"Remove it and it is exported again: python -m export --remove {folder.name}"
+        f"Remove it, and the next run exports it again: python -m export --remove {folder.name}"
     )

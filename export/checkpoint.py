@@ -1,7 +1,7 @@
 """Differences between a checkpoint and the model loaded from it: other precisions, and tensors that are not used.
 
 transformers loads a checkpoint of any class as the causal language model of its type, and ignores tensors that this
-model does not have. This module either has every report say so, or refuses the checkpoint.
+model does not have. This module refuses such a checkpoint, or makes every report mention what is not used.
 """
 
 import re
@@ -23,7 +23,7 @@ _HARMLESS = re.compile(r"(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq)$")
 #: torch's names for types of safetensors. Other types keep the name that the file gives them.
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
-#: The most tensors that a message names.
+#: The largest number of tensors that a message names.
 _NAMED = 5
 
 
@@ -115,7 +115,7 @@ def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collect
 
 
 def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str, Path]) -> list[str]:
-    """Return the tensors that are not used because a tensor with other values was loaded into the same parameter."""
+    """Return the tensors that are not used because their parameter was loaded from a tensor with other values."""
     import torch
     from safetensors import safe_open
 

@@ -98,7 +98,7 @@ def _export(
 
 
 def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding") -> CannotRun:
-    """Return the cause of the exporter's error as `CannotRun`, without the exporter's advice on debugging torch."""
+    """Return the cause of the exporter's error as `CannotRun`, without the exporter's hints for debugging torch."""
     cause = error.__cause__ or error
     if isinstance(cause, CannotRun):
         return cause
@@ -179,7 +179,7 @@ def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path
 
 
 def _forget_origin(graph_model: ir.Model) -> None:
-    """Remove the exporter's metadata from the graph; it contains stack traces with paths of this machine."""
+    """Remove the exporter's metadata from the graph, because it contains stack traces with paths of this machine."""
     graph_model.metadata_props.clear()
     graph_model.graph.metadata_props.clear()
     for node in graph_model.graph.all_nodes():

@@ -1,4 +1,4 @@
-"""Errors that a user can fix. Each class has the exit code of the commands that it ends (docs/design.md).
+"""Errors that a user can fix. Each class has the exit code with which it ends a command (docs/design.md).
 
 ComparisonError
 ├── BadInput      exit 2: an argument or a named file cannot be used

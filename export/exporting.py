@@ -25,7 +25,7 @@ _DECISIVE = {
     "optimum": ("torch", "transformers", "onnx", "optimum", "optimum-onnx"),
 }
 
-#: Increased when this project's part of an export changes, so that older entries are not used.
+#: A number that increases when this project's part of an export changes, so that older entries are not used.
 _REVISION = 3
 
 
@@ -45,8 +45,8 @@ def exported(
     name: a name as in `export.sources.find`. exporter: a key of `EXPORTERS`.
     cache_dir: the cache's folder; by default that of `cache_root`.
     offline: whether to use only what was downloaded before.
-    fallback: "seeded" replaces a pinned hub model that is not available by its seeded stand-in; the entry's source
-    says so.
+    fallback: with "seeded", a pinned hub model that is not available is replaced by its architecture with random
+    weights; the entry's source says so.
     say: is called with progress messages.
     Raises `CannotRun` if there is no such model or the hub does not answer, and `BadInput` if the folder cannot be
     used or the cache entry has changed.
@@ -109,7 +109,7 @@ def export_model(
 
 
 def entry_key(source: Source, exporter: str) -> str:
-    """Return twelve hexadecimal digits that depend on everything that determines the content of an entry."""
+    """Return the key of an entry: twelve hexadecimal digits of a digest of everything that its content depends on."""
     parts = [source.kind, source.origin, source.revision, exporter, _REVISION, SCHEMA, *_versions(exporter).values()]
     if source.kind in ("folder", "module"):
         parts.remove(source.origin)  # only the content counts, not the path
@@ -147,7 +147,8 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
 
 
 def _versions(exporter: str) -> dict[str, str]:
-    """Return package -> version. The version is "missing" if it is not installed; then no entry has that key."""
+    """Return package -> version. The version of a package that is not installed is "missing", so that no entry has the
+    resulting key."""
     versions = {}
     for package in _DECISIVE[exporter]:
         try:

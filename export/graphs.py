@@ -60,7 +60,7 @@ def cache_sizes(config: Any) -> CacheSizes:
 
 
 def cache_names(stem: str, layers: int) -> list[str]:
-    """Return the names of keys and values in a decode graph. They are optimum's, so its classes can load the graph.
+    """Return the names of keys and values in a decode graph. Optimum uses the same, so its classes can load the graph.
 
     >>> cache_names("present", 2)
     ['present.0.key', 'present.0.value', 'present.1.key', 'present.1.value']

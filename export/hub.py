@@ -1,4 +1,4 @@
-"""Download a model from the hub at a given revision, safetensors only, and check the digest of each large file."""
+"""Download a model from the hub at a given revision, with safetensors only, and check the digest of large files."""
 
 import hashlib
 import re
@@ -54,7 +54,7 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
     except RepositoryNotFoundError as error:
         raise _cannot_be_had(source, f"the hub has no such model; {near(source.origin, KNOWN)}") from error
     except RevisionNotFoundError as error:
-        raise _cannot_be_had(source, f"the hub has no revision {source.revision} of it") from error
+        raise _cannot_be_had(source, f"the hub has no revision {source.revision} of this model") from error
     except LocalEntryNotFoundError as error:
         why = _not_downloaded(offline_by) if offline_by else "the hub does not answer"
         raise _cannot_be_had(source, why) from error
@@ -70,13 +70,14 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
 def _cannot_be_had(source: Source, why: str) -> CannotRun:
     return CannotRun(
         f"model {source.origin!r} cannot be loaded: {why}. "
-        f"{BYTE_GPT2} needs no hub, nor does a folder with config.json and model.safetensors: --model FOLDER"
+        f"{BYTE_GPT2} does not need the hub, and neither does a folder with config.json and model.safetensors: "
+        "--model FOLDER"
     )
 
 
 def _not_downloaded(offline_by: str) -> str:
     """Return why a model is not available offline. Some versions of the hub's library do not distinguish the cases."""
-    return f"{offline_by} and it was not downloaded before, or only in part"
+    return f"{offline_by} and it was not downloaded before, or only partly"
 
 
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:
@@ -86,7 +87,9 @@ def _check(folder: Path, source: Source, offline_by: str | None) -> None:
     `export.model_folder` refuses it.
     """
     if not any(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
-        raise _cannot_be_had(source, _not_downloaded(offline_by) if offline_by else "the hub has no safetensors of it")
+        raise _cannot_be_had(
+            source, _not_downloaded(offline_by) if offline_by else "the hub has no safetensors of this model"
+        )
     try:
         files = model_files(folder)
     except MissingShard as error:

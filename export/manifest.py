@@ -90,7 +90,7 @@ def manifest_of(text: bytes) -> Manifest:
         raise ValueError("it is nested too deeply") from error
     schema = content.get("schema") if isinstance(content, dict) else None
     if isinstance(schema, int) and schema != SCHEMA:
-        raise OtherSchema(f"written under cache schema {schema}, this is {SCHEMA}")
+        raise OtherSchema(f"written under cache schema {schema}, but this version uses {SCHEMA}")
     manifest: Manifest = _typed(Manifest, content, "")
     return manifest
 

@@ -97,12 +97,12 @@ def _shards(folder: Path) -> list[Path]:
     index = folder / INDEX
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise BadInput(f"{index} has no weight_map, which says what file each tensor is in; {_SAVE_ANEW}")
+        raise BadInput(f"{index} has no weight_map, which maps tensors to files; {_SAVE_ANEW}")
     names = set(map(str, places.values()))
     for name in sorted(names):
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise BadInput(
-                f"{index} names {name!r}; an index may name safetensors files of its own folder and nothing else. "
+                f"{index} names {name!r}; an index may name only safetensors files in its own folder. "
                 f"{_conversion(folder)}"
             )
         if not (folder / name).is_file():

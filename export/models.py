@@ -1,4 +1,4 @@
-"""Load a model in float32 and its tokenizer from a source.
+"""Load a model in float32, and its tokenizer, from a source.
 
 Only safetensors are read, and remote code is never run.
 """

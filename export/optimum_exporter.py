@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install optimum-onnx"
 
-#: The files of weights that this exporter stores in another form than the model does; most are transposed. The second
+#: The files for weights that this exporter stores in another form than the model does, mostly transposed. The second
 #: file is for weights of decode that inspect does not have.
 FOLDED = "folded.safetensors"
 FOLDED_DECODE = "folded-decode.safetensors"
@@ -76,7 +76,7 @@ def _export(
         from optimum.exporters.onnx import main_export
         from optimum.exporters.tasks import TasksManager
     except ImportError as error:
-        raise CannotRun(f"the exporter optimum needs optimum-onnx, not installed here: {INSTALL}") from error
+        raise CannotRun(f"the exporter optimum needs optimum-onnx (not installed); install with: {INSTALL}") from error
     try:
         known = TasksManager.get_exporter_config_constructor(
             "onnx", model=model, task=task, library_name="transformers"

@@ -6,8 +6,9 @@ from typing import Any
 def positions_of(attention_mask: Any, new: int) -> Any:
     """Return the position ids of the last `new` positions of a mask. Padding is not counted.
 
-    These are the positions that transformers' `generate` uses. A sequence that is padded on either side has the same
-    position ids as without padding. Padding has the ids of its neighbours, which do not affect other positions.
+    These are the positions that transformers' `generate` uses. The tokens of a sequence have the same position ids with
+    padding on either side as without padding. Padding gets the ids of neighbouring tokens, which do not affect other
+    positions.
 
     attention_mask: int64 (batch, past + new), 0 at padding; a NumPy array or a torch tensor.
     Returns an array or tensor of the same type, (batch, new).

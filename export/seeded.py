@@ -1,4 +1,4 @@
-"""Seeded random weights that do not hide faults: a stand-in for trained weights that are not available.
+"""Seeded random weights that do not hide faults, for models whose trained weights are not available.
 
 A freshly initialised GPT-2 hides faults: its biases are zero, its gains are one, and the attention of all its heads is
 nearly uniform, so a dropped bias or two swapped heads change nothing. Here biases and gains are random, the spread of

@@ -1,7 +1,8 @@
 """Resolve a model's name to the source of its weights.
 
-A name means the shipped byte-gpt2, a pinned hub model, a seeded stand-in, a folder, or any hub id. `find` does not
-import torch. The label of the `Source` that it returns appears in every table, plot and file made from the model.
+A name can be that of the shipped byte-gpt2, of a pinned hub model or of a seeded model, a folder, or any hub id. `find`
+does not import torch. The label of the `Source` that it returns appears in every table, plot and file made from the
+model.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights of a model come from, and what identifies them.
+    """The origin of a model's weights, and what identifies them.
 
     kind: "hub", "folder", "seeded", "byte-gpt2", or "module" (a live model that was changed after loading).
     name: the short name of the model.
@@ -72,7 +73,7 @@ PINS = {
     )
 }
 
-#: Name of a seeded stand-in -> its GPT-2 configuration.
+#: Name of a seeded model -> its GPT-2 configuration.
 SEEDED: dict[str, dict[str, Any]] = {"distilgpt2-seeded": {"n_layer": 6, "_of": "distilgpt2"}}
 
 #: The model that this project trains and ships. `python -m benchmarks.train_byte_gpt2` writes its folder.
@@ -83,10 +84,10 @@ KNOWN = [*PINS, *SEEDED, BYTE_GPT2]
 
 
 def find(name: str) -> Source:
-    """Return the source of a name: the shipped model, a seeded stand-in, a folder, or else a model of the hub.
+    """Return the source of a name: the shipped model, a seeded model, a folder, or else a model of the hub.
 
-    A folder is identified by the SHA-256 of the files that are loaded from it; all of them are read for this. A hub
-    model that is not pinned has the revision "main" until it is loaded. Raises `BadInput` if a folder cannot be used.
+    A folder is identified by the SHA-256 of the files that are loaded from it, so all of these are read. A hub model
+    that is not pinned has the revision "main" until it is loaded. Raises `BadInput` if a folder cannot be used.
     """
     check_name(name)
     if name == BYTE_GPT2:

@@ -75,13 +75,13 @@ def tapped(
 ) -> Iterator[dict[str, Tensor]]:
     """Record the taps of every forward pass of `model` in the `with` block, in the dictionary that this yields.
 
-    The dictionary does not include `logits`. It has no `attention.i` if the attention returns no probabilities, as
-    "sdpa" does not.
+    The dictionary does not include `logits`. It has no `attention.i` if the attention function returns no
+    probabilities, as in "sdpa".
 
     attention: the name of one of transformers' implementations ("eager", "sdpa"), which computes exactly the
     same as without taps, or an `AttentionFunction` to use instead.
-    given: tap name -> tensor that replaces the model's own after that is recorded. Everything after it, including the
-    residual stream, is computed from the replacement, so each segment of the model can be run on chosen inputs.
+    given: tap name -> tensor that replaces the model's own tensor after that was recorded. The rest of the model,
+    including the residual stream, uses the replacement, so each segment of the model can be run on chosen inputs.
 
     Not thread-safe, because transformers registers attention functions by name for all models.
     """

@@ -14,5 +14,5 @@ OFF = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def turn_off() -> None:
-    """Turn telemetry off in this process and its child processes, for libraries that are not imported yet."""
+    """Turn telemetry off, in this process and its children, for libraries that are not imported yet."""
     os.environ.update(OFF)

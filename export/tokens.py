@@ -1,4 +1,4 @@
-"""The tokenizer of a model: the one in its folder, or else a byte tokenizer."""
+"""Read the tokenizer in a model's folder, or make a byte tokenizer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

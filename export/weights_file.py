@@ -1,7 +1,7 @@
 """Read the positions and types of tensors in the weights file that all graphs of a folder share.
 
-A safetensors file stores its tensors as plain bytes at known offsets, to which ONNX's external data can refer. So
-transformers can load the folder of the graphs too, and each weight is stored once.
+A safetensors file stores its tensors as plain bytes at known offsets, to which ONNX's external data can refer. So each
+weight is stored once, for the graphs and for transformers.
 """
 
 import json

@@ -8,7 +8,7 @@ def adapt_dimensions(x: Any, heads: int | None = None) -> Any:
 
     x: a NumPy or Torch array. With `heads`, (batch, sequence, hidden) is split into (batch, heads, sequence,
     hidden / heads). Without, (batch, heads, sequence, head_dim) is joined into (batch, sequence, heads * head_dim).
-    Values are moved, never changed. Raises `ValueError` if the shape does not fit.
+    The values do not change. Raises `ValueError` if the shape does not fit.
 
     >>> import numpy as np
     >>> split = adapt_dimensions(np.zeros((1, 5, 768)), heads=12)

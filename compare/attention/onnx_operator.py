@@ -22,7 +22,7 @@ PRECISIONS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 
 
 class AttentionOutputs(NamedTuple):
-    """The operator's outputs. present_key and present_value are the past ones, if given, joined with the new ones."""
+    """The operator's outputs. present_key and present_value are past and new keys and values, joined."""
 
     y: Array
     present_key: Array
@@ -54,11 +54,11 @@ def attention_operator(
     query, key, value: (batch, heads, sequence, head_dim), or (batch, sequence, heads * head_dim) with q_num_heads and
     kv_num_heads given; y has the same layout. attn_mask: boolean, or numbers added to the scores; broadcasts to (batch,
     heads, sequence, keys), and its last axis may be shorter than the keys. nonpad_kv_seqlen: the number of keys that
-    are not padding, (batch,). qk_matmul_output_mode: which scores qk_matmul_output holds: raw (0), capped (1),
-    masked (2), or probabilities (3).
+    are not padding, (batch,). qk_matmul_output_mode: what qk_matmul_output contains: raw scores (0), capped scores (1),
+    masked scores (2), or probabilities (3).
 
-    Every step is computed in the inputs' precision; bfloat16 in NumPy is an `ml_dtypes` array. Raises `ValueError` for
-    shapes and combinations that the specification rules out. Source: ONNX, Operators.md, Attention.
+    Every step is computed in the inputs' precision. In NumPy, bfloat16 arrays are those of `ml_dtypes`. Raises
+    `ValueError` for shapes and combinations that the specification rules out. Source: ONNX, Operators.md, Attention.
 
     >>> import numpy as np
     >>> x = np.zeros((1, 2, 8), np.float32)
@@ -123,7 +123,7 @@ def _seen(xp: Any, scores: Array, offset: Any, nonpad: Array | None, causal: int
 
 
 def _full_width(xp: Any, mask: Array, keys: int) -> Array:
-    """Extend a mask to the number of keys; the keys that are added are hidden."""
+    """Extend a mask to the number of keys. The added keys are hidden."""
     if (short := keys - mask.shape[-1]) <= 0:
         return mask
     hidden = xp.full((*mask.shape[:-1], short), False if mask.dtype == xp.bool else -float("inf"), dtype=mask.dtype)
@@ -131,7 +131,7 @@ def _full_width(xp: Any, mask: Array, keys: int) -> Array:
 
 
 def _total_of(precision: Any) -> Callable[[Array], Array] | None:
-    """Return the sum for the softmax: one key after another in bfloat16, as in ONNX's cases; else None, the default."""
+    """Return the softmax's sum for bfloat16, one key after another as in ONNX's cases; None for other types."""
     if not str(precision).endswith("bfloat16"):
         return None
     return lambda weights: reduce(add, [weights[..., i : i + 1] for i in range(weights.shape[-1])])
@@ -141,7 +141,7 @@ def _precision(xp: Any, number: int) -> Any:
     """Return the library's type for an ONNX type number. Raises `ValueError` if the operator does not take it."""
     if number not in PRECISIONS:
         raise ValueError(
-            f"softmax_precision is {number}; it takes {', '.join(f'{n} ({p})' for n, p in PRECISIONS.items())}"
+            f"softmax_precision is {number}; it must be one of {', '.join(f'{n} ({p})' for n, p in PRECISIONS.items())}"
         )
     if PRECISIONS[number] == "bfloat16" and not hasattr(xp, "bfloat16"):
         from ml_dtypes import bfloat16  # NumPy has no bfloat16; this package is a dependency of onnx

@@ -24,9 +24,9 @@ def reference_attention(
     query: (batch, heads, sequence, head_dim). key, value: (batch, key heads, keys, head_dim); if there are fewer key
     heads than heads, neighbouring heads share one (grouped-query attention, Ainslie et al. 2023). mask: boolean, True
     where a key may be seen, or numbers that are added to the scores; broadcasts to (batch, heads, sequence, keys).
-    causal: whether a query sees only the keys up to its own position; the last query is at the last key. scale: the
-    factor of the scores, 1 / sqrt(head_dim) by default. softcap: the limit that a tanh keeps the scores within before
-    any mask is applied; 0 for no limit.
+    causal: whether a query sees only the keys up to its own position; the last query has the position of the last key.
+    scale: the factor of the scores, 1 / sqrt(head_dim) by default. softcap: the bound to which a tanh limits the scores
+    before any mask is applied; 0 for no bound.
 
     Returns the context (batch, heads, sequence, head_dim) and the attention, which is the probabilities (batch, heads,
     sequence, keys). A row that sees no key is all zeros, as in ONNX's Attention operator (opset 23). Raises
@@ -69,8 +69,8 @@ def masked(scores: Array, mask: Array) -> Array:
 def softmax(scores: Array, total_of: Callable[[Array], Array] | None = None) -> Array:
     """The softmax along the last axis; a row that sees no key is all zeros.
 
-    The largest score is subtracted first, so that no exponential overflows. total_of: a function that sums the last
-    axis and keeps it, for another order or precision than the library's sum.
+    The largest score is subtracted first, so that no exponential overflows. total_of: a function that sums along the
+    last axis and keeps that axis; by default the library's sum.
     """
     xp = _xp(scores)
     largest = xp.max(scores, axis=-1, keepdims=True)

@@ -43,7 +43,7 @@ def streaming_attention(
     from array_api_compat import array_namespace  # here, so that `import compare` stays light
 
     if block < 1:
-        raise ValueError(f"block is {block}; it takes 1 or more")
+        raise ValueError(f"block is {block}; it must be at least 1")
     xp = array_namespace(query, key, value)
     key, value = spread_groups(query, key, value)
     queries, keys = query.shape[2], key.shape[2]

@@ -1,1 +1,1 @@
-"""The attention battery: runs every installed attention kernel on hard inputs, without a model."""
+"""The attention battery, which runs every installed attention kernel on hard inputs, without a model."""

@@ -1,4 +1,4 @@
-"""The verdict on a kernel's context: rows without a key and rows of NaN separately, all others in units of rounding.
+"""Judge a kernel's context: rows without a key and rows of NaN separately, all others in units of rounding.
 
 A row that sees no key must be zeros, as ONNX's Attention operator specifies. A NaN in an additive mask must make its
 row NaN, and no other row. Both are checked separately, so that a mistake there does not hide the result in other rows.
@@ -19,8 +19,8 @@ class Weighed:
     """A verdict on one context.
 
     multiple: the size, in floors, of the statistic nearest its limit or farthest beyond it. statistic: its name.
-    where: the kind of rows that differ, in a few words, if they are of one kind. note: a description of the
-    difference; "" for rounding.
+    where: the kind of rows that differ ("rows of no key"), if there is only one. note: a description of the difference;
+    "" for rounding.
     """
 
     kind: VerdictWord
@@ -31,7 +31,7 @@ class Weighed:
 
 
 class Weigher:
-    """Golden and floors of one case, which contexts are judged by.
+    """Judge kernels' contexts by golden and floors of one case.
 
     >>> x = np.ones((1, 1, 2, 4), np.float32)
     >>> Weigher(Inputs(x, x, x)).weigh(np.full((1, 1, 2, 4), np.nan)).note
@@ -59,7 +59,7 @@ class Weigher:
         found = self._of_numbers(rest)
         if self.nan.any() and not np.isnan(context[self.nan]).all():
             lost = self.nan & ~np.isnan(context).all(axis=-1)
-            note = f"numbers in {_count(lost, self.nan)} that are NaN in golden, as their mask is"
+            note = f"numbers in {_count(lost, self.nan)} that must be NaN, because their mask is"
             return replace(found, kind=_worse(found.kind, "different"), where="NaN is lost", note=_and(note, found))
         if np.any(context[self.empty] != 0):
             return self._of_empty_rows(context, found)
@@ -94,7 +94,7 @@ class Weigher:
         return replace(found, kind=kind, where="rows of no key", note=_and(note, found))
 
     def _described(self, rows: Array, place: tuple[int, ...]) -> str:
-        """Name the content of rows of one batch and head ("NaN", "zeros", "the mean of all values"), or return ""."""
+        """Return what rows of one batch and head contain: "NaN", "zeros", "the mean of all values", or else ""."""
         if np.isnan(rows).any():
             return "NaN"
         if not rows.any():
@@ -139,7 +139,7 @@ def _worse(first: VerdictWord, second: VerdictWord) -> VerdictWord:
 
 
 def _and(note: str, found: Weighed) -> str:
-    """Append the result of all other rows to a note on some rows."""
+    """Append the verdict on all other rows to a note."""
     if found.note:
         return f"{note}; and elsewhere {found.note}"
     return note if found.multiple is None else f"{note}; the rest is {found.kind} {found.multiple:.2g}"

@@ -77,7 +77,7 @@ def load_node_cases() -> dict[str, NodeCase]:
 
 
 def write_node_cases(folder: Path, cases: Sequence[NodeCase]) -> None:
-    """Write cases to a folder, from which another process can read single ones quickly."""
+    """Write cases to a folder, so that another process can read a single case quickly."""
     for case in cases:
         place = folder / case.name
         place.mkdir(parents=True)
@@ -130,7 +130,7 @@ def operator_outputs(case: NodeCase, wrap: Callable[[Array], Any]) -> list[Any]:
     return [getattr(found, _RESULTS.get(output, output)) for output in node.output if output]
 
 
-#: Inputs and attributes of the operator that plain attention does not have, and how messages name them.
+#: Inputs and attributes of the operator that plain attention does not have, and their names in messages.
 _MORE_THAN_ATTENTION = {
     "past_key": "a cache",
     "nonpad_kv_seqlen": "padded lengths",
@@ -142,7 +142,7 @@ _MORE_THAN_ATTENTION = {
 
 
 def through_attend(case: NodeCase, attend: Callable[[Inputs], Array]) -> list[Array]:
-    """Return the outputs of a case from a kernel of plain attention. Raises `Unsupported` if the case needs more."""
+    """Run a case with a kernel of plain attention and return the outputs. Raises `Unsupported` if it needs more."""
     node, given, attributes = case.call
     for name, words in _MORE_THAN_ATTENTION.items():
         if name in given or name in attributes:

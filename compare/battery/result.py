@@ -19,7 +19,7 @@ class Cell(_Record):
 
     kind: a verdict; "not asked" if the kernel does not support the case; "failed" if it raised, crashed or gave no
     answer. multiple, statistic: the error in units of rounding, and the statistic that measured it. where: the kind of
-    rows that differ, in a few words. note: a description of the difference, or why there is no verdict.
+    rows that differ, if there is only one. note: a description of the difference, or why there is no verdict.
     """
 
     case: str
@@ -31,7 +31,7 @@ class Cell(_Record):
 
     @property
     def is_finding(self) -> bool:
-        """Whether the cell needs attention: neither identical nor rounding, and not "not asked".
+        """Whether something is wrong: the cell is neither identical nor rounding nor "not asked".
 
         >>> Cell(case="plain", kind="rounding").is_finding, Cell(case="plain", kind="failed").is_finding
         (False, True)
@@ -71,7 +71,7 @@ class NodeScore(_Record):
 
 
 class KernelResult(_Record):
-    """One kernel's cells, in the order of the cases. missing: if it is not installed, how to install it."""
+    """One kernel's cells, in the order of the cases. missing: how to install it, if it is not installed."""
 
     name: str
     summary: str
@@ -91,7 +91,7 @@ class CaseSummary(_Record):
 
 
 class Battery(_Record):
-    """The result of one run. versions: of the packages that affect the result. seconds: duration of the run."""
+    """The result of one run. versions: those of the packages that affect the result. seconds: how long the run took."""
 
     seed: int
     threads: int

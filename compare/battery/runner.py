@@ -19,10 +19,10 @@ from compare.battery.node_cases import load_node_cases, write_node_cases
 from compare.battery.result import Battery, CaseSummary, Cell, KernelResult, NodeScore
 from compare.processes.child import ChildFailed, Dialogue
 
-#: Seconds for one answer. The first one includes importing the kernel's library; `long` takes some seconds.
+#: The time limit of one answer, in seconds. The first answer includes the import of the kernel's library.
 TIMEOUT = 120.0
 
-#: After so many lost processes of a kernel, its remaining cells fail without a run: each hang would cost `TIMEOUT`.
+#: If a kernel has lost this many processes, its remaining cells fail without a run, because each hang costs `TIMEOUT`.
 MOST_LOST = 3
 
 Say = Callable[[str], None]
@@ -42,8 +42,8 @@ def run_battery(
     """Run every kernel on every case, judge the contexts, and score the kernels on ONNX's node cases.
 
     named: whether the user named the kernels. seed: the seed of the inputs. threads: the number of threads of each
-    kernel, by default the number of cores. timeout: seconds for each answer of a kernel. say: receives progress lines.
-    A kernel that fails does not raise; its cell says why.
+    kernel, by default the number of cores. timeout: the time limit of a kernel's answer, in seconds. say: is called
+    with lines of progress. If a kernel fails, no error is raised; its cell says why.
     """
     started = time.monotonic()
     threads = threads or machine.cores()
@@ -61,7 +61,7 @@ def run_battery(
         parts = []
         for spec in kernels:
             if missing := spec.missing():
-                note = f"needs {', '.join(missing)}, not installed here: {spec.install}"
+                note = f"needs {', '.join(missing)} (not installed); install with: {spec.install}"
                 parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, missing=note))
                 continue
             asked = _Asked(spec, scratch, seed, threads, timeout)
@@ -104,7 +104,10 @@ class _Asked:
     def ask(self, line: str) -> dict[str, Any]:
         """Return the worker's answer, or {"error": ...} if it gave none."""
         if len(self._lost) >= MOST_LOST:
-            return {"error": f"not run: lost {MOST_LOST} times before, last: {self._lost[-1]}"}
+            return {
+                "error": f"not run, because {MOST_LOST} earlier cases ended the process, the last with: "
+                f"{self._lost[-1]}"
+            }
         try:
             if self._process is None:
                 self._process = Dialogue(

@@ -7,7 +7,7 @@ from compare.battery.kernels.registry import KernelSpec
 from compare.battery.result import Battery, Cell, KernelResult
 from compare.report.formatting import NOTHING, Table
 
-#: The number of kernels in one table, chosen so that every cell has enough width.
+#: The number of kernels in one table; with more, the cells would be too narrow.
 ABREAST = 4
 
 _NOTES = (
@@ -57,7 +57,7 @@ def multiple(value: float) -> str:
 
 
 def nodes(kernel: KernelResult) -> str:
-    """Return how many of ONNX's node cases a kernel passes, of those that it ran, as text."""
+    """Return as text how many of ONNX's node cases a kernel ran, and how many of these it passes."""
     return NOTHING if kernel.nodes is None else f"{kernel.nodes.passed} of {kernel.nodes.asked}"
 
 
@@ -74,7 +74,7 @@ def _said(cell: Cell) -> str:
 
 
 def node_lines(battery: Battery) -> Iterator[str]:
-    """Yield lines that list, for each kernel, the node cases that it was not asked and those that it does not pass."""
+    """Yield lines with the node cases that each kernel was not asked, and those that it does not pass."""
     for kernel in battery.kernels:
         if kernel.nodes is None:
             continue
@@ -91,7 +91,7 @@ def lines(battery: Battery) -> list[str]:
 
 
 def summary(battery: Battery) -> str:
-    """Return a sentence that counts the cells that are rounding, of those that were asked."""
+    """Return a sentence with the number of cells whose verdict is rounding."""
     cells = [cell for _, cell in battery.cells if cell.kind != "not asked"]
     fine = sum(not cell.is_finding for cell in cells)
     left_out = len(battery.cells) - len(cells)

@@ -2,4 +2,4 @@
 
 
 class Unsupported(Exception):
-    """A kernel does not support its inputs. The message says what is not supported and follows "not asked: "."""
+    """A kernel does not support its inputs. Tables show the message after "not asked: "."""

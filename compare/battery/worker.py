@@ -31,7 +31,7 @@ def reply(kernel: Kernel, line: str, job: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer to one line. Raises ValueError if the line is neither case NAME nor node NAME."""
     word, _, name = line.partition(" ")
     if word not in ("case", "node"):
-        raise ValueError(f"the worker knows case NAME and node NAME, not {line!r}")
+        raise ValueError(f"unknown question {line!r}; expected case NAME or node NAME")
     try:
         if word == "node":
             case = read_node_case(Path(job["node_cases"]), name)

@@ -1,4 +1,4 @@
-"""`python -m compare`: its commands, and how errors end them. Heavy imports wait until a command needs them."""
+"""The commands of `python -m compare`, and how errors end them. Slow imports are delayed until a command needs them."""
 
 import typer
 

@@ -21,12 +21,12 @@ def battery(
     node_cases: Annotated[bool, typer.Option(help="Also run ONNX's node cases.")] = True,
     fail_on: Annotated[
         str | None,
-        typer.Option(metavar="VERDICT", help="Exit with 1 from this verdict on, and if a kernel fails."),
+        typer.Option(metavar="VERDICT", help="Exit with 1 if a verdict is this or worse, or if a kernel fails."),
     ] = None,
 ) -> None:
     """Run attention kernels on hard inputs, without a model.
 
-    Exit codes: 0 it ran, 1 a verdict is at or beyond --fail-on, 2 wrong input, 3 a kernel asked for by name is missing.
+    Exit codes: 0 success, 1 a verdict is at or beyond --fail-on, 2 wrong input, 3 a named kernel is not installed.
     """
     from compare.battery import text as battery_text
     from compare.battery.cases import CASES, cases_named

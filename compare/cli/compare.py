@@ -1,4 +1,4 @@
-"""The command without a name, which runs a comparison. Defaults are those of `compare.pipeline.settings`."""
+"""The default command, which runs a comparison. Its defaults are those of `compare.pipeline.settings`."""
 
 from functools import partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def compare(
     baseline: Annotated[
         Path | None, _input(metavar="FILE", help="ONNX file to compare --onnx with, instead of a model.")
     ] = None,
-    offline: Annotated[bool, _input("--offline", help="Never ask the hub.")] = InputSettings.offline,
+    offline: Annotated[bool, _input("--offline", help="Do not contact the hub.")] = InputSettings.offline,
     runtimes: Annotated[
         str | None, _runtimes(metavar="NAMES", help="Runtimes, separated by commas.", show_default="all")
     ] = None,
@@ -79,7 +79,8 @@ def compare(
         str,
         _checks(
             metavar="VERDICT",
-            help="Exit with 1 from this verdict on: rounding, reduced precision, unsteady, different, broken.",
+            help="Mildest verdict that ends with exit code 1: rounding, reduced precision, unsteady, different "
+            "or broken.",
         ),
     ] = CheckSettings.fail_on,
     time: Annotated[
@@ -91,7 +92,7 @@ def compare(
         ),
     ] = None,
     precision: Annotated[
-        float, _latency(metavar="PERCENT", help="End the rounds early once every ratio is known to this.")
+        float, _latency(metavar="PERCENT", help="End the rounds once every ratio is known to within this.")
     ] = 100 * LatencySettings.precision,
     min_rounds: Annotated[
         int, _latency(metavar="N", help="Fewest rounds, even if they take longer than --time.")
@@ -142,7 +143,8 @@ def compare(
 ) -> None:
     """Compare a model across runtimes: gaps to a float64 run, latency, and which runtime to deploy.
 
-    Exit codes: 0 no verdict at or beyond --fail-on, 1 one is, 2 wrong input, 3 what was asked for by name cannot run.
+    Exit codes: 0 no verdict is at or beyond --fail-on, 1 a verdict is, 2 wrong input, 3 a named model or runtime cannot
+    run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -189,12 +191,12 @@ def compare(
 
 
 def _runtime_names(given: str | None) -> list[str] | None:
-    """Return the names in the value of --runtimes; None is all runtimes."""
+    """Return the names in the value of --runtimes; None means all runtimes."""
     return None if given is None else names_in(given, "--runtimes", "python -m compare runtimes lists them")
 
 
 def _text(text: str | None, path: Path | None) -> str | None:
-    """Return the value of --text or the content of --text-file; None is the text that ships with the project.
+    """Return the value of --text or the content of --text-file; None means the text that ships with the project.
 
     Raises `BadInput` if both were given, or if the file cannot be read.
     """

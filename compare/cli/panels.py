@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 class Panels(TyperGroup):
     """A command that lists its options by panel, in plain text.
 
-    typer would show panels with rich, whose import takes longer than everything else that --help does.
+    typer would show panels with rich, whose import takes longer than the rest of --help.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

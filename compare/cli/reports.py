@@ -79,8 +79,9 @@ def diff(
 
     Verdicts are compared, and latency relative to each report's own baseline.
 
-    Exit codes: 0 no regression, 1 a verdict is worse and at or beyond the newer report's --fail-on, a runtime that ran
-    fails, or one is slower by more than --fail-over for certain, 2 wrong input or reports that cannot be compared.
+    Exit codes: 0 no regression; 1 a verdict is worse and at or beyond the newer report's --fail-on, a runtime that ran
+    fails now, or a runtime is certain to be slower by more than --fail-over; 2 wrong input, or reports that cannot be
+    compared.
     """
     from compare.diff import text as difference_text
     from compare.diff.compare import diff as difference_of

@@ -61,7 +61,7 @@ def circumstances(older: Report, newer: Report) -> list[str]:
 
 
 def _packages(then: Environment, now: Environment) -> str:
-    """Return the packages and the Python whose versions differ, each with both versions; empty if none do."""
+    """Return the packages whose versions differ, including Python, each with both versions; empty if none differ."""
     first, second = ({"python": part.python, **part.packages} for part in (then, now))
     names = [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]
     absent = "not installed"

@@ -35,7 +35,7 @@ def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
     `BadInput` if it is negative or not finite, or if the two reports are not of one model on one input.
     """
     if not (isfinite(fail_over) and fail_over >= 0):
-        raise BadInput(f"--fail-over is {fail_over:g}; it takes a percentage of 0 or more, 5 by default")
+        raise BadInput(f"--fail-over is {fail_over:g}; it must be a percentage of at least 0 (default: 5)")
     check_comparable(older, newer)
     latency = list(_latency(older, newer))
     return Difference(
@@ -100,7 +100,7 @@ def _standing(runtime: RuntimeResult | None) -> Standing | None:
 
 
 def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:
-    """Yield the change of every row of latency but the baselines'."""
+    """Yield the change of every row of latency, except for the baselines."""
     before, after = ({(row.runtime, row.again): row for row in report.latency[1:]} for report in (older, newer))
     for key in dict.fromkeys([*after, *before]):
         then, now = before.get(key), after.get(key)
@@ -135,7 +135,7 @@ def _ratio_change(
 
 
 def _worse(older: Report, newer: Report) -> Iterator[Regression]:
-    """Yield the verdicts that became worse and are at or beyond what the newer report fails on."""
+    """Yield the verdicts that became worse and are at or beyond the newer report's `--fail-on`."""
     for then, now in _both(older, newer):
         words = [runtime.verdict.kind if runtime.verdict else None for runtime in (then, now)]
         why = newer.beyond(now)
@@ -146,7 +146,7 @@ def _worse(older: Report, newer: Report) -> Iterator[Regression]:
 
 
 def _failed(older: Report, newer: Report) -> Iterator[Regression]:
-    """Yield the runtimes that ran in the older report and fail in the newer: first when traced, then when timed."""
+    """Yield the runtimes that ran in the older report and fail in the newer one, when traced or when timed."""
     failed = {now.name: now.error for then, now in _both(older, newer) if then.error is None and now.error}
     timed = {row.runtime for row in older.latency if row.turns and row.error is None}
     for row in newer.latency:

@@ -19,7 +19,7 @@ class _Record(BaseModel):
 
 
 class Side(_Record):
-    """One of the two reports. baseline_ms: the baseline's median, which is shown and not compared."""
+    """One of the two reports. baseline_ms: the baseline's median, which is shown but not compared."""
 
     created: str
     commit: str | None
@@ -61,7 +61,7 @@ class LatencyChange(_Record):
 
 
 class Regression(_Record):
-    """A regression. said: what became worse, as a sentence without its full stop."""
+    """A regression. said: what became worse, as a sentence without a full stop."""
 
     runtime: str
     kind: Literal["verdict", "failure", "latency"]

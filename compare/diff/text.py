@@ -101,7 +101,7 @@ def _control(difference: Difference) -> Iterator[str]:
 
 
 def _unsure(difference: Difference) -> Iterator[str]:
-    """Name the changes beyond the limit that the rounds neither show nor rule out."""
+    """Name the runtimes for which the rounds neither show nor exclude a change beyond the limit."""
     limit = 1 + difference.fail_over / 100
     unsure = [
         f"{row.runtime} may take up to {100 * (row.change.high - 1):.0f} % longer"

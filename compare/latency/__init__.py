@@ -1,1 +1,1 @@
-"""Measure how long a forward pass takes, protected against other load on the machine."""
+"""Measure how long a forward pass takes, and detect disturbance by other load on the machine."""

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from compare.runtimes.registry import Decoder
 
-#: Tokens of one generation. The prefill gives the first token, so a generation has one step less.
+#: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16
 
-#: The most steps of `follow`, one position each. The rest of a longer text is one more call.
+#: The largest number of steps of `follow`, each of one position. One more call takes the rest of a longer text.
 STEPS = 128
 
 
 def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
-    """Return how many positions of a batch can be its prompt: without padding, and with room for the generation.
+    """Return the length of the prompt: the positions without padding that leave room for the generation.
 
     attention_mask: 1 for tokens and 0 for padding, (batch, positions).
-    positions: how many positions the model has, None if it has no limit.
+    positions: the number of positions that the model has, None if it has no limit.
 
     >>> prompt_length(np.array([[1, 1, 1, 1], [1, 1, 1, 0]]), positions=None)
     3
@@ -72,10 +72,10 @@ def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int
     """Return the logits at every position of a text, decoded with the cache: (batch, positions, vocabulary).
 
     ids, mask: int64 (batch, positions).
-    prefill: how many positions the first pass takes.
+    prefill: the number of positions in the first pass.
 
-    Each step then takes one position. After `STEPS` steps, one call takes the rest of the text. If the cache is right,
-    the logits are those of one pass over the whole text.
+    Each step then takes one position. After `STEPS` steps, one call
+    takes the rest of the text. If the cache is right, the logits are those of one pass over the whole text.
     """
     parts = [decoder.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())["logits"]]
     ends = [*range(prefill + 1, ids.shape[1] + 1)][:STEPS]
@@ -85,7 +85,7 @@ def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int
 
 
 def prefills(positions: int) -> list[int]:
-    """Return the prefill lengths for `follow` on a text of so many positions: 1, 16, and half of the text.
+    """Return the prefill lengths with which `follow` checks a text of this length: 1, 16, and half of the text.
 
     >>> prefills(128), prefills(12)
     ([1, 16, 64], [1, 6])

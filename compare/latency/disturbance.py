@@ -1,4 +1,4 @@
-"""Measure how much CPU time other processes used during a turn; a turn counts only if that is little.
+"""Measure how much CPU time other processes used during a turn. A turn counts only if this is little.
 
 A constant load is in every sample of every runtime, and in both sides of the A/A control, but it does not slow all
 runtimes alike: threads that meet at barriers wait for the slowest of them. So a snapshot of the machine is taken before
@@ -44,7 +44,7 @@ class Snapshot:
     wall: the monotonic clock.
     idle: idle time of the CPUs that this process may use, added up.
     stolen: time of these CPUs that the hypervisor gave to other machines.
-    counted: all time of these CPUs that the system accounts for, idle or not.
+    counted: all time of these CPUs in the system's statistics, idle or not.
     processes: process id -> CPU time used so far.
     """
 
@@ -62,7 +62,7 @@ class Load:
     others: the share that processes other than ours used.
     stolen: the share that the hypervisor gave to other machines.
     seconds: how long the turn took.
-    names: process name -> its part of `others`, if that is 1 % or more.
+    names: process name -> its part of `others`, for processes that used at least 1 %.
     """
 
     others: float
@@ -72,7 +72,7 @@ class Load:
 
     @property
     def share(self) -> float:
-        """The whole load of the turn, which is compared with `MAX_LOAD`.
+        """The total load of the turn, which is compared with `MAX_LOAD`.
 
         >>> Load(others=0.25, stolen=0.5).share
         0.75
@@ -83,7 +83,7 @@ class Load:
 def snapshot(own: Collection[int]) -> Snapshot:
     """Take a snapshot of the machine.
 
-    own: ids of our own processes. Outside Linux, only these are listed by process.
+    own: ids of our own processes. On systems other than Linux, only these have clocks in the snapshot.
     """
     if _LINUX:
         idle, stolen, counted = _machine_times(Path("/proc/stat").read_text(), machine.usable_cpus())
@@ -100,7 +100,7 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
     """Return the load that others caused between two snapshots.
 
     own: ids of our own processes.
-    cpus: how many CPUs the machine's times cover; by default all that this process may use.
+    cpus: the number of CPUs that the machine's times cover; by default all that this process may use.
 
     The CPU clocks of processes are exact, but a process that started and ended between the snapshots is only in the
     machine's times. So the machine's times are used if they exceed the sum of the clocks by more than their rounding.
@@ -125,7 +125,7 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
 
 
 def visible() -> str:
-    """Return a phrase that says whose CPU time this process can see."""
+    """Return a phrase that says which processes' CPU time can be measured from this process."""
     if not _LINUX:
         return "the machine's CPU time, not by process"
     if str(Path("/proc/self/ns/pid").readlink()) == _FIRST_NAMESPACE:
@@ -134,7 +134,7 @@ def visible() -> str:
 
 
 def _machine_times(stat: str, cpus: Collection[int] | None) -> tuple[int, int, int]:
-    """Return the idle, stolen and total time of some CPUs, in nanoseconds. Time of guests counts as user time.
+    """Return the idle, stolen and total time of some CPUs, in nanoseconds. Guest time is part of user time.
 
     stat: the text of /proc/stat (proc(5)).
     cpus: numbers of the CPUs to add up, None for all.

@@ -1,4 +1,4 @@
-"""The grid: latency with other sequence lengths and batch sizes, on worker processes that have been timed already.
+"""The grid: latency for other sequence lengths and batch sizes, measured on worker processes that are already loaded.
 
 Each input shape is a cell. A cell has rounds and series of its own, which do not count for the rows of the comparison.
 """
@@ -14,26 +14,26 @@ from compare.latency.worker_process import WorkerProcess
 
 @dataclass
 class Cell:
-    """One input shape of the grid, and its rounds so far in all shifts."""
+    """One input shape of the grid, and its rounds in all shifts so far."""
 
     #: The trace folder with the cell's inputs.
     inputs: Path
-    #: How many rounds there were.
+    #: The number of rounds so far.
     rounds: int = 0
     #: The series of each process in this cell.
     series: dict[WorkerProcess, Series] = field(default_factory=dict)
 
     def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int, precision: float) -> None:
-        """Run rounds on this cell's inputs. The series of the rows themselves do not change.
+        """Run rounds on this cell's inputs, with new series: those of the rows stay as they are.
 
         rows: series whose processes are loaded.
-        seconds: the most that the rounds may take.
+        seconds: the time limit of the rounds.
         seed: seed of the order in each round and of the intervals.
         least: the fewest rounds.
-        precision: the half-width of the intervals at which the rounds end.
+        precision: the rounds end if half the width of every interval is at most this share of the ratio.
 
-        Rounds are numbered on from earlier calls. A runtime that cannot take the inputs has an error in this cell only,
-        and runs in other cells if its process still lives.
+        Round numbers continue from earlier calls. If a runtime cannot run with the inputs, its error is only in this
+        cell, and it runs in other cells if its process is still alive.
         """
         for row in rows:
             if row.process not in self.series:

@@ -1,7 +1,7 @@
 """Interference: how each runtime's time changes if the other processes are awake instead of suspended.
 
-A script that opens all sessions and calls one after the other is timed in this way: threads of the other sessions spin
-while they wait for work, and slow every call. Here each runtime is timed both ways, in pairs of rounds.
+In a script that opens all sessions and calls one after the other, threads of the other sessions spin while they wait
+for work, and slow every call. Here each runtime is timed in both ways, in pairs of rounds.
 """
 
 import random
@@ -17,11 +17,11 @@ from compare.latency.worker_process import WorkerProcess
 
 @dataclass(frozen=True)
 class Pair:
-    """Two series of one process, which each take a turn in every pair of rounds until one of them fails."""
+    """Two series of one process. Each takes a turn in every pair of rounds until one of them fails."""
 
-    #: Measured with all others suspended.
+    #: The series with all other processes suspended.
     alone: Series
-    #: Measured with all others awake.
+    #: The series with all other processes awake.
     beside: Series
 
     @property
@@ -35,7 +35,7 @@ class Pair:
 
 @dataclass
 class Interference:
-    """The pairs of rounds so far, in all shifts."""
+    """The pairs of rounds in all shifts so far."""
 
     #: The number of pairs of rounds so far.
     taken: int = 0
@@ -47,14 +47,14 @@ class Interference:
         return [each for pair in self.pairs.values() for each in (pair.alone, pair.beside)]
 
     def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int) -> None:
-        """Run pairs of rounds. The series of the rows themselves do not change.
+        """Run pairs of rounds, with new series: those of the rows stay as they are.
 
         rows: series whose processes are loaded.
-        seconds: how long to go on.
+        seconds: the time limit.
         seed: seed of the order in each pair.
         least: the fewest pairs.
 
-        Pairs are numbered on from earlier calls.
+        The numbers of pairs continue from earlier calls.
         """
         for row in rows:
             if row.process not in self.pairs:
@@ -71,8 +71,9 @@ def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 
     first: the number of the first pair.
     least: the fewest pairs, even if the time is spent.
 
-    Both rounds of a pair have the same random order. The two rounds alternate in which comes first, so that a steady
-    drift of the machine does not slow one of them more. All processes are suspended on return, also after an exception.
+    Both rounds of a pair have the same random order of processes. Which of the two comes first alternates from pair to
+    pair, so that a steady drift of the machine affects both equally. On return, all processes are suspended, also after
+    an exception.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds

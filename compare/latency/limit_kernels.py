@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-#: Rows and columns of the matrices. The peak was the same from 384 to 2,560 (188 to 200 GFLOP/s on two cores). At this
-#: size a call takes 40 ms on those cores, and there is enough work for many more.
+#: Rows and columns of the matrices. The peak was about the same from 384 to 2,560 (188 to 200 GFLOP/s on two cores). At
+#: this size, a call takes 40 ms on two cores, and there is enough work for many more cores.
 SIZE = 1536
 
-#: Bytes that a call reads. STREAM recommends at least four times the last-level cache, which is 32 MB on the machine
-#: that docs/method.md describes.
+#: The number of bytes that a call reads. STREAM recommends at least four times the last-level cache, which is 32 MB on
+#: the machine of docs/method.md.
 READ = 512 * 2**20
 
 
 class MatrixProduct:
     """A product of two square float32 matrices.
 
-    A call is 2 * SIZE**3 FLOPs: a multiplication and an addition per term, as torch's `FlopCounterMode` counts.
+    A call takes 2 * SIZE**3 FLOPs, a multiplication and an addition for each term, as torch's `FlopCounterMode` counts.
     """
 
     def __init__(self, *_: Path, threads: int, **__: str) -> None:
@@ -46,10 +46,10 @@ class MatrixProduct:
 class MemoryBandwidth:
     """A sum over `READ` bytes, each counted once.
 
-    STREAM (McCalpin 1995) counts the bytes that a program reads and writes, and not what the hardware moves in
-    addition; for example, the target of a copy may be read before it is written. A sum writes nothing, so both counts
-    are equal. A decode step reads its weights in the same way. The sum was the fastest of the candidates: sum 33 GB/s,
-    dot product 32, copy and triad 29 to 31, matrix times vector 18.
+    STREAM (McCalpin 1995) counts the bytes that a program reads and writes. The hardware may move more; for example, it
+    may read the target of a copy before writing it. A sum writes nothing, so both counts are equal. A decode step reads
+    its weights in the same way. The sum was the fastest candidate: sum 33 GB/s, dot product 32, copy and triad 29 to
+    31, matrix times vector 18.
     """
 
     def __init__(self, *_: Path, threads: int, **__: str) -> None:

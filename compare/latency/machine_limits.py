@@ -1,9 +1,9 @@
 """The machine's limits: how fast it multiplies matrices and reads memory, in the same rounds as the runtimes.
 
-A kernel with the interface of a runtime measures a limit, so a latency worker can hold it. The machine's speed drifts
-from hour to hour, so a runtime's share of a limit is paired by round, as every ratio is. Prefill does many operations
-per byte and is compared with the matrix product. A decode step reads every weight for one token and is compared with
-the memory bandwidth (the roofline model; Williams, Waterman and Patterson 2009).
+A limit is measured by a kernel with the interface of a runtime, so that a latency worker can run it. The machine's
+speed drifts from hour to hour, so a runtime's share of a limit is paired by round, as every ratio is. Prefill does many
+operations per byte and is compared with the matrix product. A decode step reads every weight for one token and is
+compared with the memory bandwidth (the roofline model; Williams, Waterman and Patterson 2009).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Unit = Literal["flops", "bytes"]
 class LimitSpec(Spec):
     """A kernel that reaches a limit of the machine.
 
-    unit: what the kernel's work is counted in. Its `facts` give the work of one call under this name.
+    unit: the unit of the kernel's work. The kernel's `facts` give the work of one call under this name.
     """
 
     noun = "limit"
@@ -74,8 +74,8 @@ class Limit:
         work: FLOPs or bytes of one call of the runtime.
         seed: seed of the interval.
 
-        Times are paired by round; None if there is no common round. In the example the second round is twice as slow
-        for both sides, and the share stays the same:
+        Times are paired by round. The result is None if there is no common round. In the example, both sides are twice
+        as slow in the second round, and the share stays the same:
 
         >>> Limit(200, {0: [10], 1: [20]}).share({0: [40], 1: [80]}, work=400, seed=0)
         Ratio(estimate=0.5, low=0.5, high=0.5)

@@ -12,16 +12,16 @@ from typing import Protocol, TypeVar
 from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio
 
-#: The fewest rounds before intervals can end the rounds. A rule that stops as soon as an interval is narrow stops on
-#: those that are narrow by chance.
+#: Narrow intervals end the rounds only after this many. A rule that stops as soon as an interval is narrow selects
+#: intervals that are narrow by chance.
 MIN_ROUNDS = 12
 
-#: Auxiliary series, which no ratio of a runtime needs, run in one round of so many.
+#: Auxiliary series, which no ratio of a runtime needs, run in one out of this many rounds.
 SELDOM = 3
 
 
 class Living(Protocol):
-    """Something that takes part in rounds while it is alive."""
+    """An object that takes part in rounds while it is alive."""
 
     @property
     def alive(self) -> bool: ...
@@ -31,7 +31,7 @@ AnyLiving = TypeVar("AnyLiving", bound=Living)
 
 
 def drawn(series: Sequence[AnyLiving], order: random.Random) -> list[AnyLiving]:
-    """Return those that are alive, in random order."""
+    """Return the objects that are alive, in random order."""
     present = [each for each in series if each.alive]
     return order.sample(present, len(present))
 
@@ -49,12 +49,12 @@ def run_rounds(
     """Run rounds on loaded series until `done` or until the time is spent, and return the number of the next round.
 
     series: all series that take part.
-    seconds: how long to go on.
+    seconds: the time limit.
     seed: seed of the random order of each round.
     first: the number of the first round.
     least: the fewest rounds, even if the time is spent.
     seldom: the auxiliary series among `series`; they run last in the first round and in every third one after it.
-    done: whether the rounds can end; called between rounds, after at least `MIN_ROUNDS` of them.
+    done: returns whether the rounds can end; it is called after each round from `MIN_ROUNDS` on.
 
     When the time is spent, the current round ends before its next turn. The first round is always completed; further
     rounds up to `least` are completed except for auxiliary series.
@@ -84,8 +84,8 @@ def precise(series: Sequence[Series], precision: float, seed: int) -> bool:
 
     precision: the largest half-width of an interval, as a share of the ratio.
 
-    The machine's limits and the observers are not rows and do not matter. If the baseline has failed, ratios are to the
-    A/A control; if that has failed too, to the first other row. A ratio needs at least `MIN_ROUNDS` rounds in which
+    Series that are not rows, such as the machine's limits, do not count. If the baseline has failed, ratios are to the
+    A/A control, and if that has failed too, to the first other row. A ratio needs at least `MIN_ROUNDS` rounds in which
     both turns were undisturbed.
     """
     rows = [each for role in Role if role.has_row for each in series if each.alive and each.role is role]

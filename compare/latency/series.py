@@ -17,21 +17,21 @@ from compare.latency.worker_process import WorkerProcess
 from compare.processes.child import ChildFailed, OutOfMemory, own_processes
 from compare.runtimes.registry import Graph
 
-#: What a worker process holds: one of a model's graphs, or a limit of the machine.
+#: What a worker process loads: one of a model's graphs, or a limit of the machine.
 Held = Literal[Graph, "limit"]
 
-#: The intended length of a turn, in seconds. A fast runtime makes several calls, so that a round is not mostly resuming
-#: processes. Longer turns would not help: what disturbs a call also disturbs the next ones, so many short turns give
-#: narrower intervals than few long ones.
+#: The intended length of a turn, in seconds. A fast runtime makes several calls, so that resuming processes does not
+#: take most of a round. A disturbance affects several calls in a row, so many short turns give narrower intervals than
+#: few long ones.
 TURN = 0.1
 MOST_CALLS = 50
 
-#: A disturbed turn is repeated at once, at most so many times. Short jobs have often ended by then.
+#: The largest number of immediate repetitions of a disturbed turn. Short jobs have often ended by then.
 RETAKES = 2
 
 
 class Role(Enum):
-    """What a series is measured for."""
+    """The purpose of a series."""
 
     #: The baseline, whose time all times are divided by.
     BASELINE = auto()
@@ -63,7 +63,7 @@ class Role(Enum):
 
     @property
     def graph(self) -> Held:
-        """What the worker process loads for this role, except for decoding."""
+        """What the worker process loads for this role, except when it decodes: a graph, or a limit of the machine."""
         graphs: dict[Role, Held] = {
             Role.LAST_POSITION: "deploy-last",
             Role.OBSERVER: "inspect",
@@ -76,13 +76,13 @@ class Role(Enum):
 class Series:
     """The turns of a worker process with one graph and one input.
 
-    A series that fails has its `error` set and takes no more turns; its earlier measurements stay. One process can have
-    several series, one after the other or in alternation: forward passes, cells of the grid, decoding.
+    If a series fails, its `error` is set, it takes no more turns, and its earlier measurements stay. One process can
+    have several series, one after the other or in alternation: forward passes, cells of the grid, decoding.
     """
 
     process: WorkerProcess
     role: Role
-    #: What the process holds: one of a model's graphs, or a limit of the machine.
+    #: What the process has loaded: one of a model's graphs, or a limit of the machine.
     graph: Held
     #: The trace folder with the inputs; None for the inputs that the process was started with.
     inputs: Path | None = None
@@ -96,11 +96,11 @@ class Series:
     peak_bytes: int = 0
     #: The memory of the process tree after the last turn, if the series loaded its graph.
     settled_bytes: int = 0
-    #: Round -> nanoseconds of each call (if decoding, of each step), in order.
+    #: Round -> nanoseconds of each call, or of each step when decoding, in order.
     turns: dict[int, list[int]] = field(default_factory=dict)
-    #: Round -> nanoseconds of each call, for every disturbed attempt; these are not in `turns`.
+    #: Round -> nanoseconds of each call, for every disturbed attempt. `turns` does not contain these.
     disturbed: dict[int, list[list[int]]] = field(default_factory=dict)
-    #: Round -> the load of every attempt, in order. If a turn counts, its load is the last one.
+    #: Round -> the load of every attempt, in order. If a turn counts, its load is the last element.
     loads: dict[int, list[Load]] = field(default_factory=dict)
     #: If decoding: round -> nanoseconds of the prefill.
     prefills: dict[int, list[int]] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Series:
         self._ask("import")
 
     def load(self) -> None:
-        """Load the graph and make the first call, and keep the time of each. A second call does nothing."""
+        """Load the graph, make the first call, and keep the time of each. If this was done before, do nothing."""
         if self.facts or (answer := self._answer(lambda: self.process.load(self.graph))) is None:
             return
         self.load_s, self.first_call_s = answer["load_s"], answer["first_call_s"]
@@ -166,7 +166,7 @@ class Series:
         """Take a turn, and repeat it if it was disturbed.
 
         number: the number of the round.
-        until: when repeating must end, on the clock `time.monotonic`.
+        until: the time after which a turn is not repeated, on the clock `time.monotonic`.
         """
         if not self.alive:
             return
@@ -193,10 +193,10 @@ class Series:
             self.line = turn_line(answer["ns"][0])
 
     def _undisturbed(self, number: int, until: float) -> dict[str, Any] | None:
-        """Take a turn until an attempt is undisturbed, and return the worker's answer; None if no attempt counts.
+        """Repeat a turn until an attempt is undisturbed, and return the worker's answer; None if no attempt counts.
 
-        Disturbed attempts and the load of all attempts are kept. There is no further attempt if one as long as the last
-        would end after `until`.
+        The times of disturbed attempts and the loads of all attempts are kept. There is no further attempt if it would
+        end after `until`, assuming that it takes as long as the last one.
         """
         for _ in range(1 + RETAKES):
             before = snapshot(own_processes())
@@ -217,7 +217,7 @@ class Series:
         return self._answer(lambda: self.process.ask(*lines))
 
     def _answer(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-        """Return the result of `ask`; None if the series has failed, before or in this call."""
+        """Return the result of `ask`; None if the series failed earlier or fails in this call."""
         if not self.alive:
             return None
         try:

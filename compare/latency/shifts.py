@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from compare.latency.series import Series
 from compare.processes.memory import available_bytes
 
-#: A process is expected to need so many times the largest peak of those loaded before it.
+#: A process is expected to need this many times the largest peak of the processes loaded before it.
 ROOM = 1.2
 
 
@@ -19,7 +19,7 @@ class Shift:
     residents: list[Series]
     #: The series that are in this shift only.
     late: list[Series]
-    #: This shift's share of the time: its part of all series that are not residents.
+    #: This shift's share of the time: its number of non-resident series divided by that of all shifts.
     share: float
 
     @property
@@ -39,14 +39,14 @@ def shifts(
     companions: Mapping[str, str] | None = None,
     loading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Shift]:
-    """Load series and yield them in shifts: the residents, and as many others as fit into memory.
+    """Load series and yield them in shifts: in each the residents, and as many other series as fit into memory.
 
     memory: bytes that all processes may use together, None for all that is available.
     companions: name of a row -> name of the row that must be in the same shift.
-    loading: returns a context manager, which is open while models are loaded.
+    loading: returns a context manager that is entered while models are loaded.
 
-    The residents are loaded even if memory is short, and so is at least one other series in each shift. At the end of a
-    shift, if another follows, the processes of all but the residents are ended.
+    The residents and at least one other series in each shift are loaded even if memory is short. Before the next shift,
+    the processes of all other series are ended.
     """
     residents = [each for each in series if each.role.resident]
     late = [each for each in series if not each.role.resident and each.alive]
@@ -68,7 +68,7 @@ def shifts(
 
 
 def companies(series: Sequence[Series], companions: Mapping[str, str]) -> list[list[Series]]:
-    """Group series that must be in the same shift: those of one row and those of its companions."""
+    """Group the series that must be in the same shift: those of one row and of its companion."""
     groups: dict[str, list[Series]] = {}
     for each in series:
         groups.setdefault(companions.get(each.runtime, each.runtime), []).append(each)

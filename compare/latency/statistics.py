@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 #: Round -> the samples of a worker's turn in it, in nanoseconds.
 Turns = Mapping[int, Sequence[int]]
 
-#: With n rounds, their whole range contains the median in 1 - 2**(1 - n) of all cases, which reaches 95 % at six.
+#: The range of n rounds contains the true median in 1 - 2**(1 - n) of all cases, which reaches 95 % at six.
 _FEWEST_FOR_BOOTSTRAP = 6
 
 _NORMAL = NormalDist()
@@ -31,7 +31,7 @@ def turn_medians(turns: Turns) -> dict[int, float]:
 
 
 def typical(turns: Turns) -> float:
-    """Return the median of the turns' medians, in the samples' unit. Tables show it as the time of a call.
+    """Return the median of the turns' medians, in the samples' unit. Tables show this as the time of a call.
 
     >>> typical({0: [1, 100, 3], 2: [4, 6], 3: [4]})
     4.0
@@ -42,9 +42,9 @@ def typical(turns: Turns) -> float:
 def paired_ratio(turns: Turns, baseline: Turns, seed: int) -> Ratio | None:
     """Return the ratio of two times, paired by round, with its interval; None if there is no common round.
 
-    The ratio of a round is that of the medians of its two turns. The estimate is the midmean of these ratios on a
-    logarithmic scale. A disturbance of a whole round slows both sides and cancels. The same samples and seed always
-    give the same interval.
+    The ratio of a round is the median of one turn over the median of the other. The estimate is the midmean of these
+    ratios on a logarithmic scale. A disturbance of a whole round slows both sides and cancels. The same samples and
+    seed always give the same interval.
 
     >>> paired_ratio({0: [10], 1: [30]}, {0: [20], 1: [60]}, seed=0)
     Ratio(estimate=0.5, low=0.5, high=0.5)
@@ -65,8 +65,8 @@ def log_ratios(turns: Turns, baseline: Turns) -> NDArray[np.float64]:
 def midmean(values: NDArray[np.float64]) -> Any:
     """Return the mean of the middle half along the last axis (Tukey 1977). A quarter is left out at either end.
 
-    It tolerates that a quarter of all rounds is disturbed in one direction. Under ordinary noise it varies less than
-    the median, which uses only the one or two values in the middle.
+    It is not affected if up to a quarter of all rounds is disturbed in one direction. With ordinary noise, it varies
+    less than the median, which uses only the one or two values in the middle.
 
     values: (..., rounds). The result is (...), or a number for one axis.
 
@@ -83,8 +83,8 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
     With few rounds, the bootstrap's percentile interval is too narrow, by as much as the normal distribution is
     narrower than Student's t. So it is taken at wider percentiles (the expanded percentile interval of Hesterberg 2015,
-    "What teachers should know about the bootstrap", section 4.3). Below six rounds, no resampled midmean is far enough
-    from the estimate; the interval is then Student's interval around the mean. For one value it is infinite.
+    "What teachers should know about the bootstrap", section 4.3). With fewer than six rounds, no resampled midmean is
+    far enough from the estimate; the interval is then Student's interval around the mean. For one value it is infinite.
 
     >>> interval(np.array([0.1]), seed=0)
     (-inf, inf)
@@ -102,13 +102,13 @@ def interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
 
 
 def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed: int) -> Ratio | None:
-    """Return the newer run's ratio to its baseline over that of the older run; None below three rounds in a run.
+    """Return the newer run's ratio divided by the older run's; None if a run has fewer than three rounds.
 
     older, newer: log ratios of the rounds of each run (`log_ratios`), (rounds,).
 
-    The runs are independent, so each is resampled by itself. The percentile interval is expanded as in `interval`. The
-    runs may have different numbers of rounds, so this is done by stretching the interval's distances from the estimate,
-    with Welch's degrees of freedom.
+    The runs are independent, so each is resampled by itself. The percentile interval is widened as in `interval`.
+    Because the runs may have different numbers of rounds, the distances of its ends from the estimate are multiplied by
+    a factor for Welch's degrees of freedom.
 
     >>> older, newer = np.log([0.50, 0.51, 0.49, 0.50, 0.52]), np.log([0.60, 0.61, 0.59, 0.62, 0.60])
     >>> ratio = ratio_of_ratios(older, newer, seed=0)
@@ -127,10 +127,10 @@ def ratio_of_ratios(older: NDArray[np.float64], newer: NDArray[np.float64], seed
 
 
 def student(degrees: float) -> float:
-    """Return the quantile of Student's t for a two-sided 95 % interval, for degrees of freedom from 1 on.
+    """Return the quantile of Student's t for a two-sided 95 % interval, for at least one degree of freedom.
 
-    It is exact for one and two degrees, otherwise formula 26.7.5 of Abramowitz and Stegun (1964), whose error is at
-    most 0.004.
+    It is exact for one and two degrees of freedom. For more, formula 26.7.5 of Abramowitz and Stegun (1964) is used,
+    whose error is at most 0.004.
 
     >>> [round(student(degrees), 2) for degrees in (1, 2, 3, 10, 1000)]
     [12.71, 4.3, 3.18, 2.23, 1.96]
@@ -151,7 +151,7 @@ def student(degrees: float) -> float:
 
 
 def relative_spread(samples: Sequence[int]) -> float:
-    """Return the interquartile range over the median. 0 is perfectly steady."""
+    """Return the interquartile range divided by the median; 0 if all samples are equal."""
     low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75])
     return float((high - low) / middle)
 
@@ -181,7 +181,7 @@ def outliers(samples: Sequence[int]) -> int:
 
 
 def drift(turns: Turns) -> float | None:
-    """Return by what share a worker became slower from its first round to its last; None without a significant trend.
+    """Return the share by which a worker became slower from first to last round; None without a significant trend.
 
     The trend is the median of all slopes between two rounds (Theil 1950, Sen 1968). It is significant if Kendall's test
     rejects "no trend" at 1 % (Mann 1945). At least five rounds are needed.

@@ -14,9 +14,9 @@ It answers each line on stdin with a line of JSON on stdout, and exits at the en
     rerun NAME    rerun with other inputs, write the logits         {"error": ..., or null}
     follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
 
-The last three come after the rounds, when nothing is timed any more. A rerun takes its inputs and its number of threads
-from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives the folders VARIANTS
-and OUT. `follow` and `generate` need the graph "decode".
+The last three are for the time after the rounds, when nothing is timed any more. A rerun takes its inputs and its
+number of threads from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives
+the folders VARIANTS and OUT. `follow` and `generate` need the graph "decode".
 """
 
 import gc
@@ -96,8 +96,8 @@ def _work(job: dict[str, Any]) -> None:
 def collect_once() -> None:
     """Collect the garbage that loading left, and exclude the remaining objects from later collections.
 
-    Python starts a collection after a certain number of new objects. With a model of many modules it takes as long as a
-    call, and would fall into one of the first timed calls.
+    Python starts a collection after a certain number of new objects. For a model of many modules, a collection takes as
+    long as a call, and would happen during one of the first timed calls.
     """
     gc.collect()
     gc.freeze()
@@ -117,8 +117,7 @@ def stand(number: int) -> None:
     number: the number of the round. Each round starts on the next CPU.
 
     Virtual CPUs are not equally fast, because the host runs other work on them. Linux keeps a thread on its CPU, so one
-    process could have a faster CPU than another in all of its turns. With this, all turns of a round start on the same
-    CPU.
+    process could have a faster CPU than another in all of its turns. So all turns of a round start on the same CPU.
     """
     if sys.platform == "linux":
         free = os.sched_getaffinity(0)
@@ -150,7 +149,7 @@ def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
 def first_logits(runtime: Runtime, inputs: Trace) -> Any:
     """Return the logits of a run on other inputs, for the first sequences only.
 
-    The fact "sequences" of the inputs says for how many; the default is one.
+    The fact "sequences" of the inputs gives their number; the default is one.
     """
     logits = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"]
     return logits[: inputs.facts.get("sequences", 1)]
@@ -159,7 +158,7 @@ def first_logits(runtime: Runtime, inputs: Trace) -> Any:
 def written(logits: Callable[[], Any], out: Path) -> str | None:
     """Write the logits of a run to a trace folder; return the error if the run fails, else None.
 
-    A runtime with fixed shapes fails on other inputs, for example.
+    For example, a runtime whose graph has fixed shapes fails on other inputs.
     """
     try:
         found = logits()

@@ -1,4 +1,4 @@
-"""The parent's side of a latency worker (`compare.latency.worker`), which is suspended while others are timed."""
+"""The handle of a latency worker (`compare.latency.worker`) in the parent, which suspends the worker between turns."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ class WorkerProcess:
         log: the file for what it prints.
         timeout: the longest time of an answer, in seconds.
         cpus: the CPUs that it is bound to, None for all that this process may use.
-        max_load: the largest load of a turn that counts, None for `compare.latency.disturbance.MAX_LOAD`.
+        max_load: the largest load at which a turn counts, None for `compare.latency.disturbance.MAX_LOAD`.
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
@@ -68,8 +68,8 @@ class WorkerProcess:
     def ask(self, *lines: str) -> dict[str, Any]:
         """Send commands, such as "turn 3", and return the answer to the last one.
 
-        The process tree is resumed before, and suspended after the answer unless `left_awake` is open. Raises
-        `ChildFailed` if the process crashes, raises or hangs.
+        The process tree is resumed before the commands, and suspended after the answer except within `left_awake`.
+        Raises `ChildFailed` if the process crashes, raises or hangs.
         """
         self._tree.resume()
         try:
@@ -98,8 +98,8 @@ class WorkerProcess:
     def memory(self) -> Memory | None:
         """Return the memory of the process tree at the last answer; None after a switch to other inputs.
 
-        Other inputs may need more memory than the row's own. Call this while the tree is suspended, never during a
-        timed call.
+        Other inputs may need more memory than those of the row. Call this only while the tree is suspended, not during
+        a timed call.
         """
         return Memory(self._tree.peak_bytes(), self._tree.settled_bytes()) if self._own_inputs else None
 
@@ -131,12 +131,12 @@ class WorkerProcess:
     def follow(self, prefill: int) -> str | None:
         """Decode the given text with the cache and write the logits; return the error, or None.
 
-        prefill: how many positions the first pass takes. Call this after the rounds.
+        prefill: the number of positions in the first pass. Call this after the rounds.
         """
         return self._written(f"follow {prefill}")
 
     def kill(self) -> None:
-        """Kill the process and all that it started after a failure, and keep its log."""
+        """Kill the process and all that it started, and keep its log. This is for processes that failed."""
         self._failed = True
         self._tree.kill()
 

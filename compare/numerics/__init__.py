@@ -1,1 +1,1 @@
-"""Golden in float64, the gaps of runs to it, and the verdicts over them."""
+"""Golden in float64, the gaps of runs to golden, and the verdicts on the runs."""

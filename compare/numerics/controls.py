@@ -2,7 +2,7 @@
 
 Each control sums in an order of its own, and the spread of their errors shows what rounding does (docs/method.md). A
 control runs the real module: a `TorchFunctionMode` replaces linear maps, matrix products, softmax, norms and means, and
-the taps replace the attention. So no model has to be written a second time, and controls work for every architecture.
+the taps replace the attention. So controls need no code of their own for an architecture.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def _sum(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Control:
-    """How one control computes its sums.
+    """The way in which one control computes sums, norms and attention.
 
     one_pass: whether a norm's variance is the mean of the squares minus the square of the mean. fused_gelu: whether the
     tanh form of GELU is torch's fused function.
@@ -72,7 +72,7 @@ def root_scaled_attention(
 def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Attention with a streaming softmax over blocks of 16 keys (Dao et al. 2022).
 
-    The probabilities are computed apart from it, as exp(scores - logsumexp(scores)).
+    The probabilities are computed separately, as exp(scores - logsumexp(scores)).
     """
     groups = query.shape[1] // key.shape[1]
     scores = (query @ key.repeat_interleave(groups, dim=1).transpose(-1, -2)) * scale
@@ -148,7 +148,7 @@ class _Ordered(OrderedProducts):
 
 @contextmanager
 def _gelu(model: Any, *, fused: bool) -> Iterator[None]:
-    """A context in which, if `fused`, modules that write out GELU's tanh form use torch's fused function."""
+    """A context in which, if `fused`, modules that compute GELU's tanh form step by step use torch's fused function."""
     spelled_out = [m for m in model.modules() if type(m).__name__ == "NewGELUActivation"] if fused else []
     for module in spelled_out:
         module.forward = lambda x: functional.gelu(x, approximate="tanh")

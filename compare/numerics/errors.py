@@ -16,13 +16,13 @@ from compare.numerics.tensors import by_head, seen_keys
 
 Array = NDArray[Any]
 
-#: The fewest positions over which the root mean square of a channel is meaningful.
+#: The fewest positions from which the root mean square of a channel is computed.
 FEWEST_POSITIONS = 16
 
 #: The number of elements in a block: in float64, a block and its intermediate arrays stay below 10 MB.
 _BLOCK = 2**18
 
-#: How many of the 52 bits of a float64's significand select the bin: 5 bits make 32 bins to a power of two.
+#: The number of bits of a float64's significand that select the bin: 5 bits give 32 bins for each power of two.
 _BIN_BITS = 5
 
 #: The quantiles that are computed, as shares of all errors.
@@ -33,8 +33,8 @@ QUANTILES = (0.5, 0.99, 0.999)
 class Error:
     """The error of one tensor against a reference.
 
-    rms, max, slope, size and largest have one value for each group. Attention has a group for each head, because heads
-    differ in size by orders of magnitude; every other tensor is one group.
+    rms, max, slope, size and largest have one value for each group. In attention, each head is a group, because errors
+    of heads differ by orders of magnitude. Every other tensor is one group.
 
     rms, max, slope: the statistics of the error. channels: the root mean square of each channel over all positions;
     empty if there are too few positions. size, largest: the root mean square and the largest magnitude of the
@@ -62,8 +62,8 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
     name: the tensor's, as in `export.taps.tap_names`. attention_mask: (batch, sequence), 0 at padding. keys: the mask
     of the keys, (batch, sequence), 0 at padding; attention_mask by default.
 
-    Both tensors are read once, a block at a time, so memory-mapped tensors of any size can be given. Differences are
-    formed and summed in float64.
+    Both tensors are read once, a block at a time, so memory-mapped tensors can have any size. Differences are computed
+    and summed in float64.
 
     >>> error = error_of("logits", np.array([[[1.0, 2.5]]]), np.array([[[1.0, 2.0]]]), np.array([[1]]))
     >>> error.max.tolist(), error.place
@@ -179,7 +179,7 @@ def _nan_first(value: float) -> tuple[bool, float]:
 
 
 def _quantiles(bins: Array) -> tuple[float, ...]:
-    """Return the quantiles by nearest rank, as the middles of their bins. NaN is in the last bins, so it is largest."""
+    """Return the quantiles by nearest rank, as the middles of their bins. NaN counts as the largest value."""
     ranks = np.ceil(np.array(QUANTILES) * bins.sum()).clip(1)
     edges = np.searchsorted(np.cumsum(bins), ranks)
     low, high = ((edges + i).astype(np.int64) << (52 - _BIN_BITS) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Warm up torch's vectorized functions: their first call can be wrong if two threads make it at once.
+"""Warm up torch's vectorized functions, whose first call can be wrong if two threads make it at once.
 
 On x86, torch computes these functions of contiguous float32 and float64 tensors with oneMKL. In its first call oneMKL
 stores the type of the processor in a variable of the process and then replaces it by an index into its kernels. A
@@ -26,8 +26,8 @@ _lock = Lock()
 def warm_up() -> None:
     """Call each function in each precision on one element, so that only this thread computes.
 
-    Call this before any computation with torch. Only the first call in a process does anything. A process that is
-    forked later needs no call.
+    Call this before any computation with torch. Further calls in the same process do nothing, and a process that is
+    forked later does not need the call.
 
     >>> warm_up()
     """

@@ -1,7 +1,7 @@
-"""Floors: the errors that rounding alone makes, and other errors as multiples of them.
+"""Floors: the errors that rounding alone makes. Other errors are given as multiples of floors.
 
-A floor is the largest value of a statistic of the error among the controls. A runtime's error divided by its floor is
-a multiple of rounding.
+A floor is the largest value of a statistic of the error among the controls. The error of a runtime divided by the floor
+is a multiple of rounding.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _BOTH = ("local", "accumulated")
 class Floor:
     """The floors of one tensor: by group (rms, max, slope) and by channel.
 
-    exact: by group, whether no control had an error.
+    exact: for each group, whether no control had an error.
     """
 
     rms: Array
@@ -59,7 +59,7 @@ def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floo
 
 
 def multiples_of(error: Error, floor: Floor) -> Multiples:
-    """Return an error in units of its floor; infinite if it is not 0 in a group where every control is exact."""
+    """Return an error in units of its floor; infinite for an error in a group in which every control is exact."""
     missed = bool(np.any(floor.exact & ~(error.max == 0)))
     return Multiples(
         rms=_worst(error.rms, floor.rms, missed),

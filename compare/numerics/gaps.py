@@ -10,14 +10,14 @@ from compare.results.gaps import Gap
 
 
 class WrongShape(Exception):
-    """A run gave a tensor of another shape than golden's."""
+    """A tensor of a run does not have golden's shape."""
 
 
 def gaps(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_mask: Tensor) -> Iterator[Gap]:
     """Yield the gaps of all tensors of golden that the run exposes, in golden's order.
 
-    attention_mask: (batch, sequence), 0 at padding, which is left out as queries. Raises `WrongShape` if a tensor has
-    another shape than golden's.
+    attention_mask: (batch, sequence), 0 at padding; padding queries are left out. Raises `WrongShape` if a tensor does
+    not have golden's shape.
     """
     check_shapes(actual, golden)
     for name, reference in golden.items():
@@ -26,7 +26,7 @@ def gaps(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_m
 
 
 def check_shapes(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor]) -> None:
-    """Raise `WrongShape` for the first tensor of the run that has another shape than golden's."""
+    """Raise `WrongShape` for the first tensor of the run that does not have golden's shape."""
     for name, reference in golden.items():
         if name in actual and actual[name].shape != reference.shape:
             raise WrongShape(f"{name} has shape {actual[name].shape}, golden has {reference.shape}")

@@ -1,8 +1,8 @@
 """Golden: the whole model in float64, with its attention replaced by the reference attention.
 
-Golden is checked before any run is judged: it is compared with transformers' own eager attention in float64. Their
-difference comes from the order of summation and is about 1e-15 of each tensor's size. If it is beyond `RULER_LIMIT`,
-one of them computes something else, and nothing is judged.
+Before any run is judged, golden is compared with transformers' own eager attention in float64. The two differ in the
+order of summation, by about 1e-15 of each tensor's size. If the difference is beyond `RULER_LIMIT`, one of the two
+computes something else, and nothing is judged.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ RULER_LIMIT = 1e-12
 def ruler_of(
     golden_run: Mapping[str, NDArray[Any]], eager_run: Mapping[str, NDArray[Any]], attention_mask: NDArray[Any]
 ) -> Ruler:
-    """Compare two float64 runs tensor by tensor; queries that are padding are left out."""
+    """Compare two float64 runs tensor by tensor, without padding queries."""
     rulers = []
     for name, tensor in golden_run.items():
         kept = query_rows(name, tensor, attention_mask)

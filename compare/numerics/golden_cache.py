@@ -1,8 +1,8 @@
 """A cache of golden and floors between runs, in `cache/golden/<key>/`.
 
-An entry is complete or absent, and the total size is bounded. The key is a digest of everything that decides the
-numbers: weights, ids and mask, number of threads, processor, versions, and the source that computes them. So if that
-source changes, older entries are not used.
+Entries are stored completely or not at all, and their total size is limited. The key is a digest of everything that the
+numbers depend on: weights, ids and mask, number of threads, processor, versions, and the source code that computes
+them. So if that code changes, older entries are not used.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ LIMIT = 2 * 10**9
 
 _FACTS = "kept.json"
 
-#: The module that makes golden and floors. The modules that it imports decide them too.
+#: The module that computes golden and floors. They also depend on the modules that it imports.
 _MAKER = "compare.numerics.weigher"
 
 #: The folder that holds this project's packages.
@@ -68,7 +68,7 @@ def source_digest(root: Path) -> str:
 
 
 def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:
-    """Put the files of an entry into a folder and return its note; None if there is no intact entry.
+    """Copy the files of an entry into a folder and return its note; None if there is no intact entry.
 
     root: the cache's folder. key: the entry's key. out: the folder for the files. If a file has changed since it was
     stored, the entry is removed.
@@ -95,8 +95,8 @@ def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:
 def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int = LIMIT) -> None:
     """Store the files of a folder and a note as an entry, then remove the least recently used entries beyond the limit.
 
-    root: the cache's folder. key: the entry's key. made: the folder with the files. noted: what `take` returns. limit:
-    the largest total size in bytes. If the disk is full or read-only, nothing is stored.
+    root: the cache's folder. key: the entry's key. made: the folder with the files. noted: the note, which `take`
+    returns. limit: the largest total size in bytes. If the disk is full or read-only, nothing is stored.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Find the cause if a run is wrong on padded sequences.
 
-The run's tensors are replayed as if the model had read its mask in another way. If the tensors that were wrong are
-right under such a reading, the reading is the cause. Local errors are compared, so the cause is found even if only one
-layer has the fault.
+The run's tensors are replayed with other readings of the mask. If the tensors that were wrong are right under one of
+these readings, that reading is the cause. Local errors are compared, so the cause is found even if only one layer has
+the fault.
 """
 
 from collections.abc import Collection, Iterator
@@ -24,7 +24,7 @@ COUNTED = "counts padding as positions"
 WRONG_SIDE = "applies the attention mask on the wrong side"
 ONE_OFF = "applies the attention mask one position off"
 
-#: The side of the padding -> the position that is padding if a sequence is padded on that side.
+#: Side of the padding -> index of a position that is padding if a sequence is padded on that side.
 SIDES = {"left": 0, "right": -1}
 
 
@@ -43,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why tensors are wrong on padded sequences.
+    """The reason why tensors are wrong on padded sequences.
 
     words: the cause; empty if no reading explains all tensors. sides: the sides of padding, "left" or "right", on which
     tensors are wrong.
@@ -56,7 +56,7 @@ class Cause:
 def cause_of(scales: "Scales", trace: Trace, names: Collection[str]) -> Cause:
     """Find out why tensors of a trace are beyond their limits.
 
-    scales: those that the trace was weighed with. names: the tensors that are beyond a limit.
+    scales: golden and floors of the padded input. names: the tensors that are beyond a limit.
     """
     weak = len(trace) == 1
 

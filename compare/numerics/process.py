@@ -1,4 +1,4 @@
-"""The numerics process: it makes golden and floors of one model, and weighs traces against them.
+"""The numerics process, which computes golden and floors of one model and the gaps of traces.
 
 It holds the float64 model and runs no runtime. It reads questions from stdin, one on a line, and answers each with a
 line of JSON on stdout:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Numerics:
-    """The parent's side of the numerics process. Make it in the main thread.
+    """The parent's handle of the numerics process. Create it in the main thread.
 
     Every method raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises.
     """
@@ -58,7 +58,8 @@ class Numerics:
 
         model: the model's folder. inputs: the input's trace folder. out: the folder for the golden trace. padded: the
         padded input's trace folder, and the folder for its golden trace. kept: the folder of the cache of golden and
-        floors. threads: the number of threads. log: the process's log file. timeout: seconds for each answer.
+        floors. threads: the number of threads. log: the process's log file. timeout: the time limit of an answer, in
+        seconds.
         """
         job = {"model": model, "inputs": inputs, "out": out, "padded": padded, "kept": kept, "threads": threads}
         self._out, self._padded_out = out, padded[1]
@@ -67,7 +68,7 @@ class Numerics:
         self.failed = False
 
     def golden(self) -> tuple[Trace, Ruler]:
-        """Return the golden trace, and its agreement with transformers. The caller checks that the ruler holds."""
+        """Return the golden trace and the ruler. The caller must check that the ruler holds."""
         ruler = Ruler(**self._ask("golden"))
         return Trace(self._out), ruler
 
@@ -84,13 +85,13 @@ class Numerics:
         return _weighed_from(self._ask(f"weigh {trace}"))
 
     def golden_padded(self) -> tuple[Trace, Ruler]:
-        """As `golden`, for the padded input; made at the first call. Its floors are made when a trace is weighed."""
+        """Do the same as `golden` for the padded input. Its floors are computed when the first trace is weighed."""
         if self._padded_ruler is None:
             self._padded_ruler = Ruler(**self._ask("padded golden"))
         return Trace(self._padded_out), self._padded_ruler
 
     def weigh_padded(self, trace: Path) -> dict[str, Gap]:
-        """As `weigh`, for a trace of the padded input."""
+        """Do the same as `weigh` for a trace of the padded input."""
         return _weighed_from(self._ask(f"padded weigh {trace}"))
 
     def cause(self, trace: Path, tensors: Collection[str]) -> Cause:

@@ -1,6 +1,6 @@
 """Replays: golden's computation of each segment from a run's own inputs to it.
 
-A tensor's gap to golden contains every error made before it. To attribute an error to the segment that makes it, each
+A tensor's gap to golden contains the errors of all segments before it. To find the segment that makes an error, each
 segment of the model (embedding; norm and projections to query, key, value; attention; output projection; MLP; head) is
 computed in float64 from the run's own inputs to it. One forward pass replays all segments: at every tap the float64
 model's tensor is kept, and the run's tensor replaces it in the rest of the pass. If a run exposes fewer tensors, its
@@ -16,7 +16,7 @@ from torch import Tensor
 from compare.numerics.golden import float64_throughout, golden_attention
 from export.taps import run_tapped
 
-#: Kinds of taps that a later segment takes as input. Probabilities are exposed, but no later segment reads them.
+#: Kinds of taps that later segments take as input. Probabilities are taps, but no later segment reads them.
 FORWARDED = ("hidden_state", "query", "key", "value", "context", "mid_state")
 
 

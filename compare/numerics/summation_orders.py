@@ -53,15 +53,15 @@ def split_product(number: int) -> Product:
     return product
 
 
-#: Columns that the sequential product takes at a time, so that its sums stay in the processor's cache.
+#: The number of columns that the sequential product computes at a time, so that sums stay in the processor's cache.
 _COLUMNS = 2048
 
 
 def sequential_product(left: Tensor, right: Tensor) -> Tensor:
-    """The product whose contraction runs from first to last, one term at a time, as in a plain loop in C.
+    """Return the product whose terms are added from first to last, one at a time, as in a plain loop in C.
 
     torch's product of a sparse and a dense matrix is such a loop: it adds one entry of a row after another. Here the
-    sparse matrix holds every entry, zeros too.
+    sparse matrix stores all entries, including zeros.
     """
     if right.ndim == 2:
         rows = left.reshape(-1, left.shape[-1])
@@ -79,7 +79,7 @@ def sequential_product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def sequential_total(x: Tensor) -> Tensor:
-    """The sum from first to last. It uses NumPy's cumulative sum, because torch's adds float32 in float64."""
+    """Return the sum from first to last. It uses NumPy's cumulative sum, because torch's adds float32 in float64."""
     return torch.from_numpy(np.cumsum(x.numpy(), axis=-1)[..., -1:].copy())
 
 

@@ -1,7 +1,7 @@
 """The layout of a trace's tensors, and which of their elements are compared.
 
-Tensors with heads are (batch, heads, sequence, ...), all others (batch, sequence, ...). Queries that are padding are
-left out. Of attention, elements on and below the causal diagonal are compared, except those on padding keys.
+Tensors with heads are (batch, heads, sequence, ...), all others (batch, sequence, ...). Padding queries are left out.
+In attention, only elements on and below the causal diagonal are compared, except for those on padding keys.
 """
 
 from typing import Any

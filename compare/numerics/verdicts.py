@@ -1,7 +1,7 @@
-"""Verdicts: a run's errors in multiples of rounding become a word, and the place where a difference begins.
+"""Derive the verdict on a run, and the place where a difference begins, from its errors in units of rounding.
 
-All limits are data, in this module alone. A verdict checks local errors first, in the order of execution, and then
-accumulated errors, whose limits are wider.
+This module alone defines the limits. Local errors are checked first, in the order of execution, and then accumulated
+errors, whose limits are wider.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,10 +18,10 @@ class Limits:
     """The multiples of floors up to which an error is called rounding (docs/method.md says how they were chosen).
 
     local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
-    logits alone. precision_range: the range of the local error over the tensor's size, in unit roundoffs of a
-    precision, that is taken for that precision. quantized_range: the range of the local error over the tensor's size
-    that quantized operators explain; at least two kinds of segments must reach the lower end, and an error above the
-    upper end is a fault.
+    only logits. precision_range: errors in this range indicate a precision (local error over the tensor's size, in unit
+    roundoffs of that precision). quantized_range: quantized operators explain errors in this range (local error over
+    the tensor's size); at least two kinds of segments must reach the lower end, and an error above the upper end is a
+    fault.
     """
 
     local: Multiples
@@ -70,12 +70,12 @@ SEGMENTS = {
 def judge(
     evidence: Mapping[str, TensorEvidence], *, bitwise: bool, limits: Limits = LIMITS, quantized: Sequence[str] = ()
 ) -> Verdict:
-    """Return the verdict over one run.
+    """Return the verdict on one run.
 
     evidence: by tensor, in the order of execution. bitwise: whether everything exposed equals the baseline's bit for
     bit. limits: `LIMITS` by default. quantized: the graph's operators that compute with quantized numbers, which the
-    verdict names. They are needed because the size of errors does not show eight-bit integers: it is like that of bf16
-    if weights are of similar size, and like that of no precision otherwise.
+    verdict names. They are needed because the size of errors does not identify eight-bit integers: errors are as large
+    as those of bf16 if all weights are of similar size, and otherwise do not fit any precision.
     """
     excused = _excused(evidence, limits) if quantized else frozenset()
     verdict = placed(_judge(evidence, bitwise, limits, excused), evidence)
@@ -89,12 +89,12 @@ def judge(
 
 
 def placed(verdict: Verdict, exposed: Collection[str]) -> Verdict:
-    """Return the verdict with the place of its tensor in words; exposed: the names of the tensors that the run gave."""
+    """Return the verdict with the place of its tensor in words. exposed: the names of the run's tensors."""
     return replace(verdict, place=place_of(verdict.tensor, exposed)) if verdict.tensor else verdict
 
 
 def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits, excused: frozenset[str]) -> Verdict:
-    """Return the verdict without its place; excused: tensors whose errors the graph's quantized operators explain."""
+    """Return the verdict without its place. excused: tensors whose errors quantized operators explain."""
     for name, found in evidence.items():
         if found.nan:
             return Verdict(kind="broken", tensor=name, note=f"{name} has NaN where golden has none")
@@ -129,9 +129,9 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
 
 
 def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
-    """Return the tensors that are wrong in their own segment: beyond a local limit, or attending to hidden keys.
+    """Return the tensors that are beyond a local limit, or that have a probability on a hidden key.
 
-    weak: whether the run exposes logits alone.
+    weak: whether the run exposes only logits.
     """
     local = limits.weak if weak else limits.local
     return [n for n, found in evidence.items() if found.unseen or (found.local and found.local.beyond(local))]
@@ -191,7 +191,7 @@ _MADE_OF = {
 
 
 def _hidden_segments(kind: str, layer: int, exposed: Collection[str]) -> Iterator[str]:
-    """Yield the segments of a layer before a tensor's own whose tensors the run does not expose."""
+    """Yield the segments before a tensor's own in the same layer whose tensors the run does not expose."""
     for before in _MADE_OF.get(kind, ()) if exposed else ():
         if f"{before}.{layer}" not in exposed:
             yield from _hidden_segments(before, layer, exposed)
@@ -231,14 +231,14 @@ def _looks_like(found: TensorEvidence, roundoff: float, limits: Limits) -> bool:
 
 
 def _narrowed(precision: str, found: list[TensorEvidence]) -> str:
-    """Narrow "fp16 or TF32" to "fp16" if all values can be written in fp16; both make errors of the same size."""
+    """Narrow "fp16 or TF32" to "fp16" if fp16 can represent all values; both make errors of the same size."""
     if precision != "fp16 or TF32":
         return precision
     return "fp16" if all(evidence.half for evidence in found) else precision
 
 
 def _nearest(evidence: Mapping[str, TensorEvidence], limits: Limits) -> tuple[str, str, float]:
-    """Return the tensor, the statistic and the multiple that come nearest to a limit, for a run within all limits."""
+    """Return the tensor, the statistic and the multiple nearest to a limit, for a run within all limits."""
     shares = [
         (getattr(found.local, statistic) / getattr(limits.local, statistic), name, statistic)
         for name, found in evidence.items()

@@ -1,4 +1,4 @@
-"""Golden and floors of a model on one input, made once, and the weighing of traces against them."""
+"""Compute golden and floors of a model on one input once, and compare traces with them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -1,1 +1,1 @@
-"""ONNX files of any exporter: read and check one, match its outputs with a model's tensors, stage it for a runtime."""
+"""Read and check ONNX files, match their outputs with a model's tensors, and stage them for a runtime."""

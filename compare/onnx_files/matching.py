@@ -1,4 +1,4 @@
-"""Match the outputs of an ONNX file with a model's tensors, and check that the file can be of that model.
+"""Match the outputs of an ONNX file with a model's tensors, and check that the file fits the model.
 
 Outputs are matched by name. Known names are those of this project (`export.taps.tap_names`), optimum and transformers.
 """
@@ -29,9 +29,9 @@ _ATTENTION = ("Softmax", "Attention", "MultiHeadAttention", "GroupQueryAttention
 
 
 def tap_of(output: str, layers: int) -> str | None:
-    """Return the tap that an output is, in a model of that many layers; None if it is no tap.
+    """Return the tap that an output is, in a model of that many layers; None if it is not a tap.
 
-    The last of transformers' `hidden_states` is no tap, because it comes after the final norm.
+    The last of transformers' `hidden_states` is not a tap, because it comes after the final norm.
 
     >>> tap_of("attentions.0", 2), tap_of("present.1.key", 2), tap_of("hidden_states.2", 2), tap_of("loss", 2)
     ('attention.0', 'key.1', None, None)
@@ -44,16 +44,16 @@ def tap_of(output: str, layers: int) -> str | None:
 
 
 def exposed(file: OnnxFile, layers: int) -> dict[str, str]:
-    """Map outputs of the file to taps of a model of that many layers. Outputs that are no taps are left out."""
+    """Map outputs of the file to taps of a model of that many layers. Other outputs are left out."""
     found = {output: tap_of(output, layers) for output in file.outputs}
     return {output: tap for output, tap in found.items() if tap is not None}
 
 
 def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
-    """Raise `BadInput` if a file cannot be of a model: it has no logits, or other numbers of layers or tokens.
+    """Raise `BadInput` if a file does not fit a model: it has no logits, or other numbers of layers or tokens.
 
-    model: `layers` and `vocabulary` from the manifest of a cache entry. A number that the file does not show is not
-    checked.
+    model: `layers` and `vocabulary` from the manifest of a cache entry. A number that cannot be determined from the
+    file is not checked.
     """
     check_logits(file)
     for what, found, expected in (
@@ -62,7 +62,7 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
     ):
         if found not in (None, expected):
             raise BadInput(
-                f"{file.path} has {found:,} {what} and the model has {expected:,}; "
+                f"{file.path} has {found:,} {what}, but the model has {expected:,}; "
                 "give the model that it was exported from"
             )
 
@@ -71,12 +71,13 @@ def check_logits(file: OnnxFile) -> None:
     """Raise `BadInput` if a file has no output named logits."""
     if "logits" not in file.outputs:
         raise BadInput(
-            f"{file.path} gives no logits, only {', '.join(list(file.outputs)[:3])}: export the model with its head"
+            f"{file.path} has no output logits, only {', '.join(list(file.outputs)[:3])}: export the model with "
+            "its head"
         )
 
 
 def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> None:
-    """Check that a file takes this input, and gives logits of every position.
+    """Check that a file accepts this input and returns logits of every position.
 
     input_ids, attention_mask: (batch, sequence). Raises `CannotRun` if the file needs an input that cannot be made from
     them, and `BadInput` if its fixed shapes differ from theirs.
@@ -88,18 +89,19 @@ def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: N
     declared, given = file.outputs["logits"], input_ids.shape
     if declared is not None and not (len(declared) == 3 and fits(given, declared[:2])):
         raise BadInput(
-            f"{file.path}: the graph gives logits of {written(declared)}, and this input is {given}; logits of all "
-            f"positions are compared{mended(declared, given)}"
+            f"{file.path}: the shape of its logits is {written(declared)}, which does not fit this input, "
+            f"{given}. Logits of all "
+            f"positions are needed{mended(declared, given)}"
         )
 
 
 def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> int:
-    """Return how many of several padded sequences a file takes at a time: all of them, or one if its batch is fixed.
+    """Return how many of several padded sequences a file accepts at once: all, or one if its batch size is fixed.
 
-    input_ids, attention_mask: (batch, sequence). Raises `BadInput` with the reason if it takes none.
+    input_ids, attention_mask: (batch, sequence). Raises `BadInput` with the reason if it accepts none.
     """
     if "attention_mask" not in [wanted.name for wanted in file.inputs]:
-        raise BadInput("takes no attention mask")
+        raise BadInput("has no input attention_mask")
     for rows in (len(input_ids), 1):
         with suppress(BadInput):
             check_inputs(file, input_ids[:rows], attention_mask[:rows])
@@ -109,7 +111,7 @@ def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: ND
 
 
 def layers_of(file: OnnxFile) -> int | None:
-    """Return the number of layers by the names and the attention operators of a file; None if neither shows it."""
+    """Return the number of layers, from names and attention operators in the file; None if neither shows it."""
     names = [*file.outputs, *(wanted.name for wanted in file.inputs)]
     attentions = sum(node.op_type in _ATTENTION for node in file.model.graph.node)
     return max(attentions, *(_layers_told(name) for name in names)) or None

@@ -25,9 +25,9 @@ _HALVES = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A file that holds a whole graph.
+    """An ONNX file and the files with its weights.
 
-    path: the file. model: its content. external: location, as the graph writes it -> the file that holds tensors there.
+    path: the file. model: its content. external: location of tensors as written in the graph -> the file there.
     """
 
     path: Path
@@ -46,13 +46,13 @@ class OnnxFile:
 
     @property
     def inputs(self) -> list[GraphInput]:
-        """The inputs that have to be fed: without initializers, which older graphs list too."""
+        """The inputs that must be fed. Older graphs also list initializers, which are left out."""
         held = {tensor.name for tensor in self.model.graph.initializer}
         return [graph_input(value) for value in self.model.graph.input if value.name not in held]
 
     @property
     def outputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        """Output -> its declared shape, with None for a free dimension; None if no shape is declared."""
+        """Output -> its declared shape, with None for a dynamic dimension; None if no shape is declared."""
         return {value.name: shape_of(value) for value in self.model.graph.output}
 
     @property
@@ -87,10 +87,10 @@ class OnnxFile:
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
-    """Read a graph without the tensors that it keeps in other files.
+    """Read a graph without the tensors that are stored in other files.
 
-    Raises `BadInput` if there is no such file, if it is not a whole ONNX graph, or if one of its tensors is not in a
-    file next to it that is long enough.
+    Raises `BadInput` if the file does not exist or is not a complete ONNX graph, or if a file with its tensors is
+    missing, too short, or in another folder.
     """
     try:
         content = path.read_bytes()
@@ -119,7 +119,7 @@ def graph_input(value: ValueInfoProto) -> GraphInput:
 
 
 def shape_of(value: ValueInfoProto) -> tuple[int | None, ...] | None:
-    """Return a declared shape, with None for a free dimension; None if no shape is declared."""
+    """Return a declared shape, with None for a dynamic dimension; None if no shape is declared."""
     if not value.type.tensor_type.HasField("shape"):
         return None
     dims = value.type.tensor_type.shape.dim
@@ -136,7 +136,7 @@ def nodes(graph: GraphProto) -> Iterator[NodeProto]:
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Yield every tensor that a model holds or refers to: initializers and constants, at any depth."""
+    """Yield every tensor that a model contains or refers to: initializers and constants, also in subgraphs."""
     yield from _initializers(model.graph)
     for node in chain(nodes(model.graph), *(function.node for function in model.functions)):
         for attribute in node.attribute:
@@ -179,19 +179,21 @@ def _external(path: Path, tensor: TensorProto) -> tuple[str, Path]:
         place.is_relative_to(home) for home in homes
     ):
         raise BadInput(
-            f"{path} reaches outside its folder: it keeps {tensor.name} in {location!r}; "
+            f"{path} refers to a file outside its folder: {tensor.name} is in {location!r}; "
             "save it again with its weights next to it (onnx.save_model, save_as_external_data=True)"
         )
     if not place.is_file():
-        raise BadInput(f"{path} keeps {tensor.name} in {location!r}, and there is no such file next to it; copy it too")
+        raise BadInput(f"{path} needs the file {location!r} for {tensor.name}, which does not exist; copy it too")
     try:
         start, length = int(entries.get("offset", 0)), int(entries.get("length", 0))
     except ValueError:
-        raise BadInput(f"{path} gives no valid offset and length of {tensor.name} in {location!r}") from None
+        raise BadInput(
+            f"{path} gives no valid offset and length of {tensor.name} in {location!r}; export it again"
+        ) from None
     size = place.stat().st_size
     if start < 0 or length < 0 or start + length > size:
         raise BadInput(
-            f"{place.name} has {size:,} bytes, and {path} keeps {tensor.name} in its bytes {start:,} to "
-            f"{start + length:,}; it is not whole, or of another export: copy it again"
+            f"{place.name} has {size:,} bytes, but {path} expects {tensor.name} in its bytes {start:,} to "
+            f"{start + length:,}. The file is incomplete or belongs to another export; copy it again"
         )
     return location, place

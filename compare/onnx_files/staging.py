@@ -1,4 +1,4 @@
-"""Stage an ONNX file in a folder that a runtime loads: the unchanged graph, to be timed, and one that exposes its taps.
+"""Stage an ONNX file in a folder that a runtime loads: the unchanged graph for timing, and one that outputs its taps.
 
 Both are in the run's scratch folder with a copy of the weights. The folder of the user's file is only read.
 """
@@ -16,10 +16,10 @@ from export.errors import BadInput, CannotRun
 
 
 def stage(file: OnnxFile, taps: Mapping[str, str], folder: Path) -> None:
-    """Write a folder that a runtime loads: `deploy.onnx` is the file, and `inspect.onnx` exposes its taps alone.
+    """Write a folder that a runtime loads: `deploy.onnx` is the file, and `inspect.onnx` outputs only its taps.
 
     taps: tensor of the graph -> the tap that it is. Raises `BadInput` if a file of weights has the name of one of the
-    two, and `CannotRun` if a file cannot be copied, for example because there is no room.
+    two, and `CannotRun` if a file cannot be copied, for example because the disk is full.
     """
     folder.mkdir(parents=True)
     _copy(file.path, folder / "deploy.onnx")
@@ -41,7 +41,7 @@ def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:
 
 
 def _copy(place: Path, target: Path) -> None:
-    """Copy a file, but never over another. A link would not do: onnx refuses to read weights that have two names."""
+    """Copy a file, but never over another. It is not linked, because onnx refuses to read files with two hard links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with target.open("xb") as copy, place.open("rb") as original:

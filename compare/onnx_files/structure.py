@@ -1,21 +1,21 @@
 """Locate a model's tensors in a graph that does not name them, by the graph's structure.
 
-The output of a softmax is attention, and that of ONNX's Attention operator is context. The residual stream is what the
-norms read: the states that a pre-norm transformer adds to (Xiong et al. 2020). These are candidates. One is dropped if
-its shape is not its tensor's, or if golden contradicts it (`misplaced`).
+The output of a softmax is attention, and that of ONNX's Attention operator is context. The inputs of the norms are the
+residual stream, to which the blocks of a pre-norm transformer add (Xiong et al. 2020). These tensors are candidates. A
+candidate is dropped if it does not have the shape of golden's tensor, or if golden contradicts it (`misplaced`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, NodeProto
 
-#: Norms as one operator: ONNX's, and those that ONNX Runtime's own tools write. They normalize their first input.
+#: Operators that are whole norms: ONNX's, and those of ONNX Runtime's tools. They normalize their first input.
 _NORMS = ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization")
 
-#: Operators that do not change what a tensor is.
+#: Operators whose output is the same tensor in another form.
 _SAME = ("Identity", "Cast")
 
-#: Distances from golden over the tensor's size. Beyond the first, a candidate may be another tensor; below the second,
+#: Distances from golden over the tensor's size. Above the first, a candidate may be another tensor; below the second,
 #: it is the right one.
 MISSES, MEETS = 0.1, 1e-3
 
@@ -62,8 +62,8 @@ def residual_stream(graph: GraphProto) -> list[str]:
 def normed_tensors(graph: GraphProto) -> Iterator[str]:
     """Yield the tensor that each norm reads, whether the norm is one operator or several.
 
-    Of several operators, layer normalization subtracts the mean (`x - mean(x)`), and root-mean-square normalization
-    divides by the root of `mean(x * x)`.
+    If a norm consists of several operators, it is recognised by `x - mean(x)` (layer normalization) or by a division by
+    the root of `mean(x * x)` (root-mean-square normalization).
     """
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:

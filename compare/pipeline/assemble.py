@@ -1,4 +1,4 @@
-"""Turn results into the parts of the report, except for latency: one function for each part."""
+"""Create the fields of the report from results, except for latency: one function for each field."""
 
 import platform
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from export.cache import Entry
 
 
 def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, Any]:
-    """Return the report's plain fields: when and how the comparison ran."""
+    """Return the report's simple fields, which say when and how the comparison ran."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": checks.quick,
@@ -26,8 +26,8 @@ def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, 
 def model_part(entry: Entry, *, asked_for: str) -> ComparedModel:
     """Return the report's description of the model.
 
-    asked_for: the name that was given. A folder or a loaded model is called by its source's name, so that no path gets
-    into a report.
+    asked_for: the name that was given. For a folder or a loaded model, the name of its source is used, so that a report
+    contains no paths.
     """
     manifest = entry.manifest
     source = manifest.source
@@ -66,7 +66,7 @@ def padded_part(padded: Inputs) -> PaddedInput:
 
 
 def environment_part(threads: int, cpus: list[int] | None) -> Environment:
-    """Return the report's description of machine and software. cpus: those that timed processes are pinned to."""
+    """Return the report's description of machine and software. cpus: the CPUs that timed processes are pinned to."""
     return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",

@@ -1,4 +1,4 @@
-"""Turn series of samples into the parts of the report that hold latency: one function for each part."""
+"""Create the report's rows of latency from series of samples: one function for each kind of row."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -31,14 +31,14 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME
 from export.cache import Entry
 
-#: The most processes that a report names among those that disturbed turns.
+#: The largest number of disturbing processes that a report names.
 MOST_PROCESSES = 5
 
 
 def latency_parts(
     series: Sequence[Series], seed: int, limits: MachineLimits | None = None, narrow: Collection[str] = ()
 ) -> list[LatencyRow]:
-    """Return a row of latency for each series that has one, in order. limits, narrow: see `share_of_peak`."""
+    """Return the rows of latency, in the order of their series. limits, narrow: see `share_of_peak`."""
     baseline = of_role(Role.BASELINE, series)
     return [
         LatencyRow(
@@ -79,7 +79,11 @@ def decode_parts(
     ]
     absent = [row for row in rows if row.spec.missing()]
     return parts + [
-        DecodeRow(runtime=row.name, again=False, error=f"needs {', '.join(row.spec.missing())}: {row.spec.install}")
+        DecodeRow(
+            runtime=row.name,
+            again=False,
+            error=f"needs {', '.join(row.spec.missing())} (not installed); install with: {row.spec.install}",
+        )
         for row in absent
     ]
 
@@ -105,7 +109,7 @@ def decode_part(
 
 
 def observer_part(observer: Observer, seed: int) -> ObserverEffect:
-    """Return the inspect graph's time over the deploy graph's, and the operators that one of them runs more often."""
+    """Return the ratio of the inspect graph's time to the deploy graph's, and how their operators differ."""
     inspect, deploy = observer.inspect_operators, observer.deploy_operators
     counted = bool(inspect and deploy)
     names = sorted({*inspect, *deploy}) if counted else []
@@ -188,10 +192,7 @@ def grid_parts(cells: Mapping[Shape, Cell], seed: int) -> list[GridCell]:
 
 
 def disturbance_part(series: Iterable[Series], max_load: float) -> Disturbance | None:
-    """Return how much of the CPU other processes used, averaged over all attempts at a turn, weighted by their length.
-
-    Returns None if nothing was timed.
-    """
+    """Return the share of CPU time that other processes used in all attempts; None if nothing was timed."""
     series = list(series)
     loads = [load for each in series for attempts in each.loads.values() for load in attempts]
     seconds = sum(load.seconds for load in loads)

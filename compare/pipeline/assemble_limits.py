@@ -1,4 +1,4 @@
-"""Turn the samples of the machine's limits into parts of the report, with the share of them that runtimes reached."""
+"""Create the report's rows of the machine's limits, and the shares of these limits that runtimes reached."""
 
 from collections.abc import Collection, Sequence
 
@@ -41,10 +41,10 @@ def limit_part(every: Sequence[Series], spec: LimitSpec) -> LimitRow:
 
 
 def share_of_peak(series: Series, limits: MachineLimits | None, narrow: Collection[str], seed: int) -> Ratio | None:
-    """Return the share of the compute limit that a pass reached, or of the bandwidth that a decode step reached.
+    """Return the share of a limit that was reached: of compute by a forward pass, of bandwidth by a decode step.
 
-    narrow: the rows that compute in less than float32. Returns None for these, because the limits are measured in
-    float32, and also if there are no limits or no work, or if the series failed.
+    narrow: the rows that compute in a lower precision than float32. The result is None for these, because limits are
+    measured in float32, and also if there are no limits or no work, or if the series failed.
     """
     if limits is None or limits.work is None or series.error is not None or series.runtime in narrow:
         return None
@@ -54,10 +54,10 @@ def share_of_peak(series: Series, limits: MachineLimits | None, narrow: Collecti
 
 
 def share_of(part: LimitRow, turns: dict[int, list[int]], work: int, seed: int) -> Ratio | None:
-    """Return the share of a limit that was reached in some turns; None if the limit is not known.
+    """Return the share of a limit that some turns reached; None if the limit is not known.
 
-    part: the limit. turns: any turns of the same rounds, such as those of prefills or of decode steps. work: FLOPs or
-    bytes of one call, in the limit's unit.
+    part: the limit. turns: turns of the same rounds, such as those of prefills or of decode steps. work: FLOPs or bytes
+    of one call, in the limit's unit.
     """
     if part.per_call is None:
         return None
@@ -65,7 +65,7 @@ def share_of(part: LimitRow, turns: dict[int, list[int]], work: int, seed: int) 
 
 
 def computes_in_float32(runtime: RuntimeResult) -> bool:
-    """Whether a runtime is not known to compute in less than float32, the precision that limits are measured in."""
+    """Whether a runtime computes in float32, in which limits are measured, as far as is known."""
     narrower = runtime.verdict is not None and runtime.verdict.kind == "reduced precision"
     quantized = runtime.graph is not None and bool(runtime.graph.quantized)
     return runtime.precision == "float32" and not narrower and not quantized

@@ -1,4 +1,4 @@
-"""Turn the samples of a series into fields of the report's parts."""
+"""Create fields of the report's rows from the samples of a series."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from compare.latency.statistics import drift, outliers, paired_ratio, percentile
 
 
 def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:
-    """Return the fields of a `LatencyRow` that rest on samples: turns, statistics, and the ratio to the baseline.
+    """Return the fields of a `LatencyRow` that are computed from samples: turns, statistics, ratio to the baseline.
 
     For a series that failed or has no turn that counts, only the turns and the error are returned. seed: the seed of
     the ratio's interval.
@@ -78,7 +78,7 @@ def generations_of(series: Series, baseline: Series | None, seed: int) -> dict[s
 
 
 def first_difference(tokens: list[list[int]], others: list[list[int]]) -> int | None:
-    """Return the first place at which two generations differ in any of their sequences; None if they do not differ.
+    """Return the first index at which two generations differ in any sequence; None if they are equal.
 
     >>> first_difference([[5, 6, 7], [1, 2, 3]], [[5, 6, 7], [1, 9, 3]])
     1

@@ -109,7 +109,7 @@ def prepared(settings: Settings, say: Say) -> Run:
 
 
 def compare_rows(run: Run) -> list[RuntimeResult]:
-    """Trace both files. Return the row of the baseline, and that of the file with its gaps and its verdict.
+    """Trace both files. Return the row of the baseline, and the row of the file with its gaps and verdict.
 
     If the file does not run, its row has an error. Raises `CannotRun` if the baseline does not run.
     """

@@ -1,6 +1,7 @@
-"""Compare a model across runtimes: graphs, golden, a trace of each runtime, gaps, latency, decoding, the report.
+"""Compare a model across runtimes: graphs, golden, traces, gaps, latency, decoding, report.
 
-While one runtime's trace is weighed, the next one is made. Nothing else runs during the rounds that measure latency.
+While the gaps of one runtime are computed, the next runtime is traced. Nothing else runs during the rounds that measure
+latency.
 """
 
 import time
@@ -21,16 +22,16 @@ from compare.pipeline.start_series import started_series
 from compare.report.schema import Report
 from export.models import MiniTransformer
 
-#: The share of `time` that forward passes get; decoding gets the rest.
+#: The share of `time` for forward passes; the rest is for decoding.
 PASSES = 1 / 2
 
 
 def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
     """Compare a model across runtimes and write `report.json` into the report's folder. Figures are not drawn here.
 
-    model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. say: takes a
-    line of progress. Raises `BadInput` for wrong input, and `CannotRun` if something that is needed cannot run. A
-    runtime that fails is a row of the report with an error.
+    model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. say: is called
+    with lines of progress. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot
+    run. If another runtime fails, its row of the report has an error.
     """
     run = prepared(model, settings, say)
     with started_series(run) as started, numerics_of(run) as numerics:

@@ -22,13 +22,13 @@ Say = Callable[[str], None]
 #: The folder in a run's scratch folder that holds its inputs. It also marks a scratch folder as made by a comparison.
 INPUTS = "inputs"
 
-#: The rows that are no runtimes of their own: the default exporter's graph if another exporter is compared, an ONNX
-#: file, and the baseline of two ONNX files.
+#: Names of rows that are not names of runtimes: for the default exporter's graph if another exporter is compared, for
+#: an ONNX file, and for the baseline of two ONNX files.
 BESIDE = f"{GRAPH_RUNTIME}-{DEFAULT_EXPORTER}"
 ONNX_FILE = "onnx-file"
 ONNX_BASELINE = "onnx-baseline"
 
-#: The folder of the golden trace in the scratch folder. No runtime has this name.
+#: The name of the golden trace's folder in the scratch folder. No runtime has this name.
 GOLDEN = "golden"
 
 
@@ -39,12 +39,12 @@ class Row:
     name: the name of the row.
     spec: the runtime.
     folder: the folder with graphs and weights.
-    named: whether it was asked for by name.
+    named: whether the user named it.
     file: the ONNX file that the folder was made from, if one was given.
     taps: tensor of that file -> the tap that it is.
     found: the taps that were located by the file's structure, because it does not name them.
-    rows: sequences of the padded input that it takes at a time; None is all.
-    unpadded: why it takes no padded input; empty if it does.
+    rows: the number of sequences of the padded input that it accepts at once; None means all.
+    unpadded: why it does not accept the padded input; empty if it does.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether this is the baseline, to whose time all ratios are."""
+        """Whether this is the baseline."""
         return self.name in (BASELINE, ONNX_BASELINE)
 
 
@@ -96,7 +96,7 @@ class Run:
     #: The folder of the report.
     out: Path
 
-    #: The function that takes a line of progress.
+    #: A function that is called with lines of progress.
     say: Say
 
     #: The padded input; None without a model.
@@ -105,10 +105,10 @@ class Run:
     #: Further inputs that are timed.
     grid: Mapping[Shape, Inputs] = field(default_factory=dict)
 
-    #: Seconds that each step took, by its name.
+    #: Name of a phase -> seconds that it took.
     phases: dict[str, float] = field(default_factory=dict)
 
-    #: When the comparison began, by the monotonic clock.
+    #: The start of the comparison, on the monotonic clock.
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -127,7 +127,7 @@ class Run:
         return self.scratch / INPUTS
 
     def padded_folder(self, name: str) -> Path:
-        """Return the folder of the padded input (`INPUTS`), or of golden's or a row's trace of it."""
+        """Return the folder of the padded input (`INPUTS`), or of the trace of golden or a row on it."""
         return self.scratch / "padded" / name
 
     def grid_folder(self, shape: Shape) -> Path:
@@ -140,7 +140,7 @@ class Run:
         return self.scratch / "variants"
 
     def self_folder(self, row: str, graph: Held = "deploy") -> Path:
-        """Return the folder of the logits that a row's graph gave in reruns."""
+        """Return the folder of the logits from a row's reruns."""
         return self.scratch / "self" / graph / row
 
     @property
@@ -150,7 +150,7 @@ class Run:
 
     @property
     def max_load(self) -> float:
-        """The largest share of the CPU that other processes may use in a turn that counts."""
+        """A turn counts if other processes use at most this share of the CPU time."""
         asked = self.latency.max_load
         return disturbance.MAX_LOAD if asked is None else asked
 
@@ -165,7 +165,7 @@ class Run:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Measure the seconds that a `with` block takes, and add them to those of a step."""
+        """Measure the seconds that a `with` block takes, and add them to those of a phase."""
         start = time.monotonic()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
@@ -178,7 +178,7 @@ class ModelRun(Run):
     entry: the cache entry of the model.
     beside: the entry of the default exporter, if another exporter was chosen.
     notes: warnings that every text format shows first.
-    decoders: the rows that decode, the baseline first; some of them only decode.
+    decoders: the rows that decode, the baseline first. Some of them only decode.
     """
 
     entry: Entry

@@ -1,7 +1,7 @@
 """The decode stage: time short generations with a cache of keys and values, then check each cache.
 
-It follows the forward passes. The baseline and every other runtime that can decode take turns, and the machine's
-bandwidth is measured in the same rounds. Each cache is then checked in the process that was timed.
+It comes after the forward passes. The baseline and all other runtimes that can decode take turns, and the machine's
+memory bandwidth is measured in the same rounds. Each cache is then checked in the process that was timed.
 """
 
 import shutil
@@ -27,7 +27,7 @@ class Decoding:
     series: list[Series] = field(default_factory=list)
     #: The number of rounds, over all shifts.
     rounds: int = 0
-    #: Row -> positions prefilled -> the verdict on the logits of the whole text, the rest of which was decoded.
+    #: Row -> length of the prefill -> verdict on the logits of the whole text, with the rest decoded step by step.
     checks: dict[str, dict[str, Verdict]] = field(default_factory=dict)
 
 
@@ -55,10 +55,10 @@ def take_decoding(
 
 
 def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
-    """Return a series for every runtime that decodes and for the A/A control. End all other processes but the limits'.
+    """Return a series for the A/A control and every runtime that decodes; end other processes, except the limits'.
 
-    A process that was timed in the forward passes is used again, with the decode graph. For one that ended with an
-    earlier shift, a new process is started, and its series is appended to `started`.
+    A process that was timed in the forward passes is used again, with the decode graph. If it ended with an earlier
+    shift, a new process is started, and its series is appended to `started`.
     """
     rows = [row for row in run.decoders if not row.spec.missing()]
     kept = {(each.runtime, each.role): each for each in started if each.role.has_row and not each.process.ended}
@@ -80,7 +80,7 @@ def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
 def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdict]:
     """Check a runtime's cache: prefill some positions of the text, decode the rest step by step, and judge the logits.
 
-    Returns positions prefilled -> verdict. The limits are those of a runtime that exposes only logits.
+    Returns length of the prefill -> verdict. The limits are those of a runtime that exposes only logits.
     """
     name = series.runtime
     found = {}
@@ -92,5 +92,5 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
         folder = run.self_folder(name) / f"follow-{prefill}"
         found[str(prefill)] = logits_verdict(run, Trace(folder), numerics)
         shutil.rmtree(folder)
-    run.say(f"{name} decodes: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
+    run.say(f"verdict on the cache of {name}: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
     return found

@@ -12,8 +12,9 @@ from export.models import MiniTransformer
 def run_comparison(model: str | MiniTransformer | None, settings: Settings, say: Say = lambda _: None) -> Report:
     """Compare a model across runtimes, or two ONNX files if the settings name a baseline, and write the report.
 
-    model: a name, or a loaded model; None is `DEFAULT_MODEL`, or no model if the settings name a baseline. say: takes
-    a line of progress. Raises `BadInput` for wrong input, and `CannotRun` if something that is needed cannot run.
+    model: a name, or a loaded model; None means `DEFAULT_MODEL`, or no model if the settings name a baseline. say: is
+    called with lines of progress. Raises `BadInput` for wrong input, and `CannotRun` if the model, a named runtime or
+    the baseline cannot run.
     """
     check_compared(model, settings)
     if settings.input.baseline is not None:

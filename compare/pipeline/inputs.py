@@ -1,4 +1,4 @@
-"""Turn a text into the token ids and the attention mask that every run of a comparison gets."""
+"""Convert a text into the token ids and the attention mask for all runs of a comparison."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from export.errors import BadInput, BadSetting
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 
-#: Tokens of the longer and the shorter sequence of the padded input; the shorter is padded to the longer one's length.
+#: The lengths of the longer and the shorter sequence of the padded input, in tokens.
 PADDED_LENGTHS = 12, 7
 
 
@@ -23,7 +23,7 @@ PADDED_LENGTHS = 12, 7
 class Inputs:
     """The input of a run.
 
-    input_ids, attention_mask: int64 (batch, sequence). tokens: those of the first sequence, as text.
+    input_ids, attention_mask: int64 (batch, sequence). tokens: the tokens of the first sequence, as text.
     """
 
     input_ids: NDArray[Any]
@@ -53,22 +53,22 @@ def tokenize(
 ) -> Inputs:
     """Encode a text with the tokenizer of a cache entry. Return a batch of sequences of one length.
 
-    The sequences start at places that are spread evenly over the text. One that reaches the end of the text goes on at
-    its beginning.
+    The starts of the sequences are spread evenly over the text. A sequence that reaches the end of the text continues
+    at its beginning.
 
-    text: None is the text that ships with the project.
-    sequence: tokens in each sequence. None is the whole `text`, or `DEFAULT_SEQUENCE` tokens of the one that ships.
+    text: None means the text that ships with the project.
+    sequence: tokens in each sequence. None means the whole `text`, or `DEFAULT_SEQUENCE` tokens of the shipped one.
     batch: the number of sequences.
     positions: the number of positions that the model has.
     quick: without a `sequence`, take at most `QUICK_SEQUENCE` tokens.
-    setting: the setting that `sequence` comes from, for messages.
+    setting: the name of the setting that `sequence` comes from, for messages.
 
     Raises `BadInput` if the text is empty, or if the sequence is longer than the text or than the model's positions.
     """
     check_text(text)
     if sequence is not None and sequence > positions:
         raise BadSetting(
-            f"{{{setting}}} asks for {sequence:,} tokens and the model has {positions:,} positions; "
+            f"{{{setting}}} asks for {sequence:,} tokens, but the model has {positions:,} positions; "
             f"it must be 1 to {positions:,}"
         )
     encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
@@ -83,8 +83,8 @@ def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Pat
 
     A text with too few tokens is repeated. If the model has too few positions, both sequences are shorter.
 
-    positions, vocabulary: the model's. model_folder: the cache entry's, whose configuration names the padding token;
-    without one, token 0 is used.
+    positions, vocabulary: the model's limits. model_folder: the folder of the cache entry, whose configuration may name
+    a padding token; otherwise token 0 is used.
     """
     length = min(PADDED_LENGTHS[0], positions)
     short = max(1, length * PADDED_LENGTHS[1] // PADDED_LENGTHS[0])
@@ -103,8 +103,8 @@ def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Pat
 def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:
     """Return a text's bytes as ids, for a graph without a tokenizer. Each id is less than `vocabulary`.
 
-    The other arguments and the errors are those of `tokenize`. The length is not checked against the graph's positions,
-    which are not known.
+    The other arguments and the errors are those of `tokenize`. The graph's number of positions is not known, so it is
+    not checked.
     """
     check_text(text)
     content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
@@ -120,7 +120,7 @@ def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batc
 
 
 def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
-    """Return a batch of sequences as long as `tokens`, which start at places spread evenly over the text."""
+    """Return a batch of sequences whose starts are spread evenly over the text."""
     starts = [row * len(ids) // batch for row in range(batch)]
     picks = (np.array(starts)[:, None] + np.arange(len(tokens))[None, :]) % len(ids)
     return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, len(tokens)), dtype=np.int64), tokens)
@@ -129,7 +129,7 @@ def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
 def check_text(text: str | None) -> None:
     """Raise `BadInput` if a text was given and is empty or blank."""
     if text is not None and not text.strip():
-        raise BadInput("the text is empty; without one, the text that ships with the project is used")
+        raise BadInput("the text is empty; give another one, or none to use the text that ships with the project")
 
 
 def _length(
@@ -141,11 +141,11 @@ def _length(
     quick: bool,
     setting: str,
 ) -> int:
-    """Return the number of tokens in each sequence. available: tokens of the text; given: whether it was given."""
+    """Return the number of tokens in each sequence. available: tokens in the text. given: whether it was given."""
     if sequence is not None:
         if sequence > available:
             raise BadSetting(
-                f"{{{setting}}} asks for {sequence:,} tokens and the text has {available:,}; "
+                f"{{{setting}}} asks for {sequence:,} tokens, but the text has {available:,}; "
                 f"ask for 1 to {available:,}, or give a longer text"
             )
         return sequence
@@ -155,7 +155,7 @@ def _length(
         return min(available, DEFAULT_SEQUENCE, positions)
     if available > positions:
         raise BadSetting(
-            f"the text has {available:,} tokens and the model has {positions:,} positions; "
+            f"the text has {available:,} tokens, but the model has {positions:,} positions; "
             f"set {{sequence}} to {positions} to use its beginning"
         )
     return available

@@ -44,7 +44,7 @@ class Latency:
     observer: Observer | None = None
     #: The graph for the last position; None if it was not timed.
     last: LastPosition | None = None
-    #: Each row's times alone and with the others awake; without pairs if interference is off.
+    #: Each row's times alone and with the others awake; empty if interference is off.
     interference: Interference = field(default_factory=Interference)
     #: The cells of the grid; empty if there is none.
     cells: dict[Shape, Cell] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Latency:
 
 
 def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed: set[str]) -> Latency:
-    """Time forward passes, shift by shift. Interference, grid and reruns are taken before the processes of a shift end.
+    """Time forward passes, shift by shift; then measure interference, grid and reruns before the shift ends.
 
     started: the series of all started processes. seconds: the time limit of the rounds, over all shifts. failed: the
     rows whose trace failed; they are not timed.
@@ -83,7 +83,7 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
 
 
 def shifts_of(run: Run, series: Sequence[Series], failed: set[str]) -> Iterator[Shift]:
-    """Yield the shifts of some series. The rows of two exporters are in one shift; rows in `failed` are not timed."""
+    """Yield the shifts of some series, with the rows of two exporters in one shift. Rows in `failed` are not timed."""
     for each in series:
         if each.runtime in failed:
             each.give_up("not timed, because its trace failed")
@@ -119,12 +119,12 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
 
 
 def take_interference(run: Run, interference: Interference, shift: Shift, seconds: float) -> None:
-    """Time the rows of a shift in pairs of rounds, on the run's own inputs. Processes of no row stay suspended.
+    """Time the rows of a shift in pairs of rounds, on the run's own inputs. Other processes stay suspended.
 
     seconds: the time limit.
     """
     rows = shift.rows
-    run.say(f"timing {sum(each.alive for each in rows)} processes with none of them suspended, {seconds:.3g} s")
+    run.say(f"timing {sum(each.alive for each in rows)} processes for {seconds:.3g} s, with none of them suspended")
     with run.phase("interference"):
         interference.measure(rows, seconds=seconds, seed=run.latency.seed, least=run.latency.min_rounds)
 
@@ -138,13 +138,13 @@ def make_cells(run: Run) -> dict[Shape, Cell]:
 
 
 def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) -> None:
-    """Time a shift's rows on every cell of the grid, then switch them back to the run's own inputs.
+    """Time the rows of a shift on every cell of the grid, then switch them back to the run's own inputs.
 
     seconds: the time limit of each cell.
     """
     with run.phase("grid"):
         for shape, cell in cells.items():
-            run.say(f"timing {shape} tokens x sequences")
+            run.say(f"timing the shape {shape} (tokens x sequences)")
             cell.measure(
                 shift.rows,
                 seconds=seconds,

@@ -130,9 +130,9 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         run.say(str(ruler))
         if not ruler.holds:
             raise CannotRun(
-                f"the ruler does not hold: golden differs from transformers eager in float64 by {ruler.worst:.1e} "
-                f"of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please report the "
-                "model's name"
+                f"the ruler does not hold: golden differs from transformers' eager attention in float64 by "
+                f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
+                "report the model's name"
             )
         names, distinct = numerics.controls()
     except ChildFailed as error:

@@ -1,7 +1,7 @@
 """Judge each run on the padded input too, and keep the worse of its two verdicts.
 
 A runtime that is right on a text without padding may still ignore its attention mask. So each runtime is also traced on
-three short sequences (`compare.pipeline.inputs.padded`), and that trace is weighed like the first. If it is beyond a
+three short sequences (`compare.pipeline.inputs.padded`), and that trace is judged like the first. If it is beyond a
 limit, `compare.numerics.padding` looks for the cause.
 """
 
@@ -33,7 +33,7 @@ def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numeri
         try:
             padding = _judged(run, row, verdict, trace, numerics)
         except ChildFailed as error:
-            raise CannotRun(f"{row.name} could not be weighed on the padded input: {error}") from error
+            raise CannotRun(f"the gaps of {row.name} on the padded input could not be computed: {error}") from error
     if (worst := worse(padding)) is not verdict:
         run.say(f"{row.name}: {worst.sentence}")
     return padding
@@ -47,7 +47,8 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     golden, ruler = numerics.golden_padded()
     if not ruler.holds:
         raise CannotRun(
-            f"the ruler does not hold on the padded input: golden differs from transformers eager in float64 by "
+            f"the ruler does not hold on the padded input: golden differs from transformers' eager attention in "
+            f"float64 by "
             f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
             "report the model's name"
         )
@@ -82,10 +83,10 @@ def _broken(text: Verdict, note: str) -> PaddedResult:
 def excused(
     verdict: Verdict, evidence: Mapping[str, TensorEvidence], cause: Cause, limits: Limits = LIMITS
 ) -> tuple[Verdict, Cause]:
-    """Return a verdict on the padded input and its cause. Rotary positions that count padding are excused.
+    """Return a verdict on the padded input and its cause, but accept rotary positions that count padding.
 
-    Such positions rotate queries and keys by the same additional angle, so attention does not change. So they are no
-    fault if everything but queries and keys is within its limits.
+    Such positions rotate queries and keys by the same additional angle, so attention does not change. They are not a
+    fault if all tensors except queries and keys are within their limits.
     """
     if cause.words == COUNTED:
         rest = {name: found for name, found in evidence.items() if name.partition(".")[0] not in ("query", "key")}
@@ -96,7 +97,7 @@ def excused(
 
 
 def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
-    """Return a verdict on the padded input with its cause, and with the padded side if only one is wrong."""
+    """Return a verdict on the padded input with its cause, and with the side of the padding if only one is wrong."""
     different = verdict.kind == "different"
     (side,) = cause.sides if len(cause.sides) == 1 else ("",)
     padded = f"where sequences are padded{f' on the {side}' if side else ''}"
@@ -118,9 +119,9 @@ def worse(padding: PaddedResult) -> Verdict:
 
 
 def rejudged(padding: PaddedResult, text: Verdict, limits: Limits, quantized: Sequence[str]) -> PaddedResult:
-    """Judge a run on the padded input again, under other limits, from the evidence in a report.
+    """Judge a run on the padded input by other limits, from the evidence in a report.
 
-    text: the verdict on the text under these limits. quantized: see `compare.numerics.verdicts.judge`.
+    text: the verdict on the text by these limits. quantized: see `compare.numerics.verdicts.judge`.
     """
     if not padding.evidence or padding.verdict is None:
         return replace(padding, text=text)

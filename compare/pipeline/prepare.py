@@ -1,4 +1,4 @@
-"""Prepare a comparison: choose the runtimes, read the files, export the model, make the inputs and the folder."""
+"""Prepare a comparison: choose the runtimes, read the files, export the model, create the inputs and the folder."""
 
 import shutil
 import time
@@ -30,8 +30,8 @@ from export.models import MiniTransformer
 def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> ModelRun:
     """Return a run with its rows and its inputs, before anything is measured.
 
-    model: a name, or a loaded model. say: takes a line of progress. Raises `BadInput` for wrong input, and `CannotRun`
-    if the model or a runtime that is named cannot run.
+    model: a name, or a loaded model. say: is called with lines of progress. Raises `BadInput` for wrong input, and
+    `CannotRun` if the model or a named runtime cannot run.
     """
     started = time.monotonic()
     wanted, named = settings.input, settings.runtimes.names or ()
@@ -109,8 +109,8 @@ def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape,
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     """Return the runtimes to run, the baseline first.
 
-    names: None is all, including those that are not installed, which become rows with an error. Raises `BadInput` for
-    an unknown name, and `CannotRun` if the baseline or a named runtime is not installed.
+    names: None means all, including runtimes that are not installed; the rows of these have an error. Raises `BadInput`
+    for an unknown name, and `CannotRun` if the baseline or a named runtime is not installed.
     """
     if names is None or list(names) == ["all"]:
         chosen = list(listing().specs.values())
@@ -124,16 +124,16 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
 
 
 def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
-    """Raise `CannotRun` if a runtime that was asked for by name would have no row."""
+    """Raise `CannotRun` if a named runtime would have no row."""
     for spec in specs:
         if spec.name not in named or "inspect" in spec.graphs:
             continue
-        holds = f"runtime {spec.name} holds {', '.join(spec.graphs)} and nothing else"
+        holds = f"runtime {spec.name} can load only {', '.join(spec.graphs)}"
         if "decode" not in spec.graphs:
-            raise CannotRun(f"{holds}: it can neither be compared nor decode; leave it out")
+            raise CannotRun(f"{holds}, so it can be neither compared nor used for decoding; leave it out")
         if not checks.decodes:
-            off = "decoding is off" if checks.latency else "decoding is off because latency is"
-            raise CannotRun(f"{holds}, and {off}: it would have no row; leave it out")
+            off = "decoding is off" if checks.latency else "decoding is off because latency is off"
+            raise CannotRun(f"{holds}, and {off}, so it would have no row; leave it out")
 
 
 def read_file(path: Path | None) -> OnnxFile | None:
@@ -148,7 +148,7 @@ def read_file(path: Path | None) -> OnnxFile | None:
 
 
 def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
-    """Stage an ONNX file in the run's scratch folder, and return its row. layers: how many layers it has."""
+    """Stage an ONNX file in the run's scratch folder, and return its row. layers: its number of layers."""
     folder = run.scratch / "graphs" / name
     named = exposed(file, layers)
     found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
@@ -164,7 +164,7 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
 
 
 def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: Path | None, say: Say) -> Entry:
-    """Return the model's entry in the cache. A model that is not there yet is exported."""
+    """Return the model's entry in the cache; if there is none yet, export the model."""
     if isinstance(model, MiniTransformer):
         return export_model(model, cache_dir=cache_dir, exporter=wanted.exporter, say=say)
     return exported(
@@ -178,7 +178,7 @@ def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: P
 
 
 def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
-    """Return a note if random weights are compared instead of the model that was asked for; else an empty list."""
+    """Return a list with a note if random weights are compared instead of the requested model; else an empty list."""
     source = entry.manifest.source
     if source.kind != "seeded" or not isinstance(model, str) or model == source.name:
         return []
@@ -189,7 +189,7 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
 
 
 def make_report_folder(output: OutputSettings, name: str) -> Path:
-    """Make the folder that was asked for, or a new one under cache/reports, with an empty scratch folder in it.
+    """Create the report's folder, by default a new one under cache/reports, with an empty scratch folder in it.
 
     name: the end of the new folder's name. Raises `BadInput` if the folder cannot be written to, or if it
     has a scratch folder that no comparison made.
@@ -201,7 +201,9 @@ def make_report_folder(output: OutputSettings, name: str) -> Path:
     if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
         shutil.rmtree(scratch)
     if scratch.exists():
-        raise BadSetting("{scratch} exists and no comparison made it; set {out} to another folder", scratch=scratch)
+        raise BadSetting(
+            "{scratch} exists and was not made by a comparison; set {out} to another folder", scratch=scratch
+        )
     (out / REPORT_FILE).unlink(missing_ok=True)  # else it could be taken for the report of this run if this run fails
     make_folder(scratch)
     return out

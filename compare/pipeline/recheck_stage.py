@@ -1,7 +1,7 @@
 """The reruns after the rounds: each runtime's logits under other circumstances, and the observer effect.
 
 Reruns use the processes that were timed, because these have loaded the models. A rerun may change the number of
-threads, so a process is not timed afterwards. The baseline, which is timed in every shift, is rerun after the last one.
+threads, so a process is not timed after its reruns. So the baseline, which is timed in every shift, is rerun last.
 """
 
 import shutil
@@ -36,7 +36,7 @@ class Observer:
     inspect_operators: Mapping[str, int]
     #: How often the deploy graph runs each operator in one pass; empty if that is not known.
     deploy_operators: Mapping[str, int]
-    #: The largest difference between the logits of the two; None if either gave none.
+    #: The largest difference between the logits of the two; None if one of them has none.
     gap: float | None
 
 
@@ -48,14 +48,14 @@ class LastPosition:
     series: Series
     #: The series of the deploy graph in the same runtime.
     deploy: Series
-    #: The largest difference between the logits of the two at that position; None if either gave none.
+    #: The largest difference between their logits at that position; None if one of them has none.
     gap: float | None
 
 
 def write_variants(run: Run) -> list[Variant]:
     """Return the rerun variants of the run's input, and write their inputs to the folders that worker processes read.
 
-    The logits of all sequences are kept for the plain run, which is judged, and those of the first for the others.
+    The plain run, which is judged, keeps the logits of all sequences; the other variants keep those of the first.
     """
     variants = list(make_variants(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
     for variant in variants:
@@ -75,9 +75,9 @@ def self_gaps(run: Run, series: Sequence[Series], variants: list[Variant]) -> li
 
 
 def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
-    """Return the rows that are not empty, and add the gap between each one's plain run and the baseline's.
+    """Return the rows that are not empty, and add the gap between their plain runs and the baseline's.
 
-    The gap is left out if either has no logits.
+    The gap is left out if one of the two has no logits.
     """
     baseline = run.baseline.name
     expected = _plain(run, baseline)
@@ -90,7 +90,7 @@ def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
 
 
 def judge_timed(run: Run, rows: list[RerunGaps], numerics: Numerics) -> list[RerunGaps]:
-    """Return the rows, each with a verdict on the logits of the graph that was timed, which may expose no taps.
+    """Return the rows, each with a verdict on the logits of the timed graph.
 
     Raises `CannotRun` if the numerics process fails.
     """
@@ -114,19 +114,19 @@ def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
     except WrongShape as error:
         return Verdict(kind="broken", note=str(error))
     except ChildFailed as error:
-        raise CannotRun(f"the logits in {trace.folder.name} could not be weighed: {error}") from error
+        raise CannotRun(f"the gap of the logits in {trace.folder.name} could not be computed: {error}") from error
     return judge(evidence_of(weighed.values()), bitwise=False)
 
 
 def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
-    """Rerun one runtime in every variant, and return its row. variants: the variants, the plain run first."""
+    """Rerun one runtime in every variant, and return its row. The plain run is the first of `variants`."""
     name = series.runtime
     gaps: dict[str, float] = {}
     missing: dict[str, str] = {}
     for variant in variants:
         length = variant.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
-            missing[variant.name] = f"it takes {length:,} positions and the model has {run.positions:,}"
+            missing[variant.name] = f"it needs {length:,} positions, but the model has only {run.positions:,}"
         elif (error := series.process.rerun(variant.name)) is not None:
             missing[variant.name] = error
         elif (plain := _plain(run, name)) is not None and variant is not variants[0]:
@@ -181,6 +181,6 @@ def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
 
 
 def _plain(run: Run, row: str) -> Trace | None:
-    """Return the logits of a row's plain rerun, with the deploy graph on the run's own input; None if it gave none."""
+    """Return the logits of a row's plain rerun, with the deploy graph on the run's input; None if missing."""
     folder = run.self_folder(row) / "plain"
     return Trace(folder) if folder.is_dir() else None

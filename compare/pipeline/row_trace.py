@@ -68,7 +68,7 @@ def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[
             found = forget(found.folder, wrong)
             known = numerics.weigh(found.folder)
     except ChildFailed as error:
-        raise CannotRun(f"{row.name} could not be weighed: {error}; the log is {run.log('golden')}") from error
+        raise CannotRun(f"the gaps of {row.name} could not be computed: {error}; see {run.log('golden')}") from error
     return found, known
 
 

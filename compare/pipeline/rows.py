@@ -1,4 +1,4 @@
-"""Make a runtime's row of the report before it has run, with the facts on its ONNX file if it runs one."""
+"""Create a runtime's row of the report before it runs, with a description of its ONNX file if it has one."""
 
 from collections.abc import Collection, Container
 from dataclasses import replace
@@ -31,5 +31,5 @@ def graph_part(file: OnnxFile, taps: Container[str]) -> OnnxGraph:
 
 
 def with_taps_by_structure(row: RuntimeResult, taps: Collection[str]) -> RuntimeResult:
-    """Return a row with the taps that were located by the graph's structure; unchanged if it runs no ONNX file."""
+    """Add the taps that were located by the graph's structure to a row. A row without an ONNX file is unchanged."""
     return row if row.graph is None else replace(row, graph=replace(row.graph, found=list(taps)))

@@ -1,7 +1,7 @@
-"""The second look: trace a runtime whose verdict is an alarm again, in fresh processes, before the verdict stands.
+"""The second look: if the verdict on a runtime is an alarm, trace the runtime again in fresh processes.
 
 A process can be wrong by chance, as in torch's first call of a function (`compare.numerics.first_calls`). A single run
-does not show whether that happened or the runtime has a fault. Without an alarm nothing is traced again.
+does not show whether this happened or the runtime has a fault. Without an alarm nothing is traced again.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ RUNS = 3
 
 
 def confirm_alarms(run: ModelRun, runtimes: Sequence[RuntimeResult], numerics: Numerics) -> list[RuntimeResult]:
-    """Trace each runtime whose verdict is an alarm in further processes, and let all of its runs decide the verdict.
+    """Trace each runtime whose verdict is an alarm in further processes, and judge it by all of its runs.
 
     runtimes: one for each row of the run. Returns the same rows with these verdicts; gaps, heads and decisions stay
     those of the first run. Raises `CannotRun` if the numerics process fails.
@@ -36,7 +36,7 @@ def _confirmed(run: ModelRun, row: Row, runtime: RuntimeResult, numerics: Numeri
     """Return a row after its second look; a row without an alarm is returned unchanged."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
-    run.say(f"{row.name}: {runtime.verdict.kind} is traced again, in {RUNS - 1} fresh processes")
+    run.say(f"{row.name} is {runtime.verdict.kind}, so it is traced again in {RUNS - 1} fresh processes")
     with run.phase("second look"):
         further = [further_run(run, row, number, numerics) for number in range(2, RUNS + 1)]
     verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
@@ -71,9 +71,9 @@ def further_run(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tup
 def agreed(runs: Sequence[Verdict]) -> Verdict:
     """Combine the verdicts on several runs of a runtime into one, which keeps them in its field `runs`.
 
-    If all verdicts have the same kind and the same first tensor, it is the first run's. If not, but every run
-    is "different" or "broken", it is the mildest run's. Otherwise it is "unsteady", and its note counts the runs by
-    verdict.
+    If all verdicts have the same kind and the same first tensor, the result is that of the first run. Otherwise, if
+    every run is "different" or "broken", the result is that of the mildest run. Otherwise it is "unsteady", and its
+    note gives the number of runs for each verdict.
 
     >>> facts = dict(statistic="max", multiple=400.0)
     >>> off = Verdict(kind="different", tensor="context.0", place="layer 0, attention", **facts)
@@ -95,7 +95,7 @@ def agreed(runs: Sequence[Verdict]) -> Verdict:
 
 
 def _place(verdict: Verdict) -> tuple[str, str | None, bool]:
-    """Return what is equal in runs that agree: the kind, the first tensor, and whether it is on the padded input."""
+    """Return what must be equal for runs to agree: kind, first tensor, and whether it is on the padded input."""
     return verdict.kind, verdict.tensor, bool(verdict.padded)
 
 

@@ -1,4 +1,4 @@
-"""Checks of settings that need no work. Each raises `BadInput` for a setting that cannot be used."""
+"""Check settings before any work is done. Each function raises `BadInput` for a setting that cannot be used."""
 
 import tempfile
 from pathlib import Path
@@ -18,13 +18,15 @@ def check_compared(model: str | MiniTransformer | None, settings: Settings) -> N
     onnx, baseline = settings.input.onnx, settings.input.baseline
     if baseline is None:
         if onnx is not None and model is None:
-            raise BadSetting("{onnx} needs {model} or {baseline} to be compared with")
+            raise BadSetting("{onnx} needs {model} or {baseline}, which names what to compare it with")
     elif onnx is None:
         raise BadSetting("{baseline} needs {onnx}, the ONNX file to compare with it")
     elif model is not None:
-        raise BadSetting("{onnx} is compared with {model} or with {baseline}; leave one of the two out")
+        raise BadSetting(
+            "{model} and {baseline} exclude each other, because {onnx} is compared with only one; leave one out"
+        )
     elif settings.runtimes.names is not None:
-        raise BadSetting("{baseline} needs no {runtimes}: onnxruntime runs both files; leave it out")
+        raise BadSetting("{runtimes} cannot be used with {baseline}, because onnxruntime runs both files; leave it out")
 
 
 def check_settings(settings: Settings) -> None:
@@ -68,7 +70,7 @@ def check_timed(checks: CheckSettings, latency: LatencySettings) -> None:
 
 
 def check_at_least(least: int, name: str, value: int | None) -> None:
-    """Raise `BadInput` if a setting's value is less than `least`. None is a setting that was left out."""
+    """Raise `BadInput` if a setting's value is less than `least`. None means that the setting was not given."""
     if value is not None and value < least:
         raise BadSetting(f"{{{name}}} is {{value}}; it must be at least {least}", value=value)
 
@@ -83,7 +85,7 @@ def check_grid(grid: str, baseline: Path | None) -> None:
     """Raise `BadInput` if a grid cannot be parsed, or if two ONNX files are compared."""
     shapes_of(grid)
     if baseline is not None:
-        raise BadSetting("{grid} needs a model, whose tokenizer makes its inputs; leave out {grid} or {baseline}")
+        raise BadSetting("{grid} needs a model, whose tokenizer makes the inputs; leave out {grid} or {baseline}")
 
 
 def cpus_for(threads: int) -> list[int]:

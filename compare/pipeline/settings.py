@@ -8,13 +8,13 @@ from typing import Any, Literal
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from export.exporters import DEFAULT_EXPORTER
 
-#: The model that is compared if neither a model nor two ONNX files are named.
+#: The model that is compared by default.
 DEFAULT_MODEL = "distilgpt2"
 
 #: Tokens of the text that ships with the project, if no `sequence` is given.
 DEFAULT_SEQUENCE = 128
 
-#: The values that `quick` sets unless they are given: the runtimes, the time, and the most tokens of a sequence.
+#: The values that `quick` sets unless they are given: runtimes, time, and the largest number of tokens in a sequence.
 QUICK_RUNTIMES = (BASELINE, GRAPH_RUNTIME)
 QUICK_TIME = 5.0
 QUICK_SEQUENCE = 32
@@ -24,13 +24,13 @@ QUICK_SEQUENCE = 32
 class InputSettings:
     """What is compared, and the tokens that run through it."""
 
-    #: The text; None is the one that ships with the project.
+    #: The text; None means the one that ships with the project.
     text: str | None = None
 
-    #: Tokens in each sequence; None is the whole `text`, or `DEFAULT_SEQUENCE` of the one that ships.
+    #: Tokens in each sequence; None means the whole `text`, or `DEFAULT_SEQUENCE` tokens of the shipped one.
     sequence: int | None = None
 
-    #: Sequences that run at once.
+    #: The number of sequences in a batch.
     batch: int = 1
 
     #: The exporter of the graphs. A non-default exporter adds a row with the default exporter's graph.
@@ -53,10 +53,10 @@ class InputSettings:
 class RuntimeSettings:
     """Which runtimes run, and the threads and the time of each process."""
 
-    #: Names of runtimes, the option `runtimes`; None is all. The baseline always runs.
+    #: Names of runtimes, given with the option `runtimes`; None means all. The baseline always runs.
     names: Sequence[str] | None = None
 
-    #: Threads in each process; None is one for each core.
+    #: Threads in each process; None means one for each core.
     threads: int | None = None
 
     #: Seconds that a process may take for one answer before it counts as failed.
@@ -81,7 +81,7 @@ class CheckSettings:
 
     @property
     def decodes(self) -> bool:
-        """Whether there is any decoding. It needs latency, because it is timed before it is checked."""
+        """Whether decoding is timed and checked. It needs latency, because it is timed before it is checked."""
         return self.latency and self.decode
 
 
@@ -89,16 +89,16 @@ class CheckSettings:
 class LatencySettings:
     """How runtimes are timed."""
 
-    #: Seconds that the rounds take at most.
+    #: The time limit of the rounds, in seconds.
     time: float = 30.0
 
-    #: The rounds end early if half the width of every ratio's interval is at most this share of the ratio.
+    #: The rounds end early when half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02
 
-    #: The fewest rounds, which are taken even if they take longer than `time`.
+    #: The fewest rounds, even if they take longer than `time`.
     min_rounds: int = 1
 
-    #: The largest share of the CPU that other processes may use in a turn that counts; 1 counts every turn. None is
+    #: A turn counts if other processes use at most this share of the CPU time; with 1, every turn counts. None means
     #: `compare.latency.disturbance.MAX_LOAD`.
     max_load: float | None = None
 
@@ -108,13 +108,13 @@ class LatencySettings:
     #: Whether each timed process is pinned to one CPU per thread.
     pin: bool = False
 
-    #: GB that the timed processes may use together; None is all free memory.
+    #: Memory that the timed processes may use together, in GB; None means all free memory.
     memory: float | None = None
 
     #: Whether each runtime is also timed while the others are not suspended.
     interference: bool = False
 
-    #: Further lengths of the sequence and sizes of the batch, as `compare.pipeline.shapes.shapes_of` reads them.
+    #: Further sequence lengths and batch sizes to time, in the form that `compare.pipeline.shapes.shapes_of` parses.
     grid: str | None = None
 
 
@@ -122,13 +122,13 @@ class LatencySettings:
 class OutputSettings:
     """Where files are written."""
 
-    #: The folder of the report; None is a new one in the cache.
+    #: The folder of the report; None means a new one in the cache.
     out: Path | None = None
 
     #: Whether the tensors of every run are kept in the folder of the report.
     keep_traces: bool = False
 
-    #: The folder of the cache; None is the default one.
+    #: The folder of the cache; None means the default one.
     cache_dir: Path | None = None
 
 
@@ -144,7 +144,7 @@ class Settings:
 
     @classmethod
     def of(cls, **options: Any) -> "Settings":
-        """Return settings from options without groups. An option that is None takes its default.
+        """Return settings from options without groups. An option that is None has its default value.
 
         Raises `TypeError` for an unknown option.
 

@@ -1,4 +1,4 @@
-"""The shapes that `grid` names: lengths of the sequence and sizes of the batch."""
+"""Parse the input shapes that `grid` names: sequence lengths and batch sizes."""
 
 import re
 from typing import NamedTuple
@@ -9,7 +9,7 @@ _FORM = re.compile(r"([0-9]+(?:,[0-9]+)*)x([0-9]+(?:,[0-9]+)*)")
 
 
 class Shape(NamedTuple):
-    """The shape of an input: tokens in a sequence, and sequences.
+    """The shape of an input: the number of tokens in a sequence, and of sequences.
 
     >>> str(Shape(128, 4))
     '128 x 4'
@@ -23,7 +23,7 @@ class Shape(NamedTuple):
 
 
 def shapes_of(words: str) -> list[Shape]:
-    """Return the shapes that `grid` names: every sequence with every batch. Raises `BadInput` if it cannot be parsed.
+    """Return all combinations of lengths and batch sizes in `grid`. Raises `BadInput` if it cannot be parsed.
 
     >>> [str(shape) for shape in shapes_of("32,128x1,4")]
     ['32 x 1', '128 x 1', '32 x 4', '128 x 4']

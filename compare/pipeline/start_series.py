@@ -1,4 +1,4 @@
-"""Start the worker processes of a comparison, and give the series of each its role in the rounds."""
+"""Start the worker processes of a comparison, and give the series of each process its role in the rounds."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -31,9 +31,9 @@ def started_series(run: Run) -> Iterator[list[Series]]:
 
 
 def start_passes(run: Run) -> list[Series]:
-    """Start a series for every row that can be timed, for the A/A control, and for further graphs of onnxruntime's row.
+    """Start series for all rows that can be timed, the A/A control, and further graphs of the row onnxruntime.
 
-    The processes load nothing yet. They import their libraries while traces run, because imports are not timed.
+    The processes do not load models yet. They import their libraries while traces run, because imports are not timed.
     """
     timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
     roles = with_control(timed)
@@ -53,7 +53,7 @@ def start_passes(run: Run) -> list[Series]:
 
 
 def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
-    """Return each row with its role in the rounds: first the baseline, as itself and as the A/A control."""
+    """Return each row with its role. The baseline is first, once as itself and once as the A/A control."""
     baseline = [row for row in rows if row.is_baseline]
     return [
         *((row, role) for row in baseline for role in (Role.BASELINE, Role.CONTROL)),
@@ -62,7 +62,7 @@ def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
 
 
 def start_decoders(run: Run) -> list[Series]:
-    """Start a series for every runtime that only decodes. Other decoders use the process of their forward passes."""
+    """Start a series for every runtime that only decodes. Others decode in the process of their forward passes."""
     if not isinstance(run, ModelRun):
         return []
     others = {row.name for row in run.rows}
@@ -77,7 +77,7 @@ def start_decoder(run: ModelRun, row: Row, role: Role) -> Series:
 
 
 def start_limits(run: Run) -> list[Series]:
-    """Start a series for each of the machine's limits; none for two ONNX files, because their work is not counted."""
+    """Start a series for each limit of the machine; none for two ONNX files, because their work is not counted."""
     if run.baseline.name != BASELINE:
         return []
     return [
@@ -87,9 +87,9 @@ def start_limits(run: Run) -> list[Series]:
 
 
 def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: object) -> WorkerProcess:
-    """Start a worker process for a row, or for a limit of the machine. Its name is that of the row or limit.
+    """Start a worker process for a row or for a limit of the machine, and name it after that.
 
-    log: the name of its log. holds: the limit of the machine that it holds instead of the row's runtime. more: further
+    log: the name of its log. holds: the limit of the machine that it runs instead of the row's runtime. more: further
     keys of its job.
     """
     job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}

@@ -1,4 +1,4 @@
-"""Child processes: each gets a job as JSON and writes files or answers; a failure becomes one line of text.
+"""Child processes, which get a job as JSON and write files or answers. A failure becomes one line of text.
 
 Every runtime runs in a process of its own, so that it shares no libraries, threads or memory with another, and a crash
 or a hang does not affect the others.
@@ -81,7 +81,7 @@ _alive: set[_Started] = set()
 
 
 def own_processes() -> set[int]:
-    """Return the ids of this process, its children, and their descendants as of the last suspension."""
+    """Return the ids of this process, its children, and their descendants at the last suspension."""
     return {os.getpid()}.union(*(child.tree.pids() for child in list(_alive)))
 
 
@@ -101,7 +101,7 @@ def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, t
     job: becomes the JSON on the command line.
     threads: the number of threads for its libraries.
     log: the file for what it prints; removed if the child succeeds.
-    timeout: the most time it may take, in seconds.
+    timeout: the time limit, in seconds.
 
     Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
     """
@@ -189,10 +189,10 @@ class Dialogue:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the environment of every child: one number of threads for all libraries, no telemetry, no hub.
+    """Return the environment of a child: the same number of threads for all libraries, no telemetry, no hub.
 
-    malloc is told to use huge pages. With small pages, their place in memory changes the time of a pass by up to 1.5 %,
-    and the process that is loaded first gets the most scattered ones: `benchmarks.aa` measured 0.995 instead of 1.
+    malloc uses huge pages. With small pages, their place in memory changes the time of a pass by up to 1.5 %, and the
+    process that is loaded first gets the most scattered ones: `benchmarks.aa` measured 0.995 instead of 1.
     """
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}

@@ -2,9 +2,9 @@
 
     python -m compare.processes.guardian MARK
 
-A process that is killed cannot clean up. So each process that starts children also starts a guardian, which sleeps on a
-pipe whose other end only that process holds. However that process ends, the pipe closes, and the guardian kills every
-process that carries its mark (`compare.processes.tree`). The guardian has a session of its own, so Ctrl-C or a closed
+A process that is killed cannot clean up. So each process that starts children also starts a guardian, which waits on a
+pipe whose other end only that process holds. When that process ends in any way, the pipe closes, and the guardian kills
+every process with its mark (`compare.processes.tree`). The guardian has a session of its own, so Ctrl-C or a closed
 terminal does not end it.
 """
 
@@ -28,7 +28,7 @@ class _Guarded:
     pid: the guarded process. A fork has another id and gets its own guardian.
     mark: the beginning of the marks of its children.
     guardian: the guardian's process.
-    numbers: counts the children.
+    numbers: the counter that numbers the children.
     """
 
     pid: int

@@ -1,4 +1,4 @@
-"""The machine's memory: how much is available, and whether the kernel has killed a process because it ran out."""
+"""Read how much memory is available, and how often the kernel has killed a process because memory ran out."""
 
 from pathlib import Path
 

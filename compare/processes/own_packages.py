@@ -4,8 +4,8 @@
 
 This is like `python -m MODULE ARGUMENT...`, but imports nothing from the working folder, and takes `compare` and
 `export` from the folder that holds this file's package: site-packages, a checkout, or an entry of PYTHONPATH. An import
-hook finds them by name. A longer search path would not do: with site-packages on PYTHONPATH, installed packages would
-hide the standard library.
+hook finds the two packages. Adding their folder to PYTHONPATH would not work: if it is site-packages, installed
+packages would hide the standard library.
 """
 
 import runpy

@@ -1,8 +1,8 @@
 """Process trees: a child and all its descendants, which are suspended, measured and killed together.
 
-A runtime, such as a browser, may be several processes. Two things show which ones belong to it: the relation of parent
-and child, and a mark in the environment. Descendants inherit the mark even if they leave the session or if their parent
-has ended.
+A runtime, such as a browser, may be several processes. Processes belong to it if they descend from the child, or if
+they have its mark, which is an environment variable. Descendants inherit the mark, so they can be recognised even if
+they leave the session or if their parent has ended.
 """
 
 import os
@@ -16,7 +16,7 @@ import psutil
 #: ("RUN/1/RUN/1").
 MARK = "ONNX_ATTENTION_COMPARE_RUN"
 
-#: How long to wait for killed processes to end, in seconds. A process that hangs in the kernel never ends.
+#: The longest wait for killed processes to end, in seconds. A process that hangs in the kernel never ends.
 PATIENCE = 10.0
 
 
@@ -26,7 +26,7 @@ class ProcessTree:
     pid: the id of the process, the root of the tree.
     mark: the value of `MARK` in its environment.
 
-    Memory is read from the processes that the last `suspend` found; while suspended, they start no others.
+    Memory is that of the processes that the last `suspend` found; while suspended, they start no others.
     """
 
     def __init__(self, pid: int, mark: str) -> None:
@@ -69,8 +69,8 @@ class ProcessTree:
     def peak_bytes(self) -> int:
         """Return the largest memory of the tree so far, in bytes.
 
-        It is the largest sum seen in any call, so processes that have ended since still count. The sum adds up each
-        living process's peak of resident memory. On Linux this is VmHWM of proc(5), given in KiB; the maximum of
+        It is the largest sum of any call so far, so processes that have ended since still count. The sum is that of the
+        peak resident memory of each living process. On Linux this is VmHWM of proc(5), given in KiB; the maximum of
         getrusage would not do, because a child inherits it from its parent. On Windows it is the peak working set. On
         other systems it is the resident memory now.
         """
@@ -109,7 +109,8 @@ class ProcessTree:
 def marked(mark: str) -> list[psutil.Process]:
     """Return all processes whose mark is this one or begins with it, and their descendants, but never this process.
 
-    The mark of a descendant may not be readable. Jenkins' ProcessTreeKiller finds processes in the same way.
+    Descendants are included because their mark may not be readable. Jenkins' ProcessTreeKiller finds processes in the
+    same way.
     """
     found: dict[psutil.Process, None] = {}
     for process in psutil.process_iter():
@@ -120,7 +121,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def is_under(mark: str, other: str) -> bool:
-    """Return whether a mark equals another, or was made by a process that carries the other.
+    """Return whether a mark equals another mark, or was made by a process with the other mark.
 
     >>> is_under("a/1", "a/1"), is_under("a/1/b/1", "a"), is_under("a/12", "a/1"), is_under("", "a")
     (True, True, False, False)

@@ -1,1 +1,1 @@
-"""The report of a comparison: one schema, its sections, and one renderer for each format. Renderers only read it."""
+"""The report of a comparison: its schema, its sections, and a renderer for each format."""

@@ -1,4 +1,4 @@
-"""The answer: is it still the same model, and which runtime should be deployed?"""
+"""Answer the questions: is it still the same model, and which runtime should be deployed?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from compare.results.runtimes import RuntimeResult
 
 
 def answer(report: Report) -> list[str]:
-    """Return sentences: whether each runtime computes the same model, which failed, and which to deploy."""
+    """Return sentences that say which runtimes compute the same model, which failed, and which to deploy."""
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
     beyond = {runtime.name: report.untrusted[runtime.name] for runtime in measured if runtime.name in report.untrusted}
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
@@ -57,7 +57,7 @@ class Choice:
     runtime: RuntimeResult
     #: Its time over the baseline's; exactly 1 for the baseline itself.
     time: Ratio
-    #: Whether its verdict is below `--fail-on`.
+    #: Whether its verdict is better than `--fail-on`.
     trusted: bool
     #: Its largest logit gap to golden; None if it has none.
     gap: float | None
@@ -82,7 +82,7 @@ def choices(report: Report) -> list[Choice]:
 
 
 def front(found: list[Choice]) -> list[Choice]:
-    """Return the runtimes that no other beats in both time and gap (the Pareto front), the fastest first."""
+    """Return the Pareto front of time and gap, the fastest first: no other runtime is better in both."""
     best: list[Choice] = []
     for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
         if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
@@ -122,7 +122,7 @@ def advice(report: Report) -> list[str]:
 
 
 def _control(rows: Sequence[LatencyRow]) -> str:
-    """Return the A/A control's ratio as words that follow another ratio; empty unless its interval excludes 1."""
+    """Return the A/A control's ratio in parentheses, to follow another ratio; empty unless its interval excludes 1."""
     ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
     return f" (A/A control: {interval(ratio)})" if ratio and control_bound(rows) < 1 else ""
 
@@ -152,7 +152,7 @@ def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
 
 
 def decode_advice(report: Report) -> list[str]:
-    """Recommend the fastest runtime with a correct cache for generation, then say which others may be as fast."""
+    """For generation, recommend the fastest runtime with a correct cache, then say which others may be as fast."""
     trusted = [
         (row, row.ratio)
         for row in report.decoding
@@ -166,7 +166,7 @@ def decode_advice(report: Report) -> list[str]:
         return []
     if why := why_not_measurable(report.decoding, report.disturbance, report.time_s):
         if why_not_measurable(report.latency, report.disturbance, report.time_s):
-            return ["To generate: not measurable either."]
+            return ["Generation is not measurable here either."]
         return [f"To generate: {why[0].lower()}{why[1:]}"]
     trusted = [(row, ratio) for row, ratio in trusted if measurable(row, report.decoding[0])]
     if not trusted:

@@ -20,7 +20,7 @@ def _pinned(report: Report) -> str:
 
 
 def seconds(report: Report) -> str:
-    """Say how long each phase took; empty if the report does not hold that."""
+    """Say how long each phase took; empty if the report does not say."""
     phases = ", ".join(f"{name} {taken:.1f}" for name, taken in report.phases.items())
     return f"seconds: {phases}" if phases else ""
 

@@ -1,6 +1,6 @@
-"""How numbers, ratios, verdicts, places and tables are written in every text.
+"""Format numbers, ratios, verdicts, places and tables for all text output.
 
-Nothing is imported at run time, so that `compare.testing` may use this and still load nothing heavy.
+Nothing is imported at run time, so that `compare.testing` can use this module and stay fast to import.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from compare.results.latency import Ratio
     from compare.results.verdicts import Verdict
 
-#: What a cell without a value shows.
+#: The text of a cell without a value.
 NOTHING = "–"
 
-#: What is shown instead of a ratio whose interval is wider than a factor of two.
+#: The text instead of a ratio whose interval is wider than a factor of two.
 NOT_MEASURABLE = "not measurable"
 
-#: The kinds of tensors that tables show, in the order in which a layer makes them, with their column headings.
+#: The kinds of tensors that tables show, with their column headings, in the order in which a layer computes them.
 KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
 
-#: The names of a tensor's axes by kind, after the axis of the batch.
+#: Kind of tensor -> the names of its axes after the batch axis.
 _AXES = {
     "attention": ("head", "query", "key"),
     "query": ("head", "position", "channel"),
@@ -77,7 +77,7 @@ def percent(share: float | None) -> str:
 
 
 def spread(value: float | None) -> str:
-    """Write an interquartile range over its median; ! marks more than 10 %, !! marks more than 25 %.
+    """Write an interquartile range over its median; ! marks more than 10 %, !! more than 25 %.
 
     >>> spread(0.014), spread(0.12), spread(0.3)
     ('1.4 %', '12.0 % !', '30.0 % !!')
@@ -119,7 +119,7 @@ def give_or_take(ratio: "Ratio") -> str:
 
 
 def interval(ratio: "Ratio | None") -> str:
-    """Write a ratio with its interval, if that is narrower than a factor of two.
+    """Write a ratio with its interval, or that it is not measurable if the interval is wider than a factor of two.
 
     >>> from compare.results.latency import Ratio
     >>> interval(Ratio(estimate=0.5, low=0.48, high=0.53)), interval(Ratio(estimate=0.2, low=0.001, high=28.5))
@@ -181,9 +181,9 @@ def worker_name(runtime: str, *, again: bool) -> str:
 
 
 def place_words(tensor: str, place: Sequence[int], tokens: Sequence[str] = (), *, alone: bool = False) -> str:
-    """Say where an index of a tensor is: which head, token and channel.
+    """Describe the place of a tensor's element: head, token and channel.
 
-    tokens: those of the first sequence, as text. alone: the batch has no other sequence.
+    tokens: the tokens of the first sequence, as text. alone: whether the batch has no other sequence.
 
     >>> place_words("attention.3", (0, 7, 2, 1), ["To", "·be", ","], alone=True)
     'head 7, query 2 (,), key 1 (·be)'

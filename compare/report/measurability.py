@@ -1,4 +1,4 @@
-"""Whether the latency in a report supports advice, and if not, why.
+"""Decide whether the latency in a report supports advice, and say why if it does not.
 
 It does not if too few rounds were undisturbed, if the A/A control is not known to within a factor of two, or if most
 calls of a runtime took far longer than its best ones.
@@ -12,7 +12,7 @@ from compare.results.latency import Disturbance, LatencyRow
 #: The fewest rounds that support advice.
 FEWEST_FOR_ADVICE = 4
 
-#: A median is far above the first call and the fastest quarter if it is this many times the larger of the two.
+#: A median counts as far above the first call and the fastest quarter if it is this many times the larger of the two.
 FAR_ABOVE = 1.5
 
 
@@ -22,7 +22,7 @@ def shared_rounds(row: LatencyRow, baseline: LatencyRow) -> int:
 
 
 def measurable(row: LatencyRow, baseline: LatencyRow) -> bool:
-    """Whether a row's ratio to the baseline rests on enough rounds, and is known to less than a factor of two."""
+    """Whether a row's ratio to the baseline comes from enough rounds and is known to within a factor of two."""
     return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_FOR_ADVICE
 
 
@@ -35,7 +35,7 @@ def faster(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
 
 
 def control_bound(rows: Sequence[LatencyRow]) -> float:
-    """Return the bound below which a row's interval is faster: 1, or the A/A control's if its interval excludes 1.
+    """Return the bound below which an interval means faster: 1, or that of the A/A control if it excludes 1.
 
     An A/A control of 1.1 counts like one of 1 / 1.1.
     """
@@ -46,7 +46,7 @@ def control_bound(rows: Sequence[LatencyRow]) -> float:
 
 
 def why_not_measurable(rows: Sequence[LatencyRow], disturbance: Disturbance | None, seconds: float) -> str | None:
-    """Return a sentence that says why no ratio of these rows supports advice; None if they do.
+    """Return a sentence that says why the ratios of these rows do not support advice; None if they do.
 
     rows: the baseline first, then its second process, the A/A control. seconds: the time limit of the rounds.
     """

@@ -1,4 +1,4 @@
-"""Update reports of older schemas: fields that were regrouped or dropped since, so that they can still be read."""
+"""Update reports of older schemas, so that they can still be read: some fields were regrouped or dropped."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ DROPPED_WORK = ("prefill_last_flops", "decode_flops")
 def updated(report: Any, schema: int) -> Any:
     """Return a report's JSON with the fields of the current schema.
 
-    report: the JSON; anything but a report of an older schema is returned unchanged. schema: the current version.
+    report: the JSON; it is returned unchanged unless it is a report of an older schema. schema: the current version.
 
     >>> work = {"prefill_flops": 9, "prefill_last_flops": 8, "decode_flops": 7, "decode_bytes": 6, "past": 5}
     >>> updated({"schema_version": 9, "limits": {"work": work}}, 10)["limits"]

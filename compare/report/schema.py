@@ -1,6 +1,7 @@
-"""The report: everything that a comparison measured, and nothing that can be computed from that.
+"""The report, which contains everything that a comparison measured, and nothing that can be computed from that.
 
-`report.json` is written from it with pydantic. `SCHEMA` increases with every change that an older reader cannot read.
+pydantic writes it as `report.json`. `SCHEMA` increases with every change that makes reports unreadable for older
+versions.
 """
 
 from pathlib import Path
@@ -17,7 +18,7 @@ from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
-#: The version of the fields of `report.json`.
+#: The version of the schema of `report.json`.
 SCHEMA = 10
 
 #: The name of the report's file in its folder.
@@ -31,8 +32,8 @@ class Report(BaseModel):
     """Everything that one comparison measured.
 
     model, ruler, limits: None if two ONNX files were compared. latency: empty if nothing was timed. interference, grid:
-    empty if they were not asked for. disturbance: of all turns that were taken; None if nothing was timed. shifts: the
-    number of groups in which the runtimes were timed, because memory could not hold all at once.
+    empty if they were not requested. disturbance: that of all turns; None if nothing was timed. shifts: the number of
+    groups in which the runtimes were timed; it is above 1 if memory could not hold all at once.
     """
 
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
@@ -81,26 +82,24 @@ class Report(BaseModel):
 
     @property
     def token_word(self) -> str:
-        """What the positions of the input are: "tokens", or "bytes" if there was no vocabulary."""
+        """The word for the positions of the input: "tokens", or "bytes" if there is no vocabulary."""
         return "bytes" if self.model is None or self.model.tokens_are == "bytes" else "tokens"
 
     @property
     def subject(self) -> str:
-        """What was compared: the model's provenance, or the names of two ONNX files."""
+        """The subject of the comparison: the model's provenance, or the names of two ONNX files."""
         if self.model is not None:
             return self.model.provenance
         return " against ".join(runtime.graph.file for runtime in reversed(self.runtimes) if runtime.graph)
 
     @property
     def fails_from(self) -> VerdictWord:
-        """The mildest verdict that fails the run. Without a model it is "broken", the only failure that is judged."""
+        """The mildest verdict that fails the run. Without a model it is "broken", because no other failure can be
+        judged."""
         return "broken" if self.model is None else self.fail_on
 
     def beyond(self, runtime: RuntimeResult | RerunGaps | DecodeRow) -> str | None:
-        """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict is milder.
-
-        A runtime that did not run has an error instead of a verdict.
-        """
+        """Return why a runtime, its timed graph or its cache is not to be trusted; None if its verdict is milder."""
         verdict = runtime.verdict
         return verdict.sentence if verdict and reaches(verdict.kind, self.fails_from) else None
 
@@ -115,13 +114,13 @@ class Report(BaseModel):
 
     @property
     def lowered(self) -> set[str]:
-        """The runtimes in a lower precision that were not asked for by name. Their verdicts do not fail the run."""
+        """The runtimes in a lower precision that the user did not name. Their verdicts do not fail the run."""
         return {runtime.name for runtime in self.runtimes if runtime.precision != "float32" and not runtime.named}
 
     def exit_code(self) -> int:
         """Return 1 if a runtime or its cache is not to be trusted, else 3 if a named one did not run, else 0.
 
-        Runtimes in `lowered` do not count for 1. A runtime that only decodes did not run if its decoding failed.
+        Verdicts on runtimes in `lowered` do not count. A runtime that only decodes did not run if its decoding failed.
         """
         if self.untrusted.keys() - self.lowered:
             return 1
@@ -143,7 +142,7 @@ class Report(BaseModel):
         """Read a report from its file or folder. Raises `BadInput` if there is none, or if it is not a valid report."""
         path = path / REPORT_FILE if path.is_dir() else path
         if not path.is_file():
-            raise BadInput(f"no report at {path}; python -m compare writes one, and --out FOLDER says where")
+            raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
         try:
             report = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:

@@ -72,20 +72,20 @@ class Ruler(Result):
     """The agreement of golden with transformers' eager attention in float64.
 
     The root mean square is compared, not the largest difference. The root mean square of attention shrinks as the
-    sequence grows and its largest element does not, so the largest difference over it is beyond 1e-12 at 512 tokens
-    although nothing is wrong (docs/method.md).
+    sequence grows and its largest element does not, so the largest difference over the root mean square is above 1e-12
+    at 512 tokens although nothing is wrong (docs/method.md).
     """
 
     worst: float  # root mean square of the difference over that of the tensor, for the worst tensor
     tensor: str  # the worst tensor
-    limit: float  # if `worst` is beyond it, golden or eager computes something else, and nothing is judged
+    limit: float  # above it, golden and eager compute different things, and nothing is judged
 
     @property
     def holds(self) -> bool:
         return self.worst <= self.limit
 
     def __str__(self) -> str:
-        return f"golden agrees with transformers eager in float64: {self.worst:.1g}"
+        return f"golden agrees with transformers' eager attention in float64: {self.worst:.1g}"
 
 
 @dataclass(kw_only=True)
@@ -98,7 +98,7 @@ class Controls(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Head(Result):
-    """A head whose maps are in `maps.npz`, as `golden/INDEX` and `RUNTIME/INDEX`; INDEX is its index in the report."""
+    """A head. Its attention is in `maps.npz` as `golden/INDEX` and `RUNTIME/INDEX`, INDEX being that in the report."""
 
     layer: int  # counted from 0
     head: int  # counted from 0

@@ -16,7 +16,7 @@ class Multiples(Result):
     slope: float
 
     def beyond(self, limits: "Multiples") -> dict[str, float]:
-        """Return the statistics beyond their limits with their multiples, the one furthest beyond its limit first."""
+        """Return the statistics beyond their limits with their multiples, the worst first."""
         passed = {name: value for name, value in asdict(self).items() if not value <= getattr(limits, name)}
         return dict(sorted(passed.items(), key=lambda item: -item[1] / getattr(limits, item[0])))
 
@@ -37,14 +37,14 @@ class TensorEvidence(Result):
 
     @property
     def unseen(self) -> str:
-        """The probabilities on keys that a query may not see, in words; empty if all are exactly 0."""
+        """Text on the probabilities of keys that a query may not see; empty if all are exactly 0."""
         places = {"above the causal diagonal": self.above, "on padding": self.padding}
         return "; ".join(f"a probability of {value:.1e} {place}" for place, value in places.items() if not value <= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxGap(Result):
-    """The differences of a run's attention rows from golden's, over all heads and all queries that are not padding."""
+    """The differences of a run's attention rows from golden's, over all heads and all queries except padding."""
 
     rows: int
     row_sums: float  # the largest distance of a row's sum from 1

@@ -17,7 +17,7 @@ class Ratio(Result):
 
     @property
     def half_width(self) -> float:
-        """Half the interval's width as a share of the ratio; `--precision` sets the largest one allowed.
+        """Half the interval's width as a share of the ratio, which `--precision` limits.
 
         >>> round(Ratio(estimate=0.5, low=0.49, high=0.51).half_width, 3)
         0.02
@@ -26,7 +26,7 @@ class Ratio(Result):
 
     @property
     def measurable(self) -> bool:
-        """Whether the interval spans at most a factor of two; a wider one is not printed.
+        """Whether the interval spans at most a factor of two; wider ones are not printed.
 
         >>> Ratio(estimate=0.3, low=0.25, high=0.45).measurable, Ratio(estimate=1, low=0.01, high=28).measurable
         (True, False)
@@ -113,7 +113,7 @@ class DecodeRow(LatencyRow):
 
 @dataclass(kw_only=True)
 class InterferenceRow(Result):
-    """A runtime's row of interference, timed in pairs of rounds: once alone, and once with all others awake."""
+    """A runtime's row of interference, timed in pairs of rounds: alone, and with all others awake."""
 
     runtime: str
     again: bool  # whether this is the A/A control

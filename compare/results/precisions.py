@@ -1,12 +1,12 @@
 """The unit roundoffs of precisions, and Higham's bound on a sum.
 
-This module is plain arithmetic, so `numerics`, which measures errors, and `report`, which shows them, both import it.
+Both `numerics`, which measures errors, and `report`, which shows them, import this module.
 """
 
 #: The unit roundoff of float32: half the distance from 1 to the next number (Higham 2002, section 2.1).
 UNIT_ROUNDOFF = 2.0**-24
 
-#: The unit roundoffs of lower precisions that a runtime may compute in: 2 to the minus number of significand bits.
+#: The unit roundoffs of lower precisions that a runtime may compute in: 2**-n for n significand bits.
 LOWER = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
 
 

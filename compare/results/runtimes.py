@@ -16,7 +16,7 @@ class OnnxGraph(Result):
     bytes: int  # size of the file and of the files with its weights
     sha256: str  # of the same files
     opset: int
-    fed: list[str]  # the names of the inputs that it was given
+    fed: list[str]  # the names of the inputs that it was fed
     unmatched: list[str]  # outputs that match no tensor of the model, so they are not compared
     quantized: list[str]  # its operators that compute with quantized numbers
     halves: list[str]  # half precisions that weights are stored in

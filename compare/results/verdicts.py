@@ -1,4 +1,4 @@
-"""Verdicts: their words, from best to worst, and the sentence that describes one."""
+"""The words of verdicts, from best to worst, and the sentence that describes a verdict."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -12,7 +12,7 @@ VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 
 
 def reaches(verdict: str, limit: str) -> bool:
-    """Return whether a verdict is as bad as a limit or worse. False for a word that is not in `VERDICTS`.
+    """Return whether a verdict is as bad as a limit or worse; False for a word that is not in `VERDICTS`.
 
     >>> reaches("broken", "different"), reaches("rounding", "different"), reaches("not judged", "identical")
     (True, False, False)
@@ -33,7 +33,7 @@ class Verdict(Result):
     note: str = ""
     weak: bool = False  # whether logits are its only evidence
     runs: list["Verdict"] = field(default_factory=list)  # the verdict on each run, in order, if there were several
-    padded: str = ""  # for the padded input: words that say so, with the side of the padding
+    padded: str = ""  # for the padded input: a phrase that says so, with the side of the padding
     cause: str = ""  # why it is wrong on the padded input, if known
 
     @property

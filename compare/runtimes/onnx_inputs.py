@@ -38,12 +38,12 @@ def feed(
 ) -> dict[str, NDArray[Any]]:
     """Return the input arrays of a graph by name, in the types that it declares.
 
-    inputs: the inputs to make. Leave out those of a past if there is one already.
+    inputs: the inputs to make. Leave out those of the past if it exists already.
     input_ids: int64 (batch, sequence).
     attention_mask: int64 (batch, past + sequence).
 
-    Position ids are those of `positions_of`. Keys and values made here are empty (no positions). `use_cache_branch` is
-    true if there is a past.
+    Position ids are those of `positions_of`. The past that is made here has no positions. `use_cache_branch` is true if
+    there is a past.
 
     Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for an input whose fixed shape
     does not fit the ids.
@@ -85,19 +85,22 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
             array = np.zeros(_empty(wanted.name, wanted.shape, len(input_ids)))
         case _:
             raise CannotRun(
-                f"the graph asks for {wanted.name}, which cannot be made from ids and a mask; export it with no inputs "
+                f"the graph has an input {wanted.name}, which cannot be made from ids and a mask; export it with "
+                f"no inputs "
                 "other than input_ids, attention_mask, position_ids and a past"
             )
     if wanted.shape is not None and not fits(array.shape, wanted.shape):
         batch, sequence = input_ids.shape
         raise BadInput(
-            f"the graph takes {wanted.name} of shape {written(wanted.shape)}, but this input has {array.shape}"
+            f"the graph declares {wanted.name} with shape {written(wanted.shape)}, but this input has {array.shape}"
             + mended(wanted.shape, (batch, sequence))
         )
     try:
         return np.ascontiguousarray(array, dtype=wanted.dtype)
     except TypeError:
-        raise CannotRun(f"the graph asks for {wanted.name} as {wanted.dtype}, which NumPy cannot make") from None
+        raise CannotRun(
+            f"the graph declares {wanted.name} as {wanted.dtype}, a type that NumPy does not have"
+        ) from None
 
 
 def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
@@ -121,7 +124,7 @@ def written(shape: tuple[int | None, ...]) -> str:
 
 
 def mended(declared: tuple[int | None, ...], given: tuple[int, int]) -> str:
-    """Return the end of an error message: which settings give the declared shape. It is empty if none do.
+    """Return the end of an error message, which says what settings fit a declared shape; empty if none do.
 
     declared: the shape that a graph declares.
     given: the batch size and the sequence length of the input.
@@ -140,7 +143,7 @@ def _empty(name: str, declared: tuple[int | None, ...], batch: int) -> tuple[int
     """Return the shape of an empty past: (batch, heads, 0, head_dim), as transformers lays out keys and values."""
     if len(declared) != 4 or declared[1] is None or declared[3] is None:
         raise CannotRun(
-            f"the graph asks for {name} of {written(declared)}; the shape of a past must be (any, heads, any, "
-            "head_dim) with fixed heads and head_dim. Export it without a past"
+            f"the graph declares {name} with shape {written(declared)}; the shape of a past must be (any, heads, any, "
+            "head_dim) with fixed heads and head_dim. Export the graph without a past"
         )
     return (batch, declared[1], 0, declared[3])

@@ -1,4 +1,4 @@
-"""onnxruntime: the exported graph in ONNX Runtime's CPU provider, with all graph optimizations, as in deployment."""
+"""The runtime onnxruntime: an exported graph in ONNX Runtime on the CPU, with all graph optimizations."""
 
 import json
 import tempfile
@@ -54,7 +54,7 @@ class OnnxRuntime:
     def operators(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, int]:
         """Count the operators of one pass with the profiler of a new session.
 
-        ONNX Runtime exposes its optimized graph in no other way.
+        ONNX Runtime does not expose its optimized graph in another way.
         """
         options = session_options(self.session.get_session_options().intra_op_num_threads)
         options.enable_profiling = True
@@ -85,7 +85,7 @@ def session_options(threads: int) -> Any:
 def _declared(value: Any) -> GraphInput:
     """Convert an input's declaration from ONNX Runtime's form.
 
-    Types are written "tensor(int64)", and a dynamic dimension is a string or None.
+    ONNX Runtime writes types as "tensor(int64)", and dynamic dimensions as a string or None.
     """
     kind = value.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)

@@ -1,7 +1,7 @@
-"""optimum: the decode graph, run by optimum's `ORTModelForCausalLM` in ONNX Runtime.
+"""The runtime optimum: the decode graph, run by optimum's `ORTModelForCausalLM` in ONNX Runtime.
 
-The runtime onnxruntime decodes with the same file, the same provider and the same options, so their difference in time
-is the code around each step.
+The runtime onnxruntime decodes with the same file, the same provider and the same options, so the difference between
+their times is that of the code around each step.
 """
 
 from pathlib import Path

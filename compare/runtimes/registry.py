@@ -1,8 +1,8 @@
 """The registry of runtimes, which lists them by name without importing them.
 
-A runtime is a class (see `Runtime`) in a file of its own, with a line in `BUILT_IN` or an entry point in the group
-`onnx_attention_compare.runtimes` whose value is a `Spec`. A runtime that is not installed is listed with the command
-that installs it. An entry point that cannot be read is listed with its error. Neither affects the others.
+A runtime is a class (see `Runtime`) in its own file, with a line in `BUILT_IN` or an entry point in the group
+`onnx_attention_compare.runtimes` whose value is a `Spec`. A runtime whose packages are missing is listed with the
+command that installs them, and an entry point that cannot be read with its error. Other runtimes are not affected.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # listing the runtimes works without NumPy
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
-#: What a runtime loads, by the names of the files in a cache entry (`export.graphs`): a graph with all taps, with the
-#: logits of all positions, with those of the last position, or for decoding with a cache of keys and values.
+#: The graphs that a runtime can load, named as the files of a cache entry (`export.graphs`): with all taps, with the
+#: logits of all positions, with those of the last position, and for decoding with a cache of keys and values.
 Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
 
 #: The runtime that runs the graphs of both exporters if two are compared.
@@ -37,8 +37,8 @@ class Runtime(Protocol):
     graph: what to load, one of the graphs in its `Spec`.
 
     With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
-    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. Import libraries at the top of the
-    runtime's file, so that importing and loading are separate steps.
+    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. A runtime's file must import libraries
+    at its top, so that importing and loading are separate steps.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
@@ -48,8 +48,8 @@ class Runtime(Protocol):
 
         input_ids, attention_mask: int64 (batch, sequence). Padding may be on either side.
 
-        Logits are (batch, sequence, vocabulary), with the graph "deploy-last" (batch, 1, vocabulary). Position ids are
-        those of `export.positions.positions_of`.
+        Logits are (batch, sequence, vocabulary), or (batch, 1, vocabulary) with the graph "deploy-last". Position ids
+        are those of `export.positions.positions_of`.
         """
 
     def facts(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Runtime(Protocol):
 class Decoder(Runtime, Protocol):
     """A runtime that can decode with a cache of keys and values, if loaded with the graph "decode".
 
-    Its `run` is then the prefill, which empties the cache first.
+    Its `run` then empties the cache and computes the prefill.
     """
 
     def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
@@ -164,7 +164,7 @@ class Listing:
 
 @cache
 def listing() -> Listing:
-    """Return the built-in runtimes and those of other packages. If names are equal, the built-in one is listed."""
+    """Return the built-in runtimes and those of other packages. A built-in runtime hides others of the same name."""
     specs: dict[str, Spec] = {}
     broken: dict[str, str] = {}
     for point in metadata.entry_points(group=ENTRY_POINTS):

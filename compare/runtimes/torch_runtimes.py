@@ -1,4 +1,4 @@
-"""The runtimes that run the model in torch. They differ only in its attention."""
+"""The runtimes that run the model in torch. They differ only in the attention."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from compare.runtimes.torch_model import TorchModel
 
 
 class TorchEager(TorchModel):
-    """torch-eager: transformers' eager attention. The baseline of every ratio."""
+    """torch-eager: transformers' eager attention, the baseline of all ratios."""
 
     attention = "eager"
 

@@ -2,7 +2,7 @@
 
     python -m compare.runtimes.tracer JOB
 
-It depends on the registry and not on the code that uses the traces.
+It imports the registry, but not the code that uses the traces.
 """
 
 from pathlib import Path
@@ -74,7 +74,7 @@ def _work(job: dict[str, Any]) -> None:
 
 
 def _run(runtime: Runtime, inputs: Path, out: Path, rows: int | None = None) -> None:
-    """Run one input and write its trace.
+    """Run a runtime on one input and write its trace.
 
     rows: how many sequences go into one pass; all by default.
     """

@@ -1,4 +1,4 @@
-"""The hand-over marker: what is counted for it, and a check that sees everything in it that is not so any more."""
+"""Tests of the hand-over marker: the results in it, and the check that reports everything in it that has changed."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def test_a_run_without_the_notebook_is_no_hand_over(tmp_path: Path) -> None:
 
 @pytest.fixture
 def marker(entry, monkeypatch: pytest.MonkeyPatch) -> Marker:
-    """A marker that fits this checkout, if every exporter made the same of the tiny model."""
+    """A marker that matches this checkout, with the same export of the tiny model for every exporter."""
     monkeypatch.setattr(handoff_check, "exported", lambda name, exporter: entry)
     notebook = hashlib.sha256((ROOT / NOTEBOOK).read_bytes()).hexdigest()
     rounding = Gaps(largest={"logits": 1e-6}, ratio=None, error=None)
@@ -63,7 +63,10 @@ def test_a_marker_that_fits_is_left_alone(marker: Marker) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: setattr(m, "commit", "0123456789ab+"), "it was written from commit 0123456789ab+, which is not"),
+        (
+            lambda m: setattr(m, "commit", "0123456789ab+"),
+            "it was written from commit 0123456789ab+, which is unknown or has",
+        ),
         (lambda m: setattr(m.tests, "passed", 1), "1 of 2 tests passed"),
         (lambda m: setattr(m.notebook, "path", "notebooks/gone.ipynb"), "there is no notebook notebooks/gone.ipynb"),
         (lambda m: setattr(m.notebook, "sha256", "0"), f"{NOTEBOOK} has changed since it was executed"),
@@ -81,7 +84,7 @@ def test_a_marker_that_fits_is_left_alone(marker: Marker) -> None:
         (lambda m: setattr(m.graphs[0], "opset", 1), "dynamo: the opset was 1 and is "),
         (lambda m: m.graphs[0].files.pop("decode.onnx"), "dynamo: it does not name decode.onnx"),
         (lambda m: m.graphs[0].files.update(gone=File(size=1, sha256="0")), "dynamo: there is no gone any more"),
-        (lambda m: setattr(m.graphs[0].files["deploy.onnx"], "sha256", "0"), "dynamo: deploy.onnx is another one now"),
+        (lambda m: setattr(m.graphs[0].files["deploy.onnx"], "sha256", "0"), "dynamo: deploy.onnx has changed"),
     ],
 )
 def test_a_marker_that_does_not_fit_is_reported(marker: Marker, change: Callable[[Marker], object], said: str) -> None:
@@ -93,7 +96,7 @@ def test_a_marker_that_does_not_fit_is_reported(marker: Marker, change: Callable
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({}, ".epic5_complete.json fits this checkout"),
+        ({}, ".epic5_complete.json matches this checkout"),
         ({"functions": []}, "- it does not name compare.adapt_dimensions"),
         ({"schema_version": "one"}, "- it cannot be read: 1 validation error for Marker"),
         (None, "- it cannot be read: [Errno 2] No such file"),
@@ -114,5 +117,5 @@ def test_the_check_ends_with_1_and_names_the_command(
         handoff_check.main()
     first, second, *_ = capsys.readouterr().err.splitlines()
     assert ended.value.code == 1
-    assert first == ".epic5_complete.json does not fit this checkout; write it again: make handoff"
+    assert first == ".epic5_complete.json does not match this checkout; write it again with: make handoff"
     assert second.startswith(said)

@@ -1,4 +1,4 @@
-"""The exponents of `benchmarks.scaling` on samples whose growth is known."""
+"""Test the exponents of `benchmarks.scaling` on samples whose growth is known."""
 
 from math import isnan, nan
 
@@ -13,7 +13,7 @@ SEQUENCES = [32, 64, 128, 256, 512, 1024]
 
 
 def rounds_of(exponent: float, constant: float, seed: int) -> list[list[float]]:
-    """Twenty rounds at each place, off by 10 % each."""
+    """Return twenty rounds at each point, with 10 % of noise."""
     noise = np.random.default_rng(seed).normal(1, 0.1, (len(SEQUENCES), 20))
     return [list((constant + n**exponent) * row) for n, row in zip(SEQUENCES, noise, strict=True)]
 
@@ -32,7 +32,7 @@ def test_the_lower_half_of_the_sizes_is_left_out_because_constants_dominate_it()
 
 
 def test_how_much_faster_one_grows_is_told_from_rounds_that_slowed_both() -> None:
-    """All of a point's rounds slowed alike by up to twice: the exponent is off, that of the ratio is not."""
+    """A point whose rounds are all slower changes the exponent of the times, but not that of their ratio."""
     slowed = np.random.default_rng(2).uniform(1, 2, len(SEQUENCES))
     steep, flat = (np.array(rounds_of(exponent, 0, 0)) * slowed[:, None] for exponent in (1.6, 1.2))
     sides = [

@@ -1,4 +1,4 @@
-"""What the benchmarks of verdicts are made from: faults dialled to a size, clean runs, and what is counted of them."""
+"""Tests of the trials of `faults` and `calibrate`: faults of a chosen size, clean runs, and how they are counted."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fakes for the registry, and one small comparison that many tests read."""
+"""Fixtures: fake runtimes, and one small comparison that many tests read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.helpers.reports import COMPARED_TEXT, as_if_quiet
 
 @pytest.fixture(scope="session", autouse=True)
 def count_every_turn() -> Iterator[None]:
-    """Every turn counts however busy the machine is, for other tests run at the same time."""
+    """Count every turn, because other tests make the machine busy."""
     from compare.latency import disturbance
 
     with pytest.MonkeyPatch.context() as patch:
@@ -23,21 +23,21 @@ def count_every_turn() -> Iterator[None]:
 
 @pytest.fixture
 def fake_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The runtimes of `fakes` are installed, here and in child processes."""
+    """Install the runtimes of `fakes`, for this process and child processes."""
     with fakes.installed(tmp_path_factory.mktemp("site")):
         yield
 
 
 @pytest.fixture
 def hangs_time_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A child that hangs is given up at once, whatever its timeout."""
+    """Let waiting for a hanging child time out at once."""
     with hangs_time_out_at_once(tmp_path_factory.mktemp("hanging")):
         yield
 
 
 @pytest.fixture
 def spec(name: str):
-    """The runtime of that name, where it is installed."""
+    """Return the runtime of that name, and skip the test if it is not installed."""
     from compare.runtimes.registry import spec_of
 
     spec = spec_of(name)
@@ -48,7 +48,7 @@ def spec(name: str):
 
 @pytest.fixture
 def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, object]:
-    """What a worker process of the tiny GPT-2 is told, but for its runtime."""
+    """The job of a worker process for the tiny GPT-2, without its runtime."""
     from compare.traces import write_trace
 
     write_trace(tmp_path / "inputs", {"input_ids": ids_and_mask[0], "attention_mask": ids_and_mask[1]})
@@ -58,7 +58,7 @@ def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, object]:
 
 @pytest.fixture
 def make(job, tmp_path: Path):
-    """A function that makes a series with a process of its own; all processes are ended after the test."""
+    """A function that makes a series with its own process. All processes end after the test."""
     from compare.latency.series import Role, Series
     from compare.latency.worker_process import WorkerProcess
 
@@ -77,9 +77,9 @@ def make(job, tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def report(entry, tiny_folder: Path, shared_folder: Path):
-    """A comparison of the tiny GPT-2 across all built-in runtimes, with its traces kept.
+    """The report of a comparison of the tiny GPT-2 across all built-in runtimes, with its traces.
 
-    One for all of pytest's processes: whoever asks first makes it, and the others wait and read it.
+    All pytest-xdist workers share it: the first one makes it, and the others wait and read it.
     """
     from compare.pipeline.compare_model import compare
     from compare.pipeline.settings import Settings
@@ -95,7 +95,7 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 
 @pytest.fixture
 def altered(report):
-    """A copy of the report, free to be altered, with times as on a quiet machine."""
+    """A copy of the report that a test may change, with times as on a quiet machine."""
     return as_if_quiet(report)
 
 

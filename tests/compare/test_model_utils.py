@@ -1,4 +1,4 @@
-"""The four functions of the course."""
+"""Tests of the four functions of the course."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The plugin in runs of pytest of their own: silent and light while nothing fails, and precise where something does."""
+"""Test the plugin in separate runs of pytest: what it imports, and what it prints about failures."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def pytest_unconfigure(): print("LOADED", *[name for name in {heavy!r} if name i
 
 
 def run(folder: Path, test: str, *arguments: str, path: Path = ROOT, autoload: bool = False) -> list[str]:
-    """The lines that pytest prints on a test file in a process of its own, warnings being errors there."""
+    """Run pytest on a test file in a new process, with warnings as errors, and return the lines that it prints."""
     (folder / "test_it.py").write_text(test)
     (folder / "conftest.py").write_text(LISTS.format(heavy=HEAVY))
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -108,7 +108,7 @@ def test_a_fixture_that_fails_is_reported_too(tmp_path: Path) -> None:
 
 @pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that says of the package what an installer writes of it: its files, and pyproject's entry points."""
+    """A folder with the package's metadata as an installer writes it: its files, and pyproject's entry points."""
     folder = tmp_path_factory.mktemp("site")
     info = folder / "onnx_attention_compare-0.1.0.dist-info"
     info.mkdir()
@@ -121,7 +121,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_once_by_entry_point_and_once_by_name(installed: Path, tmp_path: Path) -> None:
-    """In whatever way and however often it is asked for, it is there once."""
+    """The plugin is loaded once, however it is requested and how often."""
     asked = "pytest_plugins = ['onnx_attention_compare_pytest']\n"
     for arguments, test in (((), USES), (PLUGIN, USES), (PLUGIN * 2, USES + asked)):
         lines = run(tmp_path, test + FAILS, *arguments, path=installed, autoload=True)
@@ -134,12 +134,12 @@ def test_once_by_entry_point_and_once_by_name(installed: Path, tmp_path: Path) -
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Path:
-    """A project that has a compare.py, an export.py and a numpy.py of its own, and a test that uses the fixture."""
+    """A project with its own compare.py, export.py and numpy.py, and with a test that uses the fixture."""
     return Path(shutil.copytree(ROOT / "tests" / "stranger", tmp_path / "project"))
 
 
 def run_in(stranger: Path, installed: Path, *arguments: str) -> tuple[int, list[str]]:
-    """The exit code of pytest in that project, and its lines; started as `pytest`, with the package installed."""
+    """Run `pytest` in that project with the package installed, and return its exit code and its lines."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (installed, ROOT)))}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=stranger, env=environment, capture_output=True, text=True)
@@ -149,7 +149,7 @@ def run_in(stranger: Path, installed: Path, *arguments: str) -> tuple[int, list[
 
 @pytest.mark.parametrize("name", ["compare", "export"])
 def test_a_project_with_modules_of_our_names_is_tested_as_ever(name: str, stranger: Path, installed: Path) -> None:
-    """The one test that asks for the fixture fails, in one line; pytest repeats it in its summary."""
+    """Only the test that uses the fixture fails, with one line, which pytest repeats in its summary."""
     if name == "export":
         (stranger / "compare.py").rename(stranger / "same.py")
         test = stranger / "test_project.py"
@@ -170,7 +170,7 @@ def test_what_the_message_advises_helps(stranger: Path, installed: Path) -> None
 
 
 def test_another_projects_failures_are_its_own(stranger: Path, installed: Path) -> None:
-    """Where a test fails there, nothing of ours is imported and nothing is said."""
+    """If another test fails there, the plugin imports nothing and prints nothing."""
     test = stranger / "test_project.py"
     test.write_text(test.read_text() + "\n\ndef test_fails():\n    assert same(1, 2)\n")
     code, lines = run_in(stranger, installed, "test_project.py")

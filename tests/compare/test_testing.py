@@ -1,4 +1,4 @@
-"""The check of an attention: what it lets pass, what it says where it does not, and that importing it loads nothing."""
+"""Test what `assert_attention_close` accepts, its messages, and that importing it is fast."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_few_positions_have_no_channels() -> None:
 
 
 def test_an_error_that_is_spread_is_said_to_be() -> None:
-    """A slope: every number is a little too large, none of them beyond the limit by itself."""
+    """Every number is slightly too large, but none is beyond the limit by itself."""
     query, key, value = np.random.default_rng(0).standard_normal((3, 4, 4, 64, 8), dtype=np.float32)
     context = _golden((query, key, value)) * (1 + 6e-7)
     found = mismatch(context, (query, key, value))
@@ -99,7 +99,7 @@ def test_floors_move_all_limits() -> None:
 
 @pytest.mark.parametrize("floors", [0, -1, float("nan")])
 def test_floors_that_cannot_be(floors: float) -> None:
-    with pytest.raises(ValueError, match=rf"floors is {floors:g}; it takes a number above 0, 2 by default"):
+    with pytest.raises(ValueError, match=rf"floors is {floors:g}; it must be above 0 \(default: 2\)"):
         assert_attention_close(context_of(qkv()), *qkv(), floors=floors)
 
 
@@ -147,7 +147,7 @@ def test_what_must_be_exact_is_said_to_be() -> None:
 
 def test_inputs_in_float64_are_refused() -> None:
     arrays = [x.astype(np.float64) for x in qkv()]
-    with pytest.raises(ValueError, match="golden is float64 and so no more exact than this"):
+    with pytest.raises(ValueError, match="golden is in float64 too, so it is not more exact"):
         assert_attention_close(context_of(arrays), *arrays)
 
 

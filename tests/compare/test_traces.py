@@ -1,4 +1,4 @@
-"""Traces come back as they were written, mapped into memory, and half of one is none."""
+"""Test that traces are read unchanged as memory-mapped arrays, and that incomplete ones are refused."""
 
 from pathlib import Path
 

@@ -77,9 +77,9 @@ publish(Path({str(root)!r}), "thing", "123", slow, say=say)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\., the manifest says ba7816bf8f01"),
-        (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes, the manifest says 3 bytes"),
-        (lambda p: p.unlink(), r"a\.bin is gone, the manifest says 3 bytes"),
+        (lambda p: p.write_bytes(b"abx"), r"a\.bin has SHA-256 [0-9a-f]{12}\.\.\.; the manifest says ba7816bf8f01"),
+        (lambda p: p.write_bytes(b"abcd"), r"a\.bin has 4 bytes; the manifest says 3 bytes"),
+        (lambda p: p.unlink(), r"a\.bin is missing; the manifest says 3 bytes"),
     ],
 )
 def test_a_changed_file_is_named_with_the_command_that_mends_it(root: Path, thing: Entry, change, message: str) -> None:
@@ -147,5 +147,5 @@ def test_the_cache_is_in_the_given_folder_the_named_one_or_the_checkout(
 
 def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another: --cache-dir FOLDER"):
+    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another one with --cache-dir FOLDER"):
         publish(tmp_path / "file", "thing", "123", build)

@@ -45,7 +45,7 @@ def test_a_damaged_manifest_is_one_line_with_the_command_that_removes_it(
     name, root = damaged
     here = ["--cache-dir", str(root)]
     message = f"the cache entry {name} has changed since it was exported: manifest.json cannot be read: "
-    mend = f"Remove it and it is exported again: python -m export --remove {name}\n"
+    mend = f"Remove it, and the next run exports it again: python -m export --remove {name}\n"
     for arguments in ([str(tiny_folder)], ["--verify"], ["--verify", name]):
         run = command(*arguments, *here)
         assert (run.returncode, run.stdout) == (2, "")

@@ -41,7 +41,7 @@ DAMAGE = [
     (zeroed, r"manifest\.json cannot be read: .*(control character|Expecting)"),
     (lambda manifest: manifest.write_bytes(bytes(200)), r"manifest\.json cannot be read: Expecting value"),
     (lambda manifest: manifest.write_bytes(b"\xff\xfe"), r"manifest\.json cannot be read: "),
-    (Path.unlink, r"manifest\.json is gone"),
+    (Path.unlink, r"manifest\.json is missing"),
     (with_content(""), r"manifest\.json cannot be read: Expecting value"),
     (with_content("[]"), r"manifest\.json cannot be read: it is not an object"),
     (with_content("null"), r"manifest\.json cannot be read: it is not an object"),
@@ -80,5 +80,7 @@ def test_a_damaged_manifest_is_reported_like_any_damaged_file(root: Path, thing:
 def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
     manifest = thing.folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"schema": 2', '"schema": 99'))
-    with pytest.raises(BadInput, match=r"cache schema 99, this is 2; remove it: python -m export --remove thing-123"):
+    with pytest.raises(
+        BadInput, match=r"cache schema 99, but this version uses 2; remove it: python -m export --remove thing-123"
+    ):
         look_up(root, "thing", "123")

@@ -70,7 +70,7 @@ def test_an_index_names_safetensors_of_its_own_folder_and_nothing_else(sharded: 
         other.parent.mkdir(exist_ok=True)
         shutil.copy(next(sharded.glob("*.safetensors")), other)
     name_in_index(sharded, name)
-    message = rf"index\.json names '{name}'; an index may name safetensors files of its own folder and nothing else\."
+    message = rf"index\.json names '{name}'; an index may name only safetensors files in its own folder\."
     for use in (find, lambda folder: read_weights(Path(folder))):
         with pytest.raises(BadInput, match=message) as error:
             use(str(sharded))
@@ -90,7 +90,7 @@ def test_a_shard_that_is_missing_is_named(sharded: Path) -> None:
         ("\0\0", r"index\.json cannot be read as JSON: Expecting value: line 1"),
         ("[" * 100_000, r"index\.json cannot be read as JSON: maximum recursion depth"),
         ("[]", r"index\.json holds a JSON list, not an object; save the model again with save_pretrained"),
-        ("{}", r"index\.json has no weight_map, which says what file each tensor is in; save the model again"),
+        ("{}", r"index\.json has no weight_map, which maps tensors to files; save the model again"),
         ('{"weight_map": []}', r"index\.json has no weight_map"),
         ('{"weight_map": {}}', r"index\.json has no weight_map"),
     ],

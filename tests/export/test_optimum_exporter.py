@@ -94,5 +94,7 @@ def test_an_architecture_that_optimum_does_not_know(tiny, tmp_path: Path) -> Non
 
 def test_optimum_is_not_there(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optimum.exporters.onnx", None)
-    with pytest.raises(CannotRun, match=f"needs optimum-onnx, not installed here: {optimum_exporter.INSTALL}"):
+    with pytest.raises(
+        CannotRun, match=rf"needs optimum-onnx \(not installed\); install with: {optimum_exporter.INSTALL}"
+    ):
         export_inspect(tiny(), tmp_path)

@@ -15,7 +15,7 @@ def verdict(kind: str, place: str = "") -> Verdict:
 
 
 def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: int = 0, **slower: float) -> Report:
-    """A copy whose turns are drawn: each runtime takes 1 ms in a round, times what is given for it, times noise."""
+    """Return a copy with random turns: each runtime takes 1 ms times its given factor times noise."""
     random = np.random.default_rng(seed)
     copy = report.model_copy(deep=True)
     for row in copy.latency:
@@ -26,7 +26,7 @@ def with_turns(report: Report, *, rounds: int = 12, noise: float = 0.01, seed: i
 
 
 def said(older: Report, newer: Report, fail_over: float = 5.0) -> str:
-    """Everything but the tables, as it is printed."""
+    """Return all printed text except the tables."""
     difference = diff(older, newer, fail_over)
     return "\n".join([*difference_text.opening(difference), *difference_text.lines(difference)])
 

@@ -20,7 +20,7 @@ def attention_graph(inputs: Inputs) -> tuple[ModelProto, Feeds]:
     """Return a model of ONNX's Attention operator, and its inputs by name.
 
     Causal inputs with more keys than queries are split into a cache and new keys and values. Source: ONNX,
-    Operators.md, Attention: without a cache, causality is aligned with the first key.
+    Operators.md, Attention: without a cache, the first query is at the first key.
 
     >>> x = np.zeros((1, 1, 2, 4), np.float32)
     >>> graph, feeds = attention_graph(Inputs(x, x, x))

@@ -11,7 +11,7 @@ from compare.battery.node_cases import NodeCase
 
 
 class Attention:
-    """The Attention operator of opset 23. A node case runs as its own model."""
+    """The Attention operator of opset 23. For a node case, the case's own model is run."""
 
     def __init__(self, *, threads: int) -> None:
         del threads  # set by the environment of the process

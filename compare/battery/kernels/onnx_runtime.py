@@ -16,7 +16,7 @@ _ERRORS_ALONE = 3
 
 
 class Attention:
-    """The Attention operator of opset 23. A node case runs as its own model."""
+    """The Attention operator of opset 23. For a node case, the case's own model is run."""
 
     def __init__(self, *, threads: int) -> None:
         self.threads = threads

@@ -7,7 +7,8 @@ def longest_sum(tensor: str, config: Any, keys: int) -> int:
     """Return the number of terms of the longest sum in the segment that makes a tensor.
 
     tensor: its name. config: transformers' configuration of the model. keys: the length of the sequence. All taps are
-    taken to be exposed. Norms need no case of their own: their means have at most as many terms as the hidden size.
+    assumed to be exposed. Norms need no separate case, because their means have at most as many terms as the hidden
+    size.
 
     >>> from types import SimpleNamespace
     >>> config = SimpleNamespace(hidden_size=768, num_attention_heads=12, num_hidden_layers=6)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from compare.results.circumstances import Head
 
-#: The largest number of rows and columns of a map; a larger plot is unreadable. The first ones are kept.
+#: The largest number of rows and columns of a map; a larger plot could not be read. The first ones are kept.
 LARGEST_MAP = 64
 
 

@@ -1,7 +1,7 @@
 """Count the work of a model: the FLOPs of a forward pass, and the bytes that a decode step must read and write.
 
 The model runs on torch's fake tensors, which have shapes but no memory, so counting takes about a second for any model.
-torch and transformers are imported when work is counted, not before.
+torch and transformers are imported only when work is counted.
 """
 
 from pathlib import Path
@@ -19,10 +19,10 @@ _FLOAT32 = 4
 def work_of(folder: Path, batch: int, sequence: int) -> Work:
     """Count the work of a model on (batch, sequence) tokens, and on one more token of each sequence.
 
-    folder: the model's. FLOPs are those of matrix products in transformers' eager attention, as torch's
-    `FlopCounterMode` counts them: one multiplication and one addition for each term. Every query is multiplied with
-    every key there. A kernel may skip hidden keys, which are half of two of these products, but is credited with all of
-    them. All tensors are float32.
+    folder: the model's folder. FLOPs are those of matrix products in transformers' eager attention, as torch's
+    `FlopCounterMode` counts them: one multiplication and one addition for each term. Eager attention multiplies every
+    query with every key. Hidden keys, which are half of two products, count too, although a kernel may skip them. All
+    tensors are float32.
 
     If the model has no position for one more token, the decode step is that of its last position. Raises what
     transformers raises if the folder has no configuration, and what torch raises if shapes depend on values.
@@ -64,7 +64,7 @@ def weights_read(model: "PreTrainedModel", rows: int) -> int:
 
 
 def _kept(cache: Any) -> "list[Tensor]":
-    """Return the keys and values of every layer after a step: those of the past, which it read, and its own."""
+    """Return the keys and values of every layer after a step: those of the past and of the new position."""
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
 
 

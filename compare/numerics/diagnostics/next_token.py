@@ -1,6 +1,6 @@
 """The effect of a gap in the logits on the next token and its distribution.
 
-It is computed for trained weights only, because next tokens of random weights have no meaning.
+It is computed only for trained weights, because next tokens of random weights have no meaning.
 """
 
 from typing import Any

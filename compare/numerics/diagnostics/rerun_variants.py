@@ -1,7 +1,7 @@
-"""The inputs and thread counts of a rerun, and the differences of a runtime's logits between its own runs.
+"""The inputs and thread counts of reruns, and the differences between the logits of one runtime's runs.
 
-These differences are not errors: they occur whenever the number of threads changes, or requests share a batch. The
-report shows them next to the gaps between runtimes, for comparison.
+These differences are not errors: they occur whenever the number of threads changes, or requests are batched. The report
+shows them next to the gaps between runtimes, for comparison.
 """
 
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ class Variant:
 
 
 def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Variant]:
-    """Yield the variants for an input (batch, sequence): the plain run first, another number of threads last.
+    """Yield the variants for an input (batch, sequence). The first is the plain run, the last changes the threads.
 
-    All variants contain the first sequence of the input, or its first half. The variant with another batch size adds
-    rotated copies of the text to an input of one sequence; from a larger input, it runs the first sequence alone.
+    Each variant contains the first sequence of the input or the first half of it. If the input has one sequence, the
+    variant with another batch size adds rotated copies of it; otherwise it runs the first sequence alone.
 
     >>> ids = np.array([[5, 6, 7]])
     >>> variants = make_variants(ids, np.ones_like(ids), threads=2)
@@ -63,7 +63,7 @@ def logit_gap(actual: Tensor, other: Tensor, attention_mask: Tensor) -> float:
     """Return the largest difference between two runs' logits on the first sequence of both.
 
     actual, other: logits, (batch, sequence, vocabulary). attention_mask: (batch, sequence) of the first run. Padding
-    and positions that only one run has are left out. The result is NaN if only one run has a NaN at some place.
+    and positions that only one run has are left out. The result is NaN if one run has a NaN where the other has none.
 
     >>> actual = np.zeros((1, 2, 3)); other = np.ones((4, 9, 3)); other[0] = 0.5
     >>> logit_gap(actual, other, np.array([[1, 1]]))

@@ -13,8 +13,8 @@ def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, round
     """Compare the rows of a run's attention with golden's.
 
     actual, golden: attention, (batch, heads, query, key). attention_mask: (batch, sequence), 0 at padding. rounding:
-    the largest gap that rounding makes in each head, (heads,). Keys that a query may not see are left out: a row's sum
-    is over the keys that it sees.
+    the largest gap that rounding makes in each head, (heads,). Keys that a query may not see are left out of all
+    metrics.
 
     >>> golden = np.array([[[[1.0, 0.0], [0.75, 0.25]]]])
     >>> run = np.array([[[[1.0, 0.0], [0.25, 0.75]]]])

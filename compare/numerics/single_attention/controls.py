@@ -1,9 +1,10 @@
-"""Controls of a single attention: runs on the same inputs that differ from each other by rounding alone.
+"""Controls of a single attention: runs on the same inputs that differ only by rounding.
 
-They run in the inputs' own precision, each in an order of its own, like the controls of a whole model (`controls.py`).
-A small problem has few orders (two terms have one), so all of them can have small errors by chance. Therefore further
-controls run on nudged inputs. A stable algorithm gives the exact result of inputs that are about a roundoff away
-(Higham 2002, section 1.5), so the errors of such inputs are rounding too, even with few terms.
+They run in the inputs' own precision, each in its own order, like the controls of a whole model
+(`compare.numerics.controls`). A small problem has few orders of summation (two terms have only one), so all of them can
+have small errors by chance. Therefore further controls run on slightly changed inputs. A stable algorithm gives the
+exact result for inputs that differ by about a unit roundoff (Higham 2002, section 1.5), so the errors of such controls
+are rounding too, even with few terms.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,8 +28,9 @@ from compare.numerics.summation_orders import (
     split_product,
 )
 
-#: The fewest and the most nudged controls, and the number of output elements after which no more are added. A context
-#: of four elements averages little, so the largest error among few controls may be far below the error of another run.
+#: The fewest and the most controls with changed inputs, and the number of output elements from which the fewest are
+#: enough. In a context of four elements, the largest error among few controls may be far below the error of another
+#: run.
 _FEWEST_NUDGES, _MOST_NUDGES, _NUDGED_NUMBERS = 4, 64, 64
 
 
@@ -117,11 +119,11 @@ def keys_permuted(problem: Problem) -> Tensor:
 
 
 def in_order(product: Product, total: Total | None = None, *, wide: bool = False) -> Run:
-    """Return a run with its own matrix product and softmax sum.
+    """Return a run that uses another matrix product and softmax sum.
 
     product: replaces every matrix product. total: replaces the softmax's sum, unless it is None. wide: whether lower
-    precisions are added in float32 and rounded once. A bfloat16 sum that is rounded after every term stops growing
-    after some 256 terms, and no kernel computes it that way.
+    precisions are summed in float32 and rounded once. A bfloat16 sum that is rounded after every term stops growing
+    after about 256 terms, and no kernel sums in this way.
     """
 
     def run(problem: Problem) -> Tensor:
@@ -139,7 +141,7 @@ def nudged(problem: Problem, seed: int) -> Tensor:
     """Compute attention in float64 with inputs and exponentials moved by a unit roundoff, up or down at random.
 
     Exponentials are moved because each library computes and rounds them in its own way. The scale is moved too, because
-    kernels that use powers of two multiply it by a rounded logarithm, which moves all scores in one direction.
+    kernels that use powers of two multiply it by a rounded logarithm, which changes all scores in one direction.
     """
     precision = problem.query.dtype
     roundoff = torch.finfo(precision).eps / 2

@@ -1,6 +1,6 @@
-"""Golden and floors of a single attention, made from its inputs alone.
+"""Golden and floors of a single attention, computed from its inputs alone.
 
-So any kernel can be compared with golden without a model; `compare.testing` uses this.
+With them, any kernel can be judged without a model. `compare.testing` uses this module.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 #: The name of the context, which is the only tensor here.
 NAME = "context.0"
 
-#: The number of standard deviations that a normal variable exceeds once in a thousand times.
+#: The number of standard deviations that a normal variable exceeds once in a thousand cases.
 _ONE_IN_A_THOUSAND = NormalDist().inv_cdf(0.999)
 
 #: The precisions that torch computes in and that are lower than golden's.
@@ -36,7 +36,7 @@ PRECISIONS = (torch.float32, torch.float16, torch.bfloat16)
 
 @dataclass(frozen=True)
 class AttentionScale:
-    """Golden and the floor of one attention, which contexts are compared with.
+    """Golden and the floor of one attention, with which contexts are judged.
 
     golden: the context in float64, (batch, heads, sequence, head_dim). floor: its floor. controls: the names of the
     controls that the floor was made from. distinct: the number of bitwise distinct contexts among them.
@@ -69,7 +69,7 @@ class AttentionScale:
         return replace(gap_of(NAME, error), evidence=evidence)
 
     def judge(self, context: Any, *, limits: Limits = LIMITS) -> Verdict:
-        """Return the verdict over a context; it is broken if its shape is not golden's, or if it has a NaN.
+        """Return the verdict on a context; "broken" if it does not have golden's shape, or if it has a NaN.
 
         context: an array of any precision. limits: `LIMITS` by default.
         """
@@ -93,8 +93,8 @@ def attention_scale(
     """Return golden and the floor of an attention, from the arguments of `reference_attention`.
 
     query, key, value: NumPy or Torch arrays, all float32, all float16 or all (Torch) bfloat16. The controls run in that
-    precision, and golden in float64 on the same numbers. A mask of numbers is converted to that precision too. Rows
-    that see no key are zeros.
+    precision, and golden in float64 on the same numbers. An additive mask is converted to that precision too. Rows that
+    see no key are zeros.
 
     Raises `ValueError` if inputs are float64 or not finite, if shapes do not fit, or if every control overflows.
 
@@ -117,8 +117,8 @@ def attention_scale(
         bits.add(run.contiguous().view(torch.uint8).numpy().tobytes())
     if not set(errors) & set(ORDERS):
         raise ValueError(
-            f"every control overflows {_name(problem.query.dtype)}, golden's largest value is "
-            f"{np.abs(golden).max():.3g}; take smaller inputs, or a precision with a wider range"
+            f"every control overflows {_name(problem.query.dtype)}; golden's largest value is "
+            f"{np.abs(golden).max():.3g}; use smaller inputs, or a precision with a wider range"
         )
     # A model needs five distinct controls. Here fewer are allowed: an attention of one token, or to one key alone, is
     # exact in every order, and then the context must be exact.
@@ -145,7 +145,7 @@ def _spread(floor: Floor, rms: list[Array], count: int) -> Floor:
 
 
 def numbers(x: Any) -> Array:
-    """Convert an array of any library to NumPy's float64, which holds the numbers of every precision here exactly."""
+    """Convert an array of any library to a NumPy array of float64, which can hold all values exactly."""
     return _tensor(x).double().numpy()
 
 
@@ -183,7 +183,7 @@ def _mask(mask: Tensor, scores: Tensor) -> Tensor:
     count = int((~(mask < torch.inf)).sum())
     if count:
         raise ValueError(
-            f"mask has {count} values that are NaN or +inf; it takes finite values, and -inf for keys that are not seen"
+            f"mask has {count} values that are NaN or +inf; its values must be finite, or -inf for hidden keys"
         )
     return mask.to(scores.dtype)
 
@@ -192,12 +192,12 @@ def _check(arrays: dict[str, Tensor]) -> None:
     for name, x in arrays.items():
         if x.ndim != 4 or not x.numel():
             raise ValueError(
-                f"{name} has shape {tuple(x.shape)}; it takes (batch, heads, sequence, head_dim), none of them 0"
+                f"{name} has shape {tuple(x.shape)}; it must be (batch, heads, sequence, head_dim), with no dimension 0"
             )
     precisions = {name: x.dtype for name, x in arrays.items()}
     if torch.float64 in precisions.values():
         raise ValueError(
-            f"{_listed(precisions)}: golden is float64 and so no more exact than this; give float32, float16 or "
+            f"{_listed(precisions)}: golden is in float64 too, so it is not more exact; give float32, float16 or "
             "bfloat16 inputs, or compare two float64 results with numpy.testing.assert_allclose"
         )
     if len(set(precisions.values())) > 1 or arrays["query"].dtype not in PRECISIONS:

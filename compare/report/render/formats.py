@@ -1,4 +1,4 @@
-"""The formats that a report is printed in. Each has a module, which is imported when the format is asked for."""
+"""The formats in which a report can be printed. Each has a module, which is imported when it is needed."""
 
 from enum import StrEnum
 from importlib import import_module
@@ -16,7 +16,7 @@ class Format(StrEnum):
     #: The module whose `print_report` prints the format.
     module: str
 
-    #: Whether the format holds nothing but times.
+    #: Whether the format contains only times.
     only_times: bool
 
     TERMINAL = "terminal", "compare.report.render.terminal"
@@ -48,14 +48,14 @@ def chosen_format(asked_for: Format | None, *, json: bool = False, markdown: boo
 
 
 def check_timed(shape: Format, timed: bool) -> None:
-    """Raise `BadInput` if a format holds nothing but times and the report has none. timed: whether it has times."""
+    """Raise `BadInput` if a format contains only times and the report has none. timed: whether it has times."""
     if shape.only_times and not timed:
         raise BadInput(
-            f"--format {shape} holds nothing but times, and with --no-latency there are none; leave out one of them"
+            f"--format {shape} contains only times, and with --no-latency there are none; leave out one of them"
         )
 
 
 def print_as(report: "Report", shape: Format) -> None:
-    """Print a report to stdout in one format, and nothing else. Raises `BadInput` if `check_timed` does."""
+    """Print a report to stdout in one format. Raises `BadInput` if `check_timed` does."""
     check_timed(shape, bool(report.latency))
     import_module(shape.module).print_report(report)

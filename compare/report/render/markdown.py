@@ -1,4 +1,4 @@
-"""A report as Markdown: the answer first, then the sections, then every tensor of every runtime."""
+"""Print a report as Markdown: first the answer, then the sections, then every tensor of every runtime."""
 
 from collections.abc import Iterator
 

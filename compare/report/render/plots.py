@@ -1,4 +1,4 @@
-"""The figures of a report, drawn without pyplot: no window opens, and no state is shared with the caller's plots."""
+"""Draw the figures of a report without pyplot, so no window opens, and the caller's plots are not affected."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -18,15 +18,15 @@ from compare.report.formatting import KINDS
 from compare.report.schema import MAPS_FILE, Report
 from compare.results.runtimes import RuntimeResult
 
-#: Colours that people with any colour vision can distinguish (Okabe and Ito 2008), and marks for prints in grey.
+#: Colours that can be distinguished with any colour vision (Okabe and Ito 2008), and marks for grey prints.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
-#: More tokens than this cannot be read along an axis.
+#: The largest number of tokens that can be read along an axis.
 SHOWN_TOKENS = 32
 
 #: Lengths on a page of heads, in inches: the side of a map, the space next to it, below and above it, and the width of
-#: a letter. They are fixed because matplotlib's own layout takes as long as drawing the page.
+#: a letter. They are fixed because matplotlib's automatic layout takes as long as drawing the page.
 SIDE, BESIDE, BELOW, ABOVE, LETTER = 3.5, 0.85, 0.3, 0.3, 0.06
 
 
@@ -56,7 +56,7 @@ def save_figures(figures: dict[str, Figure], out: Path) -> list[Path]:
 
 
 def gap_by_layer(report: Report) -> Figure:
-    """Draw where gaps arise and how they grow: a panel for each kind of tensor, a line for each runtime."""
+    """Draw the gaps by layer: a panel for each kind of tensor, a line for each runtime."""
     figure = _page(report, "How far from golden, layer by layer", (11, 7.5))
     panels = figure.subplots(2, 2)
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
@@ -100,9 +100,9 @@ def _logits_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
 
 
 def latency_against_gap(report: Report) -> Figure:
-    """Draw time against gap: a point for each runtime, and a line through those that no other beats in both.
+    """Draw time against gap: a point for each runtime, and a line through the Pareto front.
 
-    Time is over the baseline's, with its 95 % interval. The mark of a runtime that is not to be trusted is a cross.
+    Times are ratios to the baseline's, with 95 % intervals. A cross marks a runtime that is not to be trusted.
     """
     figure = _page(report, "Which runtime to deploy: time against gap", (8, 5.5))
     axes = figure.subplots()
@@ -161,7 +161,7 @@ def latency_by_sequence(report: Report) -> Figure:
 
 
 def head_pages(report: Report) -> Iterator[tuple[str, Figure]]:
-    """Yield a page for each runtime that exposes probabilities: heads in golden, in its run, and the difference."""
+    """Yield a page for each runtime that exposes probabilities: heads in golden, in the run, and the difference."""
     if report.folder is None or not (report.folder / MAPS_FILE).is_file():
         return
     with np.load(report.folder / MAPS_FILE) as maps:
@@ -199,7 +199,7 @@ def _head_page(report: Report, runtime: str, maps: Any) -> Figure:
 
 
 def _placed(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Return axes whose place on the page is given in inches."""
+    """Return axes at a place on the page, given in inches."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
@@ -220,7 +220,7 @@ def _heatmap(
 def _page(
     report: Report, title: str, size: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
-    """Return an empty figure with a title, and a line at the bottom that says what was compared and when."""
+    """Return an empty figure with a title, and with a bottom line that says what was compared and when."""
     figure = Figure(figsize=size, layout=layout)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     quick = " · quick" if report.quick else ""

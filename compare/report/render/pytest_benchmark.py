@@ -1,4 +1,4 @@
-"""A report's latency in the JSON format of pytest-benchmark, which dashboards can read: one benchmark for each row.
+"""Print a report's latency in the JSON format of pytest-benchmark: one benchmark for each row.
 
 Times are in seconds. A pytest-benchmark round is one call, and calls are in the order in which they were made. Fields
 that a report has no value for, such as the machine's name, are empty, as in pytest-benchmark. A worker that failed is
@@ -54,7 +54,7 @@ def _machine(report: Report) -> dict[str, Any]:
 
 
 def _commit(commit: str | None) -> dict[str, Any]:
-    """Return the fields for a commit of this project. A "+" at its end means that files had changed since.
+    """Return the fields for a commit of this project. A "+" at the end of its name means that files had changed.
 
     >>> commit = _commit("0123456789ab+")
     >>> commit["id"], commit["dirty"]
@@ -101,7 +101,7 @@ def _benchmark(report: Report, row: LatencyRow) -> dict[str, Any]:
 
 
 def _extra(report: Report, row: LatencyRow) -> dict[str, Any]:
-    """Return what pytest-benchmark has no field for. `again` marks the A/A control, whose ratio should be 1."""
+    """Return results for which pytest-benchmark has no field. `again` marks the A/A control."""
     ratio = row.ratio if row.ratio and row.ratio.measurable else None
     verdict = next((runtime.verdict for runtime in report.runtimes if runtime.name == row.runtime), None)
     return {
@@ -120,9 +120,9 @@ def _extra(report: Report, row: LatencyRow) -> dict[str, Any]:
 def stats(samples: list[float]) -> dict[str, Any]:
     """Return pytest-benchmark's statistics of samples, in their unit and by its definitions.
 
-    One count of outliers is of samples more than a standard deviation from the mean. The other is of samples more than
-    1.5 interquartile ranges outside the quartiles (Tukey's fences); ld15iqr and hd15iqr are the outermost samples
-    within these fences.
+    There are two counts of outliers: of samples more than a standard deviation from the mean, and of samples more than
+    1.5 interquartile ranges outside the quartiles (Tukey's fences). ld15iqr and hd15iqr are the lowest and the highest
+    sample within these fences.
 
     >>> found = stats([4.0, 1.0, 2.0, 3.0])
     >>> found["median"], found["q1"], found["q3"], found["outliers"], found["ops"]
@@ -158,7 +158,7 @@ def stats(samples: list[float]) -> dict[str, Any]:
 
 
 def _quartile(ordered: list[float]) -> float:
-    """Return the first quartile: the mean of the lower half's median with and without a sample in the middle.
+    """Return the first quartile: the mean of the medians of the lower half with and without the middle sample.
 
     >>> _quartile([1.0, 2.0, 3.0, 4.0]), _quartile([1.0, 2.0, 3.0, 4.0, 5.0]), _quartile([7.0])
     (1.5, 1.75, 7.0)

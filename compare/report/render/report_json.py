@@ -1,4 +1,4 @@
-"""A report as JSON, field by field as it is saved."""
+"""Print a report as JSON, as it is saved."""
 
 from compare.report.schema import Report
 

@@ -1,4 +1,4 @@
-"""A report on the terminal: its sections, then the answer."""
+"""Print a report on the terminal: first its sections, then the answer."""
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -11,7 +11,7 @@ from compare.report.schema import Report
 from compare.report.sections import explanation
 from compare.report.sections.registry import SECTIONS
 
-#: The width in characters if stdout is not a terminal or is narrower, in which tables would break.
+#: The smallest width in characters; tables would break in a narrower one. It is also used if stdout is not a terminal.
 WIDTH = 136
 
 
@@ -48,7 +48,7 @@ def _console() -> Console:
 
 
 def _print_section(console: Console, tables: list[Table], sentences: list[str]) -> None:
-    """Print tables with an empty line between them, and sentences right below the last one."""
+    """Print tables with empty lines between them, and sentences directly below the last one."""
     for place, table in enumerate(tables):
         if place:
             console.print()

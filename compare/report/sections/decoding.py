@@ -44,7 +44,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def sentences(report: Report) -> list[str]:
-    """Say which caches are wrong and, for trained weights, how many generated tokens equal the baseline's."""
+    """Say which caches are wrong. For trained weights, say how many generated tokens equal the baseline's."""
     lines = []
     for row in report.decoding:
         for prefill, verdict in row.checks.items():

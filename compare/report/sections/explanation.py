@@ -1,4 +1,4 @@
-"""The evidence for one runtime's verdict (`--explain`). It is no section, because it is about a single runtime."""
+"""Show the evidence for one runtime's verdict (`--explain`). This is not a section, because it is about one runtime."""
 
 from collections.abc import Mapping, Sequence
 
@@ -62,7 +62,7 @@ def _evidence_table(
     *,
     alone: bool,
 ) -> Table:
-    """Return the evidence by tensor. tokens: those of the first sequence. alone: whether the batch has no other."""
+    """Return the evidence by tensor. tokens: those of the first sequence. alone: whether the batch has no other one."""
     rows = []
     for tensor, known in evidence.items():
         if known is None:
@@ -80,7 +80,7 @@ def _evidence_table(
 
 
 def _other_metrics(runtime: RuntimeResult) -> list[Table]:
-    """Return ULPs, the a-priori bound and statistics of attention rows by tensor; empty if they were not kept."""
+    """Return ULPs, the a-priori bound and metrics of attention rows by tensor; empty if the report has none."""
     rows = []
     for gap in runtime.gaps:
         if not gap.ulps:

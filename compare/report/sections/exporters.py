@@ -1,4 +1,4 @@
-"""The graphs of two exporters against each other."""
+"""The comparison of two exporters' graphs."""
 
 from compare.report.formatting import KINDS, Table, interval, number
 from compare.report.schema import Report

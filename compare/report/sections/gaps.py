@@ -39,7 +39,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def sentences(report: Report) -> list[str]:
-    """Say what the verdicts rest on, then each runtime's verdict."""
+    """Say what one unit of rounding is, then each runtime's verdict."""
     if report.model is None:
         return []
     lines = []
@@ -75,7 +75,7 @@ def in_rounding(runtime: RuntimeResult) -> float | None:
 
 
 def _verdict_sentence(runtime: RuntimeResult, verdict: Verdict) -> str:
-    """Return a verdict as a sentence. For "rounding" it gives the logit gap, which readers look at first."""
+    """Return a verdict as a sentence. For "rounding", it states the logit gap."""
     multiple = in_rounding(runtime)
     if verdict.kind != "rounding" or multiple is None:
         return verdict.sentence

@@ -21,7 +21,7 @@ def _lines(name: str, graph: OnnxGraph) -> Iterator[str]:
         yield f"{name} has further outputs, whose names match no tensor of the model: {', '.join(graph.unmatched)}."
     if graph.found:
         kinds = dict.fromkeys(tensor.partition(".")[0].replace("_", " ") for tensor in graph.found)
-        yield f"{name} does not name {', '.join(kinds)}: located by the structure of its graph, best effort."
+        yield f"{name} does not name {', '.join(kinds)}; located by the graph structure, which can fail."
     if graph.quantized:
         yield f"{name} computes with quantized numbers: {', '.join(graph.quantized)}."
     if graph.halves:

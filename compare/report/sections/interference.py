@@ -59,7 +59,7 @@ def _change(part: InterferenceRow) -> float:
 
 
 def _known(parts: list[InterferenceRow]) -> str:
-    """Say how closely the time with the widest interval is known."""
+    """Say how precisely the ratio with the widest interval is known."""
     known = [part.slowdown for part in parts if part.slowdown]
     if not all(slowdown.measurable for slowdown in known):
         return "not all are measurable"

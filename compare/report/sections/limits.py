@@ -1,4 +1,4 @@
-"""The machine's limits, and the share of them that float32 runtimes reach."""
+"""The machine's limits, and the shares of them that float32 runtimes reach."""
 
 from compare.report.formatting import NOTHING, Table, number, rate, share, spread
 from compare.report.schema import Report
@@ -40,7 +40,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def sentences(report: Report) -> list[str]:
-    """Say how long the model's work would take at each limit."""
+    """Say how long the model's work takes at each limit."""
     if report.limits is None:
         return []
     peak, reads, work = report.limits.compute.per_second, report.limits.bandwidth.per_second, report.limits.work

@@ -1,4 +1,4 @@
-"""How predicted next tokens differ from golden's. Only for trained weights; those of random ones mean nothing."""
+"""The differences of predicted next tokens from golden's, for trained weights only."""
 
 from compare.report.formatting import Table, number
 from compare.report.schema import Report

@@ -33,7 +33,8 @@ def _lines(runtime: RuntimeResult) -> list[str]:
         if not padding.cause:
             return []
         return [
-            f"{runtime.name} {padding.cause}, which rotates queries and keys alike: nothing computed from them changes."
+            f"{runtime.name} {padding.cause}, which rotates queries and keys by the same angle, so no other "
+            f"tensor changes."
         ]
     return [f"{runtime.name} is {padding.verdict.sentence}."] if padding.verdict != runtime.verdict else []
 

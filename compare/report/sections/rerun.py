@@ -1,4 +1,4 @@
-"""Reruns: how far each runtime's logits move when it runs the same input under other conditions."""
+"""Reruns: how much each runtime's logits change when it runs the same input under other conditions."""
 
 from compare.report.formatting import Table, number, verdict_word
 from compare.report.schema import Report
@@ -30,7 +30,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def sentences(report: Report) -> list[str]:
-    """Say what could not be run, and why."""
+    """Say which variants could not be run, and why."""
     return [
         f"{row.runtime} was not run with {change}: {why}."
         for row in report.self_gaps

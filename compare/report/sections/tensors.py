@@ -40,7 +40,7 @@ def sentences(report: Report) -> list[str]:
         kinds = dict.fromkeys(_kind(gap) for gap in runtime.gaps)
         exposed = {_kind(gap) for gap in runtime.gaps if gap.exposed}
         if hidden := [kind.replace("_", " ") for kind in kinds if kind not in exposed]:
-            lines.append(f"{runtime.name} does not expose {', '.join(hidden)}: not compared.")
+            lines.append(f"{runtime.name} does not expose {', '.join(hidden)}, so these are not compared.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Every node case of ONNX's Attention operator, in NumPy and in Torch."""
+"""Test every node case of ONNX's Attention operator, in NumPy and in Torch."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -38,12 +38,14 @@ FLOAT32_CASES = [
 
 @pytest.mark.parametrize("name", FLOAT32_CASES)
 def test_outputs_of_onnx_are_rounding(name: str) -> None:
-    """What ONNX's own implementation wrote into its cases lies within rounding of golden, and so does the operator."""
+    """The outputs in ONNX's cases and those of the operator differ from golden only by rounding."""
     case = CASES[name]
     _, named, attributes = case.call
     inputs = [named[n] for n in "QKV"]
     how = {n: attributes[n] for n in attributes if n != "is_causal"}
-    if attributes.get("is_causal"):  # the operator's diagonal begins in the first key, the reference's ends in the last
+    if attributes.get(
+        "is_causal"
+    ):  # the operator's diagonal begins at the first key, the reference's ends at the last key
         how["mask"] = np.tri(inputs[0].shape[2], inputs[1].shape[2], dtype=bool)
     assert_attention_close(case.outputs[0], *inputs, **how)
     assert_attention_close(attention_operator(*inputs, **attributes).y, *inputs, **how)
@@ -61,7 +63,7 @@ def test_there_are_such_cases() -> None:
             {name: np.zeros((1, 1, 2, 4)) for name in ("past_key", "past_value")} | {"nonpad_kv_seqlen": np.array([1])},
             "past_key and nonpad_kv_seqlen were both given; they are two ways to cache, give one",
         ),
-        ({"softmax_precision": 7}, r"softmax_precision is 7; it takes 1 \(float32\), 10 \(float16\)"),
+        ({"softmax_precision": 7}, r"softmax_precision is 7; it must be one of 1 \(float32\), 10 \(float16\)"),
     ],
 )
 def test_what_the_specification_rules_out(arguments, message: str) -> None:
@@ -88,7 +90,7 @@ def test_packed_heads_need_their_numbers() -> None:
 )
 @settings(max_examples=60)
 def test_windows_and_caches_agree_with_torchs_own(library, seed, queries, past, causal, left, right, group) -> None:
-    """Against scaled_dot_product_attention in float64 under a mask written out position by position."""
+    """Compare with scaled_dot_product_attention in float64, with a mask that is built position by position."""
     random = np.random.default_rng(seed)
     keys = past + queries
     query = random.standard_normal((2, 2 * group, queries, 4))

@@ -1,4 +1,4 @@
-"""The reference attention against torch's own, in float64, on whatever shapes and masks hypothesis thinks of."""
+"""Compare the reference attention with torch's in float64, on shapes and masks that hypothesis generates."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,7 +15,7 @@ LIBRARIES = {"numpy": np.asarray, "torch": torch.as_tensor}
 
 @st.composite
 def problems(draw: st.DrawFn):
-    """query, key, value, as NumPy float64, with grouped heads, and more or fewer keys than queries."""
+    """Generate query, key and value as NumPy float64, with grouped heads, and more or fewer keys than queries."""
     batch, key_heads, group = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
     queries, keys, size = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.sampled_from([1, 4, 7]))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -52,7 +52,7 @@ def test_agrees_with_torch(library: str, problem, masked: str, scale: float | No
 @settings(max_examples=40)
 @given(problem=problems(), masked=st.booleans())
 def test_torchs_own_is_off_by_rounding_alone_in_float32(problem, masked: bool) -> None:
-    """Golden is the reference, so a kernel of someone else's says whether they agree as far as float32 can."""
+    """Golden is the reference attention, so it is compared with an independent kernel in float32."""
     query, key, value, mask = [torch.from_numpy(x) for x in problem]
     arrays, seen = [x.float() for x in (query, key, value)], mask if masked else None
     context = scaled_dot_product_attention(*arrays, attn_mask=seen, enable_gqa=True)
@@ -61,7 +61,7 @@ def test_torchs_own_is_off_by_rounding_alone_in_float32(problem, masked: bool) -
 
 @pytest.mark.parametrize(("seed", "magnitude"), [(473, 1.0), (537, 1.0), (1169, 0.1)])
 def test_a_few_numbers_are_no_reason_for_an_alarm(seed: int, magnitude: float) -> None:
-    """On a CPU with AVX2 these were 2.2 to 2.7 floors off while the largest of 14 controls alone made the floor."""
+    """On a CPU with AVX2, the errors were 2.2 to 2.7 times the largest error of the controls."""
     random = np.random.default_rng(seed)
     query = magnitude * random.standard_normal((1, 1, 1, 4))
     key, value = random.standard_normal((2, 1, 1, 9, 4))

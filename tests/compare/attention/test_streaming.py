@@ -1,4 +1,4 @@
-"""The streaming reference against the whole one, on whatever shapes, masks and blocks hypothesis thinks of."""
+"""Compare the streaming reference with the full one, on shapes, masks and blocks that hypothesis generates."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -28,7 +28,7 @@ LIBRARIES = {"numpy": np.asarray, "torch": torch.as_tensor}
 def test_gives_what_the_whole_one_gives(
     library, seed, queries, keys, group, block, causal, masked, softcap, magnitude
 ) -> None:
-    """Rows that see no key, and more queries than keys, among them."""
+    """Inputs include rows that see no key, and more queries than keys."""
     random = np.random.default_rng(seed)
     query = magnitude * random.standard_normal((2, 2 * group, queries, 4))
     key, value = (random.standard_normal((2, 2, keys, size)) for size in (4, 5))
@@ -53,7 +53,7 @@ def test_gives_what_the_whole_one_gives(
     seed=st.integers(0, 2**32), keys=st.integers(1, 40), block=st.integers(1, 9), magnitude=st.sampled_from([1.0, 9.0])
 )
 def test_float32_is_off_by_rounding_alone(library, seed, keys, block, magnitude) -> None:
-    """In more blocks than the controls that the floor is made from have: what a block shrinks is not lost."""
+    """There are more blocks than in the controls, so rescaling between blocks must not lose accuracy."""
     random = np.random.default_rng(seed)
     query = magnitude * random.standard_normal((2, 4, 20, 8))
     key, value = (random.standard_normal((2, 2, keys, 8)) for _ in range(2))
@@ -86,7 +86,7 @@ def test_precision_is_kept(library: str, dtype: str) -> None:
 
 
 def test_its_memory_grows_with_the_sequence_and_not_with_its_square() -> None:
-    """What NumPy allocates beyond the inputs, at four times the length: 4 times as much, where a matrix takes 16."""
+    """For four times the length, NumPy allocates 4 times as much in addition to the inputs, not 16 times."""
     import tracemalloc
 
     def peak(length: int) -> int:
@@ -102,5 +102,5 @@ def test_its_memory_grows_with_the_sequence_and_not_with_its_square() -> None:
 
 def test_a_block_below_one() -> None:
     x = np.ones((1, 1, 2, 4))
-    with pytest.raises(ValueError, match="block is 0; it takes 1 or more"):
+    with pytest.raises(ValueError, match="block is 0; it must be at least 1"):
         streaming_attention(x, x, x, block=0)

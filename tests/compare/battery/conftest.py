@@ -8,7 +8,7 @@ from compare.battery.judging import Weigher
 
 @pytest.fixture(scope="session")
 def weighers():
-    """The weigher of a case by name, made once."""
+    """A function that returns the weigher of a case by name, made once."""
     made: dict[str, Weigher] = {}
 
     def of(name: str) -> Weigher:

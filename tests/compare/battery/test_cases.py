@@ -33,7 +33,7 @@ def test_every_case_makes_valid_inputs_from_its_seed(name: str) -> None:
 
 
 def test_the_hard_cases_are_hard(weighers) -> None:
-    """What a case claims is so, in numbers."""
+    """The inputs of a case have the property that its summary states."""
     assert weighers("masked-rows").empty.sum() == weighers("inf-mask").empty.sum() == 3 * 2 * 4
     assert weighers("nan-mask").nan.sum() == 2 * 4
     assert not weighers("lowest-mask").empty.any()

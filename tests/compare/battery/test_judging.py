@@ -7,7 +7,7 @@ from compare.battery.cases import CASES, make_inputs
 from compare.results.verdicts import reaches
 from tests.helpers import planted_kernels
 
-#: Where a scale that is off by 1 % changes nothing: one key takes all, or the scores are next to nothing.
+#: Cases in which a scale that is off by 1 % changes nothing: one key has all the weight, or scores are nearly 0.
 BLIND_TO_SCALE = {"one-token", "one-hot"}
 
 
@@ -18,7 +18,7 @@ def test_a_scale_off_by_one_percent_is_different_everywhere(case: str, weighers)
     assert found.kind in ("rounding", "different")
 
 
-#: Cases with a mask, or causal ones; one key cannot be hidden from one query by a shift.
+#: Cases with a mask or causality; if there is only one key, a shift cannot hide it.
 MASKED = [
     name
     for name in CASES
@@ -50,7 +50,7 @@ def test_nan_is_expected_only_where_the_mask_has_nan(weighers) -> None:
     inputs = make_inputs("nan-mask")
     lost = weighers("nan-mask").weigh(planted_kernels.Uniform(threads=1).attend(inputs))
     assert (lost.kind, lost.where) == ("different", "NaN is lost")
-    assert lost.note.startswith("numbers in 8 of 8 rows that are NaN in golden, as their mask is; the rest is rounding")
+    assert lost.note.startswith("numbers in 8 of 8 rows that must be NaN, because their mask is; the rest is rounding")
     spread = weighers("nan-mask").weigh(planted_kernels.NanEverywhere(threads=1).attend(inputs))
     assert (spread.kind, spread.note) == ("broken", "NaN in 376 of 384 rows where golden has none")
 

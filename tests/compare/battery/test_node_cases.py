@@ -1,4 +1,4 @@
-"""ONNX's node cases as the battery uses them: carried between processes, mapped onto plain attention, and scored."""
+"""Test that node cases are passed between processes, mapped onto plain attention, and scored."""
 
 from dataclasses import replace
 from pathlib import Path

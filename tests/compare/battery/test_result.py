@@ -53,10 +53,10 @@ def test_exit_codes(kind: str, fail_on: str | None, code: int) -> None:
 
 
 def test_a_named_kernel_that_is_missing_ends_with_3() -> None:
-    missing = {"missing": "needs x, not installed here: pip install x", "cells": []}
+    missing = {"missing": "needs x (not installed); install with: pip install x", "cells": []}
     assert battery(named=True, **missing).exit_code() == 3
     assert battery(named=False, **missing).exit_code() == 0
-    assert findings(battery(**missing)) == ["k needs x, not installed here: pip install x"]
+    assert findings(battery(**missing)) == ["k needs x (not installed); install with: pip install x"]
 
 
 def test_the_list_says_what_installs_the_missing() -> None:

@@ -33,7 +33,7 @@ def test_a_kernel_that_keeps_crashing_is_not_run_any_more(monkeypatch: pytest.Mo
     monkeypatch.setattr("compare.battery.runner.MOST_LOST", 1)
     (kernel,) = run(planted(planted_kernels.Crashes), cases=("soft-cap", "plain")).kernels
     assert [cell.note for cell in kernel.cells] == [
-        "killed by SIGSEGV", "not run: lost 1 times before, last: killed by SIGSEGV"
+        "killed by SIGSEGV", "not run, because 1 earlier cases ended the process, the last with: killed by SIGSEGV"
     ]  # fmt: skip
 
 
@@ -49,5 +49,5 @@ def test_cells_say_what_a_kernel_raised_or_lacks() -> None:
     assert shape.cells[0].note == "gives shape (2, 4, 48, 31), expected (2, 4, 48, 32)"
     assert off.cells[0].kind == "different"
     assert picky.cells == [Cell(case="causal", kind="not asked", note="no causality")]
-    assert absent.missing == "needs no_such_package_9, not installed here: pip install absent"
+    assert absent.missing == "needs no_such_package_9 (not installed); install with: pip install absent"
     assert absent.cells == []

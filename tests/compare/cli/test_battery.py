@@ -1,4 +1,4 @@
-"""python -m compare battery: output where it belongs, exit codes, and one line for what a person can mend."""
+"""Tests of `python -m compare battery`: stdout and stderr, exit codes, and errors in one line."""
 
 import json
 

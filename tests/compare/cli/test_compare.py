@@ -22,7 +22,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
     assert [runtime["name"] for runtime in report["runtimes"]] == names
-    assert "golden agrees with transformers eager in float64: " in run.stderr
+    assert "golden agrees with transformers' eager attention in float64: " in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
@@ -36,7 +36,7 @@ def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path:
     assert "Latency of one forward pass" in run.stdout
     assert f"report.json, report.md and 4 figures are in {out}" in run.stdout
     assert "\x1b[" not in run.stdout  # no colours into a pipe
-    # Two runtimes, the A/A row, all taps exposed, the last position alone, and two limits of the machine.
+    # Two runtimes, the A/A control, the graph with all taps, the graph for the last position, and two limits.
     assert "timing 7 processes in turns" in run.stderr
     report = Report.read(out)
     assert report.quick

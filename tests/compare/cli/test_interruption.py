@@ -38,7 +38,7 @@ def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_pat
 def test_ctrl_c_ends_everything_with_130(
     tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
 ) -> None:
-    """Interrupted while the runtimes trace, and in the rounds, when all workers but one are stopped."""
+    """It is interrupted while runtimes are traced, and during the rounds, when all workers but one are suspended."""
     with subprocess.Popen(
         [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,

@@ -29,7 +29,7 @@ def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
     strict = command("rejudge", report.folder, "--rounding", "0.01")
     assert strict.returncode == 1
     assert "onnxruntime  different from embedding on: " in strict.stdout
-    assert "--rounding is 0; it takes a number" in command("rejudge", report.folder, "--rounding", "0").stderr
+    assert "--rounding is 0; it must be a number" in command("rejudge", report.folder, "--rounding", "0").stderr
 
 
 def test_a_verdict_is_explained_tensor_by_tensor(report) -> None:

@@ -30,7 +30,7 @@ from tests.helpers.commands import command, refused
         (
             ["--onnx", "a.onnx", "--baseline", "b.onnx", "--grid", "8x1"],
             2,
-            "--grid needs a model, whose tokenizer makes its inputs; leave out --grid or --baseline",
+            "--grid needs a model, whose tokenizer makes the inputs; leave out --grid or --baseline",
         ),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
@@ -40,12 +40,12 @@ from tests.helpers.commands import command, refused
         (
             ["--runtimes", "optimum", "--no-latency"],
             3,
-            "runtime optimum holds decode and nothing else, and decoding is off because latency is: ",
+            "runtime optimum can load only decode, and decoding is off because latency is off, so ",
         ),
         (
             ["--runtimes", "onnxruntime,optimum", "--no-decode"],
             3,
-            "and decoding is off: it would have no row",
+            "and decoding is off, so it would have no row",
         ),
         (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
         (["--model", ""], 2, "the model's name is empty"),
@@ -53,17 +53,17 @@ from tests.helpers.commands import command, refused
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
         (["--grid", "8x1", "--no-latency"], 2, "--grid needs latency, which is off"),
-        (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark holds nothing but times"),
+        (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark contains only times"),
         (["--fail-on", "diferent"], 2, "--fail-on is 'diferent'; did you mean different?"),
         (["--exporter", "optimun"], 2, "unknown exporter 'optimun'; did you mean optimum?"),
-        (["--onnx", "a.onnx"], 2, "--onnx needs --model or --baseline to be compared with"),
+        (["--onnx", "a.onnx"], 2, "--onnx needs --model or --baseline, which names what to compare it with"),
         (["--baseline", "a.onnx"], 2, "--baseline needs --onnx, the ONNX file to compare with it"),
         (
             ["--onnx", "a", "--baseline", "b", "--model", "byte-gpt2"],
             2,
-            "--onnx is compared with --model or with --baseline; leave one of the two out",
+            "--model and --baseline exclude each other, because --onnx is compared with only one; leave one out",
         ),
-        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--baseline needs no --runtimes"),
+        (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--runtimes cannot be used with --baseline"),
         (["--onnx", "a.onnx", "--baseline", "b.onnx"], 2, "the ONNX file a.onnx cannot be read: No such file"),
         (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: No such file"),
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
@@ -85,9 +85,9 @@ def test_bad_input_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sequence", "65"], "--sequence asks for 65 tokens and the model has 64 positions"),
-        (["--grid", "8,65x1"], "--grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
-        (["--text", "x" * 70], "the text has 70 tokens and the model has 64 positions"),
+        (["--sequence", "65"], "--sequence asks for 65 tokens, but the model has 64 positions"),
+        (["--grid", "8,65x1"], "--grid asks for 65 tokens, but the model has 64 positions; it must be 1 to 64"),
+        (["--text", "x" * 70], "the text has 70 tokens, but the model has 64 positions"),
     ],
 )
 def test_more_tokens_than_positions(

@@ -7,5 +7,5 @@ from compare.report.schema import Report
 
 @pytest.fixture
 def altered(report: Report) -> Report:
-    """A copy of the report, its samples as they are, free to be altered."""
+    """A copy of the report that a test may change, with its own samples."""
     return report.model_copy(deep=True)

@@ -12,7 +12,7 @@ from tests.helpers.differences import runtime, verdict, with_turns
 
 @pytest.fixture
 def altered_folder(altered: Report, tmp_path: Path):
-    """A function that writes an altered report into a folder of its own."""
+    """A function that writes a changed report to a new folder."""
 
     def write(report: Report, name: str) -> Path:
         folder = tmp_path / name

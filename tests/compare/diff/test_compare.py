@@ -46,7 +46,7 @@ def test_ten_percent_more_time_is_a_regression(report: Report) -> None:
 
 
 def test_a_slower_machine_is_no_regression(report: Report) -> None:
-    """Everything takes three times as long, the baseline too."""
+    """All runtimes take three times as long, including the baseline."""
     everything = {row.runtime.replace("-", "_"): 3.0 for row in report.latency}
     difference = diff(with_turns(report), with_turns(report, seed=1, **everything))
     assert difference.regressions == []
@@ -181,7 +181,7 @@ def test_absolute_times_and_memory_are_for_information(report: Report, altered: 
 
 @pytest.mark.parametrize("fail_over", [-1.0, float("nan"), float("inf")])
 def test_a_limit_that_is_no_percentage_is_refused(report: Report, fail_over: float) -> None:
-    with pytest.raises(BadInput, match=r"--fail-over is .*; it takes a percentage of 0 or more, 5 by default"):
+    with pytest.raises(BadInput, match=r"--fail-over is .*; it must be a percentage of at least 0 \(default: 5\)"):
         diff(report, report, fail_over)
 
 

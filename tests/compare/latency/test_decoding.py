@@ -1,4 +1,4 @@
-"""The mechanics of decoding, on a decoder whose every answer is known."""
+"""Test decoding with a decoder whose answers are known."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from compare.latency import decoding
 
 
 class Counter:
-    """After the tokens seen so far, the most likely next one is their sum; it writes down what it was given."""
+    """A decoder whose most likely next token is the sum of all earlier ones. It records its inputs."""
 
     vocabulary = 50
 

@@ -1,4 +1,4 @@
-"""What others used while a turn ran: whose CPU time is whose, and that a load on this machine is seen and named."""
+"""Test how the CPU time of other processes is measured, and that a load on this machine is detected and named."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ TENTH = 100_000_000
 
 
 def between(idle: float, used: dict[int, float], *, stolen: float = 0.0, counted: float = 0.2, before=()) -> Load:
-    """The load of a tenth of a second on two CPUs, of which process 1 is ours; all in seconds."""
+    """Return the load of a tenth of a second on two CPUs. Process 1 is ours. Times are in seconds."""
     spent = {pid: round(1e9 * seconds) for pid, seconds in used.items()}
     first = Snapshot(0, 0, 0, 0, dict.fromkeys(before, 0))
     last = Snapshot(TENTH, *(round(1e9 * seconds) for seconds in (idle, stolen, counted)), spent)
@@ -33,12 +33,12 @@ def test_what_is_ours_is_no_load() -> None:
 
 def test_what_is_seen_of_processes_is_believed_to_the_nanosecond() -> None:
     assert between(0.09, {1: 0.1, 7: 0.002}, before=(1, 7)).others == pytest.approx(0.01)
-    assert between(0.1, {1: 0.06, 7: 0.04}).others == pytest.approx(0.2)  # one that was born meanwhile
+    assert between(0.1, {1: 0.06, 7: 0.04}).others == pytest.approx(0.2)  # a process that was started in between
 
 
 def test_what_came_and_went_is_seen_in_the_machines_times() -> None:
     assert between(0.0, {1: 0.1}).others == pytest.approx(0.5)
-    assert between(0.07, {1: 0.1}).others == 0  # within what those are rounded by
+    assert between(0.07, {1: 0.1}).others == 0  # within their rounding error
     assert between(0.0, {1: 0.1, 7: 0.02}).others == pytest.approx(0.5)
 
 

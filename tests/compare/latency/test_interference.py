@@ -1,4 +1,4 @@
-"""Pairs of rounds: who is awake in them, in which order, and that the rows never see them."""
+"""Tests of pairs of rounds: which processes are awake, their order, and that rows do not change."""
 
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def pair_on(row: Series) -> Pair:
 
 
 class Recorded:
-    """Stands in for a worker process where only the order is looked at, and who is left awake."""
+    """A stand-in for a worker process, for tests of the order and of which processes are awake."""
 
     def __init__(self, name: str, calls: list[str], awake: set[str], *, dies_in: int = 99) -> None:
         self.name, self.max_load = name, 1.0

@@ -1,4 +1,4 @@
-"""The machine's limits: how much work a pass is, what part of a limit it reaches, and what a comparison says of it."""
+"""Tests of the machine's limits: the work of a pass, the share of a limit, and the report of both."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ WORK = Work(prefill_flops=600, decode_bytes=80, past=12)
 
 
 def layer_flops(model: str, tokens: int) -> int:
-    """The matrix products of one of the tiny models' layers but for the attention, by hand: 64 wide, 4 heads of 16."""
+    """Return the FLOPs of a layer of a tiny model without attention, counted by hand: hidden size 64, 4 heads of 16."""
     gpt2 = 64 * 3 * 64 + 64 * 64 + 2 * 64 * 256  # query, key and value; the projection out; the MLP there and back
     llama = 64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 96  # two key-value heads; the MLP has a gate
     return 2 * tokens * {"gpt2": gpt2, "llama": llama}[model]
@@ -53,7 +53,7 @@ def test_work_is_what_one_counts_by_hand(tiny, model: str, tmp_path: Path) -> No
 
 
 def test_the_bytes_of_a_decode_step_are_what_one_counts_by_hand(tiny, tmp_path: Path) -> None:
-    """GPT-2's head is its table of tokens, read whole; of its positions one row a sequence. Llama's head is its own."""
+    """GPT-2 reads its whole token table, which is its head, and one row of positions. Llama has a separate head."""
     batch, sequence = 3, 12
     for model, gathered, heads in (("gpt2", 64, 4), ("llama", 300, 2)):
         made = tiny(model)
@@ -88,7 +88,7 @@ def test_kernels_do_the_work_that_they_say() -> None:
 
 
 def test_a_share_is_paired_by_round() -> None:
-    """The machine slows down by up to nine times from round to round; the share stays what it was made to be."""
+    """The machine becomes up to nine times slower from round to round, but the share stays the same."""
     generator = np.random.default_rng(0)
     moods = generator.uniform(1, 9, 40)
     limit = {n: [int(1e6 * mood * noise) for noise in generator.normal(1, 0.02, 5)] for n, mood in enumerate(moods)}

@@ -1,4 +1,4 @@
-"""The mechanics of the rounds: who runs, who is stopped, in which order, and when they end."""
+"""Tests of the rounds: which processes run, which are suspended, in which order, and when the rounds end."""
 
 import random
 from types import SimpleNamespace
@@ -71,7 +71,7 @@ def test_the_machines_limits_take_their_turns_like_everybody_else(make) -> None:
 
 
 class _Recorded:
-    """Stands in for a series where only the order is looked at."""
+    """A stand-in for a series, for tests of the order."""
 
     def __init__(self, name: str, calls: list[tuple[int, str]], dies_after: int = 99) -> None:
         self.name, self.calls, self.dies_after = name, calls, dies_after
@@ -119,7 +119,7 @@ def test_who_is_there_for_another_figure_has_a_turn_in_every_third_round() -> No
     run_rounds([a, b, c], seconds=600, seed=0, first=7, seldom=[b], done=lambda: len(calls) > 40)  # type: ignore[arg-type, list-item]
     assert {n for n, name in calls if name == "a"} == {n for n, name in calls if name == "c"} == set(range(7, 25))
     assert [n for n, name in calls if name == "b"] == [7, 10, 13, 16, 19, 22]
-    assert [name for n, name in calls if n == 7][-1] == "b"  # what no ratio needs comes last
+    assert [name for n, name in calls if n == 7][-1] == "b"  # auxiliary series come last
 
 
 def test_once_the_time_is_spent_a_round_ends_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

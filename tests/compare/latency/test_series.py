@@ -1,4 +1,4 @@
-"""Series: disturbed turns are taken again, other inputs leave the row alone, and what becomes of those that fail."""
+"""Tests of series: disturbed turns are repeated, other inputs do not change the row, and failures are kept."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.helpers.processes import stopped
         ([0.0], 600, {4: [1]}, {}),
         ([0.5, 0.01], 600, {4: [2]}, {4: [[1]]}),
         ([0.5, 0.4, 0.3, 0.0], 600, {}, {4: [[1], [2], [3]]}),
-        ([0.5, 0.0], 0, {}, {4: [[1]]}),  # no time left to take it again
+        ([0.5, 0.0], 0, {}, {4: [[1]]}),  # no time left to repeat it
     ],
 )
 def test_a_disturbed_turn_is_taken_again_while_there_is_time(
@@ -49,7 +49,10 @@ def test_a_disturbed_turn_is_taken_again_while_there_is_time(
             "MemoryError: Unable to allocate 8.00 PiB for an array with shape (1125899906842624,) and "
             "data type float64",
         ),
-        ("absent", "CannotRun: runtime absent needs no_such_package_9, not installed here: pip install absent"),
+        (
+            "absent",
+            "CannotRun: runtime absent needs no_such_package_9 (not installed); install with: pip install absent",
+        ),
     ],
 )
 def test_one_that_fails_says_why_and_leaves_nobody_behind(fake_runtimes, make, name: str, error: str) -> None:
@@ -126,7 +129,7 @@ def test_turns_on_other_inputs_are_not_those_of_the_row(make, tmp_path: Path) ->
     assert row.process.switch_inputs(tmp_path / "inputs") is None
     row.turn(1)
     assert len(row.turns[1]) == len(before[0][0])
-    assert row.peak_bytes == before[1]  # what the other inputs needed is not the row's
+    assert row.peak_bytes == before[1]  # the memory for other inputs does not count for the row
     assert first.turns.keys() == {3}
     assert first.peak_bytes == second.peak_bytes == 0
 

@@ -1,4 +1,4 @@
-"""Shifts: as many processes at a time as memory holds, the baseline in each, and no companions parted."""
+"""Tests of shifts: they hold as many processes as memory allows, the baseline, and companions together."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ GB = 10**9
 
 
 class Fake(Series):
-    """Stands in for a series: large once it is loaded."""
+    """A stand-in for a series that needs memory once it is loaded."""
 
     def __init__(self, name: str, resident: list[str], role: Role = Role.RUNTIME, size: int = GB) -> None:
         self.key, self.resident, self.size = f"{name}/{role.name}", resident, size
@@ -36,7 +36,7 @@ def pair(resident: list[str]) -> list[Series]:
 
 
 def shifts_of(*names: str, memory: float | None, failed: str = "", sizes: dict[str, int] | None = None) -> list:
-    """The rows of each shift without the pair; checks how many were resident while it lasted."""
+    """Return the rows of each shift without the residents, and check how many processes were loaded during it."""
     resident: list[str] = []
     series = pair(resident)
     series += [Fake(name, resident, size=(sizes or {}).get(name, GB)) for name in names]
@@ -52,7 +52,7 @@ def shifts_of(*names: str, memory: float | None, failed: str = "", sizes: dict[s
         assert set(resident) == {each.key for each in shift.series if each.alive}  # type: ignore[attr-defined]
         found.append([each.runtime for each in shift.late])
         shares.append(shift.share)
-    # The last are kept: some go on to decode.
+    # The processes of the last shift stay, because some of them decode afterwards.
     assert set(resident) == {each.key for each in shift.series if each.alive}  # type: ignore[attr-defined]
     assert sum(shares) == pytest.approx(1)
     return found
@@ -81,7 +81,7 @@ def test_what_is_free_decides_where_nothing_is_asked_for(monkeypatch: pytest.Mon
     ],
 )
 def test_a_shift_holds_as_many_as_were_allowed(memory: float, expected: list, monkeypatch) -> None:
-    """Each takes 1 GB, the pair 2, and one more is taken to need 1.2."""
+    """Each process takes 1 GB, the two residents take 2 GB, and a further process is expected to need 1.2 GB."""
     monkeypatch.setattr(shifts_module, "available_bytes", lambda: 100 * GB)
     assert shifts_of("a", "b", "c", "d", memory=memory) == expected
 

@@ -1,4 +1,4 @@
-"""Statistics on samples whose answer is known."""
+"""Test statistics on samples whose results are known."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_student_is_the_tables_student(degrees: int, truth: float) -> None:
 
 @pytest.mark.parametrize("rounds", [3, 5, 6, 8, 12, 30])
 def test_intervals_of_few_rounds_cover_the_truth_too(rounds: int) -> None:
-    """Of 400 intervals of 95 % at least 368 hold the truth (92 %; fewer would be 1 in 100 by chance alone)."""
+    """Of 400 intervals of 95 %, at least 368 contain the true value (92 %; fewer have a probability of 1 %)."""
     random = np.random.default_rng(rounds)
     covered = 0
     for trial in range(400):
@@ -78,7 +78,7 @@ def test_intervals_of_few_rounds_cover_the_truth_too(rounds: int) -> None:
 
 
 def test_intervals_cover_the_truth_where_rounds_stop_once_they_are_narrow() -> None:
-    """The stopping rule as the rounds have it, 2 % asked for: at least 276 of 300 hold the truth."""
+    """With the stopping rule of the rounds at 2 %, at least 276 of 300 intervals contain the true value."""
     random = np.random.default_rng(0)
     covered, rounds = 0, []
     for trial in range(300):
@@ -94,7 +94,7 @@ def test_intervals_cover_the_truth_where_rounds_stop_once_they_are_narrow() -> N
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """A true ratio of 0.8 under noise: of 200 intervals of 95 %, at least 180 hold it (binomial: fewer is 1 in 500)."""
+    """Of 200 intervals of 95 %, at least 180 contain the true ratio, 0.8 (fewer have a probability of 1 in 500)."""
     random = np.random.default_rng(0)
     covered = 0
     for trial in range(200):
@@ -156,7 +156,7 @@ def test_drift_is_told_where_there_is_a_trend() -> None:
 @pytest.mark.parametrize(("older", "newer"), [(3, 3), (3, 15), (5, 5), (12, 12), (40, 40)])
 @pytest.mark.parametrize("noise", ["normal", "one round in ten is disturbed"])
 def test_the_change_between_two_runs_is_covered_with_few_rounds_too(older: int, newer: int, noise: str) -> None:
-    """A true change of 1.1: of 300 intervals of 95 %, at least 274 hold it (binomial: fewer is 1 in 390)."""
+    """Of 300 intervals of 95 %, at least 274 contain the true change, 1.1 (fewer have a probability of 1 in 390)."""
     random = np.random.default_rng(0)
 
     def rounds(number: int, truth: float):
@@ -172,7 +172,7 @@ def test_the_change_between_two_runs_is_covered_with_few_rounds_too(older: int, 
 
 
 def test_the_interval_of_a_change_is_not_wide_for_nothing() -> None:
-    """20 rounds that scatter by 2 % tell a change of 5 % in nearly every trial."""
+    """20 rounds that scatter by 2 % detect a change of 5 % in nearly every trial."""
     random = np.random.default_rng(3)
     told = 0
     for trial in range(100):

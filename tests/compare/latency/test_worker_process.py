@@ -1,4 +1,4 @@
-"""Worker processes: what they are told, where they run, and what is left of them."""
+"""Tests of worker processes: their commands, where they run, and that nothing of them remains."""
 
 import os
 import sys
@@ -112,7 +112,7 @@ def test_an_ended_worker_leaves_its_log_only_where_it_failed(fake_runtimes, make
 
 
 def test_the_peak_is_the_workers_own_and_not_its_parents(make) -> None:
-    """getrusage gives a child the maximum of the parent that started it: here more than the series ever needs."""
+    """getrusage would report the maximum of the parent, which here is more than the series needs."""
     ballast = b"x" * 2**30
     series = make("onnxruntime")
     series.import_libraries()

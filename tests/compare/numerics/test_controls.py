@@ -1,4 +1,4 @@
-"""Controls differ from golden by rounding alone, and from each other in their bits."""
+"""Test that controls differ from golden only by rounding, and from each other in some bits."""
 
 import copy
 
@@ -58,7 +58,7 @@ def test_products_are_products(product, rows: int, size: int, columns: int, batc
 
 
 def test_sequential_sums_go_from_first_to_last() -> None:
-    """Adding 1 to 2**24 in float32 changes nothing: a thousand ones are lost if they come after it, and not before."""
+    """Adding 1 to 2**24 in float32 changes nothing, so a thousand ones are lost after it, but not before it."""
     big = torch.tensor([2.0**24, *[1.0] * 1000])
     assert sequential_total(big).item() == 2.0**24
     assert sequential_total(big.flip(0)).item() == 2.0**24 + 1000

@@ -1,4 +1,4 @@
-"""Errors and floors: each statistic finds what it is there for, and a floor is what rounding does."""
+"""Test that each statistic detects the faults for which it exists, and that floors are errors of rounding."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_a_probability_on_padding_is_an_error_of_the_mask() -> None:
     mask[0, :3] = 0
     truth[..., :3] = 0
     found = truth.copy()
-    found[0, 0, 1, 0] = 0.5  # a query that is padding itself
+    found[0, 0, 1, 0] = 0.5  # a padding query
     found[0, 0, 7, 2] = 0.25
     error = error_of("attention.0", found, truth, mask)
     assert (error.padding, error.above, error.max.tolist()) == (0.25, 0.0, [0.0])
@@ -74,7 +74,7 @@ def test_what_is_given_stays_as_it_is(truth: np.ndarray) -> None:
 
 
 def test_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tensor taken position by position, with padding between, gives what it gives at once."""
+    """Reading a tensor position by position, with padding in between, gives the same result as reading it at once."""
     random = np.random.default_rng(3)
     mask = random.integers(0, 2, (2, 20))
     for name, shape in (("attention.0", (2, 3, 20, 20)), ("query.1", (2, 3, 20, 4)), ("logits", (2, 20, 5))):
@@ -119,7 +119,7 @@ def test_each_statistic_finds_its_kind_of_error(truth: np.ndarray, floor, statis
 
 
 def test_the_worst_channel_finds_what_outlier_channels_hide(truth: np.ndarray) -> None:
-    """Channel 0 is a thousand times the others, and so is its noise: what happens to channel 5 is lost in the rest."""
+    """Channel 0 and its noise are a thousand times larger, so the other statistics miss an error in channel 5."""
     scale = np.array([1000.0, *[1.0] * 7])
     controls = [
         error_of("mid_state.0", truth * scale + (noise(truth, s) - truth) * scale, truth * scale, MASK)

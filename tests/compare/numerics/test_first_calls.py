@@ -1,4 +1,4 @@
-"""The warm-up covers what torch hands to oneMKL, and floors rest on controls that give the same bits twice."""
+"""Test that the warm-up covers the functions that torch computes with oneMKL, and that controls are repeatable."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ CALLED_BY = {"logsumexp": ("exp", "log"), "pow": ("sqrt",)}
 
 
 class Recorded(TorchDispatchMode):
-    """While this is open, notes which operators are called on which tensors."""
+    """Context manager that records which operators are called on which tensors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Recorded(TorchDispatchMode):
 
     @property
     def functions(self) -> set[tuple[str, torch.dtype]]:
-        """The functions that were called, with the precision, those inside other operators among them."""
+        """The functions that were called, with their precisions, including those inside other operators."""
         return {
             (function, tensor.dtype)
             for name, tensor in self.calls
@@ -49,12 +49,12 @@ class Recorded(TorchDispatchMode):
 
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that has not called `warm_up`."""
+    """Reset the state to that of a process that has not called `warm_up`."""
     first_calls._call_each.cache_clear()
 
 
 def handed_to_mkl() -> set[str]:
-    """The functions that the installed torch computes with oneMKL, as its own header lists them."""
+    """Return the functions that the installed torch computes with oneMKL, as listed in its header."""
     header = Path(torch.__file__).parent / "include" / "ATen" / "cpu" / "vml.h"
     return set(re.findall(r"^IMPLEMENT_VML_MKL\((\w+),", header.read_text(), re.MULTILINE))
 
@@ -75,7 +75,7 @@ def test_the_warm_up_calls_each_function_on_one_element_once_a_process(cold: Non
 
 @pytest.mark.parametrize("model_type", list(LAYOUTS))
 def test_what_golden_and_controls_call_is_warmed_up(tiny: Any, ids_and_mask: Any, model_type: str) -> None:
-    """Five architectures: what they call and oneMKL computes is on the list, in float64 and in float32."""
+    """All functions of oneMKL that five architectures call are on the list, in float64 and in float32."""
     ids, mask = map(torch.from_numpy, ids_and_mask)
     with Recorded() as recorded:
         float64_runs(tiny(model_type).double(), ids, mask)
@@ -104,7 +104,7 @@ def test_a_single_attention_is_warmed_up_before_it_is_computed(cold: None) -> No
 def test_floors_are_not_made_from_a_control_that_gives_two_results(
     entry: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first pass is off in one head, as a low-accuracy exponential makes it."""
+    """The first pass is off in one head, as if a low-accuracy exponential had been used."""
     ids = np.arange(20)[None]
     write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
     scales = Scales(entry.folder, tmp_path / "inputs", tmp_path / "golden", kept=tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""Gaps against what NumPy gives on the whole tensor, and what they must not overlook."""
+"""Compare gaps with those that NumPy computes on whole tensors, and test edge cases."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -70,7 +70,7 @@ def test_a_nan_is_not_overlooked() -> None:
 
 
 def test_float32_is_not_compared_in_float32() -> None:
-    """A difference of a tenth of float32's resolution is seen: golden keeps its digits."""
+    """A difference of a tenth of float32's resolution is detected, because golden is not rounded to float32."""
     golden = np.array([[[1.0 + 1e-8]]])
     assert gap("logits", golden.astype(np.float32), golden, np.ones((1, 1))).max == pytest.approx(1e-8)
 

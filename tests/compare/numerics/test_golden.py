@@ -1,4 +1,4 @@
-"""The ruler holds on every architecture, and breaks where the reference is not the model's attention."""
+"""Test that the ruler holds for every architecture, and fails if the reference is not the model's attention."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_the_ruler_holds(tiny, ids_and_mask, model_type: str, seed: int) -> None
 
 @pytest.mark.parametrize("model_type", ["llama", "qwen3"])
 def test_without_the_mode_the_ruler_is_spoiled_by_casts(tiny, ids_and_mask, model_type: str) -> None:
-    """What the mode is for: these models cast to float32 inside, so that a .double() model is no float64 model."""
+    """These models cast to float32 internally, so without the mode, `.double()` does not give a float64 model."""
     model = tiny(model_type).double()
     golden, _ = float64_runs(model, *map(torch.from_numpy, ids_and_mask))
     plain = run_tapped(model, *map(torch.from_numpy, ids_and_mask), "eager")
@@ -52,7 +52,7 @@ def test_the_ruler_breaks_and_names_the_tensor(tiny, ids_and_mask, name: str, ch
 
 
 def test_padding_does_not_break_the_ruler(tiny, ids_and_mask) -> None:
-    """A padding query sees keys in eager and none in the reference: it is left out, its keys are not."""
+    """A padding query sees keys in eager attention and none in the reference, so it is left out, but its key is not."""
     golden, eager = (arrays(run) for run in float64_runs(tiny().double(), *map(torch.from_numpy, ids_and_mask)))
     eager["context.0"][1, :, 9:] = 7.0
     assert ruler_of(golden, eager, ids_and_mask[1]).holds
@@ -62,4 +62,4 @@ def test_padding_does_not_break_the_ruler(tiny, ids_and_mask) -> None:
 
 def test_the_ruler_reads_as_a_sentence() -> None:
     ruler = Ruler(worst=2.34e-15, tensor="logits", limit=RULER_LIMIT)
-    assert str(ruler) == "golden agrees with transformers eager in float64: 2e-15"
+    assert str(ruler) == "golden agrees with transformers' eager attention in float64: 2e-15"

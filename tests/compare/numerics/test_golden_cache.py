@@ -1,4 +1,4 @@
-"""Golden and floors kept between runs: the same bits, never stale, never damaged, never too much."""
+"""Test that the cache returns the same bits, no stale or damaged entries, and stays within its limit."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def test_a_folder_without_digests_has_no_key(tiny_folder: Path) -> None:
     assert golden_cache.key_of(tiny_folder, [], 2) is None
 
 
-#: The source files that decide golden and floors.
+#: The source files that golden and floors depend on.
 DECISIVE = imported_files("compare.numerics.weigher", ROOT)
 
 

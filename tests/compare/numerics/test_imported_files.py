@@ -1,4 +1,4 @@
-"""The files that a module imports are found in its import statements, and they are those that Python imports."""
+"""Test that the files found in import statements are those that Python imports."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
-    """A folder for packages, with what every way to import something needs."""
+    """A folder with packages for every form of import statement."""
     for name in ("compare/__init__", "compare/a", "compare/b", "export/__init__", "export/c", "export/d", "other/e"):
         file = tmp_path / f"{name}.py"
         file.parent.mkdir(exist_ok=True)
@@ -64,7 +64,7 @@ def test_a_module_that_is_not_there_is_named(packages: Path) -> None:
 
 
 def test_what_python_imports_is_found() -> None:
-    """All modules of this project that importing the weigher adds to those of `import compare`, packages left out."""
+    """The result has all modules that importing the weigher adds to those of `import compare`, without packages."""
     code = (
         "import sys, compare, export; before = set(sys.modules)\n"
         "import compare.numerics.weigher\n"

@@ -112,7 +112,7 @@ def no_mask(query, key, value, mask, scale):
 
 
 def shifted_mask(query, key, value, mask, scale):
-    """One key less for every query but the first."""
+    """Hide one more key from every query except the first."""
     return graph_attention(query, key, value, torch.cat([mask[..., :1, :], mask[..., :-1, :]], dim=-2), scale)
 
 

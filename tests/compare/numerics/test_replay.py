@@ -1,4 +1,4 @@
-"""Replays: each segment in float64 from a run's own inputs to it, so that an error stays where it was made."""
+"""Test that a replay finds an error only in the segment in which it was made."""
 
 import copy
 
@@ -12,7 +12,7 @@ from export.taps import LAYOUTS, run_tapped, tap_names
 
 @pytest.fixture(params=list(LAYOUTS))
 def runs(request, tiny, ids_and_mask):
-    """A float64 model, ids, mask, and its golden run."""
+    """A float64 model, ids, mask, and the golden run."""
     double = tiny(request.param).double()
     ids, mask = map(torch.from_numpy, ids_and_mask)
     return double, ids, mask, float64_runs(double, ids, mask)[0]
@@ -24,7 +24,7 @@ def real(tensor: torch.Tensor, mask: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def test_golden_replayed_is_golden(runs) -> None:
-    """Whatever of it is exposed: all, or nothing that a segment begins from."""
+    """This holds whether all taps are exposed or only those that no segment takes as input."""
     double, ids, mask, golden = runs
     arrays = {name: tensor.numpy() for name, tensor in golden.items()}
     for exposed in (arrays, {"logits": arrays["logits"]}):
@@ -35,7 +35,7 @@ def test_golden_replayed_is_golden(runs) -> None:
 
 @pytest.mark.parametrize("name", ["hidden_state.1", "query.1", "key.0", "value.1", "context.0", "mid_state.1"])
 def test_an_error_is_seen_where_it_was_made_and_nowhere_else(runs, name: str) -> None:
-    """One tensor is changed, and all after it follow from the change: only that one differs from its replay."""
+    """One tensor is changed, which changes all later ones, but only that tensor differs from its replay."""
     double, ids, mask, golden = runs
     changed = {name: golden[name] * 1.5}
     after = replay(double, ids, mask, {name: changed[name].numpy()})
@@ -47,7 +47,7 @@ def test_an_error_is_seen_where_it_was_made_and_nowhere_else(runs, name: str) ->
 
 
 def test_what_a_run_does_not_expose_makes_segments_longer(tiny, ids_and_mask) -> None:
-    """Without query, key, value, context and mid state, as optimum's graph: attention follows from the hidden state."""
+    """Without query, key, value, context and mid state, attention is replayed from the hidden state."""
     double, (ids, mask) = tiny().double(), map(torch.from_numpy, ids_and_mask)
     golden, _ = float64_runs(double, ids, mask)
     shown = {n: golden[n] * 1.01 for n in ("hidden_state.0", "hidden_state.1")}

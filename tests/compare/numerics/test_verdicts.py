@@ -76,7 +76,7 @@ def test_one_segment_in_a_lower_precision_is_a_difference_that_looks_like_it(cle
 
 @pytest.fixture
 def quantized(clean) -> dict[str, TensorEvidence]:
-    """As a graph of eight-bit integers gives it: large errors in all linear maps, and attention itself clean."""
+    """Return evidence as from a graph with eight-bit integers: large errors in all linear maps, none in attention."""
     coarse = {name: found for name, found in clean.items() if not name.startswith(("attention", "context"))}
     return clean | {name: replace(found, local=FAR, accumulated=FAR, relative=0.05) for name, found in coarse.items()}
 
@@ -92,7 +92,7 @@ def test_quantized_operators_are_cited(quantized) -> None:
     ("tensor", "relative"), [("attention.1", 0.01), ("context.0", 1e-6), ("mid_state.1", 0.3), ("logits", 0.9)]
 )
 def test_quantized_operators_are_no_excuse_for_a_fault(quantized, tensor: str, relative: float) -> None:
-    """One in attention, which has no linear map in it; one larger than quantized numbers are coarse."""
+    """The faults are one in attention, which has no linear map, and one larger than quantization can explain."""
     quantized[tensor] = replace(quantized[tensor], local=FAR, relative=relative)
     verdict = judge(quantized, bitwise=False, quantized=["MatMulInteger"])
     assert (verdict.kind, verdict.tensor) == ("different", tensor)

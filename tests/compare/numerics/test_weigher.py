@@ -1,4 +1,4 @@
-"""Scales: what a run is weighed by, whatever it exposes."""
+"""Tests of scales, with which runs are measured, for runs that expose different tensors."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from export.taps import tap_names
 
 
 def test_logits_alone_are_weighed_by_the_floors_that_are_there(entry, tmp_path: Path, monkeypatch) -> None:
-    """The controls made for a run that shows all serve one that shows logits alone, and say the same of it."""
+    """Floors made for a run that exposes everything also serve a run that exposes only logits, with the same result."""
     ids = np.arange(20)[None]
     write_trace(tmp_path / "inputs", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
 

@@ -1,4 +1,4 @@
-"""What an ONNX file shares with a model: outputs by their names, layers, vocabulary. Another model is refused."""
+"""Test that outputs are matched by name, and that files of another model are refused."""
 
 import numpy as np
 import onnx
@@ -64,11 +64,15 @@ def no_head(graph: onnx.GraphProto) -> None:
         (
             lambda graph: None,
             {"layers": 2, "vocabulary": 301},
-            "has 300 tokens in its vocabulary and the model has 301",
+            "has 300 tokens in its vocabulary, but the model has 301",
         ),
-        (lambda graph: None, {"layers": 6, "vocabulary": 300}, "has 2 layers and the model has 6; give the model that"),
-        (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers and the model has 2"),
-        (no_head, {"layers": 2, "vocabulary": 300}, "no logits, only last_hidden_state: export the model with its"),
+        (
+            lambda graph: None,
+            {"layers": 6, "vocabulary": 300},
+            "has 2 layers, but the model has 6; give the model that",
+        ),
+        (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers, but the model has 2"),
+        (no_head, {"layers": 2, "vocabulary": 300}, "no output logits, only last_hidden_state: export the model"),
     ],
 )
 def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> None:
@@ -81,6 +85,6 @@ def test_logits_of_the_last_position_alone(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy-last.onnx")
     ids = np.zeros((2, 5), dtype=np.int64)
     with pytest.raises(
-        BadInput, match=r"gives logits of \(any, 1, 300\), and this input is \(2, 5\).*; set sequence to 1$"
+        BadInput, match=r"logits is \(any, 1, 300\), which does not fit this input, \(2, 5\).*; set sequence to 1$"
     ):
         check_inputs(file, ids, np.ones_like(ids))

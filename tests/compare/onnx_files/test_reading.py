@@ -1,4 +1,4 @@
-"""An ONNX file is read only if it is whole and keeps its weights beside it; any other is refused in one line."""
+"""Test that an ONNX file is refused in one line if it is incomplete or its weights are not next to it."""
 
 from pathlib import Path
 
@@ -56,14 +56,14 @@ BROKEN = [
     (cut_short, "is not a complete ONNX graph; export it again, or copy it again"),
     (of_text, "text.onnx (27 bytes) is not a complete ONNX graph"),
     (empty, "empty.onnx (0 bytes) is not a complete ONNX graph"),
-    (weights_at("../short.bin"), "weights.onnx reaches outside its folder: it keeps "),
+    (weights_at("../short.bin"), "weights.onnx refers to a file outside its folder: "),
     (weights_at("/etc/passwd"), "in '/etc/passwd'; save it again with its weights next to it"),
-    (weights_at("C:\\weights.bin"), "weights.onnx reaches outside its folder"),
-    (weights_at("..\\short.bin"), "weights.onnx reaches outside its folder"),
-    (weights_at("link.bin"), "weights.onnx reaches outside its folder"),
-    (weights_at(""), "there is no such file next to it; copy it too"),
-    (weights_at("*/_ORT_MEM_ADDR_/*"), "there is no such file next to it; copy it too"),
-    (weights_at("weights.onnx", "9999999"), "it is not whole, or of another export: copy it again"),
+    (weights_at("C:\\weights.bin"), "weights.onnx refers to a file outside its folder"),
+    (weights_at("..\\short.bin"), "weights.onnx refers to a file outside its folder"),
+    (weights_at("link.bin"), "weights.onnx refers to a file outside its folder"),
+    (weights_at(""), "which does not exist; copy it too"),
+    (weights_at("*/_ORT_MEM_ADDR_/*"), "which does not exist; copy it too"),
+    (weights_at("weights.onnx", "9999999"), "The file is incomplete or belongs to another export; copy it again"),
     (weights_at("weights.onnx", "ten"), "gives no valid offset and length of"),
 ]
 

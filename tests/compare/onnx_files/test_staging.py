@@ -1,4 +1,4 @@
-"""An ONNX file is copied for a runtime, and itself never written."""
+"""Test that an ONNX file is copied for a runtime, and never changed."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ def hashed(folder: Path) -> dict[str, bytes]:
 
 
 def test_weights_behind_a_link_next_to_the_file(entry: Entry, tmp_path: Path) -> None:
-    """The cache of the hub's library: both files are links to files that lie in one other folder."""
+    """As in the cache of the hub's library, both files are links to files in another folder."""
     for name in ("deploy.onnx", "model.safetensors"):
         (tmp_path / name).symlink_to(entry.folder / name)
     file = read_onnx_file(tmp_path / "deploy.onnx")

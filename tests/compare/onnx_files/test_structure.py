@@ -1,4 +1,4 @@
-"""Graphs that name none of their insides: the places are found, they hold what golden has, a fault is named there."""
+"""Test that taps are located in graphs without names, equal golden's tensors, and show faults in the right place."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ EXPORTERS = ["dynamo", pytest.param("optimum", marks=pytest.mark.optimum)]
 
 
 def run(model: onnx.ModelProto, layers: int, folder: Path, ids, mask) -> dict[str, np.ndarray]:
-    """What is found in a graph, and its logits."""
+    """Return the taps that are located in a graph, and its logits."""
     folder.mkdir(exist_ok=True)
     onnx.save(inspecting(model, candidates(model.graph, layers) | {"logits": "logits"}), folder / "inspect.onnx")
     return OnnxRuntime(folder, threads=1, graph="inspect").run(ids, mask)
@@ -38,7 +38,7 @@ def run(model: onnx.ModelProto, layers: int, folder: Path, ids, mask) -> dict[st
 def test_what_is_found_is_what_the_model_has(
     tiny, tiny_export, tmp_path: Path, ids_and_mask, model_type: str, exporter: str
 ) -> None:
-    """Norms as one operator and spelled out; those of Qwen3's queries and keys are no residual stream."""
+    """Norms are one operator or several. Qwen3's norms of queries and keys do not read the residual stream."""
     deploy = tiny_export(model_type, exporter).folder / "deploy.onnx"
     ids, mask = (array[:1].copy() for array in ids_and_mask)
     found = run(nameless(onnx.load(deploy)), 2, tmp_path / "found", ids, mask)
@@ -51,7 +51,7 @@ def test_what_is_found_is_what_the_model_has(
 
 @pytest.fixture(scope="module", params=EXPORTERS)
 def stripped(request: pytest.FixtureRequest, cache_dir: Path) -> Callable[[], onnx.ModelProto]:
-    """byte-gpt2's graph of an exporter, without taps and without names; a fresh copy at every call."""
+    """A function that returns a copy of byte-gpt2's graph of an exporter, without taps and without names."""
     folder = exported("byte-gpt2", exporter=request.param).folder
     return lambda: nameless(onnx.load(folder / "deploy.onnx"))
 
@@ -86,7 +86,7 @@ def epsilon(model: onnx.ModelProto, layer: int) -> None:
 
 
 def flatter(model: onnx.ModelProto, layer: int) -> None:
-    """The scores of a layer times 1.01."""
+    """Multiply the scores of a layer by 1.01."""
     softmax = [node for node in model.graph.node if node.op_type == "Softmax"][layer]
     model.graph.initializer.append(numpy_helper.from_array(np.float32(1.01), "factor"))
     scaled = helper.make_node("Mul", [softmax.input[0], "factor"], ["scaled"])
@@ -123,7 +123,7 @@ def test_a_graph_of_more_layers_than_the_model_is_left_alone(entry) -> None:
 
 
 def decoy(model: onnx.ModelProto, source: Callable[[str], str]) -> onnx.ModelProto:
-    """The last softmax spelled out, and another one that leads nowhere in its place."""
+    """Replace the last softmax by simpler operators, and add another softmax whose output is not used."""
     nodes = model.graph.node
     softmax = [node for node in nodes if node.op_type == "Softmax"][-1]
     scores, probabilities = softmax.input[0], softmax.output[0]
@@ -158,5 +158,5 @@ def test_a_tensor_mistaken_for_another_is_no_fault_of_the_graph(
     assert "attention.1" not in row.graph.found
     assert not next(gap for gap in row.gaps if gap.tensor == "attention.1").exposed
     kinds = "attention, hidden state, mid state"
-    said = f"onnx-file does not name {kinds}: located by the structure of its graph, best effort."
+    said = f"onnx-file does not name {kinds}; located by the graph structure, which can fail."
     assert said in graphs.sentences(report)

@@ -1,4 +1,4 @@
-"""Two ONNX files against each other: bitwise, the first tensor that differs, and nothing judged but what is broken."""
+"""Tests of comparing two ONNX files: equality bit for bit, the first tensor that differs, and broken files."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def held(file: Path, baseline: Path, out: Path, **more) -> Report:
 
 
 def scaled(entry: Entry, path: Path, weight: str, by: float, graph: str = "deploy.onnx") -> Path:
-    """A graph of the entry with one of its weights times a number."""
+    """Return a graph of the entry with one of its weights multiplied by a number."""
     model = onnx.load(entry.folder / graph)
     tensor = next(t for t in model.graph.initializer if t.name.endswith(weight))
     changed = (numpy_helper.to_array(tensor) * by).astype(np.float32)
@@ -40,7 +40,7 @@ def scaled(entry: Entry, path: Path, weight: str, by: float, graph: str = "deplo
 
 @pytest.fixture(scope="module")
 def different(entry: Entry, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A graph whose second MLP is off, against the whole one; its traces kept."""
+    """A comparison of the graph with one whose second MLP is wrong, with its traces."""
     folder = tmp_path_factory.mktemp("different")
     file = scaled(entry, folder / "scaled.onnx", "h.1.mlp.c_proj.bias", 1.5)
     return held(file, entry.folder / "deploy.onnx", folder / "out", fail_on="rounding", keep_traces=True)
@@ -67,7 +67,7 @@ def test_the_first_tensor_that_differs_is_named_and_nothing_is_judged(different:
     )
     bitwise = {gap.tensor: gap.bitwise for gap in row.gaps}
     assert [name for name, same in bitwise.items() if not same] == ["hidden_state.2", "logits"]
-    assert different.exit_code() == 0  # --fail-on is for what is broken alone
+    assert different.exit_code() == 0  # --fail-on applies only to broken
 
 
 def test_gaps_are_in_unit_roundoffs_of_the_tensors_size(different: Report) -> None:
@@ -101,7 +101,9 @@ def test_what_the_other_exposes_alone_is_listed(entry: Entry, tmp_path: Path) ->
     assert "Nothing was timed, so no runtime is recommended" in to_markdown(report)
     hidden = [gap.tensor for gap in report.runtimes[-1].gaps if not gap.exposed]
     assert hidden == [f"{kind}.{i}" for i in range(2) for kind in ("query", "key", "value", "context")]
-    assert "onnx-file does not expose query, key, value, context: not compared." in tensors.sentences(report)
+    assert "onnx-file does not expose query, key, value, context, so these are not compared." in tensors.sentences(
+        report
+    )
 
 
 @pytest.mark.parametrize("fail_on", ["identical", "broken"])

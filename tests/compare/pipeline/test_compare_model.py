@@ -44,7 +44,7 @@ def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
 
 
 def test_gaps_are_those_of_the_traces(report) -> None:
-    """What the report says of onnxruntime, computed once more from the kept traces."""
+    """Compute the gaps of onnxruntime again from the kept traces."""
     golden, found = (Trace(report.folder / "scratch" / name) for name in ("golden", "onnxruntime"))
     row = next(runtime for runtime in report.runtimes if runtime.name == "onnxruntime")
     for gap in row.gaps:
@@ -67,7 +67,7 @@ def test_every_timed_runtime_has_its_samples_and_the_baseline_is_timed_twice(rep
 
 
 def test_each_timed_runtime_is_rerun_and_compared_with_itself(report) -> None:
-    """One thread was asked for, so the other number is two."""
+    """The comparison uses one thread, so the other number of threads is two."""
     timed = [spec.name for spec in COMPARED if not spec.hybrid]
     assert [row.runtime for row in report.self_gaps] == timed
     for row in report.self_gaps:
@@ -107,7 +107,7 @@ def test_the_report_holds_the_model_input_environment_and_heads(report, entry: E
 
 @pytest.fixture(scope="module")
 def untimed(report, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The comparison of `report` once more, but that nothing is timed and that no trace is kept."""
+    """The same comparison as `report`, but without latency and without traces."""
     settings = Settings.of(text=COMPARED_TEXT, threads=1, latency=False, out=tmp_path_factory.mktemp("untimed"))
     return compare(str(tiny_folder), settings)
 
@@ -138,7 +138,7 @@ def test_a_report_without_latency_says_that_only_verdicts_were_made(report, unti
 
 
 def test_a_fault_in_a_graph_is_seen(tiny_folder: Path, entry: Entry, tmp_path: Path, monkeypatch) -> None:
-    """The scale of the scores off by 1 %, in the graph alone: attention is where it shows first."""
+    """Only the graph has a scale that is off by 1 %, and the verdict names attention as the first place."""
     from export import cache
 
     def plant(folder: Path) -> cache.Manifest:

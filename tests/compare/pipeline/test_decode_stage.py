@@ -1,4 +1,4 @@
-"""Decoding in the main job: who decodes, in which rounds, whether each cache is right, and what the advice is."""
+"""Tests of decoding in a comparison: which runtimes decode, their rounds, the check of each cache, and the advice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -70,9 +70,9 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
 
 @pytest.fixture(scope="module")
 def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A comparison with two decoders that are wrong from a step on: a position too far, and a past that is stale.
+    """A comparison with two decoders that are wrong from some step on: by a wrong position, and by a stale past.
 
-    And with a runtime that is right where its taps are looked at, and wrong as it is timed.
+    A third runtime is right with every tap exposed, and wrong when it is timed.
     """
     with installed(tmp_path_factory.mktemp("site")):
         names = ["ahead", "stale", "twofaced", "onnxruntime"]

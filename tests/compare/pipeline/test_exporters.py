@@ -1,4 +1,4 @@
-"""Two exporters' graphs in one comparison: a row more, and a row that compares them."""
+"""Test that a second exporter adds a row with its graph, and a row that compares the two graphs."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ def test_one_row_compares_the_two_graphs(report: Report) -> None:
 
 
 def test_tensors_that_the_graph_does_not_expose_are_named(report: Report) -> None:
-    expected = "onnxruntime does not expose query, key, value, context, mid state: not compared."
+    expected = "onnxruntime does not expose query, key, value, context, mid state, so these are not compared."
     assert tensors.sentences(report) == [expected]
 
 

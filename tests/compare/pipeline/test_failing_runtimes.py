@@ -56,7 +56,7 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
 
 @pytest.fixture(scope="module")
 def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A comparison with runtimes that are not what they say, and two that give nothing to judge."""
+    """A comparison with runtimes that give wrong results, and two that give nothing to judge."""
     with installed(tmp_path_factory.mktemp("site")):
         names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape")
         out = tmp_path_factory.mktemp("misleading")

@@ -1,4 +1,4 @@
-"""Cells of the grid in rounds of their own, and pairs of rounds, shift by shift; what the report holds of both."""
+"""Tests of the grid and of pairs of rounds over several shifts, and of their results in the report."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +20,7 @@ SMALL, LARGE = Shape(8, 1), Shape(16, 2)
 
 
 class Fake:
-    """Stands in for a worker process: says what it was told, and a call takes ten milliseconds `speed` times."""
+    """A stand-in for a worker process that records its commands. A call takes ten milliseconds times `speed`."""
 
     def __init__(self, name: str, told: list[str], *, speed: int = 1, refuses: str = "", dies_on: str = "") -> None:
         self.name, self.told, self.speed, self.max_load = name, told, speed, 1.0
@@ -44,7 +44,7 @@ class Fake:
 
 
 def row(name: str, told: list[str], role: Role = Role.RUNTIME, **more) -> Series:
-    """A loaded series on a stand-in."""
+    """Return a loaded series on a stand-in."""
     return Series(Fake(name, told, **more), role, role.graph, line="turn 7")  # type: ignore[arg-type]
 
 

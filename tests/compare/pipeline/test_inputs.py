@@ -1,4 +1,4 @@
-"""Text becomes ids; what cannot is said with the numbers."""
+"""Test that texts are converted to ids, and that errors state the numbers."""
 
 import json
 from pathlib import Path
@@ -49,15 +49,15 @@ def test_the_same_input_has_the_same_digest(entry: Entry) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"text": "  \n"}, "the text is empty; without one, the text that ships with the project is used"),
-        ({"sequence": 65}, "sequence asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
+        ({"text": "  \n"}, "the text is empty; give another one, or none to use the text that ships with the project"),
+        ({"sequence": 65}, "sequence asks for 65 tokens, but the model has 64 positions; it must be 1 to 64"),
         (
             {"text": "x" * 65},
-            "the text has 65 tokens and the model has 64 positions; set sequence to 64 to use its beginning",
+            "the text has 65 tokens, but the model has 64 positions; set sequence to 64 to use its beginning",
         ),
         (
             {"text": "abc", "sequence": 9},
-            "sequence asks for 9 tokens and the text has 3; ask for 1 to 3, or give a longer text",
+            "sequence asks for 9 tokens, but the text has 3; ask for 1 to 3, or give a longer text",
         ),
     ],
 )
@@ -72,7 +72,7 @@ def test_bytes_are_the_ids_where_there_is_no_tokenizer() -> None:
     assert found.input_ids.tolist() == [[97, 195, 169], [195, 169, 97]]
     assert found.tokens == ["a", "Ã", "©"]
     assert byte_inputs(100, text=None, sequence=5, batch=1).input_ids.max() < 100
-    with pytest.raises(BadInput, match="sequence asks for 9 tokens and the text has 3"):
+    with pytest.raises(BadInput, match="sequence asks for 9 tokens, but the text has 3"):
         byte_inputs(256, text="aé", sequence=9, batch=1)
 
 

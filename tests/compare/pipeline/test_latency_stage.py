@@ -1,4 +1,4 @@
-"""The latency stage: who runs seldom, who has no row, and a comparison whose rows are timed in shifts."""
+"""Tests of the latency stage: auxiliary series, series without a row, and a comparison in shifts."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_graphs_that_no_runtime_was_timed_with_have_no_row() -> None:
 def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     entry, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And each worker is bound to one CPU, as many as it has threads."""
+    """Each worker is also pinned to one CPU, because it has one thread."""
     cpus, bound, load = machine.usable_cpus(), [], Series.load
     assert cpus is not None
 

@@ -1,4 +1,4 @@
-"""Any ONNX file against the model: it is one more row, judged and timed as a runtime, and the row says what it is."""
+"""Test that an ONNX file gets a row of its own that is judged, timed and described."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from tests.helpers.graphs import saved
 
 
 def inline(entry: Entry, graph: str = "inspect.onnx") -> onnx.ModelProto:
-    """A graph of an entry with its weights in it."""
+    """Return a graph of an entry with its weights inside."""
     return onnx.load(entry.folder / graph)
 
 
 def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
-    """The graph with other names for its tensors."""
+    """Return the graph with other names for its tensors."""
     for node in model.graph.node:
         for tensors in (node.input, node.output):
             tensors[:] = [names.get(name, name) for name in tensors]
@@ -33,7 +33,7 @@ def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
 
 
 def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
-    """The graph with both free dimensions of its inputs and of its logits set."""
+    """Return the graph with fixed batch and sequence sizes for its inputs and logits."""
     logits = next(value for value in model.graph.output if value.name == "logits")
     for value in (*model.graph.input, logits):
         for place, size in enumerate((batch, sequence)):
@@ -42,7 +42,7 @@ def fixed(model: onnx.ModelProto, batch: int, sequence: int) -> onnx.ModelProto:
 
 
 def compared(file: Path, tiny_folder: Path, out: Path, **more) -> RuntimeResult:
-    """The row of a file."""
+    """Compare a file with the model and return its row."""
     common = {"text": "To be, or not", "runtimes": [], "latency": False, "threads": 1, "out": out, "onnx": file}
     report = compare(str(tiny_folder), Settings.of(**common | more))
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnx-file"]
@@ -61,7 +61,7 @@ def test_a_graph_of_ours_is_compared_whole(entry: Entry, tiny_folder: Path, tmp_
     assert row.graph.bytes == sum((entry.folder / f).stat().st_size for f in ("inspect.onnx", "model.safetensors"))
     assert row.graph.fed == ["input_ids", "attention_mask"]
     assert row.graph.unmatched == []
-    assert (entry.folder / "model.safetensors").stat().st_nlink == 1  # onnx refuses weights that go by two names
+    assert (entry.folder / "model.safetensors").stat().st_nlink == 1  # onnx refuses weights files with two hard links
 
 
 def test_other_names_are_matched_and_the_rest_is_listed(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_other_names_are_matched_and_the_rest_is_listed(entry: Entry, tiny_folde
     assert row.verdict is not None and row.graph is not None
     assert row.verdict.kind == "rounding"
     assert row.graph.unmatched == ["loss"]
-    assert row.graph.found == ["mid_state.0", "hidden_state.2"]  # by structure: no tensor goes by the names they have
+    assert row.graph.found == ["mid_state.0", "hidden_state.2"]  # by structure, because the names are unknown
 
 
 def test_a_fault_in_a_file_is_placed(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_ids_of_32_bits_and_fixed_shapes(entry: Entry, tiny_folder: Path, tmp_pa
 
 
 def test_weights_in_half_precision_are_said(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
-    """Stored in fp16 and computed in float32: the numbers show it, and the row says what it is."""
+    """The weights are stored in fp16 and computed in float32. The numbers show this, and the row says so."""
     model = inline(entry)
     for tensor in list(model.graph.initializer):
         if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > 100:
@@ -155,7 +155,7 @@ def test_the_row_says_what_the_file_is(entry: Entry, tiny_folder: Path, tmp_path
 
 
 def without_a_mask(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph as of an export without a mask: it takes ids alone and makes a mask of ones."""
+    """Return the graph as exported without a mask: it takes only ids and uses a mask of ones."""
     nodes, shape = model.graph.node, onnx.numpy_helper.from_array(np.array([1]), "one")
     ones = [
         helper.make_node("Shape", ["input_ids"], ["shape of ids"]),
@@ -171,9 +171,10 @@ def test_a_graph_without_a_mask_is_judged_on_the_text_alone(entry: Entry, tiny_f
     file = saved(without_a_mask(inline(entry)), tmp_path / "maskless.onnx")
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None and row.padding is not None
-    assert (row.verdict.kind, row.padding.skipped, row.padding.verdict) == ("rounding", "takes no attention mask", None)
+    verdicts = (row.verdict.kind, row.padding.skipped, row.padding.verdict)
+    assert verdicts == ("rounding", "has no input attention_mask", None)
     said = padding.sentences(Report.read(tmp_path / "out"))
-    assert "onnx-file takes no attention mask, so it is judged on the text alone." in said
+    assert "onnx-file has no input attention_mask, so it is judged on the text alone." in said
 
 
 def test_a_graph_of_one_length_is_judged_on_the_text_alone(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_a_graph_of_one_length_is_judged_on_the_text_alone(entry: Entry, tiny_fo
 
 
 def one_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its batch set to one and its sequence free."""
+    """Return the graph with a batch size of one and a dynamic sequence length."""
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
     return model

@@ -1,4 +1,4 @@
-"""The worse of two verdicts, on the text and where sequences are padded: which one it is, and how it is said."""
+"""Test which of the verdicts on the text and on the padded input is kept, and its sentence."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def test_of_a_lower_precision_a_named_cause_counts(facts: dict[str, str | None])
 
 
 def test_a_row_without_a_padded_run_keeps_its_verdict() -> None:
-    part = PaddedResult(text=verdict("rounding"), skipped="takes no attention mask")
+    part = PaddedResult(text=verdict("rounding"), skipped="has no input attention_mask")
     assert worse(part) is part.text
 
 
@@ -127,10 +127,10 @@ def test_what_the_row_does_not_say_is_said_below(altered: Report) -> None:
     row = altered.runtimes[-1]
     assert row.padding is not None and row.padding.verdict is not None
     row.padding.cause = COUNTED
-    why = "which rotates queries and keys alike: nothing computed from them changes."
+    why = "which rotates queries and keys by the same angle, so no other tensor changes."
     assert f"{row.name} counts padding as positions, {why}" in padding.sentences(altered)
     row.padding.verdict = verdict("different", padded="where sequences are padded")
     row.verdict = verdict("different")
     assert f"{row.name} is {row.padding.verdict.sentence}." in padding.sentences(altered)
-    row.padding = PaddedResult(text=row.verdict, skipped="takes no attention mask")
-    assert f"{row.name} takes no attention mask, so it is judged on the text alone." in padding.sentences(altered)
+    row.padding = PaddedResult(text=row.verdict, skipped="has no input attention_mask")
+    assert f"{row.name} has no input attention_mask, so it is judged on the text alone." in padding.sentences(altered)

@@ -20,9 +20,9 @@ from tests.helpers.settings import small
 
 
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
-    """One of a runtime's graphs alone is neither compared nor decodes."""
+    """The runtime can load only the deploy graph, so it can be neither compared nor used for decoding."""
     only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
-    message = r"runtime half holds deploy and nothing else: it can neither be compared nor decode; leave it out"
+    message = r"runtime half can load only deploy, so it can be neither compared nor used for decoding; leave it out"
     with pytest.raises(CannotRun, match=message):
         prepare.check_rows([only_deploy], ["half"], CheckSettings())
     prepare.check_rows([only_deploy], [], CheckSettings())
@@ -48,7 +48,7 @@ def test_nothing_is_judged_if_the_ruler_does_not_hold(tiny_folder: Path, tmp_pat
 
 
 def test_a_changed_byte_in_the_cache_stops_the_run(tiny_folder: Path, entry: Entry, tmp_path: Path) -> None:
-    """Size and time are as they were: only the digest, taken while the runtimes load, sees it."""
+    """Size and modification time are unchanged, so only the digest, computed while runtimes load, detects it."""
     settings = small(tmp_path / "out", BASELINE, latency=False, cache_dir=tmp_path / "cache")
     copy = shutil.copytree(entry.folder, tmp_path / "cache" / "models" / entry.folder.name)
     weights = copy / "model.safetensors"
@@ -72,7 +72,7 @@ def test_a_golden_run_that_fails_names_its_log(tiny_folder: Path, tmp_path: Path
 
 def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtimes) -> None:
     with pytest.raises(
-        CannotRun, match="runtime absent needs no_such_package_9, not installed here: pip install absent"
+        CannotRun, match=r"runtime absent needs no_such_package_9 \(not installed\); install with: pip install absent"
     ):
         prepare.chosen_runtimes(["absent"])
     assert "absent" in [spec.name for spec in prepare.chosen_runtimes(None)]  # unnamed, it is a row
@@ -105,7 +105,7 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
 def test_a_scratch_folder_that_no_comparison_made_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
-    with pytest.raises(BadInput, match=r"scratch exists and no comparison made it; set out to another folder"):
+    with pytest.raises(BadInput, match=r"scratch exists and was not made by a comparison; set out to another folder"):
         compare(str(tiny_folder), small(tmp_path, BASELINE))
     assert (tmp_path / "scratch" / "thesis.txt").exists()
 

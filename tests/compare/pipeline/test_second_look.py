@@ -1,4 +1,4 @@
-"""An alarm is traced again in fresh processes: a fault stays what it is, and what comes and goes is called unsteady."""
+"""Test that runtimes with an alarm are traced again, that faults keep their verdict, and others are unsteady."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from compare.results.runtimes import OnnxGraph, RuntimeResult
 from compare.results.verdicts import Verdict
 from tests.helpers.fakes import installed
 
-#: A comparison, what it said, and how often each runtime that counts its starts was started.
+#: A report, its progress messages, and the number of starts of each runtime that counts them.
 Looked = tuple[Report, list[str], dict[str, int]]
 
 COUNTED = "different in 1 of 3 runs, first at layer 0, attention; otherwise identical"
@@ -74,7 +74,7 @@ LOWER, NAN = verdict("reduced precision", *ATTENTION), verdict("broken", note="l
     ],
 )
 def test_runs_that_agree_keep_their_verdict(runs: list[Verdict], kind: str, note: str) -> None:
-    """What is different or worse in every run is never called unsteady, which passes by default."""
+    """A runtime that is different or worse in every run is not called unsteady, which would pass by default."""
     found = agreed(runs)
     assert (found.kind, found.note, found.runs) == (kind, note, runs)
 
@@ -99,7 +99,7 @@ def test_an_alarm_is_a_verdict_that_was_not_asked_for(kind: str, of: RuntimeResu
 
 @pytest.fixture(scope="module")
 def looked(tiny_folder: Path, entry: Any, tmp_path_factory: pytest.TempPathFactory) -> Looked:
-    """A comparison with two runtimes that come and go, and two that do not."""
+    """A comparison with two runtimes that are wrong only in some runs, and two that are the same in every run."""
     site, out, said = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("out"), list[str]()
     names = ("wavers", "brittle", "peeks", "lowers")
     with installed(site):
@@ -121,7 +121,7 @@ def test_a_runtime_that_is_off_in_one_process_is_unsteady(looked: Looked) -> Non
     assert [run.kind for run in found.verdict.runs] == ["different", "identical", "identical"]
     assert [len(further.evidence) for further in found.again] == [len(found.gaps)] * 2
     alarm, conclusion = (line for line in said if line.startswith("wavers") and "golden" not in line)
-    assert alarm == "wavers: different is traced again, in 2 fresh processes"
+    assert alarm == "wavers is different, so it is traced again in 2 fresh processes"
     assert conclusion == f"wavers: unsteady: {COUNTED}"
 
 

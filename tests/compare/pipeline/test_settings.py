@@ -1,4 +1,4 @@
-"""Settings: one place for defaults, and the same options on the command line and in Python."""
+"""Test that the command line and Python have the same options with the same defaults."""
 
 import inspect
 from dataclasses import fields
@@ -28,11 +28,11 @@ GROUPS = {
     "Output": OutputSettings,
 }
 
-#: Options that say what to print, or where the text is, and what the command line decides by itself.
+#: Settings that only one side has: what to print, where the text is, and what the command line decides.
 COMMAND_ALONE = {"text_file", "format_", "json", "explain"}
 PYTHON_ALONE = {"fallback"}
 
-#: What the command line takes in percent.
+#: Settings that the command line takes in percent.
 PERCENT = {"precision", "max_load"}
 
 
@@ -42,7 +42,7 @@ def defaults(function: Any) -> dict[str, Any]:
 
 
 def settings() -> dict[str, Any]:
-    """Option -> default, by the settings; `time` has two."""
+    """Return option -> default, from the settings; `time` has two."""
     found = {field.name: field.default for group in GROUPS.values() for field in fields(group)}
     return {"runtimes": found.pop("names"), **found, "time": None}
 
@@ -97,10 +97,10 @@ def test_quick_takes_what_was_not_given() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"onnx": "a.onnx"}, "onnx needs model or baseline to be compared with"),
+        ({"onnx": "a.onnx"}, "onnx needs model or baseline, which names what to compare it with"),
         ({"baseline": "b.onnx"}, "baseline needs onnx, the ONNX file to compare with it"),
         ({"model": "tiny", "onnx": "a", "baseline": "b"}, "onnx is compared with model or with baseline; leave one"),
-        ({"onnx": "a", "baseline": "b", "runtimes": ["all"]}, "baseline needs no runtimes"),
+        ({"onnx": "a", "baseline": "b", "runtimes": ["all"]}, "runtimes cannot be used with baseline"),
         ({"time": 0.0}, "time is 0 seconds; it must be above 0"),
         ({"min_rounds": 0}, "min_rounds is 0; it must be at least 1"),
     ],

@@ -1,4 +1,4 @@
-"""The words of the grid, and the inputs of its shapes."""
+"""Tests of parsing the grid, and of the inputs of its shapes."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_other_words_are_no_grid(words: str) -> None:
 
 
 def test_a_grid_takes_a_model() -> None:
-    with pytest.raises(BadInput, match="grid needs a model, whose tokenizer makes its inputs"):
+    with pytest.raises(BadInput, match="grid needs a model, whose tokenizer makes the inputs"):
         check_settings(Settings.of(grid="8x1", onnx=Path("a.onnx"), baseline=Path("b.onnx")))
 
 
@@ -48,8 +48,8 @@ def test_inputs_of_every_shape(entry) -> None:
 @pytest.mark.parametrize(
     ("grid", "text", "message"),
     [
-        ("8,65x1", None, "grid asks for 65 tokens and the model has 64 positions; it must be 1 to 64"),
-        ("8x1", "four", "grid asks for 8 tokens and the text has 4; ask for 1 to 4, or give a longer text"),
+        ("8,65x1", None, "grid asks for 65 tokens, but the model has 64 positions; it must be 1 to 64"),
+        ("8x1", "four", "grid asks for 8 tokens, but the text has 4; ask for 1 to 4, or give a longer text"),
     ],
 )
 def test_a_sequence_that_is_too_long(entry, grid: str, text: str | None, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a child is said in one line, whatever becomes of it."""
+"""Test that the end of a child is described in one line, however it ends."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which a child that is to hang says that it does, and so that it is at its work."""
+    """A folder in which a hanging child reports that it hangs."""
     folder = tmp_path / "hanging"
     folder.mkdir()
     monkeypatch.setenv(FOLDER, str(folder))

@@ -1,4 +1,4 @@
-"""Nobody is left of a run, however it ends; and nobody is ended who is not of it."""
+"""Test that no process of a run remains, however it ends, and that no other process is killed."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from compare.processes import guardian
 from compare.processes.tree import MARK, is_under
 from tests.helpers.processes import comes_true, gone
 
-#: A child that starts a process in a session of its own, whose parent ends at once, and names it. Then it waits.
+#: A child that starts an orphan in another session, prints its id, and waits.
 CHILD = """
 import subprocess, sys, time
 from compare.processes.child import run_child
@@ -31,7 +31,7 @@ def work(job):
 main_of_child(work)
 """
 
-#: A run: starts that child, stops it, and says so.
+#: A run that starts that child, suspends it, and reports this.
 PARENT = """
 import sys, time
 from compare.processes.child import Dialogue
@@ -53,7 +53,7 @@ if "end" in sys.argv:
 
 
 class Started:
-    """A run that is under way, and all of its processes."""
+    """A run in progress, and all of its processes."""
 
     def __init__(self, folder: Path, *arguments: str, members: int = 3) -> None:
         self.process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Started:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
-    """A function that starts a run; all are ended after the test."""
+    """A function that starts a run. All runs are ended after the test."""
     (tmp_path / "some_child.py").write_text(CHILD)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     runs = []
@@ -130,11 +130,11 @@ def test_a_guardian_has_a_session_of_its_own_and_is_replaced(run) -> None:
 
 
 def test_the_outer_guardian_finds_what_an_inner_run_started(run) -> None:
-    """The child has a guardian and a child of its own here, and each of the two a sleeper."""
+    """The child has its own guardian and child here, and each of the two children starts a sleeping process."""
     started = run("nested", members=6)
     for member in started.members:
         if "compare.processes.guardian" in member.cmdline() and member.ppid() != started.process.pid:
-            member.kill()  # the inner guardian: it cannot be the one that does it
+            member.kill()  # the inner guardian, so that only the outer one can kill them
     started.process.kill()
     assert comes_true(lambda: gone(started.members))
 
@@ -146,5 +146,5 @@ def test_a_mark_begins_with_that_of_whoever_started_us(monkeypatch: pytest.Monke
     assert is_under(mark, "outer/3")
     assert mark != "outer/3"
     assert guardian._guarded is not None
-    guardian._guarded.guardian.communicate()  # whoever is guarded has no children: it finds nobody, and ends
+    guardian._guarded.guardian.communicate()  # the guarded process has no children, so the guardian ends
     assert guardian._guarded.guardian.returncode == 0

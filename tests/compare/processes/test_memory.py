@@ -1,4 +1,4 @@
-"""How many processes the kernel has killed for want of memory, by the counter that is nearest to this process."""
+"""Test that the number of out-of-memory kills is read from the counter closest to this process."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Commands and children import the packages of this project, whatever lies where they are started."""
+"""Test that commands and children import this project's packages, whatever is in the folder where they start."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from compare.processes.child import run_child
 
 ROOT = Path(__file__).parents[3]
 
-#: Writes where a child found what it imported, and its search path.
+#: A child that writes the locations of its imports, and its search path.
 CHILD = """
 import json, sys
 from pathlib import Path
@@ -24,7 +24,7 @@ found = {module.__name__: module.__file__ for module in (compare, export, json, 
 main_of_child(lambda job: Path(job["out"]).write_text(json.dumps(found)) and None)
 """
 
-#: The same child, started from a process of its own.
+#: The same child, started by another process.
 PARENT = """
 from pathlib import Path
 from compare.processes.child import run_child
@@ -35,7 +35,7 @@ run_child("some_child", {{"out": str(out)}}, threads=1, log=out.with_name("log")
 
 @pytest.fixture
 def strangers(tmp_path: Path) -> Path:
-    """A folder whose files have the names of what is imported here, and cannot be imported."""
+    """A folder with files that have the names of imported modules and cannot be imported."""
     folder = tmp_path / "project"
     folder.mkdir()
     for name in ("compare", "export", "json", "numpy", "torch"):
@@ -65,7 +65,7 @@ def test_a_child_imports_nothing_of_the_working_folder(
     also_on_path: bool, strangers: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = [site]
-    if also_on_path:  # where they are meant to be found, but for the names of this project
+    if also_on_path:  # imported from PYTHONPATH, except for this project's packages
         for name in ("json", "numpy"):
             (strangers / f"{name}.py").unlink()
         path.append(strangers)
@@ -79,7 +79,7 @@ def test_a_child_imports_nothing_of_the_working_folder(
 
 
 def test_a_child_has_the_packages_of_its_parent_and_pythons_own_search_path(site: Path, tmp_path: Path) -> None:
-    """The parent is a checkout that is not installed, beside one that may be."""
+    """The parent runs from a checkout that is not installed, although another one may be."""
     checkout = tmp_path / "checkout"
     for package in ("compare", "export"):
         shutil.copytree(ROOT / package, checkout / package, ignore=shutil.ignore_patterns("*.safetensors", "*.png"))
@@ -98,7 +98,7 @@ def test_the_guardian_starts_beside_strangers(strangers: Path, monkeypatch: pyte
     monkeypatch.chdir(strangers)
     guardian.mark_of_child()
     assert guardian._guarded is not None
-    guardian._guarded.guardian.communicate()  # the pipe closes, and nobody carries the mark: it ends
+    guardian._guarded.guardian.communicate()  # the pipe closes, and no process has the mark, so it ends
     assert guardian._guarded.guardian.returncode == 0
 
 
@@ -123,14 +123,14 @@ def test_a_comparison_beside_strangers(strangers: Path, entry, tiny_folder: Path
 
 
 def test_export_beside_strangers(strangers: Path, tmp_path: Path) -> None:
-    for name in ("export", "json"):  # -m export would be theirs; the standard library is imported before any of ours
+    for name in ("export", "json"):  # -m export would run theirs; the standard library is imported before our packages
         (strangers / f"{name}.py").unlink()
     run = python("-m", "export", "--list", "--cache-dir", str(tmp_path), cwd=strangers)
     assert run.returncode == 0, run.stderr
 
 
 def test_a_command_has_its_own_export_where_another_is_on_the_path(strangers: Path, tmp_path: Path) -> None:
-    """As the console script starts it."""
+    """The command is started in the same way as by the console script."""
     (strangers / "compare.py").unlink()
     code = "import sys; sys.argv[1:] = ['--help']; from compare.__main__ import main; main()"
     other = tmp_path / "other"

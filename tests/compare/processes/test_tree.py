@@ -1,4 +1,4 @@
-"""A tree is stopped, weighed and ended as one, whatever its members do to leave it."""
+"""Test that a tree is suspended, measured and ended as a whole, even if processes try to leave it."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from compare.processes.tree import MARK, ProcessTree, is_under, kill_marked, marked
 from tests.helpers.processes import comes_true, gone
 
-#: Starts a child in a session of its own, and one whose parent ends at once; names both, then sleeps.
+#: A process that starts a child in another session and an orphan, prints both ids, and sleeps.
 ROOT = """
 import subprocess, sys, time
 from compare.processes.child_side import adopt_orphans
@@ -36,7 +36,7 @@ def family(mark: str, *arguments: str) -> tuple[subprocess.Popen[str], list[psut
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., tuple[subprocess.Popen[str], list[psutil.Process]]]]:
-    """A function that starts a family under a mark, with what it takes; all are gone after the test."""
+    """A function that starts a process tree with a mark. All of its processes end after the test."""
     roots = []
 
     def started(mark: str, *arguments: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
@@ -79,7 +79,7 @@ def test_one_whose_parent_ended_after_it_was_seen_is_still_of_it(start) -> None:
 
 
 def test_nobody_is_left_of_one_that_was_killed(start) -> None:
-    """The orphan is nobody's child here: its mark alone tells whose it is."""
+    """The orphan has no parent in the tree here, so only its mark shows that it belongs to it."""
     root, members = start("kills")
     assert psutil.Process(root.pid).children(recursive=True) == [members[1]]
     ProcessTree(root.pid, "kills").kill()
@@ -135,7 +135,7 @@ time.sleep(600)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages that are shared are told apart by Linux alone")
 def test_memory_is_that_of_all_and_what_they_share_counts_once(tmp_path: Path) -> None:
-    """Two processes share 64 MiB, and one has 32 MiB of its own."""
+    """Two processes share 64 MiB, and one of them has 32 MiB of private memory."""
     with subprocess.Popen(
         [sys.executable, "-c", BALLAST], stdout=subprocess.PIPE, env={**os.environ, MARK: "w"}
     ) as root:

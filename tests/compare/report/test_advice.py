@@ -1,4 +1,4 @@
-"""The answer: which runtime is advised, which is not, and why."""
+"""Test which runtimes are recommended, which are not, and the reasons that are given."""
 
 from dataclasses import replace
 

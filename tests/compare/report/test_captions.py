@@ -1,4 +1,4 @@
-"""The headline: input, machine, and what they are limited to."""
+"""Test that the headline states the input, the machine and its limits."""
 
 from compare.report import captions
 from compare.report.schema import Report

@@ -1,4 +1,4 @@
-"""How numbers and ratios are written."""
+"""Test how numbers and ratios are formatted."""
 
 import pytest
 

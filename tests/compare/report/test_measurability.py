@@ -1,4 +1,4 @@
-"""Latency that supports no advice: what is said instead, and that nothing is advised."""
+"""Test that nothing is recommended if latency supports no advice, and that the report says why."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_others_that_used_the_cpu_are_named_and_nothing_is_advised(fast: Report)
         "Not measurable here: other processes used 43 % of the CPU (stress 41 %), and only 2 of 12 rounds were "
         "undisturbed; 4 are needed. No runtime is recommended; run again when they have ended, or count every turn "
         "with --max-load 100.",
-        "To generate: not measurable either.",
+        "Generation is not measurable here either.",
     ]
     assert fast.exit_code() == 0
 
@@ -75,7 +75,7 @@ def test_a_median_far_above_the_best_calls_supports_no_advice(fast: Report) -> N
         "torch-eager's median, 1,330 ms, is far above its first call (162 ms) and its fastest quarter (243 ms): "
         "something slowed most of its calls."
     )
-    row.first_call_s = 1.0  # a first call that was as slow tells nothing
+    row.first_call_s = 1.0  # an equally slow first call shows nothing
     assert not measurability.slowed(row)
 
 

@@ -1,4 +1,4 @@
-"""A report of schema 8 still opens: it is shown, judged by other limits, and compared with another."""
+"""Test that a report of schema 8 can be shown, judged by other limits, and compared."""
 
 import io
 import json

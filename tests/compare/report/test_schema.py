@@ -1,4 +1,4 @@
-"""The report: what is written is read again unchanged, and its exit code follows from its verdicts."""
+"""Test that a report does not change when it is written and read, and that verdicts determine its exit code."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_a_nan_survives_the_round_trip(altered: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no report at .*report.json; python -m compare writes one"),
+        (None, "no report at .*report.json; python -m compare --out FOLDER writes one"),
         ("{", f"is no report of schema {SCHEMA}: file: Invalid JSON"),
         (f'{{"schema_version": {SCHEMA}}}', f"is no report of schema {SCHEMA}: created: Field required"),
     ],

@@ -1,4 +1,4 @@
-"""Results in a report: what is no number in JSON survives, and what is not known is refused."""
+"""Test that infinities and NaN survive in JSON, and that unknown fields are refused."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ PACKAGE = Path(results.__path__[0])
 
 
 class Holder(BaseModel):
-    """Holds results as a report does, without a configuration of its own."""
+    """A class that embeds results as a report does, without its own pydantic configuration."""
 
     rows: list[LatencyRow]
 

@@ -1,4 +1,4 @@
-"""Every decoder: step by step come the logits that one pass over the whole text gives."""
+"""Test that every decoder gives the same logits step by step as in one pass over the whole text."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def deployed(entry: Entry) -> Runtime:
 
 @every_runtime("decode")
 def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask) -> None:
-    """Step by step come the logits that one pass gives, at all real positions, for any prefill and batch."""
+    """Decoding gives the logits of one pass at all real positions, for any prefill and batch."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
     runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
@@ -36,7 +36,7 @@ def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_a
 def test_contract_of_several_positions_a_step(
     spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left of a text goes on from the cache at once, and sees nothing ahead."""
+    """The rest of a text can be decoded in one call, and no position sees later ones."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
     monkeypatch.setattr(decoding, "STEPS", 2)
@@ -46,7 +46,7 @@ def test_contract_of_several_positions_a_step(
 
 @every_runtime("decode")
 def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """A prefill forgets what was kept: the steps after it give the same bits, whatever came before."""
+    """A prefill empties the cache: later steps give the same bits, whatever was decoded before."""
     ids, mask = ids_and_mask
     runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
     first = decoded(runtime, ids, mask, 5)
@@ -69,7 +69,7 @@ def test_what_optimum_exports_is_decoded(tiny_folder: Path, deployed: Runtime, i
 def test_planted_faults_are_in_the_steps_alone(
     fake_runtimes, entry: Entry, deployed: Runtime, ids_and_mask, name: str, right: int
 ) -> None:
-    """Other tests rely on it: right up to so many positions of 12, of which 5 are the prefill, and wrong from there."""
+    """The decoder is right in a prefill of 5 of 12 positions and in some steps, then wrong; other tests rely on it."""
     ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
     runtime = spec_of(name).load_class()(entry.folder, threads=1, graph="decode")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a graph is fed: made from ids and mask alone, in the types that it declares, or refused in one line."""
+"""Test that a graph's inputs are made from ids and mask, in its declared types, or that it is refused."""
 
 import numpy as np
 import pytest
@@ -15,10 +15,18 @@ IDS = np.zeros((2, 5), dtype=np.int64)
         (
             GraphInput("pixel_values", "float32", None),
             CannotRun,
-            "asks for pixel_values, which cannot be made from ids",
+            "has an input pixel_values, which cannot be made from ids",
         ),
-        (GraphInput("input_ids", "unknown", None), CannotRun, "asks for input_ids as unknown, which NumPy cannot make"),
-        (GraphInput("past.0", "float32", (2, None, 4, None, 16)), CannotRun, "asks for past.0 of (2, any, 4, any, 16)"),
+        (
+            GraphInput("input_ids", "unknown", None),
+            CannotRun,
+            "declares input_ids as unknown, a type that NumPy does not have",
+        ),
+        (
+            GraphInput("past.0", "float32", (2, None, 4, None, 16)),
+            CannotRun,
+            "declares past.0 with shape (2, any, 4, any, 16)",
+        ),
         (
             GraphInput("past_key_values.0.key", "float32", (None, 4, 8, 16)),
             BadInput,
@@ -44,7 +52,7 @@ def test_what_is_fed_has_the_types_that_are_declared() -> None:
 
 
 def test_positions_go_on_after_the_past() -> None:
-    """Of a graph that asks for positions, and for the branch that reads a past."""
+    """The graph has inputs for positions and for the branch that reads a past."""
     ids, mask = np.zeros((2, 1), dtype=np.int64), np.ones((2, 4), dtype=np.int64)
     wanted = [GraphInput("position_ids", "int64", (None, None)), GraphInput("use_cache_branch", "bool", (1,))]
     fed = feed(wanted, ids, mask)

@@ -1,4 +1,4 @@
-"""A padded sequence computes at its real positions what it computes alone, on whichever side it is padded."""
+"""Test that padding on either side does not change the results at real positions."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def alone() -> np.ndarray:
 
 @pytest.fixture
 def padded(alone) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and mask (2, 12): the sequence padded on the left, and on the right."""
+    """Return ids and mask (2, 12): the sequence padded on the left, and padded on the right."""
     sides = (PADDING, 0), (0, PADDING)
     ids, mask = (np.concatenate([np.pad(x, ((0, 0), side)) for side in sides]) for x in (alone, np.ones_like(alone)))
     return ids, mask
 
 
 def real(tensor: np.ndarray) -> list[np.ndarray]:
-    """Of both sequences, (heads, positions, ...) or (positions, ...), what stands at real positions."""
+    """Return the values at real positions of both sequences, (heads, positions, ...) or (positions, ...)."""
     return [
         np.take(row, range(start, start + LENGTH), axis=1 if tensor.ndim == 4 else 0)
         for row, start in zip(tensor, (PADDING, 0), strict=True)
@@ -68,7 +68,7 @@ def test_without_padding_the_positions_are_those_of_transformers(tiny, alone) ->
 @pytest.mark.parametrize("exporter", ["dynamo", OPTIMUM])
 @pytest.mark.parametrize("model_type", LAYOUTS)
 def test_every_graph(tiny_export, alone, padded, model_type: str, exporter: str) -> None:
-    """inspect, deploy, deploy-last, and decode, token by token from three places."""
+    """The graphs are inspect, deploy, deploy-last, and decode, token by token after three prefills."""
     folder = tiny_export(model_type, exporter).folder
     spec = spec_of("onnxruntime")
     for graph in ("inspect", "deploy"):

@@ -1,4 +1,4 @@
-"""One contract for every runtime there is, and a registry that outlives broken ones."""
+"""Test a contract for every runtime, and that broken runtimes do not affect the registry."""
 
 import re
 from importlib import metadata
@@ -19,9 +19,9 @@ from tests.helpers.runtimes import every_runtime
 
 @every_runtime("inspect")
 def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """Every runtime gives the same named tensors, in the same shapes, close together, and no look ahead.
+    """All runtimes give the same tensors with the same shapes and close values, and no query sees later keys.
 
-    Each context is the attention of the runtime's own query, key and value within rounding, which is much narrower.
+    Each context equals the attention of the runtime's own query, key and value within rounding, a stricter test.
     """
     ids, mask = ids_and_mask
     runtime = spec.load_class()(entry.folder, threads=1, graph="inspect")
@@ -50,7 +50,7 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
 
 @every_runtime("deploy")
 def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """Without taps: the logits and nothing else, the same at every call, for any batch and length."""
+    """Without taps, a run gives only the logits, the same at every call, for any batch and length."""
     ids, mask = ids_and_mask
     runtime = spec.load_class()(entry.folder, threads=1, graph="deploy")
     first, second = runtime.run(ids, mask), runtime.run(ids, mask)
@@ -63,7 +63,7 @@ def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
 
 @every_runtime("deploy-last")
 def test_contract_of_the_last_position(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """The logits of the last position alone are those that it has among all."""
+    """The logits of the last position equal those in the logits of all positions."""
     ids, mask = ids_and_mask
     deploy, last = (
         spec.load_class()(entry.folder, threads=1, graph=graph).run(ids, mask) for graph in ("deploy", "deploy-last")
@@ -81,7 +81,7 @@ def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
 
 @every_runtime()
 def test_contract_of_operators(spec: Spec, entry: Entry, ids_and_mask) -> None:
-    """A graph counts its operators, and what exposing its taps keeps from being fused; without a graph, none."""
+    """Operators are counted, and exposed taps prevent fusion; a runtime without a graph has none."""
     counts = {
         graph: spec.load_class()(entry.folder, threads=1, graph=graph).operators(*ids_and_mask) for graph in spec.graphs
     }
@@ -123,7 +123,9 @@ def test_an_unknown_runtime_has_near_matches() -> None:
 def test_a_missing_runtime_says_what_installs_it() -> None:
     spec = Spec("ghost", "ghost:Ghost", "not there", ("no_such_package_9",), "pip install ghost")
     assert spec.missing() == ["no_such_package_9"]
-    with pytest.raises(CannotRun, match="runtime ghost needs no_such_package_9, not installed here: pip install ghost"):
+    with pytest.raises(
+        CannotRun, match=r"runtime ghost needs no_such_package_9 \(not installed\); install with: pip install ghost"
+    ):
         spec.load_class()
 
 

@@ -1,4 +1,4 @@
-"""Which heads are shown, and what of them."""
+"""Test which heads are shown, and which part of their attention."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a gap does to the next token: flips, real flips, divergence and perplexity, by hand and by torch."""
+"""Compare flips, real flips, divergence and perplexity with values computed by hand and by torch."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_the_same_logits_decide_the_same(golden: np.ndarray, ids: np.ndarray) ->
 
 @pytest.mark.parametrize(("rounding", "real"), [(0.06, 0), (0.04, 1)])
 def test_a_flip_is_real_where_rounding_does_not_reach(rounding: float, real: int) -> None:
-    """A margin of 0.1 is closed by two errors of 0.05."""
+    """Two errors of 0.05 can cancel a margin of 0.1."""
     golden = np.array([[[1.0, 0.9, 0.0], [1.0, 0.9, 0.0], [3.0, 1.0, 0.0]]])
     found = golden.copy()
     found[0, 1] = [0.94, 0.96, 0.0]

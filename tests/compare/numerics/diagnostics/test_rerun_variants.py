@@ -1,4 +1,4 @@
-"""The self-gap variants: what is run again, and what of it is compared."""
+"""Tests of rerun variants: their inputs, and which logits are compared."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from tests.helpers.series import series_of
 
 @pytest.fixture
 def two() -> tuple[np.ndarray, np.ndarray]:
-    """A batch of two, the first with two positions of padding."""
+    """A batch of two sequences, the first with two positions of padding."""
     ids = np.arange(10).reshape(2, 5)
     return ids, np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
 
@@ -46,7 +46,7 @@ def test_a_variant_that_the_model_has_no_room_for_is_not_run() -> None:
     ]
     series = series_of("onnxruntime")  # it cannot be asked for a variant
     row = rerun(SimpleNamespace(positions=64), series, variants)  # type: ignore[arg-type]
-    assert (row.missing, row.gaps) == ({"8 of padding": "it takes 68 positions and the model has 64"}, {})
+    assert (row.missing, row.gaps) == ({"8 of padding": "it needs 68 positions, but the model has only 64"}, {})
 
 
 def test_padding_does_not_count_nor_what_one_run_has_alone(two) -> None:

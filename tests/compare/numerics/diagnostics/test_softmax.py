@@ -1,4 +1,4 @@
-"""What the rows of an attention say: sums, probability that moved, keys that changed places."""
+"""Tests of the metrics of attention rows: sums, total variation, and likeliest keys."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ NO_ROUNDING = np.zeros(2)
 
 @pytest.fixture
 def golden() -> np.ndarray:
-    """(1, 2 heads, 4 queries, 4 keys), causal, drawn."""
+    """Random causal attention, (1, 2 heads, 4 queries, 4 keys)."""
     scores = np.where(np.tri(4, dtype=bool), np.random.default_rng(0).standard_normal((1, 2, 4, 4)), -np.inf)
     weights = np.exp(scores)
     return weights / weights.sum(-1, keepdims=True)
@@ -50,7 +50,7 @@ def test_a_key_that_flips_is_real_where_rounding_does_not_reach() -> None:
 
 def test_padding_and_hidden_keys_do_not_count(golden) -> None:
     run = golden.copy()
-    run[0, :, 0, 3] = 9.0  # above the diagonal: looked at elsewhere
+    run[0, :, 0, 3] = 9.0  # above the diagonal, which other code checks
     run[0, :, 3] = 7.0  # a padding query
     found = softmax_gap(run, golden, np.array([[1, 1, 1, 0]]), rounding=NO_ROUNDING)
     assert (found.rows, found.variation) == (6, 0.0)

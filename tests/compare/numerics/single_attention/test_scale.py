@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @st.composite
 def problems(draw: st.DrawFn):
-    """query, key, value in float32 and what else there is; causal where every query sees a key."""
+    """Generate query, key and value in float32 with further arguments; causal only if every query sees a key."""
     batch, key_heads, group = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
     queries, keys, size = draw(st.integers(1, 24)), draw(st.integers(1, 24)), draw(st.sampled_from([1, 2, 7, 16]))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -60,7 +60,7 @@ def _diagonal(arrays) -> np.ndarray:
 @settings(max_examples=40)
 @given(problem=problems())
 def test_clean_kernels_of_half_the_width_are_rounding(precision, problem) -> None:
-    """torch's own, and one that computes in float32 and rounds at the end."""
+    """The kernels are torch's, and one that computes in float32 and rounds at the end."""
     arrays, mask, _ = problem
     narrow = [torch.from_numpy(x).to(precision) for x in arrays]
     given_mask = None if mask is None else torch.from_numpy(mask)
@@ -136,7 +136,7 @@ def test_the_fewer_numbers_the_more_nudges(size: int, nudged: int) -> None:
 
 
 def test_the_floor_of_one_number_is_exceeded_once_in_a_thousand() -> None:
-    """Of a single number the quantile is the normal's of both sides, 3.29 standard deviations, to within 2 %."""
+    """For a single number, the quantile is that of the normal distribution, 3.29 standard deviations, to within 2 %."""
     query, key, value = drawn(0, (1, 1, 1, 1)), *(drawn(seed, (1, 1, 9, 1)) for seed in (1, 2))
     problem = Problem(*map(torch.from_numpy, (query, key, value)), None, 1.0, 0.0)
     golden = problem.double().solve()[0].numpy()

@@ -30,7 +30,7 @@ def test_ties(keys: int) -> None:
 
 @pytest.mark.parametrize("keys", [1, 4])
 def test_what_copies_a_value_must_be_exact(keys: int) -> None:
-    """One token, and one key that wins by so much that the others are exactly 0."""
+    """Cases are one token, and one key with so large a score that all other probabilities are exactly 0."""
     query, key, value = qkv(queries=3, keys=keys)
     if keys > 1:
         query, key = np.ones_like(query), np.zeros_like(key)
@@ -107,11 +107,11 @@ def test_nan_is_broken_and_so_is_another_shape() -> None:
 
 
 def test_a_control_that_overflows_is_left_out() -> None:
-    """float16 ends at 65504: query times key passes that before the scale, and not after it."""
+    """The largest float16 is 65504. The product of query and key exceeds it before the scale, but not after it."""
     query, key, value = (x.astype(np.float16) for x in qkv(size=16))
     query, key = np.full_like(query, 100), np.full_like(key, 50)
     scale = attention_scale(query, key, value)
     assert "root of the scale" in scale.controls
     assert "plain" not in scale.controls
-    with pytest.raises(ValueError, match=r"every control overflows float16, golden's largest value is \d"):
+    with pytest.raises(ValueError, match=r"every control overflows float16; golden's largest value is \d"):
         attention_scale(query * np.float16(300), key * np.float16(300), value, scale=1.0)

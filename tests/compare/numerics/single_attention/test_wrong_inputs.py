@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("error")
     [
         (lambda x: x.astype(np.float64), r"query is float64, key is float64, value is float64: golden is float64 and"),
         (lambda x: x.astype(np.int64), r"query is int64, .*; all three must be float32, all float16 or all bfloat16"),
-        (lambda x: x[0], r"query has shape \(4, 20, 8\); it takes \(batch, heads, sequence, head_dim\), none of"),
+        (lambda x: x[0], r"query has shape \(4, 20, 8\); it must be \(batch, heads, sequence, head_dim\), with no"),
         (lambda x: x[:, :, :0], r"query has shape \(2, 4, 0, 8\)"),
         (lambda x: np.where(x > 2, np.inf, x), r"query has \d+ values that are not finite"),
     ],
@@ -37,7 +37,7 @@ def test_precisions_that_differ_and_shapes_that_do_not_fit() -> None:
     [
         (np.ones((20, 19), bool), r"mask has shape \(20, 19\), which does not broadcast to \(2, 4, 20, 20\)"),
         (np.ones((3, 1, 1, 20, 20), bool), r"mask has shape \(3, 1, 1, 20, 20\), which does not"),
-        (np.full((20, 20), np.nan), r"mask has 400 values that are NaN or \+inf; it takes finite values, and -inf"),
+        (np.full((20, 20), np.nan), r"mask has 400 values that are NaN or \+inf; its values must be finite, or -inf"),
         (np.full((20, 20), np.inf), r"mask has 400 values that are NaN or \+inf"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The formats: each has a module, and one is chosen at a time."""
+"""Test that each format has a module, and that only one can be chosen."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_one_format_at_a_time() -> None:
 def test_only_a_format_of_times_needs_them(shape: Format) -> None:
     check_timed(shape, timed=True)
     if shape is Format.PYTEST_BENCHMARK:
-        with pytest.raises(BadInput, match="--format pytest-benchmark holds nothing but times"):
+        with pytest.raises(BadInput, match="--format pytest-benchmark contains only times"):
             check_timed(shape, timed=False)
     else:
         check_timed(shape, timed=False)

@@ -1,4 +1,4 @@
-"""The figures: which there are, what stands on them, and that they hold the report's own numbers."""
+"""Test which figures a report has, their texts, and that they show the report's numbers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What pytest-benchmark's readers find in a report: its fields, seconds, and its own definitions of every statistic."""
+"""Test that the output has pytest-benchmark's fields, units and definitions of statistics."""
 
 import json
 from datetime import datetime
@@ -9,7 +9,7 @@ from compare.report.render.pytest_benchmark import stats, to_pytest_benchmark
 from compare.report.schema import Report
 from compare.results.latency import LatencyRow, Ratio
 
-#: Every field that pytest-benchmark 5.3.1 writes of a benchmark, and of its samples.
+#: All fields that pytest-benchmark 5.3.1 writes for a benchmark and for its samples.
 BENCHMARK = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}
 STATS = {
     *("min", "max", "mean", "stddev", "rounds", "median", "iqr", "q1", "q3", "iqr_outliers", "stddev_outliers"),
@@ -45,7 +45,7 @@ def saved(report: Report) -> dict:
     ],
 )
 def test_statistics_are_those_of_pytest_benchmark(samples: list[float], outliers: str, expected: dict) -> None:
-    """Expected: what `pytest_benchmark.stats.Stats` of 5.3.1 gave for these samples."""
+    """The expected values are those of `pytest_benchmark.stats.Stats` of 5.3.1 for these samples."""
     found = stats([float(sample) for sample in samples])
     assert found["outliers"] == outliers
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-5)

@@ -1,4 +1,4 @@
-"""The terminal and Markdown show the same sections."""
+"""Test that the terminal and Markdown show the same sections."""
 
 from compare.report import captions
 from compare.report.advice import answer

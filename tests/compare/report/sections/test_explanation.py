@@ -1,11 +1,11 @@
-"""How a verdict was reached, tensor by tensor."""
+"""Tests of the explanation of a verdict."""
 
 from compare.report.schema import Report
 from compare.report.sections import explanation
 
 
 def test_errors_are_below_what_no_order_of_sums_can_exceed(report: Report) -> None:
-    """The tiny model: 64 wide, four heads of 16, 20 tokens. Rounding stays far below the bound, and is not nothing."""
+    """The tiny model: 64 wide, four heads of 16, 20 tokens. Rounding errors are far below the bound, but not zero."""
     metrics = explanation.tables(report, "onnxruntime")[-1]
     assert metrics.title == "onnxruntime: metrics that are not judged"
     place, bound = metrics.columns.index("local error, u"), metrics.columns.index("gamma_n, u")

@@ -1,4 +1,4 @@
-"""A comparison with a grid and interference: what its report holds; tables, words and figure hold the same."""
+"""Test that a report's tables, sentences and figure show its results of grid and interference."""
 
 from pathlib import Path
 

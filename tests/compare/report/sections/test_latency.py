@@ -1,4 +1,4 @@
-"""The tables of latency: ratios, samples, memory, and what could not be timed."""
+"""Tests of the tables of latency: ratios, samples, memory, and failures."""
 
 from compare.report.formatting import NOTHING
 from compare.report.schema import Report

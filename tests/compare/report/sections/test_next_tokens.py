@@ -1,4 +1,4 @@
-"""What gaps do to the predicted next tokens."""
+"""Tests of the section on predicted next tokens."""
 
 from compare.report.formatting import number
 from compare.report.schema import Report

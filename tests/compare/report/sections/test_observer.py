@@ -1,4 +1,4 @@
-"""What exposing every tap changes."""
+"""Tests of the section on the observer effect."""
 
 from compare.report.schema import Report
 from compare.report.sections import observer

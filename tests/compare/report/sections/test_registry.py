@@ -1,4 +1,4 @@
-"""The sections together: every topic is registered, and what holds for all of their tables."""
+"""Test that every section is registered, and properties of all tables."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_a_runtime_that_failed_is_a_row_in_every_table(altered: Report) -> None:
     assert gaps.tables(altered)[0].rows[-1][-1] == "failed: killed"
     assert any(row[0] == "broken" and row[3] == "failed: killed" for row in latency.tables(altered)[0].rows)
     assert "broken did not run: killed." in answer(altered)
-    assert altered.exit_code() == 0  # nobody asked for it by name
+    assert altered.exit_code() == 0  # the user did not name it
     altered.runtimes[-1].named = True
     assert altered.exit_code() == 3
 

@@ -1,4 +1,4 @@
-"""Each runtime against itself."""
+"""Tests of the section on reruns."""
 
 from compare.report.formatting import NOTHING, number
 from compare.report.schema import Report
