@@ -94,16 +94,16 @@ def _attention_block(
         difference, copy = (flat.reshape(queries, heads, width) for flat in (difference, copy))
     else:
         difference, copy = (flat.reshape(heads, queries, width).swapaxes(0, 1) for flat in (difference, copy))
-    np.subtract(found[..., :high], truth[..., :high], out=difference[..., :high], dtype=np.float64)
-    np.copyto(copy[..., :high], truth[..., :high])
     hidden = np.arange(low, high) >= seen[:, None, None]
     padded = np.flatnonzero(keys[:high] == 0)
     causal = padded < seen[:, None, None]
-    for array in (difference, copy):
+    for array, values in ((difference, found), (copy, truth)):
+        np.copyto(array[..., :high], values[..., :high])
         array[..., high:] = 0.0
         np.copyto(array[..., low:high], 0.0, where=hidden)
         if padded.size:
             array[..., padded] = 0.0
+    np.subtract(difference, copy, out=difference)
     above = largest_of(_magnitude(found[..., high:]), _magnitude_where(hidden, found[..., low:high]))
     padding = _magnitude_where(causal, found[..., padded]) if padded.size else 0.0
     counted = heads * (int(seen.sum()) - int(np.count_nonzero(causal)))
