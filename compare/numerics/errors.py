@@ -5,22 +5,15 @@ largest error and its place, the worst channel, and the slope, which is the part
 the tensor.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from compare.numerics.tensors import by_head, seen_keys
-
-Array = NDArray[Any]
+from compare.numerics.blocks import Array, Block, blocks_of, largest_of
+from compare.numerics.tensors import by_head
 
 #: The fewest positions from which the root mean square of a channel is computed.
 FEWEST_POSITIONS = 16
-
-#: The number of elements in a block: in float64, a block and its intermediate arrays stay below 10 MB.
-_BLOCK = 2**18
 
 #: The number of bits of a float64's significand that select the bin: 5 bits give 32 bins for each power of two.
 _BIN_BITS = 5
@@ -73,48 +66,41 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
     positions = int(np.count_nonzero(attention_mask))
     groups = reference.shape[1] if probabilities else 1
     squares, products, sizes, worst, largest, count = np.zeros((6, groups))
-    channels = np.zeros(0 if probabilities else reference.size // attention_mask.size)
-    bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
+    by_channel = positions >= FEWEST_POSITIONS and not probabilities
+    channels = np.zeros(reference.size // attention_mask.size if by_channel else 0)
+    bins = _no_bins()
     place, furthest, truth_nan = (0,) * reference.ndim, -1.0, False
-    keys = attention_mask if keys is None else keys
-    unseen = {"above": 0.0, "padding": 0.0}
-    for batch, rows, found, truth in _blocks(name, actual, reference, attention_mask):
-        difference = found - truth
-        counted = difference.size
-        if probabilities:
-            causal, seen = (seen_keys(*reference.shape[-2:], mask=m)[rows, None, :] for m in (None, keys[batch]))
-            for where, hidden in (("above", ~causal), ("padding", causal & ~seen)):
-                unseen[where] = max(unseen[where], _largest_where(hidden, found), key=_nan_first)
-            difference, truth = np.where(seen, difference, 0.0), np.where(seen, truth, 0.0)
-            counted = int(np.count_nonzero(seen)) * groups
-        count += counted / groups
+    above, padding = 0.0, 0.0
+    for block in blocks_of(name, actual, reference, attention_mask, attention_mask if keys is None else keys):
+        difference, truth = block.difference, block.truth
+        count += block.counted / groups
         squares += np.einsum("rge,rge->g", difference, difference)
         products += np.einsum("rge,rge->g", difference, truth)
         sizes += np.einsum("rge,rge->g", truth, truth)
-        if channels.size:
+        if by_channel:
             channels += np.einsum("rge,rge->e", difference, difference)
         largest = np.maximum(largest, np.maximum(truth.max(axis=(0, 2)), -truth.min(axis=(0, 2))))
         absolute = np.abs(difference, out=difference)
         maxima = absolute.max(axis=(0, 2))
         worst = np.maximum(worst, maxima)
-        bins += np.bincount((absolute.view(np.int64) >> (52 - _BIN_BITS)).ravel(), minlength=bins.size)
-        bins[0] -= difference.size - counted  # hidden keys were set to 0 above
         if not maxima.max() <= furthest:
             furthest = np.inf if np.isnan(maxima).any() else float(maxima.max())
-            row, group, element = (int(i) for i in np.unravel_index(np.argmax(absolute), absolute.shape))
-            place = _place(name, reference.shape, batch, int(rows[row]), group, element)
+            place = _place(name, reference.shape, block, int(np.argmax(absolute)))
+        _count(bins, absolute, block.counted)
         truth_nan = truth_nan or bool(np.isnan(sizes).any())
+        above, padding = largest_of(above, block.above), largest_of(padding, block.padding)
     return Error(
         rms=np.sqrt(squares / count),
         max=worst,
         slope=np.abs(products) / np.where(sizes > 0, sizes, 1.0),
-        channels=np.sqrt(channels / positions) if positions >= FEWEST_POSITIONS else np.zeros(0),
+        channels=np.sqrt(channels / positions) if by_channel else channels,
         size=np.sqrt(sizes / count),
         largest=largest,
         place=place,
         nan=bool(np.isnan(squares).any()) and not truth_nan,
         quantiles=_quantiles(bins),
-        **unseen,
+        above=above,
+        padding=padding,
     )
 
 
@@ -128,54 +114,40 @@ def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -
     >>> round(ulps_of("logits", one + 2**-23, one, np.array([[1]]))[0], 1)
     1.0
     """
-    bins = np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
-    for batch, rows, found, truth in _blocks(name, actual, reference, attention_mask):
+    bins = _no_bins()
+    for block in blocks_of(name, actual, reference, attention_mask, attention_mask):
         with np.errstate(over="ignore"):
-            unit = np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
-        units = np.abs(found - truth) / unit
-        if name.startswith("attention."):
-            seen = seen_keys(*reference.shape[-2:], mask=attention_mask[batch])[rows, None, :]
-            units = units[np.broadcast_to(seen, units.shape)]
-        bins += np.bincount((units.ravel().view(np.int64) >> (52 - _BIN_BITS)), minlength=bins.size)
+            unit = np.spacing(np.abs(block.truth).astype(np.float32)).astype(np.float64)
+        units = np.divide(block.difference, unit, out=block.difference)
+        _count(bins, np.abs(units, out=units), block.counted)
     return _quantiles(bins)
 
 
-def _blocks(
-    name: str, actual: Array, reference: Array, attention_mask: Array
-) -> Iterator[tuple[int, Array, Array, Array]]:
-    """Yield blocks: (index in the batch, positions, actual, reference).
-
-    The last two are float64 arrays (positions, groups, elements).
-    """
-    groups = reference.shape[1] if name.startswith("attention.") else 1
-    step = max(1, _BLOCK * attention_mask.size // reference.size)
-    for batch, mask in enumerate(attention_mask):
-        both = [np.moveaxis(x[batch], 1, 0) if by_head(name) else x[batch] for x in (actual, reference)]
-        kept = np.flatnonzero(mask)
-        for start in range(0, len(kept), step):
-            rows = kept[start : start + step]
-            whole = len(rows) == rows[-1] - rows[0] + 1  # then a slice, which makes no copy
-            index: Any = slice(rows[0], rows[-1] + 1) if whole else rows
-            found, truth = (np.asarray(x[index], dtype=np.float64).reshape(len(rows), groups, -1) for x in both)
-            yield batch, rows, found, truth
-
-
-def _place(name: str, shape: tuple[int, ...], batch: int, position: int, group: int, element: int) -> tuple[int, ...]:
-    """Return the index in the whole tensor of an element of a block."""
+def _place(name: str, shape: tuple[int, ...], block: Block, index: int) -> tuple[int, ...]:
+    """Return the index in the whole tensor of an element of a block, given its flat index in the block."""
+    row, group, element = (int(i) for i in np.unravel_index(index, block.difference.shape))
+    position = int(block.rows[row])
     if name.startswith("attention."):
-        return (batch, group, position, element)
+        return (block.batch, group, position, element)
     if by_head(name):
-        return (batch, element // shape[-1], position, element % shape[-1])
-    return (batch, position, *(int(i) for i in np.unravel_index(element, shape[2:])))
+        return (block.batch, element // shape[-1], position, element % shape[-1])
+    return (block.batch, position, *(int(i) for i in np.unravel_index(element, shape[2:])))
 
 
-def _largest_where(hidden: Array, values: Array) -> float:
-    """Return the largest magnitude where `hidden` is True; 0 if it is True nowhere."""
-    return float(np.abs(values).max(where=hidden, initial=0.0)) if hidden.any() else 0.0
+def _no_bins() -> Array:
+    """Return the empty bins of all float64 numbers that are not negative."""
+    return np.zeros(2 ** (11 + _BIN_BITS), dtype=np.int64)
 
 
-def _nan_first(value: float) -> tuple[bool, float]:
-    return value != value, value
+def _count(bins: Array, values: Array, counted: int) -> None:
+    """Count values into their bins; they are overwritten.
+
+    values: float64, none negative. counted: how many of them are compared; the others are 0, and are not counted.
+    """
+    bits = values.view(np.int64)
+    found = np.bincount(np.right_shift(bits, 52 - _BIN_BITS, out=bits).ravel(order="K"))
+    bins[: found.size] += found
+    bins[0] -= values.size - counted
 
 
 def _quantiles(bins: Array) -> tuple[float, ...]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.numerics.errors import Array, Error
+from compare.numerics.blocks import Array
+from compare.numerics.errors import Error
 from compare.results.gaps import Multiples
 from compare.results.precisions import UNIT_ROUNDOFF
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from compare.numerics import golden_cache
+from compare.numerics.blocks import SIZE
 from compare.numerics.controls import CONTROLS, control_runs
 from compare.numerics.diagnostics.bounds import longest_sum
 from compare.numerics.diagnostics.softmax import softmax_gap
@@ -79,6 +80,7 @@ class Scales:
         errors: dict[str, list[tuple[Error, Error]]] = {}
         names: list[str] = []
         outputs = set()
+        golden = dict(Trace(self.out))
         runs = control_runs(read_weights(self.model_folder), *self.tensors, (CONTROLS[0], *CONTROLS))
         _, twin = next(runs)  # the first control's first pass
         for name, run in runs:
@@ -89,7 +91,7 @@ class Scales:
             names.append(name)
             outputs.add(found["logits"].tobytes())
             exposed = {n: t for n, t in found.items() if n in profile or n.partition(".")[0] not in FORWARDED}
-            local, accumulated = self._errors(exposed, profile)
+            local, accumulated = self._errors(exposed, golden, profile)
             for tensor in accumulated:
                 errors.setdefault(tensor, []).append((local[tensor], accumulated[tensor]))
         self.floors[profile] = {
@@ -103,11 +105,12 @@ class Scales:
 
     def weigh(self, trace: Trace) -> dict[str, Gap]:
         """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution."""
-        golden = Trace(self.out)
-        shown = {name: trace[name] for name in golden if name in trace}
+        whole = Trace(self.out)
+        golden = {name: whole[name] for name in whole if name in trace}
+        shown = {name: trace[name] for name in golden}
         profile = profile_of(shown)
         self._find_floors(profile)
-        local, accumulated = self._errors(shown, profile)
+        local, accumulated = self._errors(shown, golden, profile)
         found = {}
         for name, tensor in shown.items():
             floors = self.floors[profile][name]
@@ -142,14 +145,12 @@ class Scales:
     ) -> TensorEvidence:
         """Return the evidence on one tensor. errors, floors: local and accumulated."""
         local, accumulated = errors
-        with np.errstate(over="ignore"):
-            half = bool(np.array_equal(tensor.astype(np.float16), tensor))
         relative = np.divide(local.rms, local.size, where=local.size > 0, out=np.zeros_like(local.size))
         return TensorEvidence(
             local=multiples_of(local, floors[0]),
             accumulated=multiples_of(accumulated, floors[1]),
             relative=float(relative.max()),
-            half=half,
+            half=_fits_half(tensor),
             nan=accumulated.nan,
             above=accumulated.above,
             padding=accumulated.padding,
@@ -171,15 +172,27 @@ class Scales:
         whole = {name: floor for name, (_, floor) in known.items() if name.partition(".")[0] not in FORWARDED}
         self.floors[profile] = {name: (floor, floor) for name, floor in whole.items()}
 
-    def _errors(self, run: Mapping[str, Any], profile: frozenset[str]) -> tuple[dict[str, Error], dict[str, Error]]:
-        """Return the local and accumulated errors of every tensor of a run; they are equal if the profile is empty."""
-        golden = Trace(self.out)
+    def _errors(
+        self, run: Mapping[str, Any], golden: Mapping[str, Any], profile: frozenset[str]
+    ) -> tuple[dict[str, Error], dict[str, Error]]:
+        """Return the local and accumulated errors of every tensor of a run; they are equal if the profile is empty.
+
+        golden: opened once by the caller, because every page of a file that is opened anew must be mapped anew.
+        """
         accumulated = {name: error_of(name, run[name], golden[name], self.mask) for name in run}
         if not profile:
             return accumulated, accumulated
         replayed = replay(self.double, *self.tensors, {name: run[name] for name in profile})
         local = {name: error_of(name, run[name], replayed[name].numpy(), self.mask) for name in run}
         return local, accumulated
+
+
+def _fits_half(tensor: Tensor) -> bool:
+    """Return whether every value can be written in float16. Most tensors are decided by their first block."""
+    values = tensor.reshape(-1)
+    parts = (values[start : start + SIZE] for start in range(0, values.size, SIZE))
+    with np.errstate(over="ignore"):
+        return all(np.array_equal(part.astype(np.float16), part) for part in parts)
 
 
 def check_repeatable(control: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:

@@ -67,8 +67,9 @@ def _block(
     gap = found - truth
     choice = truth.argmax(axis=-1)
     flips = found.argmax(axis=-1) != choice
-    second, first = np.partition(truth, -2, axis=-1)[:, -2:].T
-    real = flips & (first - second > 2 * rounding)
+    second, first = np.partition(truth[flips], -2, axis=-1)[:, -2:].T
+    real = flips.copy()
+    real[flips] = first - second > 2 * rounding
     best = min(5, truth.shape[-1])
     theirs, ours = (np.argpartition(x, -best, axis=-1)[:, -best:] for x in (found, truth))
     top5 = (theirs[:, :, None] == ours[:, None, :]).any(axis=1).mean(axis=-1)

@@ -31,11 +31,11 @@ def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, round
             rows += len(truth)
             sums = max(sums, float(np.abs(found.sum(-1) - 1).max()))
             variation = max(variation, float(difference.sum(-1).max() / 2))
-            large = truth >= LEAST
-            relative = max(relative, float((difference[large] / truth[large]).max(initial=0.0)))
-            if truth.shape[-1] > 1:
-                second, first = np.partition(truth, -2, axis=-1)[:, -2:].T
-                changed = found.argmax(-1) != truth.argmax(-1)
-                flips += int(changed.sum())
-                real += int((changed & (first - second > 2 * rounding[head])).sum())
+            shares = np.divide(difference, truth, out=np.zeros_like(truth), where=truth >= LEAST)
+            relative = max(relative, float(shares.max(initial=0.0)))
+            changed = found.argmax(-1) != truth.argmax(-1)
+            if changed.any():
+                second, first = np.partition(truth[changed], -2, axis=-1)[:, -2:].T
+                flips += len(first)
+                real += int((first - second > 2 * rounding[head]).sum())
     return SoftmaxGap(rows=rows, row_sums=sums, variation=variation, flips=flips, real_flips=real, relative=relative)

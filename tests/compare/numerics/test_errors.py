@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.numerics import errors
+from compare.numerics import blocks
 from compare.numerics.errors import error_of, ulps_of
 from compare.numerics.floors import floor_of, multiples_of
 from compare.results.gaps import Multiples
@@ -80,9 +80,9 @@ def test_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, shape in (("attention.0", (2, 3, 20, 20)), ("query.1", (2, 3, 20, 4)), ("logits", (2, 20, 5))):
         truth = np.tril(random.random(shape)) if name == "attention.0" else random.standard_normal(shape)
         found = noise(truth, 4)
-        monkeypatch.setattr(errors, "_BLOCK", 2**18)
+        monkeypatch.setattr(blocks, "SIZE", 2**18)
         whole = error_of(name, found, truth, mask)
-        monkeypatch.setattr(errors, "_BLOCK", 1)
+        monkeypatch.setattr(blocks, "SIZE", 1)
         for field, parts in vars(error_of(name, found, truth, mask)).items():
             np.testing.assert_allclose(parts, getattr(whole, field), rtol=1e-13, err_msg=field)
         assert abs(found - truth)[whole.place] == whole.max.max()

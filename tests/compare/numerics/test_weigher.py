@@ -7,7 +7,7 @@ import pytest
 
 from compare.numerics import weigher as scales_module
 from compare.numerics.replay import profile_of
-from compare.numerics.weigher import Scales
+from compare.numerics.weigher import Scales, _fits_half
 from compare.traces import Trace, write_trace
 from export.taps import tap_names
 
@@ -36,3 +36,15 @@ def test_logits_alone_are_weighed_by_the_floors_that_are_there(entry, tmp_path: 
     assert evidence.accumulated.max > 10
     assert evidence.place == (0, 3, 5)
     assert list(serving.floors[frozenset()]) == list(own.floors[frozenset()])
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**18])
+def test_a_tensor_fits_half_precision_if_all_of_its_blocks_do(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(scales_module, "SIZE", size)
+    values = np.random.default_rng(0).standard_normal((2, 3, 5)).astype(np.float16).astype(np.float32)
+    assert _fits_half(values)
+    for place in ((0, 0, 0), (1, 2, 4)):
+        for other in (1 + 2.0**-12, 1e9, np.nan):
+            changed = values.copy()
+            changed[place] = other
+            assert not _fits_half(changed)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compare.numerics.diagnostics.softmax import softmax_gap
 
@@ -60,3 +62,24 @@ def test_a_tiny_probability_has_no_relative_error_worth_naming() -> None:
     golden = np.array([[[[1.0, 0.0], [1 - 1e-9, 1e-9]]]])
     run = golden * np.array([1.0, 5.0])
     assert softmax_gap(run, golden, np.ones((1, 2)), rounding=np.zeros(1)).relative < 1e-8
+
+
+@given(seed=st.integers(0, 2**32), keys=st.integers(1, 9), padded=st.booleans())
+def test_flips_and_relative_errors_are_those_of_plain_numpy(seed: int, keys: int, padded: bool) -> None:
+    random = np.random.default_rng(seed)
+    golden = np.tril(random.integers(0, 4, (1, 2, keys, keys)) / 4)  # so few values that rows often have equal ones
+    run = golden + random.integers(-1, 2, golden.shape) / 8
+    mask = np.ones((1, keys), dtype=np.int64)
+    mask[0, 0] = keys == 1 or not padded
+    flips, real, relative = 0, 0, 0.0
+    for head in range(2):
+        for query in np.flatnonzero(mask):
+            seen = np.flatnonzero(mask[0, : query + 1])
+            found, truth = (np.zeros(keys) for _ in range(2))
+            found[seen], truth[seen] = run[0, head, query, seen], golden[0, head, query, seen]
+            relative = max([relative, *(abs(f - t) / t for f, t in zip(found, truth, strict=True) if t > 0)])
+            if found.argmax() != truth.argmax():
+                flips += 1
+                real += sorted(truth)[-1] - sorted(truth)[-2] > 2 * 0.1
+    found = softmax_gap(run, golden, mask, rounding=np.full(2, 0.1))
+    assert (found.flips, found.real_flips, found.relative) == (flips, real, relative)
