@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from compare.processes.child_side import die_with_parent, in_a_line
+from compare.processes.file_pages import map_all, resident
 
 #: The most bytes of a request.
 MOST = 2**17
@@ -46,8 +47,10 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     requests = socket.socket(fileno=os.dup(0))
     unfit = why_not_to_fork(job["libraries"])
+    pages = resident()
     requests.send(json.dumps(unfit).encode())
     if not unfit and (request := serve(requests, job["mark"])) is not None:
+        map_all(pages)
         sys.argv = [request["module"], request["job"]]
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
