@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def why_not_to_fork(libraries: Sequence[str]) -> str:
-    """Import libraries. Return why this process must not fork after that, or an empty string.
+    """Import libraries. Return why this process cannot fork children after that, or an empty string.
 
     A fork has only the thread that forks: locks that other threads hold would stay locked in it. NumPy's OpenBLAS
     starts threads when it is imported, ends them before every fork, and starts them again when they are needed, in a
@@ -65,11 +65,12 @@ def why_not_to_fork(libraries: Sequence[str]) -> str:
     try:
         for library in libraries:
             import_module(library)
+        if (pid := os.fork()) == 0:
+            os._exit(0)
+        os.close(os.pidfd_open(pid))  # older systems have none
+        os.waitpid(pid, 0)
     except Exception as error:  # a library may raise anything
         return in_a_line(error, most=500)
-    if (pid := os.fork()) == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
     until = time.monotonic() + 1
     while (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
         if time.monotonic() > until:

@@ -21,6 +21,7 @@ from typing import IO, Any
 from compare.processes import own_packages
 from compare.processes.environment import environment, pinned
 from compare.processes.guardian import mark_of_child
+from compare.processes.template import MOST
 from compare.processes.tree import MARK
 
 #: How long a template may take to import its libraries, in seconds.
@@ -94,6 +95,8 @@ class Template:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.libraries = tuple(libraries)
+        #: The number of open contexts that need it.
+        self.users = 0
         self._environ = environment(threads)
         self._circumstances = _circumstances(cpus)
         self._say = say
@@ -145,6 +148,8 @@ class Template:
         """
         news = {name: value for name, value in environ.items() if self._environ.get(name) != value}
         request = json.dumps({"module": module, "job": job, "environ": news}).encode()
+        if len(request) > MOST:
+            raise OSError(f"a request of {len(request):,} bytes is longer than {MOST:,}")
         with ExitStack() as ours, ExitStack() as theirs:
             reports, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours.enter_context(reports)
@@ -211,18 +216,24 @@ def template(
 ) -> Iterator[None]:
     """Keep a template while the context is open; for its arguments see `Template`.
 
-    Nothing is done without libraries, outside Linux, or if such a template is there already.
+    A template that is there already is used too, and lives until no context needs it. Nothing is done without
+    libraries, or outside Linux.
     """
-    if not libraries or sys.platform != "linux" or find(libraries, environment(threads), cpus) is not None:
+    if not libraries or sys.platform != "linux":
         yield
         return
-    made = Template(libraries, threads=threads, cpus=cpus, say=say)
-    _templates.append(made)
+    found = find(libraries, environment(threads), cpus)
+    if found is None:
+        found = Template(libraries, threads=threads, cpus=cpus, say=say)
+        _templates.append(found)
+    found.users += 1
     try:
         yield
     finally:
-        _templates.remove(made)
-        made.end()
+        found.users -= 1
+        if not found.users:
+            _templates.remove(found)
+            found.end()
 
 
 def find(libraries: Sequence[str], environ: Mapping[str, str], cpus: Collection[int] | None) -> Template | None:

@@ -35,6 +35,7 @@ FACTS = {
     "cpus": lambda: sorted(os.sched_getaffinity(0)),
     "threads": threads,
     "random": lambda: float(np.random.rand()),
+    "pages": lambda: int(Path("/proc/self/status").read_text().partition("RssFile:")[2].split()[0]),
     "files": lambda: [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()],
     "start": lambda: {"argv": sys.argv, "path": sys.path, "name": __name__, "cwd": os.getcwd()},
     "streams": lambda: [repr(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)],
@@ -73,6 +74,12 @@ def test_a_forked_child_is_as_one_that_is_started_on_its_own(child) -> None:
         environs = [one.ask("environ")["environ"] for one in (forked, other)]
         assert environs[0].keys() == environs[1].keys()
         assert {name for name in environs[0] if environs[0][name] != environs[1][name]} == {MARK}
+
+
+def test_a_forked_child_has_in_memory_what_an_import_reads_of_files(child) -> None:
+    with template(LIBRARIES, threads=2):
+        forked, other = (one.ask("pages")["pages"] for one in (child(), child(())))
+    assert 0.9 * other < forked < 1.2 * other
 
 
 def test_children_of_one_template_share_nothing(child) -> None:
@@ -168,13 +175,21 @@ def test_a_template_serves_children_of_its_own_folder_libraries_and_cpus(child, 
         assert isinstance(child().process, subprocess.Popen)
 
 
-def test_a_template_ends_with_its_context_and_is_not_made_twice() -> None:
+def test_a_child_whose_request_is_too_long_is_started_on_its_own(child, monkeypatch) -> None:
+    with template(LIBRARIES, threads=2):
+        monkeypatch.setenv("LONG_VARIABLE", "x" * 131_000)
+        assert isinstance(child().process, subprocess.Popen)
+        monkeypatch.setenv("LONG_VARIABLE", "x" * 100_000)
+        assert isinstance(child().process, Forked)
+
+
+def test_a_template_ends_with_its_last_context_and_is_not_made_twice() -> None:
     with template(LIBRARIES, threads=2):
         (outer,) = templates._templates
         with template(LIBRARIES, threads=2):
             assert templates._templates == [outer]
         process = psutil.Process(outer._process.pid)
-        assert process.is_running()
+        assert process.status() != psutil.STATUS_ZOMBIE
     assert templates._templates == []
     assert gone([process])
 
