@@ -31,7 +31,7 @@ class Variant:
 
 
 def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Variant]:
-    """Yield the variants for an input (batch, sequence): the plain run first, another number of threads last.
+    """Yield the variants for an input (batch, sequence): plain and "again" first, another number of threads last.
 
     All variants contain the first sequence of the input, or its first half. The variant with another batch size adds
     rotated copies of the text to an input of one sequence; from a larger input, it runs the first sequence alone.

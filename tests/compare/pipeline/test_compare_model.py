@@ -110,7 +110,9 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
     """A comparison with two runtimes that fail, one that depends on its company, and one that is as it should be."""
     site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
     with installed(site), hangs_time_out_at_once(said):
-        return compare(str(tiny_folder), small(out, "crashes", "hangs", "moody", "onnxruntime", timeout=90.0))
+        return compare(
+            str(tiny_folder), small(out, "crashes", "hangs", "moody", "onnxruntime", timeout=90.0, thorough=True)
+        )
 
 
 def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
