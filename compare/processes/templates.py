@@ -116,11 +116,14 @@ class Template:
     def suits(self, libraries: Sequence[str], environ: Mapping[str, str], cpus: Collection[int] | None) -> bool:
         """Return whether a child of these libraries, with this environment on these CPUs, could be forked here.
 
-        A variable that was set since the template was started is no obstacle, because the child gets it. One that was
-        changed is: a library may have read it when it was imported.
+        A variable that was set since the template was started is no obstacle, because the child gets it, unless
+        Python or the loader reads it when a process starts. One that was changed is: a library may have read it when
+        it was imported.
         """
-        same = self.libraries == tuple(libraries) and self._circumstances == _circumstances(cpus)
-        return same and self._environ.items() <= environ.items()
+        if self.libraries != tuple(libraries) or self._circumstances != _circumstances(cpus):
+            return False
+        late = any(name.startswith(("PYTHON", "LD_")) for name in environ.keys() - self._environ.keys())
+        return not late and self._environ.items() <= environ.items()
 
     def ready(self) -> bool:
         """Wait until the libraries are imported. Return whether the template can fork; if not, say why, once."""

@@ -158,6 +158,9 @@ def test_a_template_serves_children_with_its_own_variables_and_further_ones(chil
         assert isinstance(forked.process, Forked)
         assert forked.ask("environ")["environ"]["FURTHER_VARIABLE"] == "new"
         assert isinstance(child(threads=1).process, subprocess.Popen)
+        monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+        assert isinstance(child().process, subprocess.Popen)
+        monkeypatch.delenv("PYTHONOPTIMIZE")
         monkeypatch.setenv("SOME_VARIABLE", "new")
         assert isinstance(child().process, subprocess.Popen)
         monkeypatch.delenv("SOME_VARIABLE")
