@@ -20,7 +20,7 @@ from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio, typical
 from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.inputs import tokenize
-from compare.processes.child import environment as child_environment
+from compare.processes.environment import environment as child_environment
 from compare.traces import write_trace
 from export.exporting import exported
 

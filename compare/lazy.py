@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from export.errors import CannotRun
 
+#: What takes long to import for a process that runs a model in torch: transformers imports it when it is first used.
+TORCH_LIBRARIES = ("torch", "transformers.modeling_utils", "transformers.models.auto.modeling_auto")
+
 
 @dataclass(frozen=True)
 class Listed:

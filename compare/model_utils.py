@@ -66,6 +66,7 @@ def compare_attention_implementations(
     timeout: float = RuntimeSettings.timeout,
     latency: bool = CheckSettings.latency,
     decode: bool = CheckSettings.decode,
+    thorough: bool = CheckSettings.thorough,
     quick: bool = CheckSettings.quick,
     fail_on: str = CheckSettings.fail_on,
     time: float | None = None,
@@ -101,6 +102,7 @@ def compare_attention_implementations(
     timeout: seconds that a process may take for one answer before it counts as failed.
     latency: whether runtimes are timed.
     decode: whether decoding with a cache is timed and checked.
+    thorough: rerun also with other batches, padding and numbers of threads, and check caches after three prefills.
     quick: compare 32 tokens in torch-eager and onnxruntime for 5 seconds, unless these are given.
     fail_on: the mildest verdict for which `report.exit_code()` is 1.
     time: the time limit of the rounds, in seconds; by default 30.
@@ -140,6 +142,7 @@ def compare_attention_implementations(
         timeout=timeout,
         latency=latency,
         decode=decode,
+        thorough=thorough,
         quick=quick,
         fail_on=fail_on,
         time=time,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.processes.child import environment
+from compare.processes.environment import environment
 from export.telemetry import OFF
 
 IMPORTED = "import onnxruntime; assert 'onnxruntime' in sys.modules"

@@ -68,6 +68,10 @@ def compare(
     ] = RuntimeSettings.timeout,
     latency: Annotated[bool, _checks(help="Time the runtimes.")] = CheckSettings.latency,
     decode: Annotated[bool, _checks(help="Time and check decoding with a cache.")] = CheckSettings.decode,
+    thorough: Annotated[
+        bool,
+        _checks("--thorough", help="Rerun also in other batches, padding and threads; check caches three times."),
+    ] = CheckSettings.thorough,
     quick: Annotated[
         bool,
         _checks(
@@ -164,6 +168,7 @@ def compare(
         timeout=timeout,
         latency=latency,
         decode=decode,
+        thorough=thorough,
         quick=quick,
         fail_on=fail_on,
         time=time,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from compare.latency.statistics import paired_ratio, typical
+from compare.lazy import TORCH_LIBRARIES
 from compare.results.latency import Ratio
 from compare.runtimes.registry import Spec
 from compare.runtimes.registry import spec_of as runtime_of
@@ -30,7 +31,13 @@ class LimitSpec(Spec):
 
 def _limit(name: str, target: str, summary: str, unit: Unit) -> LimitSpec:
     return LimitSpec(
-        name, f"compare.latency.limit_kernels:{target}", summary, ("torch",), "pip install torch", unit=unit
+        name,
+        f"compare.latency.limit_kernels:{target}",
+        summary,
+        ("torch",),
+        "pip install torch",
+        unit=unit,
+        libraries=TORCH_LIBRARIES,
     )
 
 

@@ -1,6 +1,6 @@
 """The handle of a latency worker (`compare.latency.worker`) in the parent, which suspends the worker between turns."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,7 @@ class WorkerProcess:
         timeout: float,
         cpus: Collection[int] | None = None,
         max_load: float | None = None,
+        libraries: Sequence[str] = (),
     ) -> None:
         """Start the process.
 
@@ -46,11 +47,20 @@ class WorkerProcess:
         timeout: the longest time of an answer, in seconds.
         cpus: the CPUs that it is bound to, None for all that this process may use.
         max_load: the largest load at which a turn counts, None for `compare.latency.disturbance.MAX_LOAD`.
+        libraries: the libraries of its runtime (`compare.runtimes.registry.Spec`).
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
         job = {**job, "threads": threads}
-        self._child = Dialogue("compare.latency.worker", job, threads=threads, log=log, timeout=timeout, cpus=cpus)
+        self._child = Dialogue(
+            "compare.latency.worker",
+            job,
+            threads=threads,
+            log=log,
+            timeout=timeout,
+            cpus=cpus,
+            libraries=libraries,
+        )
         self._tree = self._child.tree
         self._left_awake = False
         self._own_inputs = True

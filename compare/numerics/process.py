@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compare.lazy import TORCH_LIBRARIES
 from compare.numerics.diagnostics.model_work import work_of
 from compare.numerics.padding import Cause, cause_of
 from compare.processes.child import Dialogue
@@ -64,7 +65,9 @@ class Numerics:
         job = {"model": model, "inputs": inputs, "out": out, "padded": padded, "kept": kept, "threads": threads}
         self._out, self._padded_out = out, padded[1]
         self._padded_ruler: Ruler | None = None
-        self._child = Dialogue("compare.numerics.process", job, threads=threads, log=log, timeout=timeout)
+        self._child = Dialogue(
+            "compare.numerics.process", job, threads=threads, log=log, timeout=timeout, libraries=TORCH_LIBRARIES
+        )
         self.failed = False
 
     def golden(self) -> tuple[Trace, Ruler]:

@@ -6,6 +6,7 @@ Without a model there is no golden, so rounding cannot be distinguished from a f
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from math import inf
 
@@ -24,13 +25,14 @@ from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings
-from compare.pipeline.start_series import started_series
+from compare.pipeline.start_series import start_templates, started_series
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
 from compare.results.gaps import Gap
 from compare.results.precisions import UNIT_ROUNDOFF
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
+from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
 
@@ -40,7 +42,12 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
 
     Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if the baseline does not run.
     """
-    run = prepared(settings, say)
+    with ExitStack() as templates:
+        return compare_prepared(prepared(settings, say, templates))
+
+
+def compare_prepared(run: Run) -> Report:
+    """Measure a prepared run, and write its report. Raises `CannotRun` if the baseline does not run."""
     with started_series(run) as series:
         with run.phase("imports, traces, gaps"):
             for each in series:
@@ -70,10 +77,11 @@ def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
     return report
 
 
-def prepared(settings: Settings, say: Say) -> Run:
+def prepared(settings: Settings, say: Say, templates: ExitStack) -> Run:
     """Return a run with a row for the baseline and one for the file, before anything is measured.
 
-    Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if ONNX Runtime is not installed.
+    templates: ends the run's template. Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun`
+    if ONNX Runtime is not installed.
     """
     started = time.monotonic()
     check_settings(settings)
@@ -81,6 +89,7 @@ def prepared(settings: Settings, say: Say) -> Run:
     assert file is not None and other is not None
     for graph in (other, file):
         check_logits(graph)
+    start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, templates, say)
     inputs = byte_inputs(
         vocabulary_of(other) or 256,
         text=settings.input.text,

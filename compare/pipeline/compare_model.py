@@ -5,6 +5,7 @@ latency.
 """
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 from compare.latency.series import Role, of_role
@@ -33,19 +34,24 @@ def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda 
     with lines of progress. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot
     run. If another runtime fails, its row of the report has an error.
     """
-    run = prepared(model, settings, say)
+    name = model if isinstance(model, str) else model.provenance.name
+    with ExitStack() as templates:
+        return compare_prepared(prepared(model, settings, say, templates), name)
+
+
+def compare_prepared(run: ModelRun, name: str) -> Report:
+    """Measure a prepared run, and write its report. name: the model's name as it was given."""
     with started_series(run) as started, numerics_of(run) as numerics:
         with run.phase("golden, controls, traces, gaps"):
             found = measure(run, started, numerics)
         found = replace(found, runtimes=confirm_alarms(run, found.runtimes, numerics))
         failed = {row.name for row in found.runtimes if row.error}
-        passes = settings.latency.time * (PASSES if settings.checks.decode else 1)
-        steps = settings.latency.time - passes
+        passes = run.latency.time * (PASSES if run.checks.decode else 1)
+        steps = run.latency.time - passes
         latency = take_latency(run, started, seconds=passes, failed=failed)
         latency = replace(latency, self_gaps=judge_timed(run, latency.self_gaps, numerics))
         decoding = take_decoding(run, started, numerics, first=latency.rounds, seconds=steps, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
-    name = model if isinstance(model, str) else model.provenance.name
     report = assembled(run, name, found, latency, decoding)
     report.write(run.out)
     return report

@@ -3,11 +3,13 @@
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from compare import machine
+from compare.lazy import TORCH_LIBRARIES
 from compare.onnx_files.matching import check_inputs, check_model, exposed, padded_rows
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
@@ -17,6 +19,7 @@ from compare.pipeline.inputs import Inputs, padded, tokenize
 from compare.pipeline.setting_checks import check_settings, make_folder
 from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
+from compare.pipeline.start_series import start_templates
 from compare.report.schema import REPORT_FILE
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
 from compare.traces import write_trace
@@ -27,10 +30,11 @@ from export.exporting import export_model, exported
 from export.models import MiniTransformer
 
 
-def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> ModelRun:
+def prepared(model: str | MiniTransformer, settings: Settings, say: Say, templates: ExitStack) -> ModelRun:
     """Return a run with its rows and its inputs, before anything is measured.
 
-    model: a name, or a loaded model. say: is called with lines of progress. Raises `BadInput` for wrong input, and
+    model: a name, or a loaded model. say: is called with lines of progress. templates: ends the run's templates. Raises
+    `BadInput` for wrong input, and
     `CannotRun` if the model or a named runtime cannot run.
     """
     started = time.monotonic()
@@ -39,6 +43,8 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say) -> Mode
     check_settings(settings)
     check_rows(specs, named, settings.checks)
     file = read_file(wanted.onnx)
+    there = [spec.libraries for spec in specs if not spec.missing()]
+    start_templates([TORCH_LIBRARIES, *there], settings, templates, say)
     entry = find_entry(model, wanted, settings.output.cache_dir, say)
     if file is not None:
         check_model(file, entry.manifest.model)

@@ -55,9 +55,12 @@ class LastPosition:
 def write_variants(run: Run) -> list[Variant]:
     """Return the rerun variants of the run's input, and write their inputs to the folders that worker processes read.
 
-    The plain run, which is judged, keeps the logits of all sequences; the other variants keep those of the first.
+    Unless the run is thorough, these are the plain run and one that changes nothing. The plain run, which is judged,
+    keeps the logits of all sequences; the other variants keep those of the first.
     """
     variants = list(make_variants(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
+    if not run.checks.thorough:
+        variants = variants[:2]
     for variant in variants:
         tensors = {"input_ids": variant.input_ids, "attention_mask": variant.attention_mask}
         facts = {"threads": variant.threads, "sequences": len(variant.input_ids) if variant is variants[0] else 1}

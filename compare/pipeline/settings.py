@@ -73,6 +73,9 @@ class CheckSettings:
     #: Whether decoding with a cache is timed and checked.
     decode: bool = True
 
+    #: Whether reruns also change the batch, padding, length and threads, and caches are checked after three prefills.
+    thorough: bool = False
+
     #: Whether fewer runtimes and tokens are compared, in less time: see `QUICK_RUNTIMES`.
     quick: bool = False
 

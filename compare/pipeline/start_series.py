@@ -1,15 +1,34 @@
 """Start the worker processes of a comparison, and give the series of each process its role in the rounds."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from compare import machine
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
-from compare.pipeline.context import ModelRun, Row, Run
+from compare.pipeline.context import ModelRun, Row, Run, Say
+from compare.pipeline.setting_checks import cpus_for
+from compare.pipeline.settings import Settings
+from compare.processes.templates import template
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+
+
+def start_templates(
+    libraries: Iterable[Sequence[str]], settings: Settings, templates: ExitStack, say: Say = lambda _: None
+) -> None:
+    """Start the templates from which processes are forked later, and which import libraries until then.
+
+    libraries: those of each kind of process. templates: ends the templates. say: takes a line if a template fails.
+    Timed processes that are pinned have templates of their own, because libraries count CPUs when they are imported.
+    """
+    threads = settings.runtimes.threads or machine.cores()
+    pinned = settings.latency.pin and settings.checks.latency
+    for each in dict.fromkeys(map(tuple, libraries)):
+        for cpus in (None, cpus_for(threads)) if pinned else (None,):
+            templates.enter_context(template(each, threads=threads, cpus=cpus, say=say))
 
 
 @contextmanager
@@ -101,6 +120,7 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
         timeout=run.timeout,
         cpus=run.cpus,
         max_load=run.max_load,
+        libraries=row.spec.libraries,
     )
 
 

@@ -9,16 +9,16 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from compare.processes import own_packages
+from compare.processes import own_packages, templates
+from compare.processes.environment import environment, pinned
 from compare.processes.guardian import mark_of_child
 from compare.processes.memory import out_of_memory_kills
 from compare.processes.tree import MARK, ProcessTree
-from export import telemetry
 
 
 class ChildFailed(Exception):
@@ -33,6 +33,7 @@ class _Started:
     """A started child and its process tree.
 
     cpus: the CPUs that it may use, None for all that this process may use.
+    libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
 
     Create it in a thread that lives as long as the child: Linux ends a child together with the thread that created it.
     """
@@ -45,20 +46,17 @@ class _Started:
         threads: int,
         log: Path,
         cpus: Collection[int] | None = None,
+        libraries: Sequence[str] = (),
         **pipes: Any,
     ) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = mark_of_child()
         self._killed_before = out_of_memory_kills()
-        with log.open("wb") as errors, pinned(cpus):
-            marked = {**environment(threads), MARK: mark}
-            self.process = subprocess.Popen(
-                own_packages.command(module, json.dumps(job, default=str)),
-                stderr=errors,
-                env=marked,
-                **{"stdout": errors, **pipes},
-            )
+        environ = {**environment(threads), MARK: mark}
+        with log.open("wb") as errors:
+            streams = {"stdout": errors, **pipes, "stderr": errors}
+            self.process = _process(module, json.dumps(job, default=str), environ, cpus, libraries, streams)
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
 
@@ -74,6 +72,23 @@ class _Started:
         if code == -signal.SIGKILL and out_of_memory_kills() > self._killed_before:
             return OutOfMemory("killed by SIGKILL: out of memory")
         return ChildFailed(last_words(code, self.log))
+
+
+def _process(
+    module: str,
+    job: str,
+    environ: Mapping[str, str],
+    cpus: Collection[int] | None,
+    libraries: Sequence[str],
+    streams: Mapping[str, Any],
+) -> "subprocess.Popen[bytes] | templates.Forked":
+    """Fork a child from a template, or start it if there is none that can fork."""
+    template = templates.find(libraries, environ, cpus) if libraries else None
+    if template is not None and template.ready():
+        with suppress(OSError):  # the template has ended, or memory is short
+            return template.fork(module, job, environ, **streams)
+    with pinned(cpus):
+        return subprocess.Popen(own_packages.command(module, job), env=environ, **streams)
 
 
 #: The children of this process that `kill` has not ended yet.
@@ -95,17 +110,26 @@ def end_children() -> None:
         child.tree.kill()
 
 
-def run_child(module: str, job: Mapping[str, Any], *, threads: int, log: Path, timeout: float) -> None:
+def run_child(
+    module: str,
+    job: Mapping[str, Any],
+    *,
+    threads: int,
+    log: Path,
+    timeout: float,
+    libraries: Sequence[str] = (),
+) -> None:
     """Run `python -m module JOB` to its end, with the packages of this project.
 
     job: becomes the JSON on the command line.
     threads: the number of threads for its libraries.
     log: the file for what it prints; removed if the child succeeds.
     timeout: the time limit, in seconds.
+    libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
 
     Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
     """
-    child = _Started(module, job, threads=threads, log=log, stdin=subprocess.DEVNULL)
+    child = _Started(module, job, threads=threads, log=log, libraries=libraries, stdin=subprocess.DEVNULL)
     _at_work.add(child)
     try:
         code = child.process.wait(timeout)
@@ -127,6 +151,7 @@ class Dialogue:
     log: the file for what it prints.
     timeout: the longest time of an answer, in seconds.
     cpus: the CPUs that it and its descendants may use, None for all that this process may use.
+    libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
 
     Create it in the main thread: Linux ends a child together with the thread that created it.
     """
@@ -140,11 +165,12 @@ class Dialogue:
         log: Path,
         timeout: float,
         cpus: Collection[int] | None = None,
+        libraries: Sequence[str] = (),
     ) -> None:
         self._timeout = timeout
         self._failed: ChildFailed | None = None
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._child = _Started(module, job, threads=threads, log=log, cpus=cpus, **pipes)
+        self._child = _Started(module, job, threads=threads, log=log, cpus=cpus, libraries=libraries, **pipes)
         self.process, self.tree = self._child.process, self._child.tree
 
     def ask(self, line: str) -> dict[str, Any]:
@@ -186,55 +212,6 @@ class Dialogue:
                     pipe.close()
         if not keep_log:
             self._child.log.unlink(missing_ok=True)
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Return the environment of a child: the same number of threads for all libraries, no telemetry, no hub.
-
-    malloc uses huge pages. With small pages, their place in memory changes the time of a pass by up to 1.5 %, and the
-    process that is loaded first gets the most scattered ones: `benchmarks.aa` measured 0.995 instead of 1.
-    """
-    pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONUNBUFFERED": "1"}
-    tunables = {"GLIBC_TUNABLES": with_huge_pages(os.environ.get("GLIBC_TUNABLES", ""))}
-    return {**os.environ, **pools, **quiet, **telemetry.OFF, **tunables}
-
-
-def with_huge_pages(tunables: str) -> str:
-    """Add transparent huge pages for malloc to glibc's tunables, unless these already set them.
-
-    tunables: the value of GLIBC_TUNABLES.
-
-    It takes effect with glibc 2.35 and later if the kernel gives huge pages on request (proc(5), transparent_hugepage
-    "madvise"). Other C libraries and kernels ignore it.
-
-    >>> with_huge_pages(""), with_huge_pages("glibc.malloc.hugetlb=0")
-    ('glibc.malloc.hugetlb=1', 'glibc.malloc.hugetlb=0')
-    >>> with_huge_pages("glibc.malloc.perturb=3")
-    'glibc.malloc.perturb=3:glibc.malloc.hugetlb=1'
-    """
-    if "glibc.malloc.hugetlb" in tunables:
-        return tunables
-    return ":".join(filter(None, (tunables, "glibc.malloc.hugetlb=1")))
-
-
-@contextmanager
-def pinned(cpus: Collection[int] | None) -> Iterator[None]:
-    """Bind processes that this thread starts while the context is open, and their descendants, to these CPUs.
-
-    cpus: the CPUs; None changes nothing.
-
-    A process started in this way is bound before any of its libraries counts the CPUs or creates a thread.
-    """
-    if cpus is None:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def last_words(code: int | None, log: Path) -> str:

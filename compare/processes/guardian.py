@@ -45,7 +45,7 @@ def mark_of_child() -> str:
     """Return the mark for a new child of this process. The first call also starts the guardian.
 
     If this process carries a mark itself, its children's marks begin with it, so that the guardian of its own parent
-    finds them too.
+    finds them too. All children's marks have one length: a forked child writes its own over that of its template.
     """
     global _guarded
     with _lock:
@@ -54,7 +54,7 @@ def mark_of_child() -> str:
             _guarded = _Guarded(os.getpid(), mark, _start(mark))
         elif _guarded.guardian.poll() is not None:  # the guardian was killed
             _guarded.guardian = _start(_guarded.mark)
-        return f"{_guarded.mark}/{next(_guarded.numbers)}"
+        return f"{_guarded.mark}/{next(_guarded.numbers):06}"
 
 
 def _start(mark: str) -> subprocess.Popen[bytes]:

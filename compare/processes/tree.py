@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 #: The environment variable that holds the mark. Marks are paths: that of a grandchild extends the child's
-#: ("RUN/1/RUN/1").
+#: ("RUN/000001/RUN/000001").
 MARK = "ONNX_ATTENTION_COMPARE_RUN"
 
 #: The longest wait for killed processes to end, in seconds. A process that hangs in the kernel never ends.

@@ -8,11 +8,11 @@ command that installs them, and an entry point that cannot be read with its erro
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from compare.lazy import Listed
+from compare.lazy import TORCH_LIBRARIES, Listed
 from export.errors import BadInput, CannotRun, near
 
 if TYPE_CHECKING:  # listing the runtimes works without NumPy
@@ -85,15 +85,22 @@ class Spec(Listed):
     precision: the precision that it computes in.
     hybrid: whether only its attention runs in another library; such a runtime is never timed.
     graphs: the graphs that it can load.
+    libraries: modules that are imported before the class. Processes of runtimes with the same libraries are forked from
+        one process that has imported them; without libraries, a process of the runtime is started on its own. Their
+        import must start no threads.
     """
 
     noun = "runtime"
     precision: str = "float32"
     hybrid: bool = False
     graphs: tuple[Graph, ...] = ("inspect", "deploy")
+    libraries: tuple[str, ...] = ()
 
     def load_class(self) -> type[Runtime]:
-        """Import the runtime's class. Raises `CannotRun` if a required package is not installed."""
+        """Import the runtime's libraries and its class. Raises `CannotRun` if a required package is not installed."""
+        self.check_installed()
+        for library in self.libraries:
+            import_module(library)
         loaded: type[Runtime] = self.load()
         return loaded
 
@@ -108,6 +115,7 @@ BUILT_IN = (
         "compare.runtimes.torch_runtimes:TorchEager",
         "transformers' own attention in torch; the baseline",
         *_TORCH,
+        libraries=TORCH_LIBRARIES,
         graphs=ALL_GRAPHS,
     ),
     Spec(
@@ -115,6 +123,7 @@ BUILT_IN = (
         "compare.runtimes.torch_runtimes:TorchSdpa",
         "torch's fused attention",
         *_TORCH,
+        libraries=TORCH_LIBRARIES,
         graphs=ALL_GRAPHS,
     ),
     Spec(
@@ -122,6 +131,7 @@ BUILT_IN = (
         "compare.runtimes.torch_runtimes:TorchReference",
         "the reference attention in torch",
         *_TORCH,
+        libraries=TORCH_LIBRARIES,
         graphs=("inspect", "deploy"),
     ),
     Spec(
@@ -129,6 +139,7 @@ BUILT_IN = (
         "compare.runtimes.torch_runtimes:NumpyReference",
         "the reference attention in NumPy, the rest in torch",
         *_TORCH,
+        libraries=TORCH_LIBRARIES,
         hybrid=True,
     ),
     Spec(
@@ -138,6 +149,7 @@ BUILT_IN = (
         ("onnxruntime",),
         "pip install onnxruntime",
         graphs=ALL_GRAPHS,
+        libraries=("onnxruntime",),
     ),
     Spec(
         "optimum",

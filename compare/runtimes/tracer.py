@@ -56,7 +56,14 @@ def trace(
     """
     job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "second": second}
     try:
-        run_child("compare.runtimes.tracer", job | {"threads": threads}, threads=threads, log=log, timeout=timeout)
+        run_child(
+            "compare.runtimes.tracer",
+            job | {"threads": threads},
+            threads=threads,
+            log=log,
+            timeout=timeout,
+            libraries=spec_of(runtime).libraries,
+        )
     except ChildFailed as error:
         if second is None or not is_whole(out):
             raise

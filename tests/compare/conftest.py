@@ -86,7 +86,9 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
     from compare.report.schema import Report
 
     out = shared_folder / "report"
-    settings = Settings.of(text=COMPARED_TEXT, time=0.5, min_rounds=6, threads=1, out=out, keep_traces=True)
+    settings = Settings.of(
+        text=COMPARED_TEXT, time=0.5, min_rounds=6, threads=1, out=out, keep_traces=True, thorough=True
+    )
     with FileLock(shared_folder / "report.lock"):
         if not (out / "report.json").is_file():
             compare(str(tiny_folder), settings)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from select import select
@@ -35,19 +35,21 @@ def hangs_time_out_at_once(folder: Path) -> Iterator[None]:
     folder: an empty folder for the reports of hanging children.
     """
     from compare.processes import child
+    from compare.processes.templates import Forked
 
-    plain_wait = subprocess.Popen.wait
+    def impatient(plain_wait: Callable[..., int]) -> Callable[..., int]:
+        def wait(self: Any, timeout: float | None = None) -> int:
+            if timeout is None:
+                return plain_wait(self)
+            end = time.monotonic() + timeout
+            while True:
+                try:
+                    return plain_wait(self, min(timeout, 0.05))
+                except subprocess.TimeoutExpired:
+                    if self.pid in hanging(folder) or time.monotonic() > end:
+                        raise
 
-    def wait(self: Any, timeout: float | None = None) -> int:
-        if timeout is None:
-            return plain_wait(self)
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                return plain_wait(self, min(timeout, 0.05))
-            except subprocess.TimeoutExpired:
-                if self.pid in hanging(folder) or time.monotonic() > end:
-                    raise
+        return wait
 
     def wait_for_answer(
         reads: list[Any], writes: list[Any], errors: list[Any], timeout: float
@@ -61,6 +63,7 @@ def hangs_time_out_at_once(folder: Path) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(folder))
-        patch.setattr(subprocess.Popen, "wait", wait)
+        for kind in (subprocess.Popen, Forked):
+            patch.setattr(kind, "wait", impatient(kind.wait))
         patch.setattr(child, "select", SimpleNamespace(select=wait_for_answer))
         yield

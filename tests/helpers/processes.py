@@ -1,13 +1,19 @@
 """Checks for tests of processes: whether they are suspended or gone, and a wait for a condition."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 if TYPE_CHECKING:
     from compare.latency.series import Series
+
+
+#: The libraries of a child that is started on its own, and of one that is forked where a template has them.
+WAYS = [(), pytest.param(("numpy",), marks=pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux"))]
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:

@@ -31,7 +31,7 @@ class Variant:
 
 
 def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Variant]:
-    """Yield the variants for an input (batch, sequence). The first is the plain run, the last changes the threads.
+    """Yield the variants for an input (batch, sequence). "plain" and "again" are first; the last changes the threads.
 
     Each variant contains the first sequence of the input or the first half of it. If the input has one sequence, the
     variant with another batch size adds rotated copies of it; otherwise it runs the first sequence alone.

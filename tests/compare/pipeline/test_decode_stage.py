@@ -95,6 +95,12 @@ def test_a_cache_that_is_wrong_is_seen_though_the_forward_pass_is_right(faulty: 
     assert next(cells for cells in decoding.tables(faulty)[0].rows if cells[0] == name)[-1] == "different!"
 
 
+def test_a_run_that_is_not_thorough_makes_one_rerun_and_one_check(faulty: Report) -> None:
+    assert {frozenset(row.gaps) - {"torch-eager"} for row in faulty.self_gaps} == {frozenset({"again"})}
+    assert [row.missing for row in faulty.self_gaps] == [{}] * len(faulty.self_gaps)
+    assert {tuple(row.checks) for row in faulty.decoding if not row.again} == {("10",)}
+
+
 def test_a_cache_that_is_wrong_has_no_place_in_the_advice(faulty: Report) -> None:
     altered = as_if_quiet(faulty)
     altered.decoding[1].ratio = Ratio(estimate=1, low=0.99, high=1.01)

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.optimum
 @pytest.fixture(scope="module")
 def report(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     small = {"runtimes": ["onnxruntime"], "decode": False, "batch": 2, "sequence": 16, "time": 0.2, "threads": 1}
-    return compare(str(tiny_folder), Settings.of(exporter="optimum", out=tmp_path_factory.mktemp("report"), **small))
+    out = tmp_path_factory.mktemp("report")
+    return compare(str(tiny_folder), Settings.of(exporter="optimum", out=out, thorough=True, **small))
 
 
 def test_both_graphs_have_a_row(report: Report) -> None:

@@ -18,7 +18,8 @@ def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rep
     """A comparison with two runtimes that fail, one that depends on its batch, and one without a fault."""
     site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
     with installed(site), hangs_time_out_at_once(said):
-        return compare(str(tiny_folder), small(out, "crashes", "hangs", "inconsistent", "onnxruntime", timeout=90.0))
+        names = ("crashes", "hangs", "inconsistent", "onnxruntime")
+        return compare(str(tiny_folder), small(out, *names, timeout=90.0, thorough=True))
 
 
 def test_a_runtime_that_depends_on_its_batch_is_seen_in_its_reruns(troubled: Report) -> None:

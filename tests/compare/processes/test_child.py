@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compare.processes.child import ChildFailed, end_children, environment, run_child
+from compare.processes.child import ChildFailed, end_children, run_child
+from compare.processes.environment import environment
+from compare.processes.templates import template
 from tests.helpers.hanging import FOLDER, hanging
-from tests.helpers.processes import comes_true
+from tests.helpers.processes import WAYS, comes_true, gone
 
 SOURCE = """
 from compare.processes.child_side import main_of_child
@@ -30,16 +32,19 @@ main_of_child(work)
 """
 
 
-@pytest.fixture
-def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(params=WAYS, ids=str)
+def child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A function that runs a child, which is started on its own in one case and forked in the other."""
     (tmp_path / "some_child.py").write_text(SOURCE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def run(do: str, timeout: float = 60.0) -> None:
         job = {"do": do, "path": tmp_path / "out"}
-        run_child("some_child", job, threads=1, log=tmp_path / "logs" / "log", timeout=timeout)
+        log = tmp_path / "logs" / "log"
+        run_child("some_child", job, threads=1, log=log, timeout=timeout, libraries=request.param)
 
-    return run
+    with template(request.param, threads=1):
+        yield run
 
 
 @pytest.fixture
@@ -74,7 +79,8 @@ def test_last_words(child, tmp_path: Path, do: str, message: str) -> None:
 def test_a_child_that_hangs_is_ended(child, hangs_time_out) -> None:
     with pytest.raises(ChildFailed, match=r"^no answer within 60 s$"):
         child("hang")
-    assert not [p for p in psutil.Process().children(recursive=True) if "some_child" in " ".join(p.cmdline())]
+    (hung,) = hanging(Path(os.environ[FOLDER]))
+    assert not psutil.pid_exists(hung) or gone([psutil.Process(hung)])
 
 
 def test_a_child_that_takes_too_long_is_ended(child) -> None:

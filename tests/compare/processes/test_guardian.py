@@ -35,20 +35,24 @@ main_of_child(work)
 PARENT = """
 import sys, time
 from compare.processes.child import Dialogue
+from compare.processes.templates import template
 from pathlib import Path
 nested = "nested" in sys.argv
 log = Path(sys.argv[1])
-child = Dialogue("some_child", {"nested": nested, "log": log / "inner"}, threads=1, log=log / "outer", timeout=60)
-if not nested:
-    child.ask("hello")
-    child.tree.suspend()
-try:
-    print("ready", flush=True)
-    sys.stdin.readline()
-except KeyboardInterrupt:
-    sys.exit(130)
-if "end" in sys.argv:
-    child.end()
+libraries = ("numpy",) if "forked" in sys.argv else ()
+with template(libraries, threads=1):
+    job = {"nested": nested, "log": log / "inner"}
+    child = Dialogue("some_child", job, threads=1, log=log / "outer", timeout=60, libraries=libraries)
+    if not nested:
+        child.ask("hello")
+        child.tree.suspend()
+    try:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if "end" in sys.argv:
+        child.end()
 """
 
 
@@ -84,7 +88,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     runs = []
 
     def started(*arguments: str, members: int = 3) -> Started:
-        runs.append(Started(tmp_path, *arguments, members=members))
+        runs.append(Started(tmp_path, *arguments, members=members + ("forked" in arguments)))
         return runs[-1]
 
     yield started
@@ -92,18 +96,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         one.end()
 
 
+@pytest.mark.parametrize("way", ["on its own", "forked"])
 @pytest.mark.parametrize(("signal_", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, -15), (signal.SIGINT, 130)])
-def test_nobody_is_left_of_a_run_that_a_signal_ends(run, signal_: int, code: int) -> None:
-    started = run()
+def test_nobody_is_left_of_a_run_that_a_signal_ends(run, signal_: int, code: int, way: str) -> None:
+    started = run(way)
     assert any("the sleeper" in member.cmdline() for member in started.members)
     started.process.send_signal(signal_)
     assert started.process.wait() == code
     assert comes_true(lambda: gone(started.members))
 
 
+@pytest.mark.parametrize("way", ["on its own", "forked"])
 @pytest.mark.parametrize("how", ["end", "return"])
-def test_nobody_is_left_of_a_run_that_ends_in_the_usual_way(run, how: str) -> None:
-    started = run(how)
+def test_nobody_is_left_of_a_run_that_ends_in_the_usual_way(run, how: str, way: str) -> None:
+    started = run(how, way)
     started.process.communicate("go on\n")
     assert started.process.returncode == 0
     assert comes_true(lambda: gone(started.members))
@@ -129,9 +135,10 @@ def test_a_guardian_has_a_session_of_its_own_and_is_replaced(run) -> None:
     assert guardian._guarded.guardian.poll() is None
 
 
-def test_the_outer_guardian_finds_what_an_inner_run_started(run) -> None:
+@pytest.mark.parametrize("way", ["on its own", "forked"])
+def test_the_outer_guardian_finds_what_an_inner_run_started(run, way: str) -> None:
     """The child has its own guardian and child here, and each of the two children starts a sleeping process."""
-    started = run("nested", members=6)
+    started = run("nested", way, members=6)
     for member in started.members:
         if "compare.processes.guardian" in member.cmdline() and member.ppid() != started.process.pid:
             member.kill()  # the inner guardian, so that only the outer one can kill them

@@ -1,0 +1,211 @@
+"""Compare workers that are forked from a template with workers that are started on their own.
+
+The model is the distilgpt2 architecture (with --quick, byte-gpt2), and the input has 64 tokens. Each pair of processes
+holds the same runtime, one forked and one started on its own, and they take turns as in a comparison. Which of the two
+is started first alternates from pair to pair. The true ratio of their times is 1, and so is that of their memories. A
+pair also gives the time from the request for a process to its first answer, which comes after the import of the
+libraries. At the end, every built-in runtime is traced in a process of each kind, and the traces are compared bit by
+bit.
+"""
+
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.record import Aim, arguments, finish
+from compare import machine
+from compare.latency.rounds import precise, run_rounds
+from compare.latency.series import Role, Series
+from compare.latency.statistics import paired_ratio
+from compare.latency.worker_process import WorkerProcess
+from compare.pipeline.inputs import tokenize
+from compare.processes.templates import template
+from compare.results.latency import Ratio
+from compare.runtimes.registry import BUILT_IN, Spec, spec_of
+from compare.runtimes.tracer import trace
+from compare.traces import same_bits, write_trace
+from export.cache import Entry
+from export.exporting import exported
+
+RUNTIMES = ("torch-eager", "onnxruntime")
+TOKENS, SECONDS, PRECISION, PAIRS = 64, 20.0, 0.02, 20
+QUICK_SECONDS, QUICK_PAIRS = 2.0, 2
+
+#: The largest difference of a forked worker's memory, as a share of the other's.
+MEMORY = 0.03
+
+#: The largest time to the first answer of a forked worker, as a share of the other's. ONNX Runtime is imported quickly.
+START = {"torch-eager": 0.1, "onnxruntime": 0.5}
+
+Way = Literal["forked", "on its own"]
+WAYS: tuple[Way, Way] = ("forked", "on its own")
+
+
+@dataclass(frozen=True)
+class Stand:
+    """The model, the inputs, a scratch folder, and the number of threads of every process."""
+
+    entry: Entry
+    inputs: Path
+    scratch: Path
+    threads: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """A worker: seconds to its first answer, seconds to load and to the first call, and its memory in bytes."""
+
+    first_answer_s: float
+    load_s: float
+    first_call_s: float
+    peak_bytes: int
+    settled_bytes: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two workers of one runtime.
+
+    estimate, low, high: the forked worker's time over the other's, with its interval. rounds: how many were taken.
+    """
+
+    runtime: str
+    estimate: float
+    low: float
+    high: float
+    rounds: int
+    sides: dict[Way, Side]
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as templates:
+        stand = make_stand(Path(scratch), "byte-gpt2" if options.quick else "distilgpt2-seeded")
+        traced = [spec for spec in BUILT_IN if "inspect" in spec.graphs and spec.libraries and not spec.missing()]
+        on_its_own = {spec.name: trace_of(stand, spec, "on-its-own") for spec in traced}
+        for libraries in dict.fromkeys(spec.libraries for spec in traced):
+            templates.enter_context(template(libraries, threads=stand.threads, say=print))
+        forked = {spec.name: trace_of(stand, spec, "forked") for spec in traced}
+        equal = [name for name, found in forked.items() if same_bits(found, on_its_own[name].folder)]
+        print(f"traces equal to the bit: {', '.join(equal) or 'none'}", flush=True)
+        seconds, count = (QUICK_SECONDS, QUICK_PAIRS) if options.quick else (SECONDS, PAIRS)
+        pairs = []
+        for number in range(count):
+            for runtime in RUNTIMES:
+                pairs.append(pair(stand, runtime, number, seconds))
+                print(line(pairs[-1]), flush=True)
+    figures = {"pairs": [asdict(each) for each in pairs], "equal": equal, "traced": [spec.name for spec in traced]}
+    finish("forked", figures, aims(pairs, len(equal), len(traced)), quick=options.quick)
+
+
+def make_stand(scratch: Path, model: str) -> Stand:
+    """Export the model and write the inputs."""
+    entry = exported(model)
+    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
+    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
+    return Stand(entry, scratch / "inputs", scratch, machine.cores())
+
+
+def trace_of(stand: Stand, spec: Spec, way: str) -> Any:
+    """Trace a runtime in a process that is forked if there is a template of its libraries."""
+    out = stand.scratch / way / spec.name
+    log = stand.scratch / "trace.log"
+    return trace(spec.name, stand.entry.folder, stand.inputs, out, threads=stand.threads, log=log, timeout=600)
+
+
+def pair(stand: Stand, runtime: str, number: int, seconds: float) -> Pair:
+    """Take rounds of a forked worker and of one that was started on its own. Which one starts first alternates."""
+    ways = WAYS if number % 2 == 0 else WAYS[::-1]
+    series: dict[Way, Series] = {}
+    answered: dict[Way, float] = {}
+    try:
+        for way in ways:
+            start = time.monotonic()
+            series[way] = make_series(stand, runtime, way)
+            series[way].import_libraries()
+            answered[way] = time.monotonic() - start
+        for way in ways:
+            series[way].load()
+        present = list(series.values())
+        rounds = run_rounds(present, seconds=seconds, seed=number, done=lambda: precise(present, PRECISION, number))
+    finally:
+        for each in series.values():
+            each.process.end()
+    found = paired_ratio(series["forked"].turns, series["on its own"].turns, number)
+    assert found is not None, [each.error for each in present]
+    sides = {
+        way: Side(answered[way], each.load_s, each.first_call_s, each.peak_bytes, each.settled_bytes)
+        for way, each in series.items()
+    }
+    return Pair(runtime, found.estimate, found.low, found.high, rounds, sides)
+
+
+def make_series(stand: Stand, runtime: str, way: Way) -> Series:
+    """Start a worker. The ratio's baseline is the worker that was started on its own."""
+    process = WorkerProcess(
+        runtime,
+        {"runtime": runtime, "model": stand.entry.folder, "inputs": stand.inputs},
+        threads=stand.threads,
+        log=stand.scratch / f"{way}.log",
+        timeout=600,
+        libraries=spec_of(runtime).libraries if way == "forked" else (),
+    )
+    role = Role.RUNTIME if way == "forked" else Role.BASELINE
+    return Series(process, role, role.graph)
+
+
+def line(found: Pair) -> str:
+    forked, other = found.sides["forked"], found.sides["on its own"]
+    return (
+        f"{found.runtime:<12} {found.estimate:.4f} [{found.low:.4f}, {found.high:.4f}], {found.rounds} rounds; "
+        f"MB {forked.settled_bytes / 1e6:.1f} and {other.settled_bytes / 1e6:.1f}, "
+        f"peak {forked.peak_bytes / 1e6:.1f} and {other.peak_bytes / 1e6:.1f}; "
+        f"first answer after {forked.first_answer_s:.3f} and {other.first_answer_s:.3f} s, "
+        f"load {forked.load_s:.3f} and {other.load_s:.3f} s"
+    )
+
+
+def over_pairs(ratios: list[float]) -> Ratio:
+    """Return the midmean of ratios over pairs of processes, with its interval, as of ratios over rounds."""
+    found = paired_ratio(
+        {number: [round(1e9 * ratio)] for number, ratio in enumerate(ratios)},
+        {number: [10**9] for number in range(len(ratios))},
+        seed=0,
+    )
+    assert found is not None
+    return found
+
+
+def aims(pairs: list[Pair], equal: int, traced: int) -> list[Aim]:
+    found = []
+    for runtime in RUNTIMES:
+        of_runtime = [each for each in pairs if each.runtime == runtime]
+        ratio = over_pairs([each.estimate for each in of_runtime])
+        reached = f"{ratio.estimate:.4f} [{ratio.low:.4f}, {ratio.high:.4f}]"
+        found.append(Aim(f"{runtime}, forked over on its own", "holds 1", reached, ratio.low <= 1 <= ratio.high))
+        for what in ("peak_bytes", "settled_bytes"):
+            off = abs(median(of_runtime, what) - 1)
+            aimed = f"within {100 * MEMORY:g} %"
+            found.append(Aim(f"{what.replace('_bytes', ' memory')}", aimed, f"{100 * off:.2f} %", off <= MEMORY))
+        start = median(of_runtime, "first_answer_s")
+        aimed = f"<= {START[runtime]:g} x"
+        found.append(Aim("time to the first answer", aimed, f"{start:.3f} x", start <= START[runtime]))
+    holding = sum(each.low <= 1 <= each.high for each in pairs)
+    least = round(0.9 * len(pairs))
+    found.append(Aim("intervals that hold 1", f">= {least}", f"{holding} of {len(pairs)}", holding >= least))
+    return [*found, Aim("traces equal to the bit", f"all {traced}", str(equal), equal == traced)]
+
+
+def median(pairs: list[Pair], what: str) -> float:
+    """Return the median over pairs of the forked worker's figure over the other's."""
+    forked, other = (np.array([getattr(each.sides[way], what) for each in pairs]) for way in WAYS)
+    return float(np.median(forked / other))
+
+
+if __name__ == "__main__":
+    main()
