@@ -23,7 +23,8 @@ def rejudge(report: Report, rounding: float) -> Report:
     """
     if not rounding > 0:
         raise BadInput(
-            f"--rounding is {rounding:g}; it takes a number of floors above 0, {LIMITS.local.rms:g} by default"
+            f"--rounding is {rounding:g}; it takes a number above 0, in units of rounding; the default is "
+            f"{LIMITS.local.rms:g}"
         )
     if report.model is None:
         raise BadInput(f"{report.subject} was compared without a model, so there is nothing to judge it by")
