@@ -29,7 +29,7 @@ GROUPS = {
 }
 
 #: Options that say what to print, or where the text is, and what the command line decides by itself.
-COMMAND_ALONE = {"text_file", "format_", "json", "explain"}
+COMMAND_ALONE = {"text_file", "format_", "full", "quiet", "json", "verbose", "explain", "_version"}
 PYTHON_ALONE = {"fallback"}
 
 #: What the command line takes in percent.
