@@ -24,7 +24,8 @@ def rejudge(report: Report, rounding: float) -> Report:
     """
     if not rounding > 0:
         raise BadInput(
-            f"--rounding is {rounding:g}; it must be a number of floors above 0 (default: {LIMITS.local.rms:g})"
+            f"--rounding is {rounding:g}; it must be a number above 0, in units of rounding (default: "
+            f"{LIMITS.local.rms:g})"
         )
     if report.model is None:
         raise BadInput(f"{report.subject} was compared without a model, so it has no floors and cannot be judged")

@@ -73,8 +73,17 @@ def near(wrong: str, known: Iterable[str]) -> str:
     'known: onnxruntime, torch-eager'
     """
     known = list(known)
-    matches = get_close_matches(wrong, known, n=3)
-    return f"did you mean {' or '.join(matches)}?" if matches else f"known: {', '.join(known)}"
+    return similar(wrong, known) or f"known: {', '.join(known)}"
+
+
+def similar(wrong: str, known: Iterable[str]) -> str:
+    """Return a question that names the known names similar to a wrong one; empty if there are none.
+
+    >>> similar("distilgpt3", ["distilgpt2", "byte-gpt2"]), similar("x", ["byte-gpt2"])
+    ('did you mean distilgpt2?', '')
+    """
+    matches = get_close_matches(wrong, list(known), n=3)
+    return f"did you mean {' or '.join(matches)}?" if matches else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from export.errors import BadInput, CannotRun, near
+from export.errors import BadInput, CannotRun, near, similar
 from export.model_folder import MissingShard, model_files
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
@@ -52,7 +52,7 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
     except GatedRepoError as error:
         raise _cannot_be_had(source, "the hub requires a login: hf auth login") from error
     except RepositoryNotFoundError as error:
-        raise _cannot_be_had(source, f"the hub has no such model; {near(source.origin, KNOWN)}") from error
+        raise _cannot_be_had(source, "the hub has no such model") from error
     except RevisionNotFoundError as error:
         raise _cannot_be_had(source, f"the hub has no revision {source.revision} of this model") from error
     except LocalEntryNotFoundError as error:
@@ -68,8 +68,10 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
 
 
 def _cannot_be_had(source: Source, why: str) -> CannotRun:
+    """Return the error of a model that is not available, with the known models whose names are similar."""
+    question = "" if source.name in PINS else similar(source.origin, KNOWN)
     return CannotRun(
-        f"model {source.origin!r} cannot be loaded: {why}. "
+        f"model {source.origin!r} cannot be loaded: {why}{f'; {question}' if question else '.'} "
         f"{BYTE_GPT2} does not need the hub, and neither does a folder with config.json and model.safetensors: "
         "--model FOLDER"
     )

@@ -33,7 +33,8 @@ def test_help_of_a_command_loads_what_typer_loads_alone() -> None:
 
 
 def test_showing_a_report_loads_its_schema_alone() -> None:
-    renderers = "compare.report.render.terminal, compare.report.render.markdown, compare.report.render.pytest_benchmark"
+    names = ("terminal", "full", "quiet", "markdown", "pytest_benchmark")
+    renderers = ", ".join(f"compare.report.render.{name}" for name in names)
     assert loaded_by(f"import {renderers}") == ["pydantic"]
 
 

@@ -1,5 +1,8 @@
 """The commands of `python -m compare`, and how errors end them. Slow imports are delayed until a command needs them."""
 
+import sys
+from pathlib import Path
+
 import typer
 
 from compare.cli import reports
@@ -10,8 +13,25 @@ from compare.cli.runtimes import runtimes
 from export.command import finish
 from export.errors import BadInput, BadSetting
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-app.callback(cls=Panels, invoke_without_command=True)(compare)
+#: The command that the wheel installs.
+SCRIPT = "onnx-attention-compare"
+
+#: What `--help` ends with. A paragraph after \b is not wrapped.
+EPILOG = """\b
+Examples:
+  python -m compare --model byte-gpt2 --quick  the shipped model
+  python -m compare --model ./folder           a model that you saved
+  python -m compare --onnx FILE --model NAME   an ONNX file and its model
+  python -m compare --onnx A --baseline B      two ONNX files, no model
+  python -m compare show --full                every table of the last run
+
+Models are causal language models of GPT-2, Llama, Mistral, Qwen 2 or Qwen 3 architecture.
+"""
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]}, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+app.callback(cls=Panels, invoke_without_command=True, epilog=EPILOG)(compare)
 for command in (runtimes, reports.show, reports.rejudge, reports.diff, battery):
     app.command()(command)
 
@@ -22,8 +42,9 @@ def main() -> None:
 
 
 def _run() -> int | None:
+    script = Path(sys.argv[0]).name  # completion is of the script's name, because a shell completes no `python -m`
     try:
-        code: int | None = app(prog_name="python -m compare", standalone_mode=False)
+        code: int | None = app(prog_name=script if script == SCRIPT else "python -m compare", standalone_mode=False)
     except BadSetting as error:
         raise error.on_command_line() from error
     except typer.TyperException as error:

@@ -45,7 +45,7 @@ def battery(
     if fail_on is not None:
         check_fail_on(fail_on)
     from compare.battery.runner import run_battery
-    from compare.report.render.terminal import print_table
+    from compare.report.render.tables import print_table
 
     named = kernels is not None
     result = run_battery(chosen, asked, named=named, node_cases=node_cases, seed=seed, threads=threads, say=say)

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +20,18 @@ from compare.pipeline.settings import (
     RuntimeSettings,
     Settings,
 )
-from compare.report.render.formats import Format, check_timed, chosen_format, print_as
-from export.errors import BadInput
+from compare.report.render.formats import Format, check_timed, chosen_format
+from export.errors import BadInput, near
 
-if TYPE_CHECKING:
-    from compare.report.schema import Report
+
+def print_version(wanted: bool) -> None:
+    """Print the version of this project and exit, if it is wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"onnx-attention-compare {version('onnx-attention-compare')}")
+        raise typer.Exit
+
 
 # `typer.Option` for each panel of --help. A panel holds one group of settings.
 _input, _runtimes, _checks, _latency, _output = (
@@ -46,7 +53,7 @@ def compare(
         int | None,
         _input(metavar="N", help="Tokens in each sequence.", show_default=f"all of --text, or {DEFAULT_SEQUENCE}"),
     ] = None,
-    batch: Annotated[int, _input(metavar="N", help="Sequences that run at once.")] = InputSettings.batch,
+    batch: Annotated[int, _input(metavar="N", help="Number of sequences that run at once.")] = InputSettings.batch,
     exporter: Annotated[
         str, _input(metavar="NAME", help="Exporter of the graphs: dynamo, or optimum, which adds a row with dynamo's.")
     ] = InputSettings.exporter,
@@ -83,8 +90,7 @@ def compare(
         str,
         _checks(
             metavar="VERDICT",
-            help="Mildest verdict that ends with exit code 1: rounding, reduced precision, unsteady, different "
-            "or broken.",
+            help="Mildest verdict that exits with 1: rounding, reduced precision, unsteady, different, broken.",
         ),
     ] = CheckSettings.fail_on,
     time: Annotated[
@@ -96,7 +102,7 @@ def compare(
         ),
     ] = None,
     precision: Annotated[
-        float, _latency(metavar="PERCENT", help="End the rounds once every ratio is known to within this.")
+        float, _latency(metavar="PERCENT", help="End the rounds early once every ratio is known to within this.")
     ] = 100 * LatencySettings.precision,
     min_rounds: Annotated[
         int, _latency(metavar="N", help="Fewest rounds, even if they take longer than --time.")
@@ -105,7 +111,7 @@ def compare(
         float | None,
         _latency(
             metavar="PERCENT",
-            help="Largest CPU load by other processes in a turn that counts.",
+            help="Repeat a turn in which other processes used more of the CPU than this.",
             show_default="5",
         ),
     ] = None,
@@ -136,7 +142,14 @@ def compare(
             show_default=Format.TERMINAL.value,
         ),
     ] = None,
+    full: Annotated[bool, _output("--full", help="Short for --format full, which has every table.")] = False,
+    quiet: Annotated[
+        bool, _output("--quiet", help="Short for --format quiet: the verdict and the advice alone, without progress.")
+    ] = False,
     json: Annotated[bool, _output("--json", help="Short for --format json.")] = False,
+    verbose: Annotated[
+        bool, _output("--verbose", "-v", help="Show each process with its log file, and the seconds of each phase.")
+    ] = False,
     explain: Annotated[
         str | None, _output(metavar="RUNTIME", help="Show how this runtime's verdict was reached.")
     ] = None,
@@ -144,6 +157,9 @@ def compare(
         bool, _output("--keep-traces", help="Keep every tensor of every run.")
     ] = OutputSettings.keep_traces,
     cache_dir: Annotated[Path | None, _output(metavar="FOLDER", help="Folder of the cache.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Compare a model across runtimes: gaps to a float64 run, latency, and which runtime to deploy.
 
@@ -152,7 +168,9 @@ def compare(
     """
     if context.invoked_subcommand is not None:
         return
-    shape = chosen_format(format_, json=json)
+    shape = chosen_format(format_, full=full, quiet=quiet, json=json)
+    if quiet and verbose:
+        raise BadInput("--quiet and --verbose exclude each other; leave out one of them")
     check_timed(shape, latency)
     settings = Settings.of(
         text=_text(text, text_file),
@@ -184,12 +202,15 @@ def compare(
         keep_traces=keep_traces,
         cache_dir=cache_dir,
     )
+    if explain is not None:
+        check_explained(explain, settings)
+    from compare.cli.output import write_and_print
     from compare.pipeline.dispatch import run_comparison
 
-    report = run_comparison(model, settings, say)
-    _render(report, shape)
+    report = run_comparison(model, settings, (lambda _: None) if shape is Format.QUIET else say)
+    write_and_print(report, shape)
     if explain is not None:
-        from compare.report.render.terminal import print_explanation
+        from compare.report.render.full import print_explanation
 
         print_explanation(report, explain)
     raise typer.Exit(report.exit_code())
@@ -216,14 +237,10 @@ def _text(text: str | None, path: Path | None) -> str | None:
         raise BadInput(f"--text-file {path} cannot be read: {why}") from error
 
 
-def _render(report: "Report", shape: Format) -> None:
-    """Write figures and Markdown into the report's folder, and print the report to stdout in the format asked for."""
-    from compare.report.render.markdown import to_markdown
-    from compare.report.render.plots import draw_figures, save_figures
+def check_explained(runtime: str, settings: Settings) -> None:
+    """Raise `BadInput` if the comparison will have no row of that name, which `--explain` asks for."""
+    from compare.pipeline.rows import row_names
 
-    assert report.folder is not None
-    figures = save_figures(draw_figures(report), report.folder)
-    (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures)))
-    print_as(report, shape)
-    if shape is Format.TERMINAL:
-        print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")
+    names = row_names(settings)
+    if runtime not in names:
+        raise BadInput(f"--explain: the comparison has no runtime {runtime!r}; {near(runtime, names)}")

@@ -11,7 +11,10 @@ Saved = Annotated[Path, typer.Argument(help="A report's folder, or its report.js
 
 
 def show(
-    report: Saved,
+    report: Annotated[
+        Path | None,
+        typer.Argument(help="A report's folder, or its report.json.", show_default="the newest in the cache"),
+    ] = None,
     format_: Annotated[
         Format | None,
         typer.Option(
@@ -21,6 +24,10 @@ def show(
             show_default=Format.TERMINAL.value,
         ),
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Short for --format full, which has every table.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Short for --format quiet, which has the verdict and the advice alone.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Short for --format markdown, which lists every tensor.")
@@ -30,14 +37,15 @@ def show(
     ] = None,
 ) -> None:
     """Show a saved report. Nothing is measured, and no framework is needed."""
-    shape = chosen_format(format_, json=json, markdown=markdown)
+    shape = chosen_format(format_, full=full, quiet=quiet, json=json, markdown=markdown)
+    from compare.report.saved import newest
     from compare.report.schema import Report
 
-    loaded = Report.read(report)
+    loaded = Report.read(newest() if report is None else report)
     if explain is None:
         print_as(loaded, shape)
         return
-    from compare.report.render.terminal import print_explanation
+    from compare.report.render.full import print_explanation
 
     print_explanation(loaded, explain)
 
@@ -45,7 +53,7 @@ def show(
 def rejudge(
     report: Saved,
     rounding: Annotated[
-        float, typer.Option(metavar="FLOORS", help="Limit of the root mean square, in units of rounding.")
+        float, typer.Option(metavar="TIMES", help="Largest root mean square error that passes, in units of rounding.")
     ] = 2.0,
 ) -> None:
     """Judge a saved report by other limits. Nothing is measured.
@@ -53,7 +61,7 @@ def rejudge(
     Exit codes: those of a comparison.
     """
     from compare.rejudge import rejudge as judge_again
-    from compare.report.render.terminal import print_table
+    from compare.report.render.tables import print_table
     from compare.report.schema import Report
     from compare.report.sections import gaps
 
@@ -85,7 +93,7 @@ def diff(
     """
     from compare.diff import text as difference_text
     from compare.diff.compare import diff as difference_of
-    from compare.report.render.terminal import print_table
+    from compare.report.render.tables import print_table
     from compare.report.schema import Report
 
     difference = difference_of(Report.read(older), Report.read(newer), fail_over)

@@ -1,11 +1,28 @@
-"""Create a runtime's row of the report before it runs, with a description of its ONNX file if it has one."""
+"""The rows of a report before they have run: their names, and the facts on their ONNX files."""
 
 from collections.abc import Collection, Container
 from dataclasses import replace
 
 from compare.onnx_files.reading import OnnxFile
-from compare.pipeline.context import Row
+from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
+from compare.pipeline.prepare import chosen_runtimes
+from compare.pipeline.settings import Settings
 from compare.results.runtimes import OnnxGraph, RuntimeResult
+from compare.runtimes.registry import GRAPH_RUNTIME
+from export.exporters import DEFAULT_EXPORTER
+
+
+def row_names(settings: Settings) -> list[str]:
+    """Return the names of the rows that a comparison will have, except for those that only decode.
+
+    Raises what `chosen_runtimes` raises.
+    """
+    if settings.input.baseline is not None:
+        return [ONNX_BASELINE, ONNX_FILE]
+    names = [spec.name for spec in chosen_runtimes(settings.runtimes.names) if "inspect" in spec.graphs]
+    if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in names:
+        names.append(BESIDE)
+    return names if settings.input.onnx is None else [*names, ONNX_FILE]
 
 
 def bare_row(row: Row) -> RuntimeResult:

@@ -1,14 +1,13 @@
 """Answer the questions: is it still the same model, and which runtime should be deployed?"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from compare.report.formatting import interval, megabytes, number
-from compare.report.measurability import control_bound, faster, measurable, why_not_measurable
+from compare.report.measurability import control_bound, why_not_measurable
+from compare.report.recommendation import Choice, choices, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding
-from compare.results.latency import LatencyRow, Ratio
-from compare.results.runtimes import RuntimeResult
+from compare.results.latency import LatencyRow
 
 
 def answer(report: Report) -> list[str]:
@@ -44,79 +43,35 @@ def untimed(report: Report) -> list[str]:
     """Say that nothing is recommended if nothing was timed."""
     if report.latency:
         return []
-    return ["Nothing was timed, so no runtime is recommended, and only the graphs that expose taps were judged."]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A runtime that was timed."""
-
-    #: Its latency.
-    row: LatencyRow
-    #: Its gaps and verdict.
-    runtime: RuntimeResult
-    #: Its time over the baseline's; exactly 1 for the baseline itself.
-    time: Ratio
-    #: Whether its verdict is better than `--fail-on`.
-    trusted: bool
-    #: Its largest logit gap to golden; None if it has none.
-    gap: float | None
-
-    @property
-    def name(self) -> str:
-        return self.row.runtime
-
-
-def choices(report: Report) -> list[Choice]:
-    """Return the runtimes that were timed and have gaps, the baseline first."""
-    parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
-    timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
-    baseline = Ratio(estimate=1.0, low=1.0, high=1.0)
-    found = []
-    for row in timed:
-        runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
-        if time is not None:
-            trusted = not runtime.error and runtime.name not in report.untrusted
-            found.append(Choice(row, runtime, time, trusted, runtime.largest("logits")))
-    return found
-
-
-def front(found: list[Choice]) -> list[Choice]:
-    """Return the Pareto front of time and gap, the fastest first: no other runtime is better in both."""
-    best: list[Choice] = []
-    for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
-        if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
-            best.append(choice)
-    return best
+    return [
+        "Nothing was timed, so no runtime is recommended, and only the graphs that expose inner tensors were judged."
+    ]
 
 
 def advice(report: Report) -> list[str]:
     """Recommend one runtime, then say which others may be as fast and what the recommended one costs."""
-    trusted = [choice for choice in choices(report) if choice.trusted]
-    others = [choice for choice in trusted if choice.row is not report.latency[0]]
-    if not others:
+    recommended = for_passes(report)
+    if recommended is None:
         return []
-    if why := why_not_measurable(report.latency, report.disturbance, report.time_s):
-        return [why]
-    others = [choice for choice in others if measurable(choice.row, report.latency[0])]
-    if not others:
+    if recommended.why_not:
+        return [recommended.why_not]
+    best, time, baseline = recommended.best, recommended.time, recommended.baseline.runtime
+    if best is None or time is None:
         return ["No runtime's time is known to within a factor of two; none is recommended."]
-    best, baseline = min(others, key=lambda choice: choice.time.estimate), report.latency[0].runtime
-    if not faster(best.row, report.latency):
-        closest = f"the closest, {best.name}, has a time ratio of {interval(best.time)}{_control(report.latency)}"
+    if recommended.deployed is None:
+        closest = f"the closest, {best.runtime}, has a time ratio of {interval(time)}{_control(report.latency)}"
         return [f"No runtime is measurably faster than {baseline}; {closest}."]
-    rivals = [choice for choice in others if choice is not best and choice.time.low <= best.time.high]
     sentences = [
-        f"Deploy {best.name}: {1 / best.time.estimate:.3g} times as fast as {baseline} "
-        f"(time ratio {interval(best.time)}, 95 % interval), {number(best.row.median_ms)} ms for this input here."
+        f"Deploy {best.runtime}: {1 / time.estimate:.3g} times as fast as {baseline} "
+        f"(time ratio {interval(time)}, 95 % interval), {number(best.median_ms)} ms for this input here."
     ]
-    sentences += caution(report, best.name)
-    if rivals:
-        shown = ", ".join(f"{rival.name} ({interval(rival.time)})" for rival in rivals)
+    sentences += caution(report, best.runtime)
+    if recommended.rivals:
+        shown = ", ".join(f"{name} ({interval(ratio)})" for name, ratio in recommended.rivals.items())
         sentences.append(f"Not measurably slower than it: {shown}.")
-        sentences += caution(report, *(rival.name for rival in rivals))
-    reference = next((choice for choice in trusted if choice.name == baseline), None)
-    if reference is not None and (costs := list(costs_of(best, reference))):
+        sentences += caution(report, *recommended.rivals)
+    trusted = {choice.name: choice for choice in choices(report) if choice.trusted}
+    if baseline in trusted and (costs := list(costs_of(trusted[best.runtime], trusted[baseline]))):
         sentences.append(f"What that costs compared with {baseline}: {'; '.join(costs)}.")
     return sentences
 
@@ -153,34 +108,25 @@ def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
 
 def decode_advice(report: Report) -> list[str]:
     """For generation, recommend the fastest runtime with a correct cache, then say which others may be as fast."""
-    trusted = [
-        (row, row.ratio)
-        for row in report.decoding
-        if row.ratio is not None
-        and not row.again
-        and row.verdict is not None
-        and report.beyond(row) is None
-        and row.runtime not in report.untrusted
-    ]
-    if not trusted:
+    recommended = for_generation(report)
+    if recommended is None:
         return []
-    if why := why_not_measurable(report.decoding, report.disturbance, report.time_s):
+    if why := recommended.why_not:
         if why_not_measurable(report.latency, report.disturbance, report.time_s):
             return ["Generation is not measurable here either."]
         return [f"To generate: {why[0].lower()}{why[1:]}"]
-    trusted = [(row, ratio) for row, ratio in trusted if measurable(row, report.decoding[0])]
-    if not trusted:
+    best, time, baseline = recommended.best, recommended.time, recommended.baseline.runtime
+    if best is None or time is None:
         return ["To generate: no runtime's time of a step is known to within a factor of two; none is recommended."]
-    (best, time), baseline = min(trusted, key=lambda choice: choice[1].estimate), report.decoding[0]
-    if not faster(best, report.decoding):
+    if recommended.deployed is None:
         control = _control(report.decoding)
         closest = f"the closest, {best.runtime}, has a time ratio of {interval(time)} per step{control}"
-        return [f"To generate, no runtime is measurably faster than {baseline.runtime}; {closest}."]
-    times = f"{1 / time.estimate:.3g} times as fast as {baseline.runtime}'s (time ratio {interval(time)})"
-    rate = f"{number(best.tokens_per_s)} tokens/s, prefill included"
+        return [f"To generate, no runtime is measurably faster than {baseline}; {closest}."]
+    times = f"{1 / time.estimate:.3g} times as fast as {baseline}'s (time ratio {interval(time)})"
+    row = next(row for row in report.decoding if row is best)
+    rate = f"{number(row.tokens_per_s)} tokens/s, prefill included"
     sentences = [f"To generate, deploy {best.runtime}: a step is {times}, {rate}."]
-    rivals = {row.runtime: interval(ratio) for row, ratio in trusted if row is not best and ratio.low <= time.high}
-    if rivals:
-        shown = ", ".join(f"{name} ({ratio})" for name, ratio in rivals.items())
+    if recommended.rivals:
+        shown = ", ".join(f"{name} ({interval(ratio)})" for name, ratio in recommended.rivals.items())
         sentences.append(f"Not measurably slower than it per step: {shown}.")
-    return sentences + caution(report, best.runtime, *rivals)
+    return sentences + caution(report, best.runtime, *recommended.rivals)

@@ -7,13 +7,15 @@ def headline(report: Report) -> str:
     """Say what was compared, on which input and machine."""
     quick = " (quick: fewer tokens and less time than the default)" if report.quick else ""
     padding = f", {report.input.padding} of them padding" if report.input.padding else ""
+    batch = report.input.batch
     return (
-        f"{report.subject} · {report.input.batch} x {report.input.sequence} {report.token_word}{padding} · "
-        f"{report.environment.threads} threads{_pinned(report)} · {report.environment.processor}{quick}"
+        f"{report.subject} · {batch} sequence{'s' if batch > 1 else ''} of {report.input.sequence} {report.token_word}"
+        f"{padding} · "
+        f"{report.environment.threads} threads{pinned(report)} · {report.environment.processor}{quick}"
     )
 
 
-def _pinned(report: Report) -> str:
+def pinned(report: Report) -> str:
     """Say which CPUs the timed processes were pinned to; empty if they were not pinned."""
     cpus = report.environment.cpus
     return f" pinned to CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}" if cpus else ""

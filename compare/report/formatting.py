@@ -132,6 +132,35 @@ def interval(ratio: "Ratio | None") -> str:
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" if ratio.measurable else NOT_MEASURABLE
 
 
+def plus_minus(ratio: "Ratio") -> str:
+    """Write a ratio with half the width of its interval, in two decimals, or in three where two would be zero.
+
+    >>> from compare.results.latency import Ratio
+    >>> plus_minus(Ratio(estimate=0.77, low=0.66, high=0.88)), plus_minus(Ratio(estimate=0.032, low=0.031, high=0.034))
+    ('0.77 ±.11', '0.032 ±.002')
+    """
+    half = (ratio.high - ratio.low) / 2
+    decimals = 3 if half < 0.005 or ratio.estimate < 0.1 else 2
+    return f"{ratio.estimate:.{decimals}f} ±{f'{half:.{decimals}f}'.removeprefix('0')}"
+
+
+def times(value: float | None) -> str:
+    """Write how many times a unit something is, in one or two digits if it is small.
+
+    >>> times(0.32), times(4.1), times(4123.0), times(0.004), times(0.0), times(1.2e8), times(None)
+    ('0.3 x', '4.1 x', '4,123 x', '<0.1 x', '0', '1e+08 x', '–')
+    """
+    if value is None or value != value:
+        return number(value)
+    if value == 0:
+        return "0"
+    if value < 0.1:
+        return "<0.1 x"
+    if value >= 1e6:
+        return f"{value:.0e} x"
+    return f"{value:.1f} x" if value < 10 else f"{value:,.0f} x"
+
+
 def share(part: "Ratio | None") -> str:
     """Write a share with its interval, in percent.
 

@@ -9,6 +9,7 @@ from filelock import FileLock
 from tests.helpers import fakes
 from tests.helpers.hanging import hangs_time_out_at_once
 from tests.helpers.reports import COMPARED_TEXT, as_if_quiet
+from tests.helpers.screens import as_default_run
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -99,6 +100,14 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 def altered(report):
     """A copy of the report that a test may change, with times as on a quiet machine."""
     return as_if_quiet(report)
+
+
+@pytest.fixture
+def default_run(altered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A report as of a default run with random weights, the newest in the cache, which is in the working folder."""
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return as_default_run(altered, tmp_path / "cache" / "reports" / "20261126-181645-distilgpt2-seeded")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,10 @@ import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
     from compare.report.schema import Report
     from compare.results.verdicts import Verdict
 
@@ -11,13 +15,24 @@ if TYPE_CHECKING:
 COMPARED_TEXT = "To be, or not to be."
 
 
-def shown(report: "Report") -> str:
-    """Return a report as printed on a terminal of 140 columns."""
-    from rich.console import Console
+def shown(report: "Report", width: int = 140) -> str:
+    """Return the full report as printed on a terminal."""
+    from compare.report.render.full import print_report
 
+    return _printed(print_report, report, width)
+
+
+def screen_of(report: "Report", width: int = 80) -> str:
+    """Return the screen of a report as printed on a terminal."""
     from compare.report.render.terminal import print_report
 
-    console = Console(file=io.StringIO(), width=140)
+    return _printed(print_report, report, width)
+
+
+def _printed(print_report: "Callable[[Report, Console], None]", report: "Report", width: int) -> str:
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=width)
     print_report(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

@@ -20,6 +20,8 @@ class Format(StrEnum):
     only_times: bool
 
     TERMINAL = "terminal", "compare.report.render.terminal"
+    FULL = "full", "compare.report.render.full"
+    QUIET = "quiet", "compare.report.render.quiet"
     JSON = "json", "compare.report.render.report_json"
     MARKDOWN = "markdown", "compare.report.render.markdown"
     PYTEST_BENCHMARK = "pytest-benchmark", "compare.report.render.pytest_benchmark", True
@@ -32,19 +34,21 @@ class Format(StrEnum):
         return member
 
 
-def chosen_format(asked_for: Format | None, *, json: bool = False, markdown: bool = False) -> Format:
+def chosen_format(asked_for: Format | None, **short: bool) -> Format:
     """Return the format that `--format` or one of its short forms names; `terminal` if none was given.
 
+    short: name of a format -> whether its short form was given, such as `json=True` for `--json`.
     Raises `BadInput` if more than one was given.
 
-    >>> chosen_format(None, json=True), chosen_format(None)
+    >>> chosen_format(None, json=True, full=False), chosen_format(None)
     (<Format.JSON: 'json'>, <Format.TERMINAL: 'terminal'>)
     """
-    given = {"--json": json, "--markdown": markdown, f"--format {asked_for}": asked_for is not None}
-    options = [option for option, is_there in given.items() if is_there]
-    if len(options) > 1:
-        raise BadInput(f"{' and '.join(options)} exclude each other: each sets the format of stdout; give one of them")
-    return Format.JSON if json else Format.MARKDOWN if markdown else asked_for or Format.TERMINAL
+    given = {f"--{name}": Format[name.upper()] for name, is_there in short.items() if is_there}
+    if asked_for is not None:
+        given[f"--format {asked_for}"] = asked_for
+    if len(given) > 1:
+        raise BadInput(f"{' and '.join(given)} exclude each other: each sets the format of stdout; give one of them")
+    return next(iter(given.values()), Format.TERMINAL)
 
 
 def check_timed(shape: Format, timed: bool) -> None:

@@ -13,8 +13,8 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from compare.report.advice import choices, front
 from compare.report.formatting import KINDS
+from compare.report.recommendation import choices, front
 from compare.report.schema import MAPS_FILE, Report
 from compare.results.runtimes import RuntimeResult
 

@@ -1,80 +1,53 @@
-"""Print a report on the terminal: first its sections, then the answer."""
+"""A report on one screen: the table, the verdict and the advice. `compare.report.render.full` prints everything."""
 
+from pathlib import Path
+
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
-from compare.report import captions
-from compare.report.advice import answer
 from compare.report.formatting import Table
+from compare.report.render.layout import fit
+from compare.report.render.tables import stdout
+from compare.report.saved import is_newest
 from compare.report.schema import Report
-from compare.report.sections import explanation
-from compare.report.sections.registry import SECTIONS
-
-#: The smallest width in characters; tables would break in a narrower one. It is also used if stdout is not a terminal.
-WIDTH = 136
+from compare.report.screen import screen
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
-    """Print a report to stdout, or to the console given. Colours are used only on a terminal."""
-    console = console or _console()
-    console.print(Text(captions.headline(report), style="bold"))
-    for note in report.notes:
-        console.print(Text(f"NOTE: {note}", style="bold yellow"))
-    for section in SECTIONS:
-        _print_section(console, section.tables(report), section.sentences(report))
-    for sentence in answer(report):
-        console.print(Text(sentence, style="bold"))
-    if seconds := captions.seconds(report):
-        console.print(Text(seconds, style="dim"))
+    """Print the screen of a report to stdout, or to the console given."""
+    console = console or stdout()
+    for line in lines(report, console.width):
+        console.print(line, soft_wrap=bool(line.no_wrap))
 
 
-def print_table(table: Table) -> None:
-    """Print one table to stdout."""
-    _print_table(_console(), table)
+def lines(report: Report, width: int) -> list[Text]:
+    """Return the screen of a report. Sentences are not wrapped yet, and lines of the table fit into the width."""
+    shown = screen(report)
+    joined = "  ".join(shown.header)
+    found = [Text(part, style="bold") for part in ([joined] if cell_len(joined) <= width else shown.header)]
+    found += [Text(f"NOTE: {warning}", style="bold yellow") for warning in shown.warnings]
+    found += [Text(""), *table_lines(shown.table, width), Text("")]
+    found.append(Text(" ".join(shown.verdict), style="bold"))
+    found.append(Text(" ".join(shown.advice), style="bold"))
+    found += [Text(sentence) for sentence in (*shown.quality, *shown.more)]
+    if report.folder is not None:
+        found += [Text(""), *_where(report.folder)]
+    return found
 
 
-def print_explanation(report: Report, runtime: str) -> None:
-    """Print to stdout how a runtime's verdict was reached. Raises `BadInput` if the report has no such runtime."""
-    console = _console()
-    for table in explanation.tables(report, runtime):
-        _print_table(console, table)
-        console.print()
+def table_lines(table: Table, width: int) -> list[Text]:
+    """Return the table of the screen with its notes, which are not wrapped yet."""
+    fitted = fit(table, width)
+    notes = f"No room for: {', '.join(fitted.left_out)}. " if fitted.left_out else ""
+    notes += table.notes
+    return [*fitted.lines, *([Text(""), Text(notes, style="dim")] if notes else [])]
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal and console.width >= WIDTH else Console(width=WIDTH, highlight=False)
-
-
-def _print_section(console: Console, tables: list[Table], sentences: list[str]) -> None:
-    """Print tables with empty lines between them, and sentences directly below the last one."""
-    for place, table in enumerate(tables):
-        if place:
-            console.print()
-        _print_table(console, table)
-    for sentence in sentences:
-        console.print(Text(sentence))
-    if tables or sentences:
-        console.print()
-
-
-def _print_table(console: Console, table: Table) -> None:
-    """Print a table with its title and notes, which use the console's full width even if the table is narrower."""
-    shown = RichTable(box=None, pad_edge=False)
-    for place, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
-    for row in table.rows:
-        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    console.print(Text(table.title, style="bold"))
-    console.print(shown)
-    if table.notes:
-        console.print(Text(table.notes, style="dim"))
-
-
-def _style(cell: str) -> str:
-    if cell == "NaN" or cell.startswith(("broken", "failed", "different")):
-        return "bold red"
-    if cell.startswith("unsteady"):
-        return "bold yellow"
-    return "green" if cell.startswith(("rounding", "identical")) or cell.endswith("as fast") else ""
+def _where(folder: Path) -> list[Text]:
+    """Say which command shows everything, and where the report is. Neither is broken to fit the width."""
+    here = Path.cwd()
+    shown = folder.resolve().relative_to(here) if folder.resolve().is_relative_to(here) else folder
+    command = "Everything: python -m compare show --full"
+    said = [command, f"Report: {shown}"] if is_newest(folder) else [f"{command} {shown}"]
+    return [Text(line, no_wrap=True) for line in said]

@@ -9,7 +9,8 @@ from compare.results.verdicts import VERDICTS
 _NOTES = (
     "TTFT: time to the first token, the prefill of the whole text. TPOT: time per further token. reading: of TPOT. "
     "tokens/s: of whole generations, prefill included. IQR: interquartile range of TPOT over its median; ! above 10 %, "
-    "!! above 25 %. cache: the worst verdict on the logits that are computed with it; ! marks more than rounding."
+    "!! above 25 %. cache: the worst verdict on the logits that are computed with it; rounding, identical: right; "
+    "! marks any other. (A/A): the baseline in a second process, whose ratios should be 1."
 )
 
 

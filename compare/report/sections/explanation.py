@@ -12,13 +12,14 @@ from export.errors import BadInput, near
 
 _NOTES = (
     "Tensors are in the order of execution, and errors in units of rounding. RMS, max, channel (the worst), slope: "
-    "the error made in the tensor's own segment. from golden: the accumulated error. The verdict rests on the tensor "
-    "that is marked <-."
+    "the error made in the tensor's own segment. from golden: the accumulated error, from the model in float64. The "
+    "verdict rests on the tensor that is marked <-."
 )
 _METRIC_NOTES = (
     "u: float32's unit roundoff. ULPs: units in the last place. local error: of the tensor's own segment, over the "
     "tensor's size; gamma_n: the bound that no order of summation can exceed. total variation, relative: of rows of "
-    "attention. key flips: rows whose likeliest key differs from golden's; real: by more than rounding."
+    "attention. other key: rows whose likeliest key is not golden's, and how many of them by more than rounding. "
+    "golden: the model in float64."
 )
 
 
@@ -88,14 +89,14 @@ def _other_metrics(runtime: RuntimeResult) -> list[Table]:
         softmax = gap.softmax
         attention = [NOTHING] * 4
         if softmax:
-            flips = f"{softmax.flips}, {softmax.real_flips} real" if softmax.flips else "0"
+            flips = f"{softmax.flips} ({softmax.real_flips} beyond rounding)" if softmax.flips else "0"
             attention = [
                 *map(number, (softmax.row_sums, softmax.variation, softmax.relative)),
                 f"{flips} of {softmax.rows}",
             ]
         rows.append([gap.tensor, *map(number, gap.ulps), *_error_and_bound(gap), *attention])
     columns = ["tensor", "ULPs, median", "99 %", "99.9 %", "local error, u", "gamma_n, u"]
-    columns += ["row sums off 1", "total variation", "relative", "key flips"]
+    columns += ["row sums off 1", "total variation", "relative", "other key"]
     return [Table(f"{runtime.name}: metrics that are not judged", columns, rows, _METRIC_NOTES)] if rows else []
 
 

@@ -8,8 +8,9 @@ from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 
 _NOTES = (
-    "x rounding: the largest logit gap over the largest of the float32 controls. above diagonal: the largest "
-    f"probability above the causal diagonal, which must be 0. {NOTHING}: not exposed."
+    "golden: the model in float64, with which every run is compared. x rounding: the largest logit gap, in units of "
+    "the largest one among float32 runs that only sum in other orders. above diagonal: the largest probability above "
+    f"the causal diagonal, which must be 0. {NOTHING}: not exposed. verdict: rounding, identical: the same model."
 )
 _HYBRID = " (hybrid): only the attention runs in that library."
 
@@ -45,8 +46,8 @@ def sentences(report: Report) -> list[str]:
     lines = []
     if report.controls is not None:
         lines.append(
-            f"1 x rounding is the largest difference from golden among {report.controls.distinct} float32 controls: "
-            "runs of the model that each sum in an order of their own."
+            f"1 x rounding is the largest difference from golden among {report.controls.distinct} controls: "
+            "float32 runs of the model that each sum in an order of their own."
         )
     for runtime in report.runtimes:
         if runtime.verdict:

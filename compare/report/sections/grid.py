@@ -37,7 +37,9 @@ def _times(report: Report) -> Table:
         rows.append([worker_name(name, again=again), *times])
     rows.append(["rounds", *(str(cell.rounds) for cell in report.grid)])
     columns = ["ms", *(cell.name for cell in report.grid)]
-    return Table(f"Latency by input shape: {report.token_word} x sequences", columns, rows, _TIME_NOTES)
+    return Table(
+        f"Latency by input shape: {report.token_word} of each sequence x sequences at once", columns, rows, _TIME_NOTES
+    )
 
 
 def _ratios(report: Report, batch: int) -> Table:

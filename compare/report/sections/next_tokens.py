@@ -21,14 +21,15 @@ def tables(report: Report) -> list[Table]:
         )
     if not rows:
         return []
-    columns = ["runtime", "top 1 as golden", "real flips", "top 5", "KL, mean", "99 %", "max"]
-    columns += ["logit gap", "centred", "perplexity"]
+    columns = ["runtime", "top 1 as golden", "beyond rounding", "top 5", "KL, mean", "99 %", "max"]
+    columns += ["logit gap", "less mean", "perplexity"]
     word = report.token_word[:-1]
     notes = (
-        f"top 1 as golden: positions with golden's likeliest {word}. real flips: positions without it where golden's "
-        f"margin is more than twice what rounding does. top 5: the share of golden's five likeliest {word}s that are "
-        "among the run's. KL: divergence from golden, in nats. centred: the logit gap without each position's mean. "
-        "perplexity: the run's less golden's."
+        f"golden: the model in float64. top 1 as golden: positions with golden's likeliest {word}. beyond rounding: "
+        "positions with another one, where golden's margin is more than twice what rounding does. top 5: the share of "
+        f"golden's five likeliest {word}s that are among the run's. KL: divergence from golden, in nats. less mean: "
+        "the logit gap after each position's mean is subtracted, which a softmax ignores. perplexity: the run's less "
+        "golden's."
     )
     return [Table(f"Predicted next {word} at each position", columns, rows, notes)]
 

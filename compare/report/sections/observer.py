@@ -5,8 +5,9 @@ from compare.report.schema import Report
 from compare.report.sections.section import Section
 
 _NOTES = (
-    "Gaps are measured with every tap exposed, latency without. time ratio: exposed over deploy, paired by round. "
-    "largest logit gap: between the two. nodes run: exposed / deploy."
+    "Gaps are measured in a graph that exposes its inner tensors (taps), such as the attention of each layer; latency "
+    "in the deploy graph, which does not. time ratio: exposed over deploy, paired by round. largest logit gap: between "
+    "the two. nodes run: exposed / deploy."
 )
 
 
@@ -18,7 +19,7 @@ def tables(report: Report) -> list[Table]:
     nodes = NOTHING if part.nodes is None else f"{part.nodes[0]} / {part.nodes[1]}"
     row = [part.runtime, interval(part.ratio), number(part.gap), nodes]
     columns = ["runtime", "time ratio [95 %]", "largest logit gap", "nodes run"]
-    return [Table("Observer effect: every tap exposed, against the deploy graph", columns, [row], _NOTES)]
+    return [Table("Observer effect: every inner tensor exposed, against the deploy graph", columns, [row], _NOTES)]
 
 
 def sentences(report: Report) -> list[str]:

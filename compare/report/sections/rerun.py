@@ -6,8 +6,8 @@ from compare.report.sections.section import Section
 
 _NOTES = "Each column changes one thing of the plain run; again: changes nothing."
 _GOLDEN_NOTES = (
-    " golden: the difference from golden, with every tap exposed. as timed: the verdict on the logits of the timed "
-    "graph; ! marks more than rounding."
+    " golden: the difference from the model in float64, with every inner tensor exposed. as timed: the verdict on the "
+    "logits of the timed graph; rounding and identical are right, and ! marks any other."
 )
 
 

@@ -16,7 +16,7 @@ _LAYER_NOTES = {
 }
 _TENSOR_NOTES = (
     "max: the largest gap, and at which element. median, 99 %, 99.9 %: percentiles of the absolute gap. RMS of "
-    "golden: the size of the tensor."
+    "golden: the size of the tensor in the float64 run."
 )
 
 

@@ -28,13 +28,16 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
 
 
-def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:
+def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--out", out)
     assert run.returncode == 0, run.stderr
-    assert "Largest gap to golden (float64)" in run.stdout
-    assert "Latency of one forward pass" in run.stdout
-    assert f"report.json, report.md and 4 figures are in {out}" in run.stdout
+    assert max(map(len, run.stdout.partition("Everything")[0].splitlines())) <= 80
+    assert "Same model: 2 of 2 runtimes." in run.stdout
+    assert run.stdout.endswith(f"Everything: python -m compare show --full {out}\n")
+    full = command("show", "--full", out)
+    assert "Largest gap to golden (float64)" in full.stdout
+    assert "Latency of one forward pass" in full.stdout
     assert "\x1b[" not in run.stdout  # no colours into a pipe
     # Two runtimes, the A/A control, the graph with all taps, the graph for the last position, and two limits.
     assert "timing 7 processes in turns" in run.stderr
@@ -42,7 +45,8 @@ def test_tables_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path:
     assert report.quick
     assert report.input.sequence == 32
     assert [runtime.name for runtime in report.runtimes] == ["torch-eager", "onnxruntime"]
-    assert "(quick: " in run.stdout
+    assert ", quick" in run.stdout
+    assert "(quick: " in " ".join(full.stdout.split())
     assert "(quick: " in (out / "report.md").read_text()
 
 
@@ -55,6 +59,9 @@ def test_help_shows_the_options_in_panels_without_colours() -> None:
     assert "..." not in run.stdout.partition("Commands:")[2]
     panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert panels == ["Input:", "Runtimes:", "Checks:", "Latency:", "Output:", "Options:", "Commands:"]
+    assert "  python -m compare --model byte-gpt2 --quick " in run.stdout
+    assert "GPT-2, Llama, Mistral, Qwen 2 or Qwen 3" in " ".join(run.stdout.split())
+    assert command("-h", COLUMNS="80").stdout == run.stdout
 
 
 def test_a_comparison_is_printed_in_the_chosen_format(report, monkeypatch, capsys) -> None:

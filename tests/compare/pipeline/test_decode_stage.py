@@ -11,7 +11,8 @@ from compare.latency.statistics import paired_ratio
 from compare.pipeline.assemble_latency import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
-from compare.report.advice import answer, choices, decode_advice
+from compare.report.advice import answer, decode_advice
+from compare.report.recommendation import choices
 from compare.report.schema import Report
 from compare.report.sections import decoding, last_position, rerun
 from compare.results.latency import Ratio

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from compare.report.advice import advice, answer, choices, front
+from compare.report.advice import advice, answer
 from compare.report.formatting import NOTHING
+from compare.report.recommendation import choices, front
 from compare.report.schema import Report
 from compare.report.sections import latency
 from compare.results.latency import LatencyRow, Ratio

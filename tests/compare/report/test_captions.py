@@ -7,7 +7,7 @@ from compare.report.schema import Report
 def test_padding_is_counted_where_there_is_some(altered: Report) -> None:
     assert "padding" not in captions.headline(altered)
     altered.input.padding = 7
-    assert " · 1 x 20 bytes, 7 of them padding · " in captions.headline(altered)
+    assert " · 1 sequence of 20 bytes, 7 of them padding · " in captions.headline(altered)
 
 
 def test_the_cpus_that_were_bound_are_in_the_headline(altered: Report) -> None:

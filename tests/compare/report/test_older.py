@@ -10,8 +10,8 @@ from rich.console import Console
 from compare.diff.compare import diff
 from compare.rejudge import rejudge
 from compare.report.older import DROPPED_WORK
+from compare.report.render.full import print_report
 from compare.report.render.markdown import to_markdown
-from compare.report.render.terminal import print_report
 from compare.report.schema import SCHEMA, Report
 from export.errors import BadInput
 

@@ -1,0 +1,20 @@
+"""Writes the files of a new report, and prints it."""
+
+from compare.report.render.formats import Format, print_as
+from compare.report.schema import Report
+
+#: The most characters of `report.md`. GitHub takes 65,536 in a comment.
+LONGEST = 65_000
+
+
+def write_and_print(report: Report, shape: Format) -> None:
+    """Write figures and Markdown into the report's folder, and print the report to stdout in the format asked for."""
+    from compare.report.render.markdown import to_markdown
+    from compare.report.render.plots import draw_figures, save_figures
+
+    assert report.folder is not None
+    figures = save_figures(draw_figures(report), report.folder)
+    (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
+    print_as(report, shape)
+    if shape is Format.FULL:
+        print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")

@@ -1,0 +1,110 @@
+"""Which runtime to deploy, as data. Every text of the advice puts the same choice into words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from compare.report.measurability import faster, measurable, why_not_measurable
+from compare.report.schema import Report
+from compare.results.latency import LatencyRow, Ratio
+from compare.results.runtimes import RuntimeResult
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runtime that was timed."""
+
+    #: Its latency.
+    row: LatencyRow
+    #: Its gaps and verdict.
+    runtime: RuntimeResult
+    #: Its time over the baseline's; exactly 1 for the baseline itself.
+    time: Ratio
+    #: Whether its verdict is better than `--fail-on`.
+    trusted: bool
+    #: Its largest logit gap to golden; None if it has none.
+    gap: float | None
+
+    @property
+    def name(self) -> str:
+        return self.row.runtime
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The fastest trusted runtime for passes or for generation, if there is one."""
+
+    #: The rows that it was chosen from: the baseline first, then its second process, the A/A control.
+    rows: Sequence[LatencyRow]
+    #: Why the rows support no recommendation; None if they do.
+    why_not: str | None = None
+    #: The fastest trusted runtime besides the baseline; None if no such runtime's time is measurable.
+    best: LatencyRow | None = None
+    #: The time of that runtime over the baseline's; None if there is no such runtime.
+    time: Ratio | None = None
+    #: The other trusted runtimes that are not measurably slower than that one -> their time over the baseline's.
+    rivals: Mapping[str, Ratio] = field(default_factory=dict)
+
+    @property
+    def baseline(self) -> LatencyRow:
+        return self.rows[0]
+
+    @property
+    def deployed(self) -> LatencyRow | None:
+        """The runtime to deploy: the fastest one, if it is measurably faster than the baseline."""
+        return self.best if self.best is not None and faster(self.best, self.rows) else None
+
+
+def choices(report: Report) -> list[Choice]:
+    """Return the runtimes that were timed and have gaps, the baseline first."""
+    parts = {runtime.name: runtime for runtime in report.runtimes if runtime.gaps or report.model is None}
+    timed = [row for row in report.latency if row.runtime in parts and not row.again and row.median_ms is not None]
+    baseline = Ratio(estimate=1.0, low=1.0, high=1.0)
+    found = []
+    for row in timed:
+        runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
+        if time is not None:
+            trusted = not runtime.error and runtime.name not in report.untrusted
+            found.append(Choice(row, runtime, time, trusted, runtime.largest("logits")))
+    return found
+
+
+def front(found: list[Choice]) -> list[Choice]:
+    """Return the Pareto front of time and gap, the fastest first: no other runtime is better in both."""
+    best: list[Choice] = []
+    for choice in sorted((c for c in found if c.gap is not None), key=lambda c: (c.time.estimate, c.gap)):
+        if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
+            best.append(choice)
+    return best
+
+
+def for_passes(report: Report) -> Recommendation | None:
+    """Return the recommendation for forward passes; None if no trusted runtime besides the baseline was timed."""
+    trusted = [choice.row for choice in choices(report) if choice.trusted and choice.row is not report.latency[0]]
+    return _recommendation(report, report.latency, trusted)
+
+
+def for_generation(report: Report) -> Recommendation | None:
+    """Return the recommendation for generation; None if no runtime besides the baseline has a correct cache."""
+    trusted = [
+        row
+        for row in report.decoding
+        if row.ratio is not None
+        and not row.again
+        and row.verdict is not None
+        and report.beyond(row) is None
+        and row.runtime not in report.untrusted
+    ]
+    return _recommendation(report, report.decoding, trusted)
+
+
+def _recommendation(report: Report, rows: Sequence[LatencyRow], trusted: Sequence[LatencyRow]) -> Recommendation | None:
+    if not trusted:
+        return None
+    if why := why_not_measurable(rows, report.disturbance, report.time_s):
+        return Recommendation(rows, why_not=why)
+    known = [(row, row.ratio) for row in trusted if row.ratio is not None and measurable(row, rows[0])]
+    if not known:
+        return Recommendation(rows)
+    best, time = min(known, key=lambda pair: pair[1].estimate)
+    rivals = {row.runtime: ratio for row, ratio in known if row is not best and ratio.low <= time.high}
+    return Recommendation(rows, best=best, time=time, rivals=rivals)

@@ -1,0 +1,46 @@
+"""The full report on a console: every section, then the answer."""
+
+from rich.console import Console
+from rich.text import Text
+
+from compare.report import captions
+from compare.report.advice import answer
+from compare.report.formatting import Table
+from compare.report.render.tables import print_table, stdout
+from compare.report.schema import Report
+from compare.report.sections import explanation
+from compare.report.sections.registry import SECTIONS
+
+
+def print_report(report: Report, console: Console | None = None) -> None:
+    """Print a report to stdout, or to the console given."""
+    console = console or stdout()
+    console.print(Text(captions.headline(report), style="bold"))
+    for note in report.notes:
+        console.print(Text(f"NOTE: {note}", style="bold yellow"))
+    for section in SECTIONS:
+        _print_section(console, section.tables(report), section.sentences(report))
+    for sentence in answer(report):
+        console.print(Text(sentence, style="bold"))
+    if seconds := captions.seconds(report):
+        console.print(Text(seconds, style="dim"))
+
+
+def print_explanation(report: Report, runtime: str) -> None:
+    """Print to stdout how a runtime's verdict was reached. Raises `BadInput` if the report has no such runtime."""
+    console = stdout()
+    for table in explanation.tables(report, runtime):
+        print_table(table, console)
+        console.print()
+
+
+def _print_section(console: Console, tables: list[Table], sentences: list[str]) -> None:
+    """Print tables with empty lines between them, and sentences directly below the last one."""
+    for place, table in enumerate(tables):
+        if place:
+            console.print()
+        print_table(table, console)
+    for sentence in sentences:
+        console.print(Text(sentence))
+    if tables or sentences:
+        console.print()

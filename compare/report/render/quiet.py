@@ -1,0 +1,11 @@
+"""The verdict and the advice alone, one sentence a line."""
+
+from compare.report.schema import Report
+from compare.report.screen import screen
+
+
+def print_report(report: Report) -> None:
+    """Print them to stdout."""
+    shown = screen(report)
+    for sentence in (*shown.verdict, *shown.advice):
+        print(sentence)

@@ -1,0 +1,66 @@
+"""What is printed: the newest report, the width, colours, --quiet, --version and shell completion."""
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from compare.cli.app import main
+from compare.pipeline import dispatch
+from compare.report.screen import screen
+from tests.helpers.commands import command
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert command("--version").stdout == f"onnx-attention-compare {metadata.version('onnx-attention-compare')}\n"
+
+
+def test_show_without_a_name_shows_the_newest_report(report, tmp_path: Path) -> None:
+    for name, seconds in (("b", 1), ("a", 2)):
+        folder = tmp_path / "reports" / name
+        folder.mkdir(parents=True)
+        report.model_copy(update={"notes": [f"the report {name}"]}).write(folder)
+        os.utime(folder / "report.json", (seconds, seconds))
+    run = command("show", ONNX_ATTENTION_COMPARE_CACHE=str(tmp_path), COLUMNS="200")
+    assert "NOTE: the report a" in run.stdout
+    assert run.stdout.endswith(f"Everything: python -m compare show --full\nReport: {tmp_path / 'reports' / 'a'}\n")
+
+
+def test_the_width_is_that_of_columns_and_no_colour_is_in_a_pipe(report) -> None:
+    for width in ("60", "80", "160"):
+        lines = command("show", "--full", report.folder, COLUMNS=width).stdout.splitlines()
+        assert int(width) - 20 < max(map(len, lines)) <= int(width)
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    forced, plain = (command("show", report.folder, **terminal, **more).stdout for more in ({}, {"NO_COLOR": "1"}))
+    assert "\x1b[32m" in forced
+    assert "\x1b[3" not in plain
+
+
+def test_quiet_is_the_verdict_and_the_advice_alone(report, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: say("progress") or report)
+    monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--quiet"])
+    with pytest.raises(SystemExit):
+        main()
+    stdout, stderr = capsys.readouterr()
+    assert stdout.startswith("Same model: ")
+    assert stdout.splitlines() == [*screen(report).verdict, *screen(report).advice]
+    assert stderr == ""
+
+
+def test_completion_is_of_the_installed_command(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("onnx-attention-compare")
+    if not script.exists():
+        script = tmp_path / "onnx-attention-compare"
+        script.write_text("from compare.__main__ import main; main()")
+    environment = {
+        "_ONNX_ATTENTION_COMPARE_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"{script} --ba",
+        "COMP_CWORD": "1",
+    }
+    run = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert run.stdout.split() == ["--batch", "--baseline"], run.stderr
