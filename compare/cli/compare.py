@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, say
+from compare.cli.arguments import names_in
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -177,10 +177,16 @@ def compare(
         keep_traces=keep_traces,
         cache_dir=cache_dir,
     )
-    from compare.pipeline.dispatch import run_comparison
+    from compare.cli.live import command_progress
 
-    report = run_comparison(model, settings, say)
-    _render(report, shape)
+    with command_progress() as progress:
+        from compare.pipeline.dispatch import run_comparison
+
+        report = run_comparison(model, settings, progress)
+        progress.stage("figures", "drawing figures and writing report.md")
+        with progress.ticking():
+            figures = _save(report)
+    _render(report, shape, figures)
     if explain is not None:
         from compare.report.render.terminal import print_explanation
 
@@ -209,14 +215,19 @@ def _text(text: str | None, path: Path | None) -> str | None:
         raise BadInput(f"--text-file {path} cannot be read: {why}") from error
 
 
-def _render(report: "Report", shape: Format) -> None:
-    """Write figures and Markdown into the report's folder, and print the report to stdout in the format asked for."""
+def _save(report: "Report") -> int:
+    """Write figures and Markdown into the report's folder, and return the number of figures."""
     from compare.report.render.markdown import to_markdown
     from compare.report.render.plots import draw_figures, save_figures
 
     assert report.folder is not None
     figures = save_figures(draw_figures(report), report.folder)
     (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures)))
+    return len(figures)
+
+
+def _render(report: "Report", shape: Format, figures: int) -> None:
+    """Print the report to stdout in the format asked for. figures: how many are in its folder."""
     print_as(report, shape)
     if shape is Format.TERMINAL:
-        print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")
+        print(f"report.json, report.md and {figures} figures are in {report.folder}")

@@ -6,7 +6,7 @@ while they wait for work, and slow every call. Here each runtime is timed both w
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -46,13 +46,22 @@ class Interference:
     def series(self) -> list[Series]:
         return [each for pair in self.pairs.values() for each in (pair.alone, pair.beside)]
 
-    def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int) -> None:
+    def measure(
+        self,
+        rows: Sequence[Series],
+        *,
+        seconds: float,
+        seed: int,
+        least: int,
+        between: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Run pairs of rounds. The series of the rows themselves do not change.
 
         rows: series whose processes are loaded.
         seconds: how long to go on.
         seed: seed of the order in each pair.
         least: the fewest pairs.
+        between: see `run_pairs`.
 
         Pairs are numbered on from earlier calls.
         """
@@ -60,16 +69,25 @@ class Interference:
             if row.process not in self.pairs:
                 self.pairs[row.process] = Pair(row.further(), row.further())
         present = [self.pairs[row.process] for row in rows]
-        self.taken = run_pairs(present, seconds=seconds, seed=seed, first=self.taken, least=least)
+        self.taken = run_pairs(present, seconds=seconds, seed=seed, first=self.taken, least=least, between=between)
 
 
-def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0, least: int = 1) -> int:
+def run_pairs(
+    pairs: Sequence[Pair],
+    *,
+    seconds: float,
+    seed: int,
+    first: int = 0,
+    least: int = 1,
+    between: Callable[[int], None] = lambda _: None,
+) -> int:
     """Run pairs of rounds until the time is spent, and return the number of the next pair.
 
     seconds: how long to go on.
     seed: seed of the order in each pair.
     first: the number of the first pair.
     least: the fewest pairs, even if the time is spent.
+    between: called after each round, between turns, with the number of pairs that are over, counted from 0.
 
     Both rounds of a pair have the same random order. The two rounds alternate in which comes first, so that a steady
     drift of the machine does not slow one of them more. All processes are suspended on return, also after an exception.
@@ -83,6 +101,7 @@ def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 
             break
         for take in (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone):
             take(present, number, until)
+            between(number)
         number += 1
     return number
 

@@ -92,6 +92,7 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
     log: the name of its log. holds: the limit of the machine that it holds instead of the row's runtime. more: further
     keys of its job.
     """
+    run.progress.detail(f"a process for {holds or row.name} starts; log {run.log(log)}")
     job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}
     return WorkerProcess(
         holds or row.name,

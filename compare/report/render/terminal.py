@@ -61,15 +61,20 @@ def _print_section(console: Console, tables: list[Table], sentences: list[str]) 
 
 def _print_table(console: Console, table: Table) -> None:
     """Print a table with its title and notes, which use the console's full width even if the table is narrower."""
+    console.print(Text(table.title, style="bold"))
+    console.print(as_rich(table))
+    if table.notes:
+        console.print(Text(table.notes, style="dim"))
+
+
+def as_rich(table: Table) -> RichTable:
+    """Return the columns and rows of a table as rich draws them."""
     shown = RichTable(box=None, pad_edge=False)
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in table.rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    console.print(Text(table.title, style="bold"))
-    console.print(shown)
-    if table.notes:
-        console.print(Text(table.notes, style="dim"))
+    return shown
 
 
 def _style(cell: str) -> str:

@@ -28,7 +28,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
     assert [runtime["name"] for runtime in report["runtimes"]] == names
-    assert "golden agrees with transformers eager in float64: " in run.stderr
+    assert "golden: the model runs in float64" in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
@@ -81,7 +81,7 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 
 def test_a_comparison_is_printed_in_the_format_asked_for(report, monkeypatch, capsys) -> None:
     """The comparison itself is another test's: this one is of what is made of its report."""
-    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: report)
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -15,6 +15,7 @@ from compare.pipeline.latency_stage import take_grid, take_interference
 from compare.pipeline.settings import LatencySettings
 from compare.pipeline.shapes import Shape
 from compare.processes.child import ChildFailed
+from tests.helpers.progress import Recorder
 
 SMALL, LARGE = Shape(8, 1), Shape(16, 2)
 
@@ -56,11 +57,11 @@ def shift_of(late: list[Series], pair: list[Series], *limits: Series) -> Shift:
     return Shift([*pair, *limits], late, share=1.0)
 
 
-def fake_run() -> SimpleNamespace:
+def fake_run(progress: Recorder | None = None) -> SimpleNamespace:
     return SimpleNamespace(
         latency=LatencySettings(min_rounds=3),
         phase=lambda _: nullcontext(),
-        say=lambda _: None,
+        progress=progress or Recorder(),
         input_folder=Path("inputs"),
     )
 
