@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.trials import BINS, CHOOSING, CleanRun, Trial, bin_name, bin_of, clean_runs, faults, stands, unseen_runs
 from compare import machine
@@ -36,7 +37,9 @@ def main() -> None:
     torch.set_num_threads(machine.cores())
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(CHOOSING[:1] if options.quick else CHOOSING, Path(scratch)))
-        clean = [run for stand in there for run in (*clean_runs(stand), *unseen_runs(stand))]
+        clean = [
+            run for stand in one_by_one("clean runs, bench", there) for run in (*clean_runs(stand), *unseen_runs(stand))
+        ]
         known = [kind for kind in KINDS.values() if not kind.held_out]
         trials = list(faults(there, np.random.default_rng(0), draws=1 if options.quick else 4, kinds=known))
     most = {"local": largest_local(clean), "accumulated": largest_accumulated(clean)}

@@ -15,6 +15,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from benchmarks.progress import one_by_one
 from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
 from compare.numerics.summation_orders import permuted_product, split_product
@@ -175,7 +176,7 @@ class CleanRun:
 
 def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
     """Export each model with every exporter, and yield a bench for each of its inputs."""
-    for setup in setups:
+    for setup in one_by_one("exporting, model", setups):
         model = setup.make()
         entries = {}
         for name, exporter in _EXPORTERS.items():
@@ -242,7 +243,7 @@ def precision_runs(stand: Stand) -> Iterator[CleanRun]:
 
 def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault] | None = None) -> Iterator[Trial]:
     """Yield faults of every kind: `draws` for each bin if the kind has a strength, otherwise twice `draws`."""
-    for kind in kinds or list(KINDS.values()):
+    for kind in one_by_one("faults, kind", kinds or list(KINDS.values())):
         targets = [float(np.exp(rng.uniform(*np.log([max(low, 0.5), high])))) for low, high in BINS[:-1] * draws]
         for target in targets if kind.start is not None else [0.0] * (2 * draws):
             for _ in range(20):  # until a drawn model has the nodes that the fault changes
