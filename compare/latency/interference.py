@@ -99,10 +99,12 @@ def run_pairs(
         present = drawn(pairs, order)
         if not present:
             break
-        for take in (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone):
-            take(present, number, until)
-            between(number)
+        first_take, second_take = (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone)
+        first_take(present, number, until)
+        between(number)
+        second_take(present, number, until)
         number += 1
+        between(number)
     return number
 
 

@@ -57,11 +57,11 @@ def shift_of(late: list[Series], pair: list[Series], *limits: Series) -> Shift:
     return Shift([*pair, *limits], late, share=1.0)
 
 
-def fake_run(progress: Recorder | None = None) -> SimpleNamespace:
+def fake_run() -> SimpleNamespace:
     return SimpleNamespace(
         latency=LatencySettings(min_rounds=3),
         phase=lambda _: nullcontext(),
-        progress=progress or Recorder(),
+        progress=Recorder(),
         input_folder=Path("inputs"),
     )
 

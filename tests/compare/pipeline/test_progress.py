@@ -1,6 +1,5 @@
 """The progress of a comparison: its stages in order, and nothing of it during a turn."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.helpers.series import series_of
 
 
 @pytest.fixture(scope="module")
-def told(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
+def told(entry, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     """What a comparison tells of its progress, with the beginning and the end of every turn."""
     progress, turn = Recorder(), Series.turn
 
@@ -53,7 +52,7 @@ def test_every_step_has_its_result(told: Recorder) -> None:
     assert steps[0].startswith("golden agrees with transformers eager in float64: ")
     assert steps[1].endswith("distinct controls show what rounding does")
     assert [step.partition(":")[0] for step in steps[2:4]] == ["torch-eager", "onnxruntime"]
-    assert {"torch-eager decodes: rounding", "onnxruntime decodes: rounding"} <= set(steps)
+    assert [step.partition(" decodes: ")[0] for step in steps[-2:]] == ["torch-eager", "onnxruntime"]
     waits = told.texts("waits")
     assert any("rounds, " in text and "fewer than 12 undisturbed rounds" in text for text in waits)
     assert any("1 pairs of rounds, " in text for text in waits)
