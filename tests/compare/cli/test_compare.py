@@ -299,7 +299,7 @@ def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry
     ) as run:
         assert run.stderr is not None
         try:
-            next(line for line in run.stderr if line.startswith("timing"))
+            next(line for line in run.stderr if line.startswith("rounds: timing"))
             family = psutil.Process(run.pid).children(recursive=True)
             assert sum("a helper" in member.cmdline() for member in family) == 2
         finally:
@@ -307,7 +307,7 @@ def test_nobody_is_left_of_a_comparison_that_was_killed(tiny_folder: Path, entry
     assert comes_true(lambda: gone(family))
 
 
-@pytest.mark.parametrize(("reached", "processes"), [("golden agrees", 5), ("timing", 5)])
+@pytest.mark.parametrize(("reached", "processes"), [("traces: ", 5), ("rounds: timing", 5)])
 def test_ctrl_c_ends_everything_with_130(
     tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
 ) -> None:
