@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import slowed
 from benchmarks.load import busy
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
@@ -83,6 +84,7 @@ def main() -> None:
     options = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
         stand = make_stand(Path(scratch))
+        PROGRESS.stage("measuring the brake")
         brake = make_brake(stand)
         print(f"the brake: {brake['rows']} rows, measured separately as {brake['ratio']}", flush=True)
         quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
@@ -161,7 +163,7 @@ def ask(module: str, stand: Stand, *between: str, before: tuple[str, ...] = ()) 
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
     """Run all trials and return them by way. The ways alternate until each has run its trials."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
-    for number in range(max(counts.values())):
+    for number in one_by_one("trial of each way", range(max(counts.values()))):
         for way, count in counts.items():
             if number < count:
                 trials[way].append(trial(stand, way, number, max_load))

@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.aa import Stand, loaded
 from benchmarks.load import BUSY_LOOP, busy
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 from compare import machine
 from compare.latency.disturbance import MAX_LOAD
@@ -119,7 +120,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stand = make_stand(Path(scratch))
         found: dict[str, list[Run]] = {name: [] for name in (QUIET, *LOADS)}
-        for number in range(runs):
+        for number in one_by_one("run under each load", range(runs)):
             for name in found:
                 found[name].append(take_run(stand, number, LOADS.get(name)))
                 show_run(name, found[name][-1])
@@ -195,7 +196,7 @@ def read(series: dict[Role, Series], seed: int) -> Reading:
 def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:
     """Measure runs under steady loads, with every turn counted. The loads alternate."""
     found: dict[float, list[Run]] = {share: [] for share in STEADY_SHARES}
-    for number in range(runs):
+    for number in one_by_one("run under each steady load", range(runs)):
         for share, taken in found.items():
             taken.append(take_run(stand, number, STEADY.format(share=share), max_load=1.0))
             show_run(f"steady, {share:g} of a CPU", taken[-1])
