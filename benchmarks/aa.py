@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.brake import SLOWDOWN, install_brake, make_brake
 from benchmarks.load import busy
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from benchmarks.stand import Stand, ask, loaded, make_stand
 from compare.latency.disturbance import MAX_LOAD
@@ -60,6 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stand = make_stand(Path(scratch), TOKENS)
         install_brake(stand)
+        PROGRESS.stage("measuring the brake")
         brake = make_brake(stand)
         print(f"the brake: {brake['rows']} rows, measured separately as {brake['ratio']}", flush=True)
         quiet = take_trials(stand, shortened(TRIALS) if options.quick else TRIALS)
@@ -83,7 +85,7 @@ def shortened(trials: dict[str, int]) -> dict[str, int]:
 def take_trials(stand: Stand, counts: dict[str, int], *, max_load: float = MAX_LOAD) -> dict[str, list[Trial]]:
     """Run all trials and return way -> trials. The ways alternate until each has run its trials."""
     trials: dict[str, list[Trial]] = {way: [] for way in counts}
-    for number in range(max(counts.values())):
+    for number in one_by_one("trial of each way", range(max(counts.values()))):
         for way, count in counts.items():
             if number < count:
                 trials[way].append(trial(stand, way, number, max_load))

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.load import BUSY_LOOP, COPIES, JOBS, STEADY, TORCH, busy
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.stand import Stand, loaded, make_stand
 from compare.latency.disturbance import MAX_LOAD
@@ -77,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stand = make_stand(Path(scratch), TOKENS)
         found: dict[str, list[Run]] = {name: [] for name in (QUIET, *LOADS)}
-        for number in range(runs):
+        for number in one_by_one("run under each load", range(runs)):
             for name in found:
                 found[name].append(take_run(stand, number, LOADS.get(name)))
                 show_run(name, found[name][-1])
@@ -145,7 +146,7 @@ def read(series: dict[Role, Series], seed: int) -> Reading:
 def take_steady(stand: Stand, runs: int) -> dict[float, list[Run]]:
     """Measure runs under steady loads, with every turn counted. The loads alternate."""
     found: dict[float, list[Run]] = {share: [] for share in STEADY_SHARES}
-    for number in range(runs):
+    for number in one_by_one("run under each steady load", range(runs)):
         for share, taken in found.items():
             taken.append(take_run(stand, number, STEADY.format(share=share), max_load=1.0))
             show_run(f"steady, {share:g} of a CPU", taken[-1])

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.clean_runs import CleanRun, clean_runs, unseen_runs
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.setups import CHOOSING, stands
 from benchmarks.trials import BINS, Trial, bin_name, bin_of, faults
@@ -38,7 +39,9 @@ def main() -> None:
     torch.set_num_threads(machine.cores())
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(CHOOSING[:1] if options.quick else CHOOSING, Path(scratch)))
-        clean = [run for stand in there for run in (*clean_runs(stand), *unseen_runs(stand))]
+        clean = [
+            run for stand in one_by_one("clean runs, bench", there) for run in (*clean_runs(stand), *unseen_runs(stand))
+        ]
         known = [kind for kind in KINDS.values() if not kind.held_out]
         trials = list(faults(there, np.random.default_rng(0), draws=1 if options.quick else 4, kinds=known))
     most = {"local": largest_local(clean), "accumulated": largest_accumulated(clean)}

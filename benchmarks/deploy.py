@@ -18,6 +18,7 @@ import onnx
 from matplotlib.figure import Figure
 
 from benchmarks.export_cost import save_source
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.rounds import run_rounds
@@ -52,7 +53,8 @@ def main() -> None:
     options = arguments(__doc__)
     found: dict[int, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        entry = exported("distilgpt2-seeded").folder
+        entry = exported("distilgpt2-seeded", progress=PROGRESS).folder
+        PROGRESS.stage("exporting with optimum-cli")
         theirs = export_theirs(Path(scratch))
         sides = {
             DEPLOY: Side(entry, Role.RUNTIME),
@@ -61,7 +63,7 @@ def main() -> None:
             AGAIN: Side(theirs, Role.CONTROL),
             SLICED: Side(theirs, Role.LAST_POSITION),
         }
-        for tokens, seconds in SECONDS.items():
+        for tokens, seconds in one_by_one("length", SECONDS.items()):
             inputs = tokenize(entry, text=None, sequence=tokens, batch=1, positions=1024)
             folder = Path(scratch) / str(tokens)
             tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}

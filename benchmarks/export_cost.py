@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.processes import Cost, cost_of
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 
 #: optimum-cli has no option that turns its validation off, but the function that it calls has one.
@@ -31,7 +32,7 @@ def main() -> None:
         weights = (source / "model.safetensors").stat().st_size
         costs: dict[str, list[Cost]] = {OURS: [], OPTIMUM: [], UNVALIDATED: []}
         sizes: dict[str, int] = {}
-        for repetition in range(1 if options.quick else 4):
+        for repetition in one_by_one("repetition", range(1 if options.quick else 4)):
             for name in list(costs)[:: 1 if repetition % 2 == 0 else -1]:
                 out = Path(scratch) / f"{name}-{repetition}".replace(" ", "-")
                 costs[name].append(export(name, source, out))

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.clean_runs import CleanRun, clean_runs, precision_runs, unseen_runs
 from benchmarks.load import busy
+from benchmarks.progress import one_by_one
 from benchmarks.proportions import upper_bound
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from benchmarks.setups import REPORTING, Stand, in_pairs, stands
@@ -33,9 +34,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(REPORTING[:1] if options.quick else REPORTING, Path(scratch)))
         with busy(LOAD):
-            clean = [run for pair in in_pairs(there) for run in clean_runs(*pair)]
-        unseen = [run for stand in there for run in unseen_runs(stand)]
-        lower = [run for stand in there for run in precision_runs(stand)]
+            pairs = list(in_pairs(there))
+            clean = [run for pair in one_by_one("clean runs, pair of benches", pairs) for run in clean_runs(*pair)]
+        unseen = [run for stand in one_by_one("unseen orders, bench", there) for run in unseen_runs(stand)]
+        lower = [run for stand in one_by_one("lower precisions, bench", there) for run in precision_runs(stand)]
         trials = list(faults(there, np.random.default_rng(1), draws=1 if options.quick else 3))
         full = in_full(there[2])
     table(trials)
@@ -105,7 +107,7 @@ def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: i
 def in_full(stand: Stand) -> list[Trial]:
     """Plant every kind of fault at full strength, in every place where it can be planted."""
     found = []
-    for kind in KINDS.values():
+    for kind in one_by_one("faults in every place, kind", KINDS.values()):
         for place in (place for place in stand.bench.places if segment_of(place) in kind.segments):
             planted = Planted(kind, place, 1.0, seed=0)
             try:

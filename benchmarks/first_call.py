@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.load import busy
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.proportions import interval
 from benchmarks.record import Aim, arguments, finish
 from compare import machine
@@ -86,6 +87,7 @@ def main() -> None:
     for name, found in sums.items():
         low, high = found["interval"]
         print(f"{name}: {found['wrong']} of {found['forks']} first calls are wrong [{low:.2%}, {high:.2%}]")
+    PROGRESS.stage("a runtime that is off in its first process")
     verdict = planted()
     print(f"a runtime that is off in its first process: {verdict}")
     figures = {
@@ -132,7 +134,7 @@ def run_as_intel(compiler: str) -> int:
 def counted(cold: int, warm: int) -> list[Count]:
     """Run each case in `cold` forks without the warm-up and `warm` forks with it, in turns. Return the counts."""
     counts: list[Count] = []
-    for function, shape, precision in CASES:
+    for function, shape, precision in one_by_one("case", CASES):
         case = Case(function, shape, precision)
         both = Count(case.function, shape, precision, warm=False), Count(case.function, shape, precision, warm=True)
         for number in range(max(cold, warm)):

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.peer_environments import peer_python
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare.latency.statistics import paired_ratio
 
@@ -50,6 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for length in LENGTHS[:2] if options.quick else LENGTHS:
             folder = Path(scratch) / str(length)
+            PROGRESS.stage(f"{length} tokens", "writing arrays")
             write_arrays(folder, length)
             names = list(LABELS)
             turns = 2 if options.quick else TURNS if length == AT else 3
@@ -101,7 +103,7 @@ def take_turns(folder: Path, names: list[str], python: Path, turns: int) -> dict
     """Return the seconds of each side, measured in turns. The first turn warms up and does not count."""
     sides = {name: start(name, python) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(turns + 1):
+    for turn in one_by_one("turn", range(turns + 1)):
         for name in names[:: 1 if turn % 2 else -1]:
             found = ask(sides[name], folder, "time")
             if turn:

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.peer_ways import INLINE, OUR_CALLS, OURS, PEERS, PROCESS, THEIR_CALLS, TOKENS, Run, one_run, prepare
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare.latency.statistics import CONFIDENCE, RESAMPLES
 
@@ -42,9 +43,10 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 def main() -> None:
     options = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
+        PROGRESS.stage("preparing the environments of the peers")
         setup = prepare(Path(scratch))
         runs: dict[str, list[Run]] = {way: [] for way in LABELS}
-        for number in range(2 if options.quick else RUNS):
+        for number in one_by_one("run of each way", range(2 if options.quick else RUNS)):
             for way in list(LABELS)[:: -1 if number % 2 else 1]:
                 runs[way].append(one_run(way, number, setup))
                 print(f"run {number}, {LABELS[way]}: {spoken(runs[way][-1])}", flush=True)

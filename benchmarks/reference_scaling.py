@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from benchmarks.progress import one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine, reference_attention, streaming_attention
 
@@ -30,8 +31,9 @@ def main() -> None:
     options = arguments(__doc__)
     torch.set_num_threads(machine.cores())
     lengths = LENGTHS[:6] if options.quick else LENGTHS
-    times = {length: time_all(length) for length in lengths}
-    memory = {length: peak_bytes(length) for length in lengths if length >= 1024}
+    times = {length: time_all(length) for length in one_by_one("times, length", lengths)}
+    long = [length for length in lengths if length >= 1024]
+    memory = {length: peak_bytes(length) for length in one_by_one("memory, length", long)}
     for length in lengths:
         cells = (f"{name} {1000 * statistics.median(samples):,.1f}" for name, samples in times[length].items())
         print(f"{length:>6} positions, ms: {'; '.join(cells)}", flush=True)

@@ -22,6 +22,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.progress import PROGRESS, one_by_one
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from compare import machine
 from compare.latency.rounds import run_rounds
@@ -73,12 +74,12 @@ def main() -> None:
     options = arguments(__doc__)
     axes = ranges(quick=options.quick)
     seconds, long_seconds = (2.0, 2.0) if options.quick else (40.0, 100.0)
-    folder = exported("distilgpt2-seeded").folder
+    folder = exported("distilgpt2-seeded", progress=PROGRESS).folder
     one_token = Point(1, 1, machine.cores())
     points = dict.fromkeys([one_token, *(point for found in axes.values() for point in found.values())])
     took = {point: long_seconds if point.batch * point.sequence > MANY else seconds for point in points}
     took[one_token] = 0.01  # needed only for its memory
-    timed = {point: time_point(folder, point, took[point]) for point in points}
+    timed = {point: time_point(folder, point, took[point]) for point in one_by_one("point", points)}
     flops = {point: work_of(folder, point.batch, point.sequence).prefill_flops for point in points}
     base = {name: timing.peak_bytes for name, timing in timed[one_token].items()}
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.progress import one_by_one
 from compare.pipeline.inputs import DEFAULT_TEXT
 from export import dynamo, optimum_exporter
 from export.graphs import write_graphs
@@ -89,7 +90,7 @@ class Stand:
 
 def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
     """Export each model with every exporter, and yield a bench for each of its inputs."""
-    for setup in setups:
+    for setup in one_by_one("exporting, model", setups):
         model = setup.make()
         entries = {}
         for name, exporter in _EXPORTERS.items():

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 
 LIMIT = 3.0
@@ -24,7 +25,7 @@ def main() -> None:
             "python -m export --help": ["-m", "export", "--help"],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(5 if options.quick else 30):
+        for _ in one_by_one("repetition", range(5 if options.quick else 30)):
             for name, command in commands.items():
                 start = time.perf_counter()
                 subprocess.run([sys.executable, *command], env=environment, check=True, stdout=subprocess.DEVNULL)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from benchmarks.progress import one_by_one
 from benchmarks.setups import Stand
 from compare.numerics.verdicts import judge
 from compare.results.gaps import TensorEvidence
@@ -64,7 +65,7 @@ class Trial:
 
 def faults(stands: list[Stand], rng: Generator, *, draws: int, kinds: list[Fault] | None = None) -> Iterator[Trial]:
     """Yield faults of every kind: `draws` for each bin if the kind has a strength, otherwise twice `draws`."""
-    for kind in kinds or list(KINDS.values()):
+    for kind in one_by_one("faults, kind", kinds or list(KINDS.values())):
         targets = [float(np.exp(rng.uniform(*np.log([max(low, 0.5), high])))) for low, high in BINS[:-1] * draws]
         for target in targets if kind.start is not None else [0.0] * (2 * draws):
             for _ in range(20):  # until a random model has the nodes that the fault changes

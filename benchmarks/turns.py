@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.progress import PROGRESS
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.stand import Stand, loaded, make_stand
 from compare.latency.series import Role, turn_line
@@ -71,6 +72,7 @@ def main() -> None:
 def take_rounds(stand: Stand, seconds: float) -> Iterator[Round]:
     """Yield rounds of all lengths, in random order, until the time is used up."""
     order = random.Random(0)
+    PROGRESS.stage("rounds", f"of {seconds:g} s in all")
     with loaded(stand, {Role.BASELINE: "onnxruntime", Role.CONTROL: "onnxruntime"}) as series:
         processes = [each.process for each in series.values()]
         until = time.monotonic() + seconds
@@ -82,6 +84,8 @@ def take_rounds(stand: Stand, seconds: float) -> Iterator[Round]:
                 sides = {side: processes[side].ask(*lines)["ns"] for side in order.sample((0, 1), 2)}
                 yield Round(calls, time.monotonic() - start, sides)
             number += 1
+            if PROGRESS.due():
+                PROGRESS.waits(f"{number} rounds, {until - time.monotonic():.0f} s left")
 
 
 def summary(rounds: list[Round]) -> dict[str, Any]:

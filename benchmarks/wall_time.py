@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.progress import one_by_one
 from benchmarks.record import Aim, arguments, finish
 
 ALL, FIRST_ROW = 90.0, 30.0
@@ -26,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         environment = {**os.environ, "ONNX_ATTENTION_COMPARE_CACHE": scratch}
         subprocess.run([sys.executable, "-m", "export", "distilgpt2-seeded"], env=environment, check=True)
-        for number in range(1 if options.quick else 3):
+        for number in one_by_one("run", range(1 if options.quick else 3)):
             before = product()
             out = Path(scratch) / f"report-{number}"
             command = [sys.executable, "-m", "compare", "--out", str(out)]

@@ -13,7 +13,9 @@ from compare.pipeline.settings import (
     RuntimeSettings,
     Settings,
 )
+from export.display import default_progress
 from export.models import MiniTransformer
+from export.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +29,7 @@ def load_mini_transformer(
     offline: bool = False,
     fallback: Literal["seeded"] | None = None,
     cache_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> MiniTransformer:
     """Load a causal language model from the cache. If it is not in the cache yet, it is exported first.
 
@@ -35,6 +38,7 @@ def load_mini_transformer(
     fallback: with "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random
         weights, and `provenance` says so.
     cache_dir: the folder of the cache; None is the default one.
+    progress: is told of each stage of an export; by default it is shown in a notebook, and nowhere else.
 
     Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` if the model cannot be loaded, and
     `export.errors.BadInput` if a folder cannot be used.
@@ -46,7 +50,9 @@ def load_mini_transformer(
     from export.exporting import exported
     from export.models import load_exported
 
-    entry = exported(name, offline=offline, fallback=fallback, cache_dir=cache_dir)
+    shown = default_progress() if progress is None else progress
+    with shown.ticking():
+        entry = exported(name, offline=offline, fallback=fallback, cache_dir=cache_dir, progress=shown)
     return load_exported(entry.folder, entry.manifest.source, entry.manifest.checkpoint)
 
 
@@ -81,6 +87,7 @@ def compare_attention_implementations(
     out: Path | None = None,
     keep_traces: bool = OutputSettings.keep_traces,
     cache_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> "Report":
     """Compare a model across runtimes: gaps to a float64 run, latency, and decoding.
 
@@ -117,6 +124,8 @@ def compare_attention_implementations(
     out: the folder for the report, by default a new one in the cache.
     keep_traces: whether the tensors of every run are kept in that folder.
     cache_dir: the folder of the cache.
+    progress: is told of each stage (`export.progress.Progress`). By default, lines are shown in a notebook, and nothing
+        in a script; `export.display.Plain()` prints the lines of the command line to stderr.
 
     Returns the report, which is also saved as `report.json` in `report.folder`. Raises `export.errors.ComparisonError`
     for wrong input, and if the model or a named runtime cannot run. A runtime that fails later is a row with an error.
@@ -125,6 +134,15 @@ def compare_attention_implementations(
     ...     "byte-gpt2", "To be or not to be", ["torch-eager", "onnxruntime"], latency=False)
     >>> [runtime.name for runtime in report.runtimes if runtime.name not in report.untrusted]
     ['torch-eager', 'onnxruntime']
+
+    >>> from export.progress import Progress
+    >>> class Stages(Progress):
+    ...     def stage(self, name, what="", of=None):
+    ...         print(name, "" if of is None else f"({of} steps)")
+    >>> report = compare_attention_implementations(
+    ...     "byte-gpt2", "To be or not to be", ["onnxruntime"], latency=False, progress=Stages())
+    golden (2 steps)
+    traces (2 steps)
     """
     from compare.pipeline.dispatch import run_comparison
 
@@ -158,7 +176,7 @@ def compare_attention_implementations(
         keep_traces=keep_traces,
         cache_dir=cache_dir,
     )
-    return run_comparison(model, settings)
+    return run_comparison(model, settings, default_progress() if progress is None else progress)
 
 
 def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":

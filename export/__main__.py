@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from export import cache
 from export.command import finish, leave_working_folder
+from export.display import Plain
 from export.errors import BadInput
 
 
@@ -37,12 +38,15 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = _arguments()
     root = cache.cache_root(arguments.cache_dir)
+    progress = Plain()
     if arguments.list:
         _list(root, arguments.models)
     elif arguments.verify:
         for folder in _chosen(root, arguments.models):
             entry = cache.entry_in(folder)
-            cache.verify(entry)
+            progress.stage("verify", f"{folder.name}, {entry.bytes / 1e6:,.1f} MB")
+            with progress.ticking():
+                cache.verify(entry)
             print(f"{folder.name}  {len(entry.manifest.files)} files as exported")
     elif arguments.remove:
         if not arguments.models:
@@ -53,13 +57,14 @@ def main() -> None:
         from export.exporting import exported
 
         for model in arguments.models or ["distilgpt2"]:
-            entry = exported(
-                model,
-                offline=arguments.offline,
-                cache_dir=arguments.cache_dir,
-                exporter=arguments.exporter,
-                say=lambda text: print(text, file=sys.stderr),
-            )
+            with progress.ticking():
+                entry = exported(
+                    model,
+                    offline=arguments.offline,
+                    cache_dir=arguments.cache_dir,
+                    exporter=arguments.exporter,
+                    progress=progress,
+                )
             for note in entry.notes:
                 print(f"NOTE: {note}", file=sys.stderr)
             print(entry.folder)

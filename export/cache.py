@@ -16,6 +16,7 @@ from pathlib import Path
 
 from export.errors import BadInput, first_line
 from export.manifest import FileRecord, Manifest, OtherSchema, manifest_of
+from export.progress import SILENT, Progress
 
 ENVIRONMENT_VARIABLE = "ONNX_ATTENTION_COMPARE_CACHE"
 MANIFEST = "manifest.json"
@@ -136,19 +137,19 @@ def publish(
     name: str,
     key: str,
     build: Callable[[Path], Manifest],
-    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Entry:
     """Build an entry and publish it, or return the entry that another process published first.
 
     build: a function that fills an empty folder and returns the manifest without `files`.
-    say: is called with a message if another process holds the lock, and again if that process created the entry.
+    progress: has a stage while another process holds the lock, and a note if that process created the entry.
     """
     models = root / "models"
     _make_root(root)
-    with _locked(models / f".{name}-{key}.lock", f"waiting for another process that exports {name}", say) as waited:
+    with _locked(models / f".{name}-{key}.lock", name, progress) as waited:
         if (entry := look_up(root, name, key)) is not None:
             if waited:
-                say(f"the other process exported it: {entry.folder.name}")
+                progress.note(f"the other process exported it: {entry.folder.name}")
             return entry
         for leftover in models.glob(f".{name}-{key}.building-*"):  # left by a process that was killed while building
             shutil.rmtree(leftover)
@@ -165,10 +166,10 @@ def publish(
 
 
 @contextmanager
-def _locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[bool]:
+def _locked(path: Path, name: str, progress: Progress) -> Iterator[bool]:
     """Hold a lock during the `with` block and yield whether it had to wait for it.
 
-    Calls `say(waiting)` before it waits.
+    name: the name of the model. progress: has a stage while it waits.
     """
     from filelock import FileLock, Timeout
 
@@ -177,8 +178,9 @@ def _locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[bo
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say(waiting)
-        lock.acquire()
+        progress.stage(f"waiting for another process that exports {name}")
+        with progress.ticking():
+            lock.acquire()
         waited = True
     try:
         yield waited

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
@@ -17,6 +16,7 @@ from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
 from export.manifest import SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
 from export.models import MiniTransformer
+from export.progress import SILENT, Progress
 from export.sources import Source
 
 #: Exporter -> the packages whose versions determine the exported graph.
@@ -36,7 +36,7 @@ def exported(
     fallback: Literal["seeded"] | None = None,
     cache_dir: Path | None = None,
     exporter: str = DEFAULT_EXPORTER,
-    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Entry:
     """Return the cache entry of a model, and export the model first if it has none.
 
@@ -47,12 +47,13 @@ def exported(
     offline: whether to use only what was downloaded before.
     fallback: with "seeded", a pinned hub model that is not available is replaced by its architecture with random
     weights; the entry's source says so.
-    say: is called with progress messages.
+    progress: has stages for downloading, loading and exporting; none if the model is in the cache.
     Raises `CannotRun` if there is no such model or the hub does not answer, and `BadInput` if the folder cannot be
     used or the cache entry has changed.
     """
     check_exporter(exporter)
     sources.check_name(name)
+    progress.waits(f"looking for {name} in the cache")
     root = cache_root(cache_dir)
     known = _known(root, name, exporter)
     source = _same_folder(known, name) or _source(known, name)
@@ -63,14 +64,14 @@ def exported(
     if source.revision == "main" and known:  # a hub model without a pin: use the earlier export
         return checked(known[0])
     try:
-        transformer = models.load(source, offline=offline, say=say)
+        transformer = models.load(source, offline=offline, progress=progress)
     except CannotRun:
         if known:
             return _standing_in(known[0], f"{source.origin} is available neither from the hub nor as a download")
         if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
-            return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, say=say)
+            return exported(f"{source.name}-seeded", cache_dir=cache_dir, exporter=exporter, progress=progress)
         raise
-    return export_model(transformer, cache_dir=cache_dir, exporter=exporter, say=say)
+    return export_model(transformer, cache_dir=cache_dir, exporter=exporter, progress=progress)
 
 
 def export_model(
@@ -78,7 +79,7 @@ def export_model(
     *,
     cache_dir: Path | None = None,
     exporter: str = DEFAULT_EXPORTER,
-    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Entry:
     """Return the cache entry of a loaded model, and export the model first if it has none.
 
@@ -99,13 +100,18 @@ def export_model(
     _check_disk(root, 4 * parameters)
 
     def build(folder: Path) -> Manifest:
-        say(
-            f"exporting {source.name} with {exporter}: {parameters / 1e6:.1f} million parameters, "
-            f"{4 * parameters / 1e9:.2f} GB on disk, about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
-        )
-        return _build(transformer, source, exporter, folder)
+        from export.graphs import GRAPHS
 
-    return publish(root, source.name, key, build, say)
+        progress.stage(
+            f"exporting {source.name} with {exporter}",
+            f"{parameters / 1e6:.1f} million parameters, {4 * parameters / 1e9:.2f} GB on disk, "
+            f"about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory",
+            of=1 + len(GRAPHS),
+        )
+        with progress.ticking():
+            return _build(transformer, source, exporter, folder, progress)
+
+    return publish(root, source.name, key, build, progress)
 
 
 def entry_key(source: Source, exporter: str) -> str:
@@ -116,10 +122,10 @@ def entry_key(source: Source, exporter: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
-def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path) -> Manifest:
+def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path, progress: Progress) -> Manifest:
     from export.graphs import cache_sizes, write_graphs
 
-    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]))
+    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]), progress)
     transformer.tokenizer.save_pretrained(folder)
     config = transformer.model.config
     layers, key_value_heads, head_dim = cache_sizes(config)

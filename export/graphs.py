@@ -16,6 +16,7 @@ from onnx.utils import Extractor
 
 from export.errors import CannotRun
 from export.models import no_progress_bar
+from export.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -68,7 +69,9 @@ def cache_names(stem: str, layers: int) -> list[str]:
     return [f"{stem}.{i}.{kind}" for i in range(layers) for kind in ("key", "value")]
 
 
-def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter) -> int:
+def write_graphs(
+    model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter, progress: Progress = SILENT
+) -> int:
     """Write a model's weights and its four graphs into a folder, and return the graphs' ONNX opset version.
 
     Inputs: all graphs take `input_ids` and `attention_mask`, int64 (batch, sequence), with both dimensions dynamic.
@@ -81,17 +84,23 @@ def write_graphs(model: "PreTrainedModel", folder: Path, label: str, exporter: E
     which are the past of the next step.
 
     label: written into each graph's metadata.
+    progress: has a step for the weights and one for each graph.
     Raises `CannotRun` if the exporter cannot export the architecture.
     """
+    progress.waits("writing the weights")
     with no_progress_bar():
         model.save_pretrained(folder, max_shard_size="1TB")
+    progress.step("weights")
+    progress.waits("tracing the graph with every tap")
     inspect = exporter.export_inspect(model, folder)
     deploy = cut(inspect, ["logits"])
+    progress.waits("tracing the graph with a cache of keys and values")
     graphs = inspect, deploy, last_position(deploy), exporter.export_decode(model, folder)
     for name, graph in zip(GRAPHS, graphs, strict=True):
         helper.set_model_props(graph, {"model": label})
         onnx.save(graph, folder / name)
         onnx.checker.check_model(folder / name)
+        progress.step(f"{name}, {(folder / name).stat().st_size / 1e6:.1f} MB")
     return next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
 
 

@@ -2,29 +2,32 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from export.errors import BadInput, CannotRun, near, similar
 from export.model_folder import MissingShard, model_files
+from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
 #: Timeout for the hub's first response, in seconds.
 _PATIENCE = 5
 
 
-def download(source: Source, *, offline: bool, say: Callable[[str], None] = lambda _: None) -> Path:
+def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> Path:
     """Return the folder of a hub model's snapshot, named by its commit, and download it if necessary.
 
     The folder is in Hugging Face's own cache, so other tools share it. Weights are hashed and compared with the pin if
     the model has one, and otherwise with the digest under which the hub stores large files.
 
     offline: whether to use only what was downloaded before.
-    say: is called with progress messages.
+    progress: has a stage, with a step for each file. On a terminal, the hub's library draws bars.
     Raises `CannotRun` if the model is not available, and `BadInput` if a file has another digest than expected.
     """
     # The import is here because Hugging Face's library reads its environment variables when it is imported.
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -35,9 +38,10 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
 
     offline_by = "--offline was given" if offline else "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else None
     if offline_by is None:
-        say(f"asking {constants.ENDPOINT} for {source.origin} at {source.revision[:7]}")
+        progress.stage("download", f"asking {constants.ENDPOINT} for {source.origin} at {source.revision[:7]}")
     try:
-        folder = snapshot_download(
+        folder = _snapshot(
+            progress,
             source.origin,
             revision=source.revision,
             allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
@@ -63,8 +67,43 @@ def download(source: Source, *, offline: bool, say: Callable[[str], None] = lamb
         raise CannotRun(
             f"the download of {source.origin!r} failed: {first_line}; run the command again to resume"
         ) from error
-    _check(Path(folder), source, offline_by)
+    progress.waits("comparing digests")
+    with progress.ticking():
+        _check(Path(folder), source, offline_by)
     return Path(folder)
+
+
+def _snapshot(progress: Progress, origin: str, **options: Any) -> str:
+    """Return the folder that `huggingface_hub.snapshot_download` returns.
+
+    On a terminal, the library draws its bars. Elsewhere the progress shows the bytes so far, then a note for each file.
+    """
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.utils import tqdm
+
+    class NoBar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more | {"disable": True})
+
+    if sys.stderr.isatty():
+        with progress.hidden():
+            return str(snapshot_download(origin, **options))
+    downloads = Path(constants.HF_HUB_CACHE) / f"models--{origin.replace('/', '--')}"
+    with progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB"):
+        folder = Path(snapshot_download(origin, tqdm_class=NoBar, **options))
+    for path in sorted(folder.iterdir()):
+        progress.note(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB")
+    return str(folder)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the bytes of a folder's files, complete or not."""
+    size = 0
+    with suppress(FileNotFoundError):  # a download renames files meanwhile
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                size += path.stat().st_size
+    return size
 
 
 def _cannot_be_had(source: Source, why: str) -> CannotRun:

@@ -5,7 +5,7 @@ Only safetensors are read, and remote code is never run.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from export.checkpoint import Checkpoint, checkpoint_of
 from export.errors import BadInput, first_line
 from export.hub import download
 from export.model_folder import weight_files
+from export.progress import SILENT, Progress
 from export.sources import SEEDED, SHIPPED, Source
 from export.tokens import byte_tokenizer, read_tokenizer
 
@@ -30,24 +31,22 @@ class MiniTransformer(NamedTuple):
     provenance: Source
 
 
-def load(source: Source, *, offline: bool = False, say: Callable[[str], None] = lambda _: None) -> MiniTransformer:
+def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) -> MiniTransformer:
     """Load the model of a source in float32, and its tokenizer.
 
     offline: whether to use only what was downloaded before.
-    say: is called with progress messages.
+    progress: has a stage for loading, and one for a download.
     Raises `CannotRun` if the hub does not have the model or does not answer, and `BadInput` if a folder's weights are
     missing or incomplete, are not safetensors, or do not belong to a causal language model.
     """
-    match source.kind:
-        case "seeded":
-            return _load_seeded(source)
-        case "byte-gpt2":
-            return _load_folder(SHIPPED, source)
-        case "hub":
-            folder = download(source, offline=offline, say=say)
-            return _load_folder(folder, replace(source, revision=folder.name))
-        case "folder" | "module":
-            return _load_folder(Path(source.origin), source)
+    if source.kind == "hub":
+        folder = download(source, offline=offline, progress=progress)
+        source = replace(source, revision=folder.name)
+    else:
+        folder = SHIPPED if source.kind == "byte-gpt2" else Path(source.origin)
+    progress.stage(f"loading {source.name}")
+    with progress.ticking():
+        return _load_seeded(source) if source.kind == "seeded" else _load_folder(folder, source)
 
 
 def load_exported(folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:

@@ -21,6 +21,7 @@ def _modules() -> list[Any]:
     beside = [
         "benchmarks.handoff_check",
         "benchmarks.load",
+        "benchmarks.progress",
         "benchmarks.proportions",
         "benchmarks.scaling",
         "benchmarks.trials",

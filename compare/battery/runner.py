@@ -18,14 +18,13 @@ from compare.battery.kernels.registry import BUILT_IN, KernelSpec
 from compare.battery.node_cases import load_node_cases, write_node_cases
 from compare.battery.result import Battery, CaseSummary, Cell, KernelResult, NodeScore
 from compare.processes.child import ChildFailed, Dialogue
+from export.progress import SILENT, Progress
 
 #: The time limit of one answer, in seconds. The first answer includes the import of the kernel's library.
 TIMEOUT = 120.0
 
 #: If a kernel has lost this many processes, its remaining cells fail without a run, because each hang costs `TIMEOUT`.
 MOST_LOST = 3
-
-Say = Callable[[str], None]
 
 
 def run_battery(
@@ -37,41 +36,44 @@ def run_battery(
     seed: int = 0,
     threads: int | None = None,
     timeout: float = TIMEOUT,
-    say: Say = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Battery:
     """Run every kernel on every case, judge the contexts, and score the kernels on ONNX's node cases.
 
     named: whether the user named the kernels. seed: the seed of the inputs. threads: the number of threads of each
-    kernel, by default the number of cores. timeout: the time limit of a kernel's answer, in seconds. say: is called
-    with lines of progress. If a kernel fails, no error is raised; its cell says why.
+    kernel, by default the number of cores. timeout: the time limit of a kernel's answer, in seconds. progress: has a
+    stage for each kernel, with a step for each case. If a kernel fails, no error is raised; its cell says why.
     """
     started = time.monotonic()
     threads = threads or machine.cores()
 
     @cache
     def weigher(name: str) -> Weigher:
-        say(f"golden and floors of {name}")
+        progress.waits(f"golden and floors of {name}")
         return Weigher(make_inputs(name, seed))
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, progress.ticking():
         scratch = Path(folder)
         if node_cases:
-            say("making ONNX's node cases")
+            progress.stage("node cases", "making ONNX's node cases")
             write_node_cases(scratch / "nodes", list(load_node_cases().values()))
         parts = []
-        for spec in kernels:
+        for number, spec in enumerate(kernels, start=1):
             if missing := spec.missing():
                 note = f"needs {', '.join(missing)} (not installed); install with: {spec.install}"
                 parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, missing=note))
                 continue
             asked = _Asked(spec, scratch, seed, threads, timeout)
+            names = list(load_node_cases()) if node_cases else []
+            progress.stage(f"kernel {number} of {len(kernels)}", spec.name, of=len(cases) + len(names))
             try:
-                cells = [_cell(asked, case.name, weigher) for case in cases]
-                nodes = _score(asked, list(load_node_cases())) if node_cases else None
+                cells = [_cell(asked, case.name, weigher, progress) for case in cases]
+                nodes = _score(asked, names, progress) if node_cases else None
             finally:
                 asked.end()
             parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, cells=cells, nodes=nodes))
-            say(f"{spec.name}: {len(cells) - sum(c.is_finding for c in cells)} of {len(cells)} without a finding")
+            fine = sum(not cell.is_finding for cell in cells)
+            progress.note(f"{spec.name}: {fine} of {len(cells)} without a finding")
     return Battery(
         seed=seed,
         threads=threads,
@@ -125,8 +127,10 @@ class _Asked:
             self._process = None
 
 
-def _cell(asked: _Asked, case: str, weigher: Callable[[str], Weigher]) -> Cell:
+def _cell(asked: _Asked, case: str, weigher: Callable[[str], Weigher], progress: Progress) -> Cell:
+    progress.waits(f"case {case}")
     answer = asked.ask(f"case {case}")
+    progress.step(case)
     if "unsupported" in answer:
         return Cell(case=case, kind="not asked", note=answer["unsupported"])
     if "error" in answer:
@@ -135,8 +139,12 @@ def _cell(asked: _Asked, case: str, weigher: Callable[[str], Weigher]) -> Cell:
     return Cell(case=case, **asdict(found))
 
 
-def _score(asked: _Asked, names: Sequence[str]) -> NodeScore:
-    answers = {name: asked.ask(f"node {name}") for name in names}
+def _score(asked: _Asked, names: Sequence[str], progress: Progress) -> NodeScore:
+    answers = {}
+    for name in names:
+        progress.waits(f"node case {name}")
+        answers[name] = asked.ask(f"node {name}")
+        progress.step(name)
     wrong = {name: why for name, answer in answers.items() if (why := answer.get("wrong") or answer.get("error"))}
     not_asked = Counter(answer["unsupported"] for answer in answers.values() if "unsupported" in answer)
     passed = len(names) - len(wrong) - not_asked.total()

@@ -1,6 +1,4 @@
-"""Functions that several commands use: split names at commas, and print progress on stderr."""
-
-import sys
+"""Functions that several commands use: split names at commas."""
 
 from export.errors import BadInput
 
@@ -11,8 +9,3 @@ def names_in(given: str, option: str, lists: str) -> list[str]:
     if not names:
         raise BadInput(f"{option} has no names; leave it out for all; {lists}")
     return names
-
-
-def say(line: str) -> None:
-    """Print a line of progress to stderr."""
-    print(line, file=sys.stderr, flush=True)

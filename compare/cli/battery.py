@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, say
+from compare.cli.arguments import names_in
 
 
 def battery(
@@ -45,10 +45,14 @@ def battery(
     if fail_on is not None:
         check_fail_on(fail_on)
     from compare.battery.runner import run_battery
+    from compare.cli.live import command_progress
     from compare.report.render.tables import print_table
 
     named = kernels is not None
-    result = run_battery(chosen, asked, named=named, node_cases=node_cases, seed=seed, threads=threads, say=say)
+    with command_progress() as progress:
+        result = run_battery(
+            chosen, asked, named=named, node_cases=node_cases, seed=seed, threads=threads, progress=progress
+        )
     if json:
         print(result.model_dump_json(indent=1))
     else:

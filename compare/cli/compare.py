@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, say
+from compare.cli.arguments import names_in
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -22,6 +22,7 @@ from compare.pipeline.settings import (
 )
 from compare.report.render.formats import Format, check_timed, chosen_format
 from export.errors import BadInput, near
+from export.progress import SILENT
 
 
 def print_version(wanted: bool) -> None:
@@ -204,11 +205,17 @@ def compare(
     )
     if explain is not None:
         check_explained(explain, settings)
-    from compare.cli.output import write_and_print
-    from compare.pipeline.dispatch import run_comparison
+    from compare.cli.live import command_progress
+    from compare.cli.output import print_new, write_files
 
-    report = run_comparison(model, settings, (lambda _: None) if shape is Format.QUIET else say)
-    write_and_print(report, shape)
+    with SILENT if shape is Format.QUIET else command_progress(verbose=verbose) as progress:
+        from compare.pipeline.dispatch import run_comparison
+
+        report = run_comparison(model, settings, progress)
+        progress.stage("figures", "drawing figures and writing report.md")
+        with progress.ticking():
+            figures = write_files(report)
+    print_new(report, shape, figures)
     if explain is not None:
         from compare.report.render.full import print_explanation
 

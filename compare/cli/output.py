@@ -7,14 +7,19 @@ from compare.report.schema import Report
 LONGEST = 65_000
 
 
-def write_and_print(report: Report, shape: Format) -> None:
-    """Write figures and Markdown into the report's folder, and print the report to stdout in the format asked for."""
+def write_files(report: Report) -> int:
+    """Write figures and Markdown into the report's folder, and return the number of figures."""
     from compare.report.render.markdown import to_markdown
     from compare.report.render.plots import draw_figures, save_figures
 
     assert report.folder is not None
     figures = save_figures(draw_figures(report), report.folder)
     (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
+    return len(figures)
+
+
+def print_new(report: Report, shape: Format, figures: int) -> None:
+    """Print a new report to stdout in the format asked for. figures: how many are in its folder."""
     print_as(report, shape)
     if shape is Format.FULL:
-        print(f"report.json, report.md and {len(figures)} figures are in {report.folder}")
+        print(f"report.json, report.md and {figures} figures are in {report.folder}")

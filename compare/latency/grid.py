@@ -3,7 +3,7 @@
 Each input shape is a cell. A cell has rounds and series of its own, which do not count for the rows of the comparison.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,16 @@ class Cell:
     #: The series of each process in this cell.
     series: dict[WorkerProcess, Series] = field(default_factory=dict)
 
-    def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int, precision: float) -> None:
+    def measure(
+        self,
+        rows: Sequence[Series],
+        *,
+        seconds: float,
+        seed: int,
+        least: int,
+        precision: float,
+        between: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Run rounds on this cell's inputs, with new series: those of the rows stay as they are.
 
         rows: series whose processes are loaded.
@@ -31,6 +40,7 @@ class Cell:
         seed: seed of the order in each round and of the intervals.
         least: the fewest rounds.
         precision: the rounds end if half the width of every interval is at most this share of the ratio.
+        between: see `compare.latency.rounds.run_rounds`.
 
         Round numbers continue from earlier calls. If a runtime cannot run with the inputs, its error is only in this
         cell, and it runs in other cells if its process is still alive.
@@ -48,4 +58,5 @@ class Cell:
             first=self.rounds,
             least=least,
             done=lambda: precise(present, precision, seed),
+            between=between,
         )

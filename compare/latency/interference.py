@@ -6,7 +6,7 @@ for work, and slow every call. Here each runtime is timed in both ways, in pairs
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -46,13 +46,22 @@ class Interference:
     def series(self) -> list[Series]:
         return [each for pair in self.pairs.values() for each in (pair.alone, pair.beside)]
 
-    def measure(self, rows: Sequence[Series], *, seconds: float, seed: int, least: int) -> None:
+    def measure(
+        self,
+        rows: Sequence[Series],
+        *,
+        seconds: float,
+        seed: int,
+        least: int,
+        between: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Run pairs of rounds, with new series: those of the rows stay as they are.
 
         rows: series whose processes are loaded.
         seconds: the time limit.
         seed: seed of the order in each pair.
         least: the fewest pairs.
+        between: see `run_pairs`.
 
         The numbers of pairs continue from earlier calls.
         """
@@ -60,16 +69,25 @@ class Interference:
             if row.process not in self.pairs:
                 self.pairs[row.process] = Pair(row.further(), row.further())
         present = [self.pairs[row.process] for row in rows]
-        self.taken = run_pairs(present, seconds=seconds, seed=seed, first=self.taken, least=least)
+        self.taken = run_pairs(present, seconds=seconds, seed=seed, first=self.taken, least=least, between=between)
 
 
-def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 0, least: int = 1) -> int:
+def run_pairs(
+    pairs: Sequence[Pair],
+    *,
+    seconds: float,
+    seed: int,
+    first: int = 0,
+    least: int = 1,
+    between: Callable[[int], None] = lambda _: None,
+) -> int:
     """Run pairs of rounds until the time is spent, and return the number of the next pair.
 
     seconds: how long to go on.
     seed: seed of the order in each pair.
     first: the number of the first pair.
     least: the fewest pairs, even if the time is spent.
+    between: called after each round, between turns, with the number of pairs that are over, counted from 0.
 
     Both rounds of a pair have the same random order of processes. Which of the two comes first alternates from pair to
     pair, so that a steady drift of the machine affects both equally. On return, all processes are suspended, also after
@@ -82,9 +100,12 @@ def run_pairs(pairs: Sequence[Pair], *, seconds: float, seed: int, first: int = 
         present = drawn(pairs, order)
         if not present:
             break
-        for take in (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone):
-            take(present, number, until)
+        first_take, second_take = (_alone, _all_awake) if number % 2 == 0 else (_all_awake, _alone)
+        first_take(present, number, until)
+        between(number)
+        second_take(present, number, until)
         number += 1
+        between(number)
     return number
 
 

@@ -7,6 +7,7 @@ of all runtimes but one are suspended by a signal, and this process sleeps on a 
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from typing import Protocol, TypeVar
 
 from compare.latency.series import Role, Series
@@ -18,6 +19,9 @@ MIN_ROUNDS = 12
 
 #: Auxiliary series, which no ratio of a runtime needs, run in one out of this many rounds.
 SELDOM = 3
+
+#: Progress is reported between the turns of a round, not only after it, if so many seconds have passed.
+SLOW = 5.0
 
 
 class Living(Protocol):
@@ -45,6 +49,7 @@ def run_rounds(
     least: int = 1,
     seldom: Collection[Series] = (),
     done: Callable[[], bool] = lambda: False,
+    between: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Run rounds on loaded series until `done` or until the time is spent, and return the number of the next round.
 
@@ -55,13 +60,15 @@ def run_rounds(
     least: the fewest rounds, even if the time is spent.
     seldom: the auxiliary series among `series`; they run last in the first round and in every third one after it.
     done: returns whether the rounds can end; it is called after each round from `MIN_ROUNDS` on.
+    between: called between turns with the number of rounds that are over, counted from 0: after each round, and after a
+        turn if the last call was `SLOW` seconds ago.
 
     When the time is spent, the current round ends before its next turn. The first round is always completed; further
     rounds up to `least` are completed except for auxiliary series.
     """
     order = random.Random(seed)
     until = time.monotonic() + seconds
-    number = first
+    called, number = time.monotonic(), first
     deciding = [each for each in series if each not in seldom]
     while number < first + least or time.monotonic() < until:
         present = drawn(deciding, order)
@@ -73,7 +80,12 @@ def run_rounds(
             needed = number == first or (number < first + least and each not in seldom)
             if needed or time.monotonic() < until:
                 each.turn(number, until)
+            if time.monotonic() - called > SLOW:
+                between(number)
+                called = time.monotonic()
         number += 1
+        between(number)
+        called = time.monotonic()
         if number >= first + MIN_ROUNDS and done():
             break
     return number
@@ -83,17 +95,23 @@ def precise(series: Sequence[Series], precision: float, seed: int) -> bool:
     """Return whether the ratio of every living row to the baseline is known to the wanted precision.
 
     precision: the largest half-width of an interval, as a share of the ratio.
+    """
+    return all(width <= precision for width in half_widths(series, seed).values())
+
+
+def half_widths(series: Sequence[Series], seed: int) -> dict[Series, float]:
+    """Return how closely the ratio of every living row to the baseline is known: its half-width, as a share of it.
 
     Series that are not rows, such as the machine's limits, do not count. If the baseline has failed, ratios are to the
     A/A control, and if that has failed too, to the first other row. A ratio needs at least `MIN_ROUNDS` rounds in which
-    both turns were undisturbed.
+    both turns were undisturbed; with fewer, its half-width is infinite.
     """
     rows = [each for role in Role if role.has_row for each in series if each.alive and each.role is role]
-    reference = next(iter(rows), None)
-    if reference is None:
-        return True
-    others = [each for each in rows if each is not reference]
-    if any(len(each.turns.keys() & reference.turns.keys()) < MIN_ROUNDS for each in others):
-        return False
-    ratios = (paired_ratio(each.turns, reference.turns, seed) for each in others)
-    return all(ratio is not None and ratio.half_width <= precision for ratio in ratios)
+    return {each: _half_width(each, rows[0], seed) for each in rows[1:]}
+
+
+def _half_width(series: Series, reference: Series, seed: int) -> float:
+    if len(series.turns.keys() & reference.turns.keys()) < MIN_ROUNDS:
+        return inf
+    ratio = paired_ratio(series.turns, reference.turns, seed)
+    return inf if ratio is None else ratio.half_width

@@ -37,13 +37,13 @@ def shifts(
     *,
     memory: float | None = None,
     companions: Mapping[str, str] | None = None,
-    loading: Callable[[], AbstractContextManager[None]] = nullcontext,
+    loading: Callable[[Series], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Iterator[Shift]:
     """Load series and yield them in shifts: in each the residents, and as many other series as fit into memory.
 
     memory: bytes that all processes may use together, None for all that is available.
     companions: name of a row -> name of the row that must be in the same shift.
-    loading: returns a context manager that is entered while models are loaded.
+    loading: returns a context manager for a series, which is entered while its graph is loaded.
 
     The residents and at least one other series in each shift are loaded even if memory is short. Before the next shift,
     the processes of all other series are ended.
@@ -87,7 +87,7 @@ def fits(loaded: Sequence[Series], company: Sequence[Series], *, memory: float |
     return room >= ROOM * len(company) * max(each.peak_bytes for each in loaded)
 
 
-def _load(series: Sequence[Series], loading: Callable[[], AbstractContextManager[None]]) -> None:
-    with loading():
-        for each in series:
+def _load(series: Sequence[Series], loading: Callable[[Series], AbstractContextManager[None]]) -> None:
+    for each in series:
+        with loading(each):
             each.load()

@@ -1,11 +1,25 @@
 """Create fields of the report's rows from the samples of a series."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from compare.latency.series import Role, Series
+from compare.latency.series import Role, Series, of_role
 from compare.latency.statistics import drift, outliers, paired_ratio, percentile, relative_spread, typical
+from compare.results.latency import DecodeRow, LatencyRow
+
+
+def rows_so_far(series: Sequence[Series], seed: int) -> list[LatencyRow]:
+    """Return a row for each series that has one: a `DecodeRow` if it decodes, without the checks of its cache."""
+    baseline = of_role(Role.BASELINE, series)
+    return [
+        DecodeRow(**samples_of(each, baseline, seed), **process_of(each), **generations_of(each, baseline, seed))
+        if each.decodes
+        else LatencyRow(**samples_of(each, baseline, seed), **process_of(each))
+        for each in series
+        if each.role.has_row
+    ]
 
 
 def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from compare.numerics.gaps import gaps
 from compare.numerics.verdicts import place_of
 from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
 from compare.pipeline import assemble, assemble_latency
-from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run, Say
+from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
 from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.prepare import make_report_folder, read_file, staged
@@ -25,6 +25,7 @@ from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings
+from compare.pipeline.stages import TRACES, stages_of
 from compare.pipeline.start_series import start_templates, started_series
 from compare.processes.child import ChildFailed
 from compare.report.schema import Report
@@ -35,22 +36,29 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
+from export.progress import SILENT, Progress
 
 
-def compare_graphs(settings: Settings, say: Say = lambda _: None) -> Report:
+def compare_graphs(settings: Settings, progress: Progress = SILENT) -> Report:
     """Compare the ONNX file and the baseline that the settings name, in ONNX Runtime, and write the report.
 
     Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if the baseline does not run.
     """
     with ExitStack() as templates:
-        return compare_prepared(prepared(settings, say, templates))
+        with progress.ticking():
+            run = prepared(settings, progress, templates)
+        return compare_prepared(run)
 
 
 def compare_prepared(run: Run) -> Report:
     """Measure a prepared run, and write its report. Raises `CannotRun` if the baseline does not run."""
+    progress = run.progress
+    progress.plan(stages_of(run))
     with started_series(run) as series:
-        with run.phase("imports, traces, gaps"):
+        with run.untimed_phase("imports, traces, gaps"):
+            progress.stage(TRACES, "each file runs once, and their tensors are compared", of=len(run.rows))
             for each in series:
+                progress.waits(f"{each.runtime} imports its libraries")
                 each.import_libraries()
             runtimes = compare_rows(run)
         failed = {part.name for part in runtimes if part.error}
@@ -77,7 +85,7 @@ def compare_prepared(run: Run) -> Report:
     return report
 
 
-def prepared(settings: Settings, say: Say, templates: ExitStack) -> Run:
+def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Run:
     """Return a run with a row for the baseline and one for the file, before anything is measured.
 
     templates: ends the run's template. Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun`
@@ -89,7 +97,7 @@ def prepared(settings: Settings, say: Say, templates: ExitStack) -> Run:
     assert file is not None and other is not None
     for graph in (other, file):
         check_logits(graph)
-    start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, templates, say)
+    start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, templates, progress)
     inputs = byte_inputs(
         vocabulary_of(other) or 256,
         text=settings.input.text,
@@ -108,7 +116,7 @@ def prepared(settings: Settings, say: Say, templates: ExitStack) -> Run:
         timeout=settings.runtimes.timeout,
         threads=settings.runtimes.threads or machine.cores(),
         out=make_report_folder(settings.output, file.path.stem),
-        say=say,
+        progress=progress,
         started=started,
     )
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
@@ -126,16 +134,19 @@ def compare_rows(run: Run) -> list[RuntimeResult]:
     assert file is not None
     bare = [bare_row(row) for row in run.rows]
     try:
+        run.progress.waits(f"{run.rows[0].name} runs")
         expected = make_trace(run, run.baseline)
     except ChildFailed as error:
         raise CannotRun(f"the baseline {file.path} does not run: {error}") from error
+    run.progress.step(run.rows[0].name)
+    run.progress.waits(f"{run.rows[1].name} runs")
     try:
         trace = make_trace(run, run.rows[1])
     except ChildFailed as error:
         return [bare[0], replace(bare[1], error=str(error))]
     baseline, other = (with_taps_by_structure(part, row.found) for part, row in zip(bare, run.rows, strict=True))
     compared = compare_traces(other, trace, expected, run)
-    run.say(f"{compared.name}: {compared.verdict.sentence if compared.verdict else compared.error}")
+    run.progress.step(f"{compared.name}: {compared.verdict.sentence if compared.verdict else compared.error}")
     return [baseline, compared]
 
 

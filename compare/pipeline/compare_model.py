@@ -11,7 +11,7 @@ from dataclasses import replace
 from compare.latency.series import Role, of_role
 from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.assemble_limits import computes_in_float32, limits_part
-from compare.pipeline.context import ModelRun, Say
+from compare.pipeline.context import ModelRun
 from compare.pipeline.decode_stage import Decoding, take_decoding
 from compare.pipeline.latency_stage import Latency, take_latency
 from compare.pipeline.numerics_stage import Measured, measure, numerics_of
@@ -19,32 +19,39 @@ from compare.pipeline.prepare import prepared
 from compare.pipeline.recheck_stage import judge_timed
 from compare.pipeline.second_look import confirm_alarms
 from compare.pipeline.settings import Settings
+from compare.pipeline.stages import stages_of
 from compare.pipeline.start_series import started_series
 from compare.report.schema import Report
 from export.models import MiniTransformer
+from export.progress import SILENT, Progress
 
 #: The share of `time` for forward passes; the rest is for decoding.
 PASSES = 1 / 2
 
 
-def compare(model: str | MiniTransformer, settings: Settings, say: Say = lambda _: None) -> Report:
+def compare(model: str | MiniTransformer, settings: Settings, progress: Progress = SILENT) -> Report:
     """Compare a model across runtimes and write `report.json` into the report's folder. Figures are not drawn here.
 
-    model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. say: is called
-    with lines of progress. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot
-    run. If another runtime fails, its row of the report has an error.
+    model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. progress: is
+    told of each stage. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
+    If another runtime fails, its row of the report has an error.
     """
     name = model if isinstance(model, str) else model.provenance.name
     with ExitStack() as templates:
-        return compare_prepared(prepared(model, settings, say, templates), name)
+        with progress.ticking():
+            run = prepared(model, settings, progress, templates)
+        return compare_prepared(run, name)
 
 
 def compare_prepared(run: ModelRun, name: str) -> Report:
     """Measure a prepared run, and write its report. name: the model's name as it was given."""
+    progress = run.progress
+    progress.plan(stages_of(run))
     with started_series(run) as started, numerics_of(run) as numerics:
-        with run.phase("golden, controls, traces, gaps"):
+        with run.untimed_phase("golden, controls, traces, gaps"):
             found = measure(run, started, numerics)
         found = replace(found, runtimes=confirm_alarms(run, found.runtimes, numerics))
+        progress.results(runtimes=found.runtimes)
         failed = {row.name for row in found.runtimes if row.error}
         passes = run.latency.time * (PASSES if run.checks.decode else 1)
         steps = run.latency.time - passes

@@ -1,7 +1,7 @@
 """The state of a running comparison, which all of its stages share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,7 @@ from compare.pipeline.shapes import Shape
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec
 from export.cache import Entry
 from export.exporters import DEFAULT_EXPORTER
-
-Say = Callable[[str], None]
+from export.progress import Progress
 
 #: The folder in a run's scratch folder that holds its inputs. It also marks a scratch folder as made by a comparison.
 INPUTS = "inputs"
@@ -96,8 +95,8 @@ class Run:
     #: The folder of the report.
     out: Path
 
-    #: A function that is called with lines of progress.
-    say: Say
+    #: What is told of the progress.
+    progress: Progress
 
     #: The padded input; None without a model.
     padded: Inputs | None = None
@@ -168,7 +167,15 @@ class Run:
         """Measure the seconds that a `with` block takes, and add them to those of a phase."""
         start = time.monotonic()
         yield
-        self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
+        seconds = time.monotonic() - start
+        self.phases[name] = self.phases.get(name, 0.0) + seconds
+        self.progress.detail(f"{name}: {seconds:.1f} s")
+
+    @contextmanager
+    def untimed_phase(self, name: str) -> Iterator[None]:
+        """As `phase`, for a step without turns: the display of progress shows how the time passes."""
+        with self.phase(name), self.progress.ticking():
+            yield
 
 
 @dataclass(kw_only=True)

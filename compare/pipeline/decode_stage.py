@@ -14,6 +14,7 @@ from compare.numerics.process import Numerics
 from compare.pipeline.context import ModelRun
 from compare.pipeline.latency_stage import shifts_of, take_rounds
 from compare.pipeline.recheck_stage import logits_verdict
+from compare.pipeline.stages import DECODE_CHECKS, DECODING
 from compare.pipeline.start_series import start_decoder, with_control
 from compare.results.verdicts import Verdict
 from compare.traces import Trace
@@ -45,11 +46,14 @@ def take_decoding(
     decoding = Decoding(decoders_of(run, started))
     number = first
     for shift in shifts_of(run, [*decoding.series, *bandwidth], failed):
-        number = take_rounds(run, shift, seconds, first=number)
-        with run.phase("decode checks"):
-            for each in shift.rows:
-                if each.alive and each.role is not Role.CONTROL and each.runtime not in decoding.checks:
-                    decoding.checks[each.runtime] = check(run, each, numerics)
+        number = take_rounds(run, shift, seconds, first=number, stage=DECODING, shown=decoding.series)
+        checked = [each for each in shift.rows if each.alive and each.role is not Role.CONTROL]
+        checked = [each for each in checked if each.runtime not in decoding.checks]
+        what = "each runtime decodes the text with its cache, and its logits are compared with golden"
+        run.progress.stage(DECODE_CHECKS, what, of=len(checked))
+        with run.untimed_phase("decode checks"):
+            for each in checked:
+                decoding.checks[each.runtime] = check(run, each, numerics)
     decoding.rounds = number - first
     return decoding
 
@@ -87,6 +91,7 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
     found = {}
     lengths = prefills(run.inputs.input_ids.shape[1])
     for prefill in lengths if run.checks.thorough else lengths[len(lengths) // 2 :][:1]:
+        run.progress.waits(f"{name} decodes after a prefill of {prefill} positions")
         error = series.process.follow(prefill)
         if error is not None:
             found[str(prefill)] = Verdict(kind="broken", note=error)
@@ -94,5 +99,6 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
         folder = run.self_folder(name) / f"follow-{prefill}"
         found[str(prefill)] = logits_verdict(run, Trace(folder), numerics)
         shutil.rmtree(folder)
-    run.say(f"verdict on the cache of {name}: {', '.join(dict.fromkeys(verdict.kind for verdict in found.values()))}")
+    kinds = dict.fromkeys(verdict.kind for verdict in found.values())
+    run.progress.step(f"verdict on the cache of {name}: {', '.join(kinds)}")
     return found

@@ -4,14 +4,18 @@ If memory cannot hold all of them, they are timed in shifts. The baseline is in 
 round.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isinf
 
 from compare.latency.grid import Cell
 from compare.latency.interference import Interference
-from compare.latency.rounds import precise, run_rounds
+from compare.latency.rounds import MIN_ROUNDS, half_widths, precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.shifts import Shift, shifts
+from compare.pipeline.assemble_samples import rows_so_far
 from compare.pipeline.context import BESIDE, Run
 from compare.pipeline.recheck_stage import (
     LastPosition,
@@ -23,6 +27,7 @@ from compare.pipeline.recheck_stage import (
     write_variants,
 )
 from compare.pipeline.shapes import Shape
+from compare.pipeline.stages import DECODING, GRID, INTERFERENCE, LOADING, RERUNS, ROUNDS
 from compare.results.reruns import RerunGaps
 from compare.runtimes.registry import GRAPH_RUNTIME
 from compare.traces import write_trace
@@ -67,16 +72,17 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
     latency = Latency([each for each in started if not each.decodes], cells=make_cells(run))
     variants = write_variants(run)
     for shift in shifts_of(run, latency.series, failed):
-        latency.rounds = take_rounds(run, shift, seconds, first=latency.rounds)
+        latency.rounds = take_rounds(run, shift, seconds, first=latency.rounds, stage=ROUNDS, shown=latency.series)
         latency.shifts += 1
         if run.latency.interference:
             take_interference(run, latency.interference, shift, shift.share * seconds / 2)
         take_grid(run, latency.cells, shift, shift.share * run.latency.time)
-        with run.phase("runs again"):
+        run.progress.stage(RERUNS, "each runtime runs once more, alone and with other batches, lengths and threads")
+        with run.untimed_phase("runs again"):
             latency.self_gaps += self_gaps(run, shift.late, variants)
             latency.observer = latency.observer or observer(run, shift.late)
             latency.last = latency.last or last_position(run, shift.late)
-    with run.phase("runs again"):
+    with run.untimed_phase("runs again"):
         baseline = [each for each in latency.series if each.role is Role.BASELINE]
         latency.self_gaps = with_baseline_gap(run, self_gaps(run, baseline, variants) + latency.self_gaps)
     return latency
@@ -87,25 +93,50 @@ def shifts_of(run: Run, series: Sequence[Series], failed: set[str]) -> Iterator[
     for each in series:
         if each.runtime in failed:
             each.give_up("not timed, because its trace failed")
-    limit = run.latency.memory
-    return shifts(
+    limit, loaded, begun = run.latency.memory, 0, False
+
+    @contextmanager
+    def loading(each: Series) -> Iterator[None]:
+        nonlocal loaded, begun
+        if not begun:
+            run.progress.stage(LOADING, "each process loads its graph and makes a first call")
+        begun, loaded = True, loaded + 1
+        run.progress.waits(f"{each.runtime}, process {loaded} of {len(series)}")
+        with run.untimed_phase("load for latency"):
+            yield
+
+    for shift in shifts(
         series,
         memory=None if limit is None else limit * 1e9,
         companions={BESIDE: GRAPH_RUNTIME},
-        loading=lambda: run.phase("load for latency"),
-    )
+        loading=loading,
+    ):
+        yield shift
+        begun = False
 
 
-def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
+def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: str, shown: Sequence[Series]) -> int:
     """Take the rounds of a shift. Return the number of the next round.
 
     seconds: the time limit over all shifts, of which this one gets its share. first: the number of the first round.
+    stage: the name of the stage. shown: the series of all shifts, whose results are shown between rounds.
     """
     precision, seed = run.latency.precision, run.latency.seed
-    run.say(
+    run.progress.stage(
+        stage,
         f"timing {sum(each.alive for each in shift.series)} processes in turns, "
-        f"until every ratio is known to {100 * precision:g} % or {shift.share * seconds:.3g} s are spent"
+        f"until every ratio is known to {100 * precision:g} % or {shift.share * seconds:.3g} s are spent",
     )
+
+    clock = clock_words(shift.share * seconds)
+
+    def between(number: int) -> None:
+        if run.progress.due():
+            known = known_words(shift.series, precision, seed)
+            run.progress.waits(f"{number - first} rounds, {clock()}; {known}")
+            rows = rows_so_far(shown, seed)
+            run.progress.results(**{"decoding" if stage == DECODING else "latency": rows})
+
     with run.phase("rounds"):
         return run_rounds(
             shift.series,
@@ -115,7 +146,25 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int) -> int:
             least=run.latency.min_rounds,
             seldom=[each for each in shift.series if each.role.auxiliary],
             done=lambda: precise(shift.series, precision, seed),
+            between=between,
         )
+
+
+def known_words(series: Sequence[Series], precision: float, seed: int) -> str:
+    """Say which ratio is known least and how closely, such as "onnxruntime known to ±4 %, wanted ±2 %"."""
+    widths = half_widths(series, seed)
+    widest = max(widths, key=lambda each: widths[each], default=None)
+    if widest is None:
+        return "no ratio to measure"
+    if isinf(widths[widest]):
+        return f"{widest.runtime} has fewer than {MIN_ROUNDS} undisturbed rounds"
+    return f"{widest.runtime} known to ±{100 * widths[widest]:.2g} %, wanted ±{100 * precision:g} %"
+
+
+def clock_words(seconds: float) -> Callable[[], str]:
+    """Return a function that says how much of a time limit has passed since this call, such as "18 of 30 s"."""
+    began = time.monotonic()
+    return lambda: f"{time.monotonic() - began:.0f} of {seconds:.3g} s"
 
 
 def take_interference(run: Run, interference: Interference, shift: Shift, seconds: float) -> None:
@@ -124,9 +173,22 @@ def take_interference(run: Run, interference: Interference, shift: Shift, second
     seconds: the time limit.
     """
     rows = shift.rows
-    run.say(f"timing {sum(each.alive for each in rows)} processes for {seconds:.3g} s, with none of them suspended")
+    what = f"timing {sum(each.alive for each in rows)} processes for {seconds:.3g} s, with none of them suspended"
+    run.progress.stage(INTERFERENCE, what)
+    clock = clock_words(seconds)
+
+    def between(number: int) -> None:
+        if run.progress.due():
+            run.progress.waits(f"{number} pairs of rounds, {clock()}")
+
     with run.phase("interference"):
-        interference.measure(rows, seconds=seconds, seed=run.latency.seed, least=run.latency.min_rounds)
+        interference.measure(
+            rows,
+            seconds=seconds,
+            seed=run.latency.seed,
+            least=run.latency.min_rounds,
+            between=between,
+        )
 
 
 def make_cells(run: Run) -> dict[Shape, Cell]:
@@ -142,15 +204,23 @@ def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) 
 
     seconds: the time limit of each cell.
     """
+
+    def between(number: int) -> None:
+        if run.progress.due():
+            run.progress.waits(f"{number} rounds, {clock()}")
+
     with run.phase("grid"):
-        for shape, cell in cells.items():
-            run.say(f"timing the shape {shape} (tokens x sequences)")
+        for place, (shape, cell) in enumerate(cells.items(), start=1):
+            what = f"cell {place} of {len(cells)}, timing {shape.batch} sequences of {shape.sequence} tokens"
+            run.progress.stage(GRID, what)
+            clock = clock_words(seconds)
             cell.measure(
                 shift.rows,
                 seconds=seconds,
                 seed=run.latency.seed,
                 least=run.latency.min_rounds,
                 precision=run.latency.precision,
+                between=between,
             )
         for row in shift.rows if cells else []:
             if row.alive:

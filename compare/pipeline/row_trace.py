@@ -26,6 +26,7 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
     fails, and `CannotRun` if the runtime is not installed.
     """
     out = out or run.scratch / row.name
+    run.progress.detail(f"{out.name} is traced; log {run.log(out.name)}")
     row.spec.check_installed()
     second = None
     if run.padded is not None and not row.unpadded:

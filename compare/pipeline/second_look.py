@@ -13,6 +13,7 @@ from compare.numerics.process import Numerics
 from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
 from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
+from compare.pipeline.stages import SECOND_LOOK
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRun, RuntimeResult
@@ -36,11 +37,15 @@ def _confirmed(run: ModelRun, row: Row, runtime: RuntimeResult, numerics: Numeri
     """Return a row after its second look; a row without an alarm is returned unchanged."""
     if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
         return runtime
-    run.say(f"{row.name} is {runtime.verdict.kind}, so it is traced again in {RUNS - 1} fresh processes")
-    with run.phase("second look"):
-        further = [further_run(run, row, number, numerics) for number in range(2, RUNS + 1)]
+    what = f"{row.name} is {runtime.verdict.kind}, so it is traced again in {RUNS - 1} fresh processes"
+    run.progress.stage(SECOND_LOOK, what, of=RUNS - 1)
+    further = []
+    with run.untimed_phase("second look"):
+        for number in range(2, RUNS + 1):
+            further.append(further_run(run, row, number, numerics))
+            run.progress.step(f"run {number}: {further[-1][0].sentence}")
     verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
-    run.say(f"{row.name}: {verdict.sentence}")
+    run.progress.waits(f"{row.name}: {verdict.sentence}")
     return replace(runtime, verdict=verdict, again=[part for _, part in further])
 
 

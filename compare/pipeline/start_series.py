@@ -9,26 +9,27 @@ from compare import machine
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
-from compare.pipeline.context import ModelRun, Row, Run, Say
+from compare.pipeline.context import ModelRun, Row, Run
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import Settings
 from compare.processes.templates import template
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+from export.progress import SILENT, Progress
 
 
 def start_templates(
-    libraries: Iterable[Sequence[str]], settings: Settings, templates: ExitStack, say: Say = lambda _: None
+    libraries: Iterable[Sequence[str]], settings: Settings, templates: ExitStack, progress: Progress = SILENT
 ) -> None:
     """Start the templates from which processes are forked later, and which import libraries until then.
 
-    libraries: those of each kind of process. templates: ends the templates. say: takes a line if a template fails.
+    libraries: those of each kind of process. templates: ends the templates. progress: gets a note if a template fails.
     Timed processes that are pinned have templates of their own, because libraries count CPUs when they are imported.
     """
     threads = settings.runtimes.threads or machine.cores()
     pinned = settings.latency.pin and settings.checks.latency
     for each in dict.fromkeys(map(tuple, libraries)):
         for cpus in (None, cpus_for(threads)) if pinned else (None,):
-            templates.enter_context(template(each, threads=threads, cpus=cpus, say=say))
+            templates.enter_context(template(each, threads=threads, cpus=cpus, say=progress.note))
 
 
 @contextmanager
@@ -111,6 +112,7 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
     log: the name of its log. holds: the limit of the machine that it runs instead of the row's runtime. more: further
     keys of its job.
     """
+    run.progress.detail(f"a process for {holds or row.name} starts; log {run.log(log)}")
     job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}
     return WorkerProcess(
         holds or row.name,

@@ -13,6 +13,7 @@ from export.cache import Entry, checked, entries, look_up, matching, publish, re
 from export.errors import BadInput
 from export.manifest import Manifest
 from tests.helpers.cache_entries import SOURCE, build
+from tests.helpers.progress import Recorder
 
 
 def test_what_is_published_is_found(root: Path, thing: Entry) -> None:
@@ -57,15 +58,18 @@ import os
 from pathlib import Path
 from tests.helpers.cache_entries import build
 from export.cache import publish
+from export.progress import Progress
 from tests.helpers.processes import comes_true
 waiting = Path({str(tmp_path / "waiting")!r})
-def say(text):
-    print(text)
-    if text.startswith("waiting"): (waiting / str(os.getpid())).touch()
+class Waiting(Progress):
+    def stage(self, name, what="", of=None):
+        print(name); (waiting / str(os.getpid())).touch()
+    def note(self, line):
+        print(line)
 def slow(folder):
     print("built"); assert comes_true(lambda: len(os.listdir(waiting)) == 2)
     return build(folder)
-publish(Path({str(root)!r}), "thing", "123", slow, say=say)
+publish(Path({str(root)!r}), "thing", "123", slow, Waiting())
 """
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     outputs = [run.communicate(timeout=120)[0] for run in runs]
@@ -117,16 +121,17 @@ def test_a_process_that_waits_says_so_once_and_exports_if_the_other_failed(root:
     from filelock import FileLock
 
     root.joinpath("models").mkdir(parents=True)
-    said: list[str] = []
     other = FileLock(root / "models" / ".thing-123.lock")
     other.acquire()
 
-    def say(text: str) -> None:
-        said.append(text)
-        other.release()
+    class Waiting(Recorder):
+        def stage(self, name: str, what: str = "", of: int | None = None) -> None:
+            super().stage(name, what, of)
+            other.release()
 
-    assert publish(root, "thing", "123", build, say).folder.name == "thing-123"
-    assert said == ["waiting for another process that exports thing"]
+    progress = Waiting()
+    assert publish(root, "thing", "123", build, progress).folder.name == "thing-123"
+    assert progress.texts("stage", "note") == ["waiting for another process that exports thing"]
 
 
 def test_a_folder_that_is_no_entry_is_ignored(root: Path, thing: Entry) -> None:

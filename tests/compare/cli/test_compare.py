@@ -22,7 +22,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     report = json.loads(run.stdout)
     names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
     assert [runtime["name"] for runtime in report["runtimes"]] == names
-    assert "golden agrees with transformers' eager attention in float64: " in run.stderr
+    assert "golden: the model runs in float64" in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
@@ -66,7 +66,7 @@ def test_help_shows_the_options_in_panels_without_colours() -> None:
 
 def test_a_comparison_is_printed_in_the_chosen_format(report, monkeypatch, capsys) -> None:
     """The comparison is replaced by a saved report, because other tests run it."""
-    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: report)
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
     with pytest.raises(SystemExit) as ended:
         main()

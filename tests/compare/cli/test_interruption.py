@@ -26,7 +26,7 @@ def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_pat
     ) as run:
         assert run.stderr is not None
         try:
-            next(line for line in run.stderr if line.startswith("timing"))
+            next(line for line in run.stderr if line.startswith("rounds: timing"))
             family = psutil.Process(run.pid).children(recursive=True)
             assert sum("a helper" in member.cmdline() for member in family) == 2
         finally:
@@ -34,7 +34,7 @@ def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_pat
     assert comes_true(lambda: gone(family))
 
 
-@pytest.mark.parametrize(("reached", "processes"), [("golden agrees", 5), ("timing", 5)])
+@pytest.mark.parametrize(("reached", "processes"), [("traces: ", 5), ("rounds: timing", 5)])
 def test_ctrl_c_ends_everything_with_130(
     tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
 ) -> None:

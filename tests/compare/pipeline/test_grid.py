@@ -15,6 +15,7 @@ from compare.pipeline.latency_stage import take_grid, take_interference
 from compare.pipeline.settings import LatencySettings
 from compare.pipeline.shapes import Shape
 from compare.processes.child import ChildFailed
+from tests.helpers.progress import Recorder
 
 SMALL, LARGE = Shape(8, 1), Shape(16, 2)
 
@@ -60,7 +61,7 @@ def fake_run() -> SimpleNamespace:
     return SimpleNamespace(
         latency=LatencySettings(min_rounds=3),
         phase=lambda _: nullcontext(),
-        say=lambda _: None,
+        progress=Recorder(),
         input_folder=Path("inputs"),
     )
 

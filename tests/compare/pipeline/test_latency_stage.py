@@ -13,7 +13,9 @@ from compare.latency.shifts import Shift
 from compare.pipeline import latency_stage, recheck_stage
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import LatencySettings, Settings
+from compare.pipeline.stages import ROUNDS
 from compare.report.sections import latency
+from tests.helpers.progress import Recorder
 from tests.helpers.series import series_of
 
 
@@ -22,8 +24,9 @@ def test_what_decides_nothing_has_its_turn_seldom(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(latency_stage, "run_rounds", lambda series, **how: told.update(how) or 7)
     late = [series_of("onnxruntime", role) for role in (Role.RUNTIME, Role.OBSERVER, Role.LAST_POSITION)]
     limit = series_of("matrix-product", Role.LIMIT)
-    run = SimpleNamespace(latency=LatencySettings(), phase=lambda _: nullcontext(), say=lambda _: None)
-    assert latency_stage.take_rounds(run, Shift([limit], late, share=0.5), seconds=8, first=3) == 7  # type: ignore[arg-type]
+    run = SimpleNamespace(latency=LatencySettings(), phase=lambda _: nullcontext(), progress=Recorder())
+    shift = Shift([limit], late, share=0.5)
+    assert latency_stage.take_rounds(run, shift, 8, first=3, stage=ROUNDS, shown=late) == 7  # type: ignore[arg-type]
     assert {series.role for series in told["seldom"]} == {Role.OBSERVER, Role.LIMIT}
     assert (told["first"], told["seconds"]) == (3, 4)
 

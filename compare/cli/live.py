@@ -1,0 +1,127 @@
+"""The live display of progress on a terminal: a few lines that are redrawn, and that vanish at the end."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as RichLive
+from rich.text import Text
+
+from compare.report.formatting import Table
+from export.display import Display, Plain, printable
+
+#: The table of results so far, from the rows of the report's runtimes, latency and decoding.
+MakeTable = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Table]
+
+#: Seconds between two drawings, unless a stage begins.
+_INTERVAL = 0.25
+
+#: The most lines that are shown instead of a table.
+_LINES = 8
+
+
+class Live(Display):
+    """Redraws the stage on stderr: what it does, how much is left, what it waits for, and the results so far.
+
+    Nothing is drawn by itself: each drawing is a call of the work, or of a thread in `ticking`.
+
+    make_table: returns the table of the results so far; None shows the verdicts so far, or else the last steps.
+    verbose: see `Display`.
+    """
+
+    def __init__(self, make_table: MakeTable | None = None, *, verbose: bool = False) -> None:
+        super().__init__(verbose=verbose)
+        self._make_table = make_table
+        self._results: dict[str, Sequence[Any]] = {"runtimes": [], "latency": [], "decoding": []}
+        self._drawn = self.clock()
+        self._console = Console(stderr=True, highlight=False)
+        self._live = self._new_live()
+
+    def __enter__(self) -> Self:
+        with self.lock:
+            self._live.start()
+            self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def begin(self) -> None:
+        if not self._hidden:
+            self._live.update(self._lines(), refresh=True)
+            self._drawn = self.clock()
+
+    def refresh(self) -> None:
+        if self.due():
+            self.begin()
+
+    def due(self) -> bool:
+        return self.clock() - self._drawn >= _INTERVAL
+
+    def note(self, line: str) -> None:
+        with self.lock:
+            self._console.print(Text(printable(line)))
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        with self.lock:
+            self._live.stop()
+            self._console.print(Text(self.title))  # until the library draws something
+        try:
+            with super().hidden():
+                yield
+        finally:
+            with self.lock:
+                self._live = self._new_live()  # the old one would erase what the library has drawn
+                self._live.start()
+                self.begin()
+
+    def results(
+        self,
+        *,
+        runtimes: Sequence[Any] | None = None,
+        latency: Sequence[Any] | None = None,
+        decoding: Sequence[Any] | None = None,
+    ) -> None:
+        given = {"runtimes": runtimes, "latency": latency, "decoding": decoding}
+        with self.lock:
+            self._results |= {name: list(rows) for name, rows in given.items() if rows is not None}
+            self.refresh()
+
+    def _new_live(self) -> RichLive:
+        return RichLive(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+
+    def _lines(self) -> RenderableType:
+        shown: list[RenderableType] = []
+        if self._make_table is not None and any(self._results.values()):
+            from compare.report.render.terminal import table_lines  # here, because the first drawing does not need it
+
+            shown += table_lines(self._make_table(*self._results.values()), self._console.width)
+        else:
+            shown += [_line(f"  {line}") for line in (self._verdicts() or self.steps)[-_LINES:]]
+        shown += [Text(self.title), _line(f"  {self.state}")]
+        return Group(*shown, *([_line(f"  {self.left}")] if self.left else []))
+
+    def _verdicts(self) -> list[str]:
+        rows = self._results["runtimes"]
+        return [f"{row.name}: {row.verdict.sentence if row.verdict else row.error}" for row in rows]
+
+
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def command_progress(*, verbose: bool = False) -> Display:
+    """Return the display of a command's progress: live if stderr is a terminal that can redraw, else plain lines."""
+    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return Live(results_so_far, verbose=verbose) if live else Plain(verbose=verbose)
+
+
+def results_so_far(runtimes: Sequence[Any], latency: Sequence[Any], decoding: Sequence[Any]) -> Table:
+    """Return the table of the screen while results are still to come."""
+    from compare.report.screen import table  # here, because the first drawing does not need it
+
+    return table(runtimes, latency, decoding, running=True)
