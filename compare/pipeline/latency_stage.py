@@ -77,7 +77,8 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
         if run.latency.interference:
             take_interference(run, latency.interference, shift, shift.share * seconds / 2)
         take_grid(run, latency.cells, shift, shift.share * run.latency.time)
-        run.progress.stage(RERUNS, "each runtime runs once more, alone and with other batches, lengths and threads")
+        what = "each runtime runs again: " + ", ".join(variant.name for variant in variants)
+        run.progress.stage(RERUNS, what)
         with run.untimed_phase("runs again"):
             latency.self_gaps += self_gaps(run, shift.late, variants)
             latency.observer = latency.observer or observer(run, shift.late)

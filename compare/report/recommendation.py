@@ -78,8 +78,12 @@ def front(found: list[Choice]) -> list[Choice]:
 
 
 def for_passes(report: Report) -> Recommendation | None:
-    """Return the recommendation for forward passes; None if no trusted runtime besides the baseline was timed."""
-    trusted = [choice.row for choice in choices(report) if choice.trusted and choice.row is not report.latency[0]]
+    """Return the recommendation for forward passes; None if no trusted runtime besides the baseline was timed.
+
+    A runtime counts as timed even if every one of its turns was disturbed, so that the recommendation says why.
+    """
+    judged = {runtime.name for runtime in report.runtimes if runtime.gaps or report.model is None}
+    trusted = [row for row in report.latency[1:] if row.runtime in judged and _counts(report, row)]
     return _recommendation(report, report.latency, trusted)
 
 
@@ -87,14 +91,16 @@ def for_generation(report: Report) -> Recommendation | None:
     """Return the recommendation for generation; None if no runtime besides the baseline has a correct cache."""
     trusted = [
         row
-        for row in report.decoding
-        if row.ratio is not None
-        and not row.again
-        and row.verdict is not None
-        and report.beyond(row) is None
-        and row.runtime not in report.untrusted
+        for row in report.decoding[1:]
+        if row.verdict is not None and report.beyond(row) is None and _counts(report, row)
     ]
     return _recommendation(report, report.decoding, trusted)
+
+
+def _counts(report: Report, row: LatencyRow) -> bool:
+    """Whether a row besides the baseline's may be recommended: a trusted runtime that did not fail."""
+    failed = {runtime.name for runtime in report.runtimes if runtime.error}
+    return not row.again and not row.error and row.runtime not in report.untrusted and row.runtime not in failed
 
 
 def _recommendation(report: Report, rows: Sequence[LatencyRow], trusted: Sequence[LatencyRow]) -> Recommendation | None:
