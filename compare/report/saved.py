@@ -23,5 +23,5 @@ def is_newest(folder: Path) -> bool:
     """Whether a folder has the report in the default cache that was written last."""
     try:
         return newest().samefile(folder)
-    except (BadInput, OSError):
+    except (BadInput, OSError, ImportError):  # a report is shown without platformdirs, which the default cache needs
         return False
