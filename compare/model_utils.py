@@ -38,7 +38,7 @@ def load_mini_transformer(
     fallback: with "seeded", a pinned hub model that cannot be loaded is replaced by its architecture with random
         weights, and `provenance` says so.
     cache_dir: the folder of the cache; None is the default one.
-    progress: is told of each stage of an export; by default it is shown in a notebook, and nowhere else.
+    progress: shows the stages of an export. By default, a notebook shows lines, and a script shows nothing.
 
     Returns (model, tokenizer, provenance). Raises `export.errors.CannotRun` if the model cannot be loaded, and
     `export.errors.BadInput` if a folder cannot be used.
@@ -124,8 +124,8 @@ def compare_attention_implementations(
     out: the folder for the report, by default a new one in the cache.
     keep_traces: whether the tensors of every run are kept in that folder.
     cache_dir: the folder of the cache.
-    progress: is told of each stage (`export.progress.Progress`). By default, lines are shown in a notebook, and nothing
-        in a script; `export.display.Plain()` prints the lines of the command line to stderr.
+    progress: shows the stages of the comparison (`export.progress.Progress`). By default, a notebook shows lines, and
+        a script shows nothing; `export.display.Plain()` prints lines to stderr.
 
     Returns the report, which is also saved as `report.json` in `report.folder`. Raises `export.errors.ComparisonError`
     for wrong input, and if the model or a named runtime cannot run. A runtime that fails later is a row with an error.

@@ -10,11 +10,11 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from compare.report.formatting import Table
 from export.display import Display, Plain, printable
 
-#: The table of results so far, from the rows of the report's runtimes, latency and decoding.
-MakeTable = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Table]
+#: Returns the lines of a table of the results so far. Its arguments are the report's rows of runtimes, latency and
+#: decoding, and the width of the terminal in characters.
+TableLines = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], int], Sequence[Text]]
 
 #: Seconds between two drawings, unless a stage begins.
 _INTERVAL = 0.25
@@ -28,13 +28,13 @@ class Live(Display):
 
     Nothing is drawn by itself: each drawing is a call of the work, or of a thread in `ticking`.
 
-    make_table: returns the table of the results so far; None shows the verdicts so far, or else the last steps.
+    table: returns the lines of the results so far; None shows the verdicts so far, or else the last steps.
     verbose: see `Display`.
     """
 
-    def __init__(self, make_table: MakeTable | None = None, *, verbose: bool = False) -> None:
+    def __init__(self, table: TableLines | None = None, *, verbose: bool = False) -> None:
         super().__init__(verbose=verbose)
-        self._make_table = make_table
+        self._table = table
         self._results: dict[str, Sequence[Any]] = {"runtimes": [], "latency": [], "decoding": []}
         self._drawn = self.clock()
         self._console = Console(stderr=True, highlight=False)
@@ -96,10 +96,9 @@ class Live(Display):
 
     def _lines(self) -> RenderableType:
         shown: list[RenderableType] = []
-        if self._make_table is not None and any(self._results.values()):
-            from compare.report.render.terminal import table_lines  # here, because the first drawing does not need it
-
-            shown += table_lines(self._make_table(*self._results.values()), self._console.width)
+        if self._table is not None and any(self._results.values()):
+            runtimes, latency, decoding = self._results.values()
+            shown += self._table(runtimes, latency, decoding, self._console.width)
         else:
             shown += [_line(f"  {line}") for line in (self._verdicts() or self.steps)[-_LINES:]]
         shown += [Text(self.title), _line(f"  {self.state}")]
@@ -120,8 +119,9 @@ def command_progress(*, verbose: bool = False) -> Display:
     return Live(results_so_far, verbose=verbose) if live else Plain(verbose=verbose)
 
 
-def results_so_far(runtimes: Sequence[Any], latency: Sequence[Any], decoding: Sequence[Any]) -> Table:
-    """Return the table of the screen while results are still to come."""
-    from compare.report.screen import table  # here, because the first drawing does not need it
+def results_so_far(runtimes: Sequence[Any], latency: Sequence[Any], decoding: Sequence[Any], width: int) -> list[Text]:
+    """Return the lines of the screen's table while results are still to come. width: in characters."""
+    from compare.report.render.terminal import table_lines  # here, because the first drawing does not need it
+    from compare.report.screen import table
 
-    return table(runtimes, latency, decoding, running=True)
+    return table_lines(table(runtimes, latency, decoding, running=True), width)

@@ -118,7 +118,7 @@ def test_ids_of_32_bits_and_fixed_shapes(entry: Entry, tiny_folder: Path, tmp_pa
     row = compared(file, tiny_folder, tmp_path / "out")
     assert row.verdict is not None
     assert row.verdict.kind == "rounding"
-    with pytest.raises(BadInput, match=r"takes input_ids of shape \(1, 13\), but .*; set sequence to 13$"):
+    with pytest.raises(BadInput, match=r"declares input_ids with shape \(1, 13\), but .*; set sequence to 13$"):
         compared(file, tiny_folder, tmp_path / "out", sequence=12)
 
 

@@ -102,7 +102,10 @@ def test_quick_takes_what_was_not_given() -> None:
     [
         ({"onnx": "a.onnx"}, "onnx needs model or baseline, which names what to compare it with"),
         ({"baseline": "b.onnx"}, "baseline needs onnx, the ONNX file to compare with it"),
-        ({"model": "tiny", "onnx": "a", "baseline": "b"}, "onnx is compared with model or with baseline; leave one"),
+        (
+            {"model": "tiny", "onnx": "a", "baseline": "b"},
+            "model and baseline exclude each other, because onnx is compared with only one",
+        ),
         ({"onnx": "a", "baseline": "b", "runtimes": ["all"]}, "runtimes cannot be used with baseline"),
         ({"time": 0.0}, "time is 0 seconds; it must be above 0"),
         ({"min_rounds": 0}, "min_rounds is 0; it must be at least 1"),

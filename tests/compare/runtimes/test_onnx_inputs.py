@@ -30,7 +30,7 @@ IDS = np.zeros((2, 5), dtype=np.int64)
         (
             GraphInput("past_key_values.0.key", "float32", (None, 4, 8, 16)),
             BadInput,
-            "takes past_key_values.0.key of shape (any, 4, 8, 16), but this input has (2, 4, 0, 16)",
+            "declares past_key_values.0.key with shape (any, 4, 8, 16), but this input has (2, 4, 0, 16)",
         ),
         (GraphInput("position_ids", "int64", (1, 8)), BadInput, "has (2, 5); set batch to 1 and sequence to 8"),
     ],
