@@ -12,10 +12,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda x: x.astype(np.float64),
-            r"value is float64: golden is in float64 too",
-        ),
+        (lambda x: x.astype(np.float64), r"value is float64: golden is in float64 too"),
         (lambda x: x.astype(np.int64), r"query is int64, .*; all three must be float32, all float16 or all bfloat16"),
         (lambda x: x[0], r"query has shape \(4, 20, 8\); it must be \(batch, heads, sequence, head_dim\), with no"),
         (lambda x: x[:, :, :0], r"query has shape \(2, 4, 0, 8\)"),
