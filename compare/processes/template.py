@@ -161,8 +161,8 @@ def become_child(
         os.close(file)
     carry(mark, environ.pop(mark))
     os.environ.update(environ)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()  # Python's own generator does so itself
+    if (generators := sys.modules.get("numpy.random")) is not None:
+        generators.seed()  # Python's own generator does so itself
 
 
 def carry(mark: str, value: str) -> None:

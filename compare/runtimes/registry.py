@@ -158,6 +158,7 @@ BUILT_IN = (
         ("onnxruntime", "optimum.onnxruntime"),
         "pip install optimum-onnx",
         graphs=("decode",),
+        libraries=TORCH_LIBRARIES,
     ),
 )
 

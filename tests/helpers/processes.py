@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
 
 #: The libraries of a child that is started on its own, and of one that is forked where a template has them.
 WAYS = [(), pytest.param(("numpy",), marks=pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux"))]
+
+
+@contextmanager
+def kept_template(libraries: tuple[str, ...], *, threads: int) -> Iterator[None]:
+    """Keep a template over all phases of a test, in each of which pytest changes PYTEST_CURRENT_TEST."""
+    from compare.processes.templates import template
+
+    with ExitStack() as opened:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("PYTEST_CURRENT_TEST", raising=False)
+            opened.enter_context(template(libraries, threads=threads))
+        yield
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from compare.processes import templates
 from compare.processes.child import ChildFailed, end_children, run_child
 from compare.processes.environment import environment
-from compare.processes.templates import template
 from tests.helpers.hanging import FOLDER, hanging
-from tests.helpers.processes import WAYS, comes_true, gone
+from tests.helpers.processes import WAYS, comes_true, gone, kept_template
 
 SOURCE = """
 from compare.processes.child_side import main_of_child
@@ -43,8 +43,12 @@ def child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         log = tmp_path / "logs" / "log"
         run_child("some_child", job, threads=1, log=log, timeout=timeout, libraries=request.param)
 
-    with template(request.param, threads=1):
+    forks = []
+    plain = templates.Template.fork
+    monkeypatch.setattr(templates.Template, "fork", lambda *given, **more: forks.append(0) or plain(*given, **more))
+    with kept_template(request.param, threads=1):
         yield run
+    assert len(forks) == (1 if request.param else 0)
 
 
 @pytest.fixture

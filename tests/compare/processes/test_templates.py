@@ -83,8 +83,9 @@ def test_a_forked_child_has_in_memory_what_an_import_reads_of_files(child) -> No
 
 
 def test_children_of_one_template_share_nothing(child) -> None:
-    with template(LIBRARIES, threads=2):
-        first, second = child(), child()
+    libraries = ("numpy.random",)
+    with template(libraries, threads=2):
+        first, second = child(libraries), child(libraries)
         assert first.ask("random") != second.ask("random")
         marks = [one.ask("mark")["mark"] for one in (first, second)]
         assert [process.pid for mark in marks for process in marked(mark)] == [first.process.pid, second.process.pid]

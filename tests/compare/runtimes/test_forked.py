@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from compare.processes import templates
-from compare.processes.templates import template
 from compare.runtimes.registry import BUILT_IN, spec_of
 from compare.runtimes.tracer import trace
 from compare.traces import Trace, same_bits, write_trace
+from tests.helpers.processes import kept_template
 from tests.helpers.runtimes import every_runtime
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
@@ -48,7 +48,7 @@ def forked(tracing, on_their_own) -> Iterator[Tracing]:
     """A function that traces a runtime with templates of all built-in runtimes."""
     with ExitStack() as opened:
         for libraries in {spec.libraries for spec in BUILT_IN if not spec.missing()}:
-            opened.enter_context(template(libraries, threads=1))
+            opened.enter_context(kept_template(libraries, threads=1))
         yield tracing("forked")
 
 
