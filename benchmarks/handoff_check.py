@@ -1,6 +1,6 @@
 """Check that the marker `.epic5_complete.json` matches this checkout and its exports. `make handoff` writes the marker.
 
-`python -m benchmarks.handoff_check` prints one line for each mismatch and then exits with 1.
+`python -m benchmarks.handoff_check` prints one line for each mismatch and then exits with 1. `.ci/run` calls it.
 """
 
 import hashlib

@@ -1,4 +1,6 @@
-"""Functions that several commands use: split names at commas."""
+"""Functions for the arguments of commands: names separated by commas, and --version."""
+
+import typer
 
 from export.errors import BadInput
 
@@ -9,3 +11,12 @@ def names_in(given: str, option: str, lists: str) -> list[str]:
     if not names:
         raise BadInput(f"{option} has no names; leave it out for all; {lists}")
     return names
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version of this project and exit, if it is wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"onnx-attention-compare {version('onnx-attention-compare')}")
+        raise typer.Exit

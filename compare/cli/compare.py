@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in
+from compare.cli.arguments import names_in, print_version
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -23,16 +23,6 @@ from compare.pipeline.settings import (
 from compare.report.render.formats import Format, check_timed, chosen_format
 from export.errors import BadInput, near
 from export.progress import SILENT
-
-
-def print_version(wanted: bool) -> None:
-    """Print the version of this project and exit, if it is wanted."""
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"onnx-attention-compare {version('onnx-attention-compare')}")
-        raise typer.Exit
-
 
 # `typer.Option` for each panel of --help. A panel holds one group of settings.
 _input, _runtimes, _checks, _latency, _output = (

@@ -134,6 +134,18 @@ def test_what_is_not_measurable_is_no_number_and_a_line_says_why(default_run: Re
     assert shown.quality == []
 
 
+def test_if_every_turn_was_disturbed_the_advice_says_so(default_run: Report) -> None:
+    with_a_busy_machine(default_run)
+    for row in (*default_run.latency, *default_run.decoding):
+        row.disturbed |= {number: [samples] for number, samples in row.turns.items()}
+        row.turns, row.ratio, row.median_ms = {}, None, None
+    advice = screen(default_run).advice
+    assert advice[0].startswith(
+        "Not measurable here: other processes used 43 % of the CPU (stress 41 %), and only 0 of "
+    )
+    assert advice[1:] == ["Generation is not measurable here either."]
+
+
 def test_without_latency_nothing_is_advised(default_run: Report) -> None:
     without_latency(default_run)
     shown = screen(default_run)
