@@ -28,7 +28,7 @@ class Live(Display):
 
     Nothing is drawn by itself: each drawing is a call of the work, or of a thread in `ticking`.
 
-    table: returns the lines of the results so far; None shows the verdicts so far, or else the last steps.
+    table: returns the lines of the results so far. Without it, or before the first result, the last steps are shown.
     verbose: see `Display`.
     """
 
@@ -100,13 +100,9 @@ class Live(Display):
             runtimes, latency, decoding = self._results.values()
             shown += self._table(runtimes, latency, decoding, self._console.width)
         else:
-            shown += [_line(f"  {line}") for line in (self._verdicts() or self.steps)[-_LINES:]]
+            shown += [_line(f"  {line}") for line in self.steps[-_LINES:]]
         shown += [Text(self.title), _line(f"  {self.state}")]
         return Group(*shown, *([_line(f"  {self.left}")] if self.left else []))
-
-    def _verdicts(self) -> list[str]:
-        rows = self._results["runtimes"]
-        return [f"{row.name}: {row.verdict.sentence if row.verdict else row.error}" for row in rows]
 
 
 def _line(text: str) -> Text:

@@ -20,7 +20,7 @@ def imported_files(module: str, root: Path) -> dict[str, Path]:
     Raises `FileNotFoundError` if a module has no file.
 
     >>> list(imported_files("compare.numerics.errors", Path(__file__).parents[2]))
-    ['compare.numerics.errors', 'compare.numerics.tensors']
+    ['compare.numerics.blocks', 'compare.numerics.errors', 'compare.numerics.tensors']
     """
     files: dict[str, Path] = {}
     left = [module]

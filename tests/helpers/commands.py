@@ -17,8 +17,14 @@ def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     )
 
 
-def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
-    """Run a command that must exit with `code`, and return its only line on stderr.
+def refused(
+    arguments: list[str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    after: str = "",
+) -> str:
+    """Run a command that must exit with `code`, and return its line on stderr, the only one after the progress `after`.
 
     It runs in this process, where everything is already imported.
     """
@@ -29,6 +35,7 @@ def refused(arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, ca
         main()
     stdout, stderr = capfd.readouterr()
     assert (ended.value.code, stdout) == (code, ""), stderr
-    assert stderr.startswith("error: ")
-    assert stderr.count("\n") == 1
-    return stderr
+    assert stderr.startswith(f"{after}error: ")
+    line = stderr.removeprefix(after)
+    assert line.count("\n") == 1
+    return line

@@ -91,7 +91,7 @@ def _lines(table: Table, columns: Sequence[_Column], gap: int, width: int) -> li
 
 
 def _line(cells: Sequence[str], columns: Sequence[_Column], gap: int, width: int, bold: bool = False) -> Text:
-    line = Text(end="", no_wrap=True)
+    line = Text(no_wrap=True)
     for at, (cell, column) in enumerate(zip(cells, columns, strict=False)):
         room = width - cell_len(line.plain) if _extends(cells, at) and not bold else column.width
         shown = cell if cell_len(cell) <= room else set_cell_size(cell, max(0, room - 1)) + "…"

@@ -40,7 +40,7 @@ def test_the_width_is_that_of_columns_and_no_colour_is_in_a_pipe(report) -> None
 
 
 def test_quiet_is_the_verdict_and_the_advice_alone(report, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, say: say("progress") or report)
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: progress.note("a note") or report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--quiet"])
     with pytest.raises(SystemExit):
         main()

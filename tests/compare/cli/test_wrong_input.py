@@ -51,7 +51,7 @@ from tests.helpers.commands import command, refused
         (["--model", ""], 2, "the model's name is empty"),
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),
         (["--model", "distilgpt3", "--offline"], 3, "model 'distilgpt3' cannot be loaded: --offline was given"),
-        (["--model", "byte-gtp2", "--offline"], 3, "or only in part; did you mean byte-gpt2? "),
+        (["--model", "byte-gtp2", "--offline"], 3, "or only partly; did you mean byte-gpt2? "),
         (["--model", "distilgpt2", "--offline"], 3, "model 'distilbert/distilgpt2' cannot be loaded"),
         (["--grid", "8x1", "--no-latency"], 2, "--grid needs latency, which is off"),
         (["--no-latency", "--format", "pytest-benchmark"], 2, "--format pytest-benchmark contains only times"),
@@ -117,7 +117,8 @@ def test_a_classifier_is_refused(tiny, tmp_path: Path, monkeypatch, capfd) -> No
     folder = tmp_path / "classifier"
     GPT2ForSequenceClassification(tiny().config).save_pretrained(folder)
     capfd.readouterr()
-    said = refused(["--model", str(folder), "--cache-dir", str(tmp_path / "cache")], 2, monkeypatch, capfd)
+    arguments = ["--model", str(folder), "--cache-dir", str(tmp_path / "cache")]
+    said = refused(arguments, 2, monkeypatch, capfd, after="loading classifier\n")
     assert (
         "is a GPT2ForSequenceClassification, not a causal language model; as GPT2LMHeadModel it loses 1 tensor" in said
     )

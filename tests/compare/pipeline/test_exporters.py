@@ -63,7 +63,7 @@ def test_one_exporter_alone_has_no_such_row(tiny_folder: Path, tmp_path: Path) -
 
 def test_the_renderers_show_it(report: Report) -> None:
     command = [sys.executable, "-m", "compare", "show", str(report.folder)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([*command, "--full"], capture_output=True, text=True, check=True).stdout
     assert "Two exporters' graphs in onnxruntime" in shown
     assert "onnxruntime does not expose query" in shown
     markdown = subprocess.run([*command, "--markdown"], capture_output=True, text=True, check=True).stdout

@@ -49,10 +49,11 @@ def test_the_stages_are_those_of_the_plan_in_order(told: Recorder) -> None:
 
 def test_every_step_has_its_result(told: Recorder) -> None:
     steps = told.texts("step")
-    assert steps[0].startswith("golden agrees with transformers eager in float64: ")
+    assert steps[0].startswith("golden agrees with transformers' eager attention in float64: ")
     assert steps[1].endswith("distinct controls show what rounding does")
     assert [step.partition(":")[0] for step in steps[2:4]] == ["torch-eager", "onnxruntime"]
-    assert [step.partition(" decodes: ")[0] for step in steps[-2:]] == ["torch-eager", "onnxruntime"]
+    caches = [f"verdict on the cache of {name}: rounding" for name in ("torch-eager", "onnxruntime")]
+    assert steps[-2:] == caches
     waits = told.texts("waits")
     assert any("rounds, " in text and "fewer than 12 undisturbed rounds" in text for text in waits)
     assert any("1 pairs of rounds, " in text for text in waits)

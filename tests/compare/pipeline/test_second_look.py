@@ -171,7 +171,7 @@ def test_without_an_alarm_nothing_is_traced_again(looked: Looked, report: Report
     assert lowered.verdict is not None
     assert (lowered.verdict.kind, lowered.verdict.runs, lowered.again) == ("reduced precision", [], [])
     looks = [line.split()[2] for line in said if line.startswith("second look: ")]
-    assert looks == ["wavers,", "brittle,", "peeks,"]
+    assert looks == ["wavers", "brittle", "peeks"]
     assert all(each.again == [] for each in report.runtimes)
     assert "second look" in found.phases
     assert "second look" not in report.phases
