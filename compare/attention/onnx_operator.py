@@ -60,8 +60,7 @@ def attention_operator(
     Every step is computed in the inputs' precision. In NumPy, bfloat16 arrays are those of `ml_dtypes`. Raises
     `ValueError` for shapes and combinations that the specification rules out. Source: ONNX, Operators.md, Attention.
 
-    >>> import numpy as np
-    >>> x = np.zeros((1, 2, 8), np.float32)
+    >>> import numpy as np; x = np.zeros((1, 2, 8), np.float32)
     >>> attention_operator(x, x, x, q_num_heads=2, kv_num_heads=2, is_causal=1).y.shape
     (1, 2, 8)
     """
@@ -78,8 +77,7 @@ def attention_operator(
     present_key, present_value = key, value
     key, value = spread_groups(query, key, value)
 
-    # As in the specification: query and key are each multiplied by the root of the scale, and every product is rounded
-    # to the inputs' precision.
+    # As in the specification, query and key are each multiplied by the root of the scale, and products are rounded.
     full = query.shape[-1] ** -0.5 if scale is None else scale
     root = _as(xp.asarray(full**0.5, dtype=xp.float64, device=query.device), precision)
     raw = _as(scaled_scores(query * root, key * root, 1.0), precision)

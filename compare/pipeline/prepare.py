@@ -84,14 +84,19 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     for note in run.notes:
         progress.note(f"NOTE: {note}")
     run.phases["model and graphs"] = time.monotonic() - started
-    for folder, given in ((run.input_folder, inputs), (run.padded_folder(INPUTS), run.padded)):
-        assert given is not None
-        write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
+    write_inputs(run)
     if beside is not None:
         run.rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
     return run
+
+
+def write_inputs(run: ModelRun) -> None:
+    """Write the main input and the padded input to the folders from which processes read them."""
+    for folder, given in ((run.input_folder, run.inputs), (run.padded_folder(INPUTS), run.padded)):
+        assert given is not None
+        write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
 
 
 def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
