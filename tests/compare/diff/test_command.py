@@ -28,7 +28,7 @@ def test_the_command_ends_with_the_answer_and_its_code(report: Report, altered: 
     assert (same.returncode, same.stderr) == (0, "")
     assert same.stdout.splitlines()[-1].startswith("no regression: ")
     runtime(altered, "onnxruntime").verdict = verdict("broken")
-    worse = command("diff", report.folder, altered_folder(altered, "newer"))
+    worse = command("diff", report.folder, altered_folder(altered, "newer"), COLUMNS="200")  # headings in one line
     assert (worse.returncode, worse.stderr) == (1, "")
     assert worse.stdout.splitlines()[-1] == "regression: onnxruntime was rounding and is broken: no logits"
     for cell in ("x rounding, A", "B / A [95 %]", "peak", "onnxruntime"):
