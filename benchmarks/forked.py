@@ -18,20 +18,17 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.record import Aim, arguments, finish
-from compare import machine
+from benchmarks.stand import Stand, make_stand
 from compare.latency.disturbance import MAX_LOAD
 from compare.latency.rounds import precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio
 from compare.latency.worker_process import WorkerProcess
-from compare.pipeline.inputs import tokenize
 from compare.processes.templates import template
 from compare.results.latency import Ratio
 from compare.runtimes.registry import BUILT_IN, Spec, spec_of
 from compare.runtimes.tracer import trace
-from compare.traces import same_bits, write_trace
-from export.cache import Entry
-from export.exporting import exported
+from compare.traces import same_bits
 
 RUNTIMES = ("torch-eager", "onnxruntime")
 TOKENS, SECONDS, PRECISION, PAIRS = 64, 20.0, 0.02, 20
@@ -45,17 +42,6 @@ START = {"torch-eager": 0.1, "onnxruntime": 0.5}
 
 Way = Literal["forked", "on its own"]
 WAYS: tuple[Way, Way] = ("forked", "on its own")
-
-
-@dataclass(frozen=True)
-class Stand:
-    """The model, the inputs, a scratch folder, threads of each process, and the largest load of a turn that counts."""
-
-    entry: Entry
-    inputs: Path
-    scratch: Path
-    threads: int
-    max_load: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,8 @@ class Pair:
 def main() -> None:
     options = arguments(__doc__)
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as templates:
-        stand = make_stand(Path(scratch), quick=options.quick)
+        stand = make_stand(Path(scratch), TOKENS, "byte-gpt2" if options.quick else "distilgpt2-seeded")
+        max_load = 1.0 if options.quick else MAX_LOAD  # a quick run counts every turn
         traced = [spec for spec in BUILT_IN if "inspect" in spec.graphs and spec.libraries and not spec.missing()]
         on_its_own = {spec.name: trace_of(stand, spec, "on-its-own") for spec in traced}
         for libraries in dict.fromkeys(spec.libraries for spec in traced):
@@ -99,18 +86,10 @@ def main() -> None:
         pairs = []
         for number in range(count):
             for runtime in RUNTIMES:
-                pairs.append(pair(stand, runtime, number, seconds))
+                pairs.append(pair(stand, runtime, number, seconds, max_load))
                 print(line(pairs[-1]), flush=True)
     figures = {"pairs": [asdict(each) for each in pairs], "equal": equal, "traced": [spec.name for spec in traced]}
     finish("forked", figures, aims(pairs, len(equal), len(traced)), quick=options.quick)
-
-
-def make_stand(scratch: Path, *, quick: bool) -> Stand:
-    """Export the model and write the inputs. With `quick`, every turn counts, even if other processes disturb it."""
-    entry = exported("byte-gpt2" if quick else "distilgpt2-seeded")
-    found = tokenize(entry.folder, text=None, sequence=TOKENS, batch=1, positions=entry.manifest.model["positions"])
-    write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
-    return Stand(entry, scratch / "inputs", scratch, machine.cores(), 1.0 if quick else MAX_LOAD)
 
 
 def trace_of(stand: Stand, spec: Spec, way: str) -> Any:
@@ -120,7 +99,7 @@ def trace_of(stand: Stand, spec: Spec, way: str) -> Any:
     return trace(spec.name, stand.entry.folder, stand.inputs, out, threads=stand.threads, log=log, timeout=600)
 
 
-def pair(stand: Stand, runtime: str, number: int, seconds: float) -> Pair:
+def pair(stand: Stand, runtime: str, number: int, seconds: float, max_load: float) -> Pair:
     """Take rounds of a forked worker and of one that was started on its own. Which one starts first alternates."""
     ways = WAYS if number % 2 == 0 else WAYS[::-1]
     series: dict[Way, Series] = {}
@@ -128,7 +107,7 @@ def pair(stand: Stand, runtime: str, number: int, seconds: float) -> Pair:
     try:
         for way in ways:
             start = time.monotonic()
-            series[way] = make_series(stand, runtime, way)
+            series[way] = make_series(stand, runtime, way, max_load)
             series[way].import_libraries()
             answered[way] = time.monotonic() - start
         for way in ways:
@@ -147,7 +126,7 @@ def pair(stand: Stand, runtime: str, number: int, seconds: float) -> Pair:
     return Pair(runtime, found.estimate, found.low, found.high, rounds, sides)
 
 
-def make_series(stand: Stand, runtime: str, way: Way) -> Series:
+def make_series(stand: Stand, runtime: str, way: Way, max_load: float) -> Series:
     """Start a worker. The ratio's baseline is the worker that was started on its own."""
     process = WorkerProcess(
         runtime,
@@ -155,7 +134,7 @@ def make_series(stand: Stand, runtime: str, way: Way) -> Series:
         threads=stand.threads,
         log=stand.scratch / f"{way}.log",
         timeout=600,
-        max_load=stand.max_load,
+        max_load=max_load,
         libraries=spec_of(runtime).libraries if way == "forked" else (),
     )
     role = Role.RUNTIME if way == "forked" else Role.BASELINE

@@ -1,4 +1,4 @@
-"""What benchmarks time their workers on: the distilgpt2 architecture, an input, and processes that have loaded it."""
+"""What benchmarks time their workers on: a model, an input, and processes that have loaded it."""
 
 import json
 import subprocess
@@ -29,9 +29,9 @@ class Stand:
     threads: int
 
 
-def make_stand(scratch: Path, tokens: int) -> Stand:
-    """Export the model and save its input, one sequence of this many tokens of the default text."""
-    entry = exported("distilgpt2-seeded")
+def make_stand(scratch: Path, tokens: int, model: str = "distilgpt2-seeded") -> Stand:
+    """Export a model and save its input, one sequence of this many tokens of the default text."""
+    entry = exported(model)
     found = tokenize(entry.folder, text=None, sequence=tokens, batch=1, positions=entry.manifest.model["positions"])
     write_trace(scratch / "inputs", {"input_ids": found.input_ids, "attention_mask": found.attention_mask})
     return Stand(entry, scratch / "inputs", scratch, machine.cores())

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, RLock, Thread
@@ -16,7 +17,7 @@ SILENCE = 10.0
 _TICK = 1.0
 
 
-class Display(Progress):
+class Display(Progress, ABC):
     """The state of the work, for displays that show it. A subclass defines `refresh`, and extends `note`.
 
     verbose: whether to show details.
@@ -35,9 +36,9 @@ class Display(Progress):
         self._watched: list[Callable[[], str] | None] = []
         self._hidden = False
 
+    @abstractmethod
     def refresh(self) -> None:
         """Show the current state. The lock is held."""
-        raise NotImplementedError
 
     def begin(self) -> None:
         """Show that a stage begins. The lock is held."""
