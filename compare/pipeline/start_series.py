@@ -10,7 +10,6 @@ from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.context import ModelRun, Row, Run
-from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import Settings
 from compare.processes.templates import template
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
@@ -23,13 +22,10 @@ def start_templates(
     """Start the templates from which processes are forked later, and which import libraries until then.
 
     libraries: those of each kind of process. templates: ends the templates. progress: gets a note if a template fails.
-    Timed processes that are pinned have templates of their own, because libraries count CPUs when they are imported.
     """
     threads = settings.runtimes.threads or machine.cores()
-    pinned = settings.latency.pin and settings.checks.latency
     for each in dict.fromkeys(map(tuple, libraries)):
-        for cpus in (None, cpus_for(threads)) if pinned else (None,):
-            templates.enter_context(template(each, threads=threads, cpus=cpus, say=progress.note))
+        templates.enter_context(template(each, threads=threads, say=progress.note))
 
 
 @contextmanager
@@ -121,8 +117,7 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
         log=run.log(log),
         timeout=run.timeout,
         cpus=run.cpus,
-        max_load=run.max_load,
-        libraries=row.spec.libraries,
+        max_load=run.max_load,  # not forked: a forked worker of torch takes longer (docs/design.md)
     )
 
 
