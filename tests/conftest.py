@@ -1,12 +1,15 @@
 """Fixtures for all tests: tiny models with seeded weights, exported once per session into the session's own cache."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from compare.lazy import TORCH_LIBRARIES
 from export.telemetry import turn_off
+from tests.helpers.processes import kept_template
 from tests.helpers.tiny import tiny_model
 
 turn_off()
@@ -36,6 +39,13 @@ def cache_dir(shared_folder: Path) -> Path:
     folder = shared_folder / "cache"
     os.environ["ONNX_ATTENTION_COMPARE_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_template(cache_dir: Path) -> Iterator[None]:
+    """Keep a template of torch in the session, from which comparisons with one thread fork their processes."""
+    with kept_template(TORCH_LIBRARIES, threads=1):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,10 +33,10 @@ def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
     return real if positions is None else max(1, min(real, positions - TOKENS))
 
 
-def generate(decoder: Decoder, prompt: NDArray[Any]) -> dict[str, Any]:
+def generate(decoder: Decoder, prompt: NDArray[Any], count: int = TOKENS) -> dict[str, Any]:
     """Continue a prompt with the most likely token at each step, and time the prefill and the steps.
 
-    prompt: token ids, int64 (batch, positions).
+    prompt: token ids, int64 (batch, positions). count: the number of tokens, the one of the prefill included.
 
     Returns `prefill_ns`, `ns` (one number per step), and `tokens` (one list per sequence). An untimed prefill of one
     position comes first and warms up caches and threads. Choosing the token is not timed, because it is the same work
@@ -44,12 +44,12 @@ def generate(decoder: Decoder, prompt: NDArray[Any]) -> dict[str, Any]:
     """
     batch, length = prompt.shape
     decoder.run(prompt[:, :1].copy(), np.ones((batch, 1), np.int64))
-    mask = np.ones((batch, length + TOKENS), np.int64)
+    mask = np.ones((batch, length + count), np.int64)
     start = time.perf_counter_ns()
     logits = decoder.run(prompt, mask[:, :length].copy())["logits"]
     end = time.perf_counter_ns()
     prefill, steps, tokens = end - start, [], [next_tokens(logits)]
-    for place in range(length, length + TOKENS - 1):
+    for place in range(length, length + count - 1):
         ids, seen = tokens[-1], mask[:, : place + 1].copy()
         start = time.perf_counter_ns()
         logits = decoder.step(ids, seen)["logits"]

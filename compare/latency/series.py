@@ -12,6 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.latency.decoding import TOKENS
 from compare.latency.disturbance import Load, load_between, snapshot
 from compare.latency.worker_process import WorkerProcess
 from compare.processes.child import ChildFailed, OutOfMemory, own_processes
@@ -112,7 +113,7 @@ class Series:
     line: str = ""
 
     def __post_init__(self) -> None:
-        self.line = self.line or ("generate" if self.decodes else "turn 1")
+        self.line = self.line or (f"generate {TOKENS}" if self.decodes else "turn 1")
 
     @property
     def runtime(self) -> str:
@@ -140,7 +141,7 @@ class Series:
         return Series(self.process, self.role, self.graph, inputs, error=self.error, line=self.line)
 
     def import_libraries(self) -> None:
-        """Make the process import the runtime's libraries, untimed."""
+        """Wait until the process has imported the runtime's libraries."""
         self._ask("import")
 
     def load(self) -> None:
@@ -151,7 +152,7 @@ class Series:
         self.facts = answer["facts"]
         self._read_memory()
         if self.decodes:
-            self._ask(self.line)  # the first steps warm up, as the first call does
+            self._ask("generate 3")  # the first steps warm up, as the first call does
         else:
             self._size_turns()
 

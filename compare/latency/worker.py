@@ -2,13 +2,14 @@
 
     python -m compare.latency.worker JOB
 
-It answers each line on stdin with a line of JSON on stdout, and exits at the end of stdin:
+It imports the runtime's libraries, then answers each line on stdin with a line of JSON on stdout, and exits at the end
+of stdin:
 
-    import        import the runtime's libraries                    {}
+    import        nothing; the libraries are imported               {}
     load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     stand N       move to the CPU on which round N starts           {}
     turn N        one untimed call, then N timed ones               {"ns": [...]}
-    generate      a short generation (`compare.latency.decoding`)   {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
+    generate N    generate N tokens (`compare.latency.decoding`)    {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
     operators     run once and count the operators                  {operator: how often}
     rerun NAME    rerun with other inputs, write the logits         {"error": ..., or null}
@@ -39,15 +40,13 @@ from compare.traces import Trace, write_trace
 def _work(job: dict[str, Any]) -> None:
     inputs = Trace(Path(job["inputs"]))
     ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
-    kind: type[Runtime] | None = None
+    kind: type[Runtime] = spec_of(job["runtime"]).load_class()
     runtime: Runtime | None = None
     for line, answer in questions():
         match line.split(maxsplit=1):
             case ["import"]:
-                kind = spec_of(job["runtime"]).load_class()
                 answer({})
             case ["load", graph]:
-                assert kind is not None, "load before import"
                 if runtime is not None:
                     runtime.close()
                     del runtime
@@ -65,9 +64,10 @@ def _work(job: dict[str, Any]) -> None:
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls))})
-            case ["generate"]:
+            case ["generate", count]:
                 assert runtime is not None, "generate before load"
-                answer(generate(cast(Decoder, runtime), ids[:, : prompt_length(mask, job["positions"])].copy()))
+                prompt = ids[:, : prompt_length(mask, job["positions"])].copy()
+                answer(generate(cast(Decoder, runtime), prompt, int(count)))
             case ["inputs", folder]:
                 assert runtime is not None, "inputs before load"
                 given = Trace(Path(folder))
@@ -77,7 +77,7 @@ def _work(job: dict[str, Any]) -> None:
                 assert runtime is not None, "operators before load"
                 answer(runtime.operators(ids, mask))
             case ["rerun", name]:
-                assert kind is not None and runtime is not None, "rerun before load"
+                assert runtime is not None, "rerun before load"
                 variant = Trace(Path(job["variants"]) / name)
                 if variant.facts["threads"] != job["threads"]:
                     runtime = kind(Path(job["model"]), threads=variant.facts["threads"], graph="deploy")
@@ -88,7 +88,7 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
-                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, turn N, generate, "
+                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, turn N, generate N, "
                     "inputs FOLDER, operators, rerun NAME and follow N"
                 )
 

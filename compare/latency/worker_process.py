@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from compare.latency import disturbance
 from compare.processes.child import ChildFailed, Dialogue
+from compare.processes.templates import Forked
 
 
 class Memory(NamedTuple):
@@ -60,8 +61,11 @@ class WorkerProcess:
             timeout=timeout,
             cpus=cpus,
             libraries=libraries,
+            own_memory=True,
         )
         self._tree = self._child.tree
+        if self.forked:
+            self._tree.suspend()  # before it copies memory, which it does when it is first asked
         self._left_awake = False
         self._own_inputs = True
         self._failed = False
@@ -69,6 +73,11 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         return self._child.process.pid
+
+    @property
+    def forked(self) -> bool:
+        """Whether the process was forked, so that its libraries are there. Others take seconds to import them."""
+        return isinstance(self._child.process, Forked)
 
     @property
     def ended(self) -> bool:

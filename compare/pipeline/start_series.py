@@ -10,6 +10,7 @@ from compare.latency.machine_limits import BANDWIDTH, COMPUTE
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
 from compare.pipeline.context import ModelRun, Row, Run
+from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import Settings
 from compare.processes.templates import template
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
@@ -22,10 +23,13 @@ def start_templates(
     """Start the templates from which processes are forked later, and which import libraries until then.
 
     libraries: those of each kind of process. templates: ends the templates. progress: gets a note if a template fails.
+    Timed processes that are pinned have templates of their own, because libraries count CPUs when they are imported.
     """
     threads = settings.runtimes.threads or machine.cores()
+    pinned = settings.latency.pin and settings.checks.latency
     for each in dict.fromkeys(map(tuple, libraries)):
-        templates.enter_context(template(each, threads=threads, say=progress.note))
+        for cpus in (None, cpus_for(threads)) if pinned else (None,):
+            templates.enter_context(template(each, threads=threads, cpus=cpus, say=progress.note))
 
 
 @contextmanager
@@ -49,23 +53,25 @@ def started_series(run: Run) -> Iterator[list[Series]]:
 def start_passes(run: Run) -> list[Series]:
     """Start series for all rows that can be timed, the A/A control, and further graphs of the row onnxruntime.
 
-    The processes do not load models yet. They import their libraries while traces run, because imports are not timed.
+    The processes do not load models yet. The A/A control is started first: it imports its libraries while others wait
+    for those of their template.
     """
     timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
     roles = with_control(timed)
     roles += [(row, role) for row in timed if row.name == GRAPH_RUNTIME for role in (Role.OBSERVER, Role.LAST_POSITION)]
-    started = []
-    for place, (row, role) in enumerate(roles):
+    started: dict[int, Series] = {}
+    for place, (row, role) in sorted(enumerate(roles), key=lambda each: each[1][1] is not Role.CONTROL):
         process = start(
             run,
             row,
             f"latency-{place}-{row.name}",
+            forked=role is not Role.CONTROL,
             out=run.self_folder(row.name, role.graph),
             variants=run.variants_folder,
             positions=run.positions,
         )
-        started.append(Series(process, role, role.graph))
-    return started
+        started[place] = Series(process, role, role.graph)
+    return [started[place] for place in sorted(started)]
 
 
 def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
@@ -89,7 +95,10 @@ def start_decoders(run: Run) -> list[Series]:
 def start_decoder(run: ModelRun, row: Row, role: Role) -> Series:
     """Start a series whose process only decodes."""
     log = f"decode-{row.name}{'-again' if role is Role.CONTROL else ''}"
-    return Series(start(run, row, log, out=run.self_folder(row.name), positions=run.positions), role, "decode")
+    process = start(
+        run, row, log, forked=role is not Role.CONTROL, out=run.self_folder(row.name), positions=run.positions
+    )
+    return Series(process, role, "decode")
 
 
 def start_limits(run: Run) -> list[Series]:
@@ -102,10 +111,13 @@ def start_limits(run: Run) -> list[Series]:
     ]
 
 
-def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: object) -> WorkerProcess:
+def start(
+    run: Run, row: Row, log: str, *, holds: str | None = None, forked: bool = True, **more: object
+) -> WorkerProcess:
     """Start a worker process for a row or for a limit of the machine, and name it after that.
 
-    log: the name of its log. holds: the limit of the machine that it runs instead of the row's runtime. more: further
+    log: the name of its log. holds: the limit of the machine that it runs instead of the row's runtime. forked: whether
+    it may be forked from a template. The A/A control is not, so that it would show an effect of forking. more: further
     keys of its job.
     """
     run.progress.detail(f"a process for {holds or row.name} starts; log {run.log(log)}")
@@ -117,7 +129,8 @@ def start(run: Run, row: Row, log: str, *, holds: str | None = None, **more: obj
         log=run.log(log),
         timeout=run.timeout,
         cpus=run.cpus,
-        max_load=run.max_load,  # not forked: a forked worker of torch takes longer (docs/design.md)
+        max_load=run.max_load,
+        libraries=row.spec.libraries if forked else (),
     )
 
 

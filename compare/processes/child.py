@@ -34,6 +34,8 @@ class _Started:
 
     cpus: the CPUs that it may use, None for all that this process may use.
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
+    own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
+        measured.
 
     Create it in a thread that lives as long as the child: Linux ends a child together with the thread that created it.
     """
@@ -47,6 +49,7 @@ class _Started:
         log: Path,
         cpus: Collection[int] | None = None,
         libraries: Sequence[str] = (),
+        own_memory: bool = False,
         **pipes: Any,
     ) -> None:
         self.log = log
@@ -56,7 +59,8 @@ class _Started:
         environ = {**environment(threads), MARK: mark}
         with log.open("wb") as errors:
             streams = {"stdout": errors, **pipes, "stderr": errors}
-            self.process = _process(module, json.dumps(job, default=str), environ, cpus, libraries, streams)
+            command = module, json.dumps(job, default=str), environ
+            self.process = _process(*command, cpus, libraries, streams, own_memory=own_memory)
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
 
@@ -81,12 +85,14 @@ def _process(
     cpus: Collection[int] | None,
     libraries: Sequence[str],
     streams: Mapping[str, Any],
+    *,
+    own_memory: bool,
 ) -> "subprocess.Popen[bytes] | templates.Forked":
     """Fork a child from a template, or start it if there is none that can fork."""
     template = templates.find(libraries, environ, cpus) if libraries else None
     if template is not None and template.ready():
         with suppress(OSError):  # the template has ended, or memory is short
-            return template.fork(module, job, environ, **streams)
+            return template.fork(module, job, environ, own_memory=own_memory, **streams)
     with pinned(cpus):
         return subprocess.Popen(own_packages.command(module, job), env=environ, **streams)
 
@@ -98,16 +104,6 @@ _alive: set[_Started] = set()
 def own_processes() -> set[int]:
     """Return the ids of this process, its children, and their descendants at the last suspension."""
     return {os.getpid()}.union(*(child.tree.pids() for child in list(_alive)))
-
-
-#: The children that `run_child` is waiting for, in all threads.
-_at_work: set[_Started] = set()
-
-
-def end_children() -> None:
-    """Kill all children that `run_child` is waiting for, because their results are no longer needed."""
-    for child in list(_at_work):
-        child.tree.kill()
 
 
 def run_child(
@@ -130,14 +126,12 @@ def run_child(
     Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
     """
     child = _Started(module, job, threads=threads, log=log, libraries=libraries, stdin=subprocess.DEVNULL)
-    _at_work.add(child)
     try:
         code = child.process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise ChildFailed(f"no answer within {timeout:.0f} s") from None
     finally:
         child.kill()
-        _at_work.discard(child)
     if code != 0:
         raise child.failure()
     log.unlink()
@@ -152,6 +146,8 @@ class Dialogue:
     timeout: the longest time of an answer, in seconds.
     cpus: the CPUs that it and its descendants may use, None for all that this process may use.
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
+    own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
+        measured.
 
     Create it in the main thread: Linux ends a child together with the thread that created it.
     """
@@ -166,11 +162,14 @@ class Dialogue:
         timeout: float,
         cpus: Collection[int] | None = None,
         libraries: Sequence[str] = (),
+        own_memory: bool = False,
     ) -> None:
         self._timeout = timeout
         self._failed: ChildFailed | None = None
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._child = _Started(module, job, threads=threads, log=log, cpus=cpus, libraries=libraries, **pipes)
+        self._child = _Started(
+            module, job, threads=threads, log=log, cpus=cpus, libraries=libraries, own_memory=own_memory, **pipes
+        )
         self.process, self.tree = self._child.process, self._child.tree
 
     def ask(self, line: str) -> dict[str, Any]:

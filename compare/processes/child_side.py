@@ -10,12 +10,16 @@ from typing import Any
 
 
 def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
-    """Do the job given on the command line; on an exception, write it to stderr as the last line and exit with 1.
+    """Do the job given on the command line and exit; on an exception, write it to stderr as the last line, exit with 1.
 
     work: the function that does the job.
+
+    It exits without the end of the interpreter, which would free every object. In a forked child, that copies all
+    memory which the child shares with its parent: 1 s of a trace's 1.6.
     """
     die_with_parent()
     adopt_orphans()
+    code = 0
     try:
         work(json.loads(sys.argv[1]))
     except Exception as error:
@@ -23,7 +27,10 @@ def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
 
         traceback.print_exc()
         print(in_a_line(error), file=sys.stderr)
-        sys.exit(1)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def in_a_line(error: Exception, most: int | None = None) -> str:

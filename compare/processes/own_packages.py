@@ -44,4 +44,7 @@ def command(module: str, *arguments: str) -> list[str]:
 if __name__ == "__main__":
     del sys.argv[0]
     pin()
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    command_line = sys.argv
+    while command_line:  # a module that was forked goes on as another one, see `compare.processes.template`
+        sys.argv = command_line
+        command_line = runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True).get("GO_ON_AS", [])

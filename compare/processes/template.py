@@ -6,9 +6,10 @@ The job gives the libraries, and the name of the variable that holds a process's
 is a Unix socket of packets. The template first sends a string of JSON: why it cannot fork, or nothing. Each request is
 then one packet of JSON with four file descriptors: a socket for reports, and the child's stdin, stdout and stderr.
 
-    {"module": ..., "job": ..., "environ": {variable: value that the template does not have, ...}}
+    {"module": ..., "job": ..., "environ": {variable: value that the template does not have, ...}, "own_memory": ...}
 
-The child goes on as `python -m module JOB` would. Its reports are its process id, and when it has ended its exit code,
+The child goes on as `python -m module JOB` would. With `own_memory`, it first takes the memory that a process which was
+started on its own would have. Its reports are its process id, and when it has ended its exit code,
 negative for a signal. It stays a zombie until the other end of the socket is closed, so that its process id stays its
 own. The template ends when its parent closes the socket or ends.
 """
@@ -16,7 +17,6 @@ own. The template ends when its parent closes the socket or ends.
 import ctypes
 import json
 import os
-import runpy
 import selectors
 import socket
 import sys
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from compare.processes.child_side import die_with_parent, in_a_line
-from compare.processes.file_pages import map_all, resident
+from compare.processes.fork_memory import resident, take
 
 #: The most bytes of a request.
 MOST = 2**17
@@ -41,18 +41,19 @@ class _Child(NamedTuple):
     reports: socket.socket
 
 
-def main() -> None:
-    """Import the libraries, then fork children. In a child, run its module."""
+def main() -> list[str]:
+    """Import the libraries, then fork children. Return the module of a child and its job; in the template nothing."""
     die_with_parent()
     job = json.loads(sys.argv[1])
     requests = socket.socket(fileno=os.dup(0))
     unfit = why_not_to_fork(job["libraries"])
-    pages = resident()
+    memory = resident()
     requests.send(json.dumps(unfit).encode())
     if not unfit and (request := serve(requests, job["mark"])) is not None:
-        map_all(pages)
-        sys.argv = [request["module"], request["job"]]
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        if request["own_memory"]:
+            take(memory)
+        return [request["module"], request["job"]]
+    return []
 
 
 def why_not_to_fork(libraries: Sequence[str]) -> str:
@@ -186,4 +187,7 @@ def _send(reports: socket.socket, number: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # `compare.processes.own_packages` reads this and runs the child's module, after the calls of this module have
+    # returned. With them below it, a child's calls would be at another depth than those of other processes, and their
+    # depth changes their time: Python 3.11 keeps frames in chunks, and a call at the end of one allocates the next.
+    GO_ON_AS = main()

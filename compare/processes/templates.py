@@ -141,16 +141,19 @@ class Template:
         job: str,
         environ: Mapping[str, str],
         *,
+        own_memory: bool,
         stdin: int | None,
         stdout: int | IO[bytes],
         stderr: IO[bytes],
     ) -> Forked:
         """Fork a child that goes on as `python -m module JOB` would. The streams are those of `subprocess.Popen`.
 
-        environ: its whole environment. Raises `OSError` if it cannot be forked.
+        environ: its whole environment. own_memory: whether it first copies the memory that it would share with the
+        template (`compare.processes.fork_memory`). Raises `OSError` if it cannot be forked.
         """
         news = {name: value for name, value in environ.items() if self._environ.get(name) != value}
-        request = json.dumps({"module": module, "job": job, "environ": news}).encode()
+        asked = {"module": module, "job": job, "environ": news, "own_memory": own_memory}
+        request = json.dumps(asked).encode()
         if len(request) > MOST:
             raise OSError(f"a request of {len(request):,} bytes is longer than {MOST:,}")
         with ExitStack() as ours, ExitStack() as theirs:

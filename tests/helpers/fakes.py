@@ -14,6 +14,7 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np
 import torch
+from compare.lazy import TORCH_LIBRARIES
 from compare.runtimes.registry import Spec
 from compare.runtimes.torch_runtimes import TorchEager
 from export.taps import run_tapped
@@ -156,11 +157,13 @@ class Greedy(TorchEager):
 
 def spec(kind, **more):
     name = kind.__name__
+    more = {"libraries": TORCH_LIBRARIES} | more
     return Spec(name.lower(), f"fake_runtimes:{name}", "a fake", ("torch",), "pip install fakes", **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, inconsistent = map(spec, (Peeks, NotANumber, Slow, Inconsistent))
-discreet, reticent, helped, greedy, twofaced = map(spec, (Discreet, Reticent, Helped, Greedy, TwoFaced))
+discreet, helped, greedy, twofaced = map(spec, (Discreet, Helped, Greedy, TwoFaced))
+reticent = spec(Reticent, libraries=())  # its processes are not forked
 wavers, brittle = map(spec, (Wavers, Brittle))
 lowers = Spec("lowers", "fake_runtimes:Discreet", "says so", ("torch",), "pip install fakes", precision="bf16")
 ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))

@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
 from compare.processes import templates
-from compare.processes.child import ChildFailed, end_children, run_child
+from compare.processes.child import ChildFailed, run_child
 from compare.processes.environment import environment
 from tests.helpers.hanging import FOLDER, hanging
 from tests.helpers.processes import WAYS, comes_true, gone, kept_template
@@ -90,14 +89,6 @@ def test_a_child_that_hangs_is_ended(child, hangs_time_out) -> None:
 def test_a_child_that_takes_too_long_is_ended(child) -> None:
     with pytest.raises(ChildFailed, match=r"^no answer within 0 s$"):
         child("hang", timeout=0.01)
-
-
-def test_children_are_ended_from_another_thread(child, at_work: Path) -> None:
-    ends = threading.Thread(target=lambda: comes_true(lambda: bool(hanging(at_work))) and end_children())
-    ends.start()
-    with pytest.raises(ChildFailed, match=r"^killed by SIGKILL$"):
-        child("hang")
-    ends.join()
 
 
 def test_a_child_that_was_killed_for_want_of_memory(child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def tracing(entry, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     def to(way: str) -> Tracing:
         def traced(name: str) -> Trace:
             log = folder / f"{name}.log"
-            return trace(name, entry.folder, folder / "inputs", folder / way / name, threads=1, log=log, timeout=120)
+            return trace(name, entry.folder, folder / "inputs", folder / way / name, threads=2, log=log, timeout=120)
 
         return traced
 
@@ -38,7 +38,7 @@ def tracing(entry, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 @pytest.fixture(scope="module")
 def on_their_own(tracing) -> dict[str, Trace]:
-    """The trace of every built-in runtime, made without a template."""
+    """The trace of every built-in runtime, made without a template: the session's is for one thread."""
     traced = tracing("on their own")
     return {spec.name: traced(spec.name) for spec in BUILT_IN if "inspect" in spec.graphs and not spec.missing()}
 
@@ -48,7 +48,7 @@ def forked(tracing, on_their_own) -> Iterator[Tracing]:
     """A function that traces a runtime with templates of all built-in runtimes."""
     with ExitStack() as opened:
         for libraries in {spec.libraries for spec in BUILT_IN if not spec.missing()}:
-            opened.enter_context(kept_template(libraries, threads=1))
+            opened.enter_context(kept_template(libraries, threads=2))
         yield tracing("forked")
 
 
