@@ -1,7 +1,6 @@
 """Compare a model across runtimes: graphs, golden, traces, gaps, latency, decoding, report.
 
-While the gaps of one runtime are computed, the next runtime is traced. Nothing else runs during the rounds that measure
-latency.
+Nothing else runs during the rounds that measure latency.
 """
 
 import time

@@ -1,14 +1,14 @@
 """The numerics stage: golden, the controls, and a trace, gaps and a verdict for each runtime.
 
-The numerics process weighs one trace while the next runtime makes its own.
+Traces and the numerics process take turns. Side by side, each would wait for the other's threads: idle threads of
+OpenMP occupy a CPU while they wait for work, and a trace took three times as long.
 """
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.stages import GOLDEN as GOLDEN_STAGE
 from compare.pipeline.stages import TRACES
-from compare.processes.child import ChildFailed, end_children
+from compare.processes.child import ChildFailed
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import Controls, Head, Ruler
 from compare.results.gaps import Decisions, Gap, evidence_of
@@ -82,24 +82,20 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
     started: the series whose processes import their libraries meanwhile. Raises `CannotRun` if golden or the controls
     cannot be computed or the ruler does not hold, and `BadInput` if a file of an entry has changed.
     """
-    pool = ThreadPoolExecutor(max_workers=2)
-    one_at_a_time = Lock()  # two traces at once would delay the first; imports come after them
-
-    def trace_of(row: Row) -> Trace:
-        with one_at_a_time:
-            return make_trace(run, row)
-
+    beside = ThreadPoolExecutor(max_workers=1)
     try:
-        traces = {row.name: pool.submit(trace_of, row) for row in run.rows}
-        imports = [pool.submit(series.import_libraries) for series in started]
-        digests = [pool.submit(verify, entry) for entry in run.entries]
+        long_imports = [series for series in started if not series.process.forked]
+        meanwhile = [beside.submit(series.import_libraries) for series in long_imports]
+        meanwhile += [beside.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
         maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
         runtimes: list[RuntimeResult] = []
         run.progress.stage(TRACES, "each runtime runs once, and its tensors are compared with golden", of=len(run.rows))
         for row in run.rows:
-            part, found = weigh(run, row, traces[row.name], golden, numerics)
+            part, found = weigh(run, row, golden, numerics)
+            if not runtimes:  # forked processes copy their memory now, because it would delay the first verdict
+                meanwhile += [beside.submit(each.import_libraries) for each in started if each not in long_imports]
             runtimes.append(part)
             run.progress.results(runtimes=runtimes)
             if found is not None:
@@ -108,12 +104,10 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         work = count_work(run, numerics) if started else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
         run.progress.waits("hashing the files of the cache entry, and imports")
-        for future in [*digests, *imports]:
+        for future in meanwhile:
             future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        end_children()
-        pool.shutdown()
+        beside.shutdown(cancel_futures=True)
     arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
     return Measured(ruler, controls, runtimes, heads, between, work)
@@ -155,17 +149,12 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
     return golden, ruler, Controls(names=names, distinct=distinct)
 
 
-def weigh(
-    run: ModelRun, row: Row, future: Future[Trace], golden: Trace, numerics: Numerics
-) -> tuple[RuntimeResult, Trace | None]:
-    """Return a runtime's row and its trace. If the run cannot be weighed, the row has an error, and the trace is None.
-
-    future: the row's trace.
-    """
+def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[RuntimeResult, Trace | None]:
+    """Trace a runtime and judge it. Return its row and its trace; None for the trace if the row has an error."""
     bare = bare_row(row)
     run.progress.waits(f"{row.name} runs")
     try:
-        trace = fitting(future.result(), row, golden)
+        trace = fitting(make_trace(run, row), row, golden)
     except (ChildFailed, CannotRun, WrongShape) as error:
         run.progress.step(f"{row.name}: {error}")
         verdict = Verdict(kind="broken", note=str(error)) if isinstance(error, WrongShape) else None
