@@ -28,10 +28,15 @@ class Aim:
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """Parse the command line, which is the same for every benchmark."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions; results go to a separate file")
-    return parser.parse_args()
+    """Parse the command line of a benchmark that has no option of its own."""
+    return parser(description).parse_args()
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of what every benchmark's command line has."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--quick", action="store_true", help="fewer repetitions; results go to a separate file")
+    return made
 
 
 def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: bool) -> NoReturn:

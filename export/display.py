@@ -61,6 +61,7 @@ class Display(Progress, ABC):
         with self.lock:
             self.steps.append(printable(what))
             self._waits = ""
+            self.detail(f"{self._name}: {what}")
             self._shown()
 
     def waits(self, why: str) -> None:
