@@ -1,10 +1,11 @@
-# Two commands do everything: `make compare` and `make test`. Both install what they need, once.
+# Two commands do everything: `make compare` and `make test`. Both install what they need, once. `make test-all` also runs
+# the tests on the real architecture, and others that take long.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-transformers5 check handoff clean
+.PHONY: compare test test-all test-transformers5 check handoff clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -13,7 +14,10 @@ compare: .venv/installed
 PYTEST := -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
-	$(BIN)/python $(PYTEST) --nbmake tests notebooks $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow" --nbmake tests notebooks $(ARGS)
+
+test-all: test
+	$(BIN)/python $(PYTEST) -m slow tests $(ARGS)
 
 # The unit tests of what loads, exports, taps and runs a model of transformers, under its version 5. optimum-onnx does not
 # allow that one yet, so without it.

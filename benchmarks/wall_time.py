@@ -1,7 +1,7 @@
 """Measure the wall time of `python -m compare`, until the first verdict and in all, by phase.
 
 Four commands are timed: the default run with its model in the cache, the same with an empty cache, the default run with
-`--no-latency`, and `byte-gpt2 --quick`. With `--before COMMIT`, an earlier commit takes turns with the present state.
+`--no-latency`, and `--model byte-gpt2 --quick`. With `--before COMMIT`, an earlier commit takes turns with the present state.
 Two more times show how fast the machine was meanwhile: a matrix product (2048 x 2048 in float32, NumPy, 20 times), and
 an import of torch and transformers in a new process.
 """
@@ -41,7 +41,7 @@ CASES = {
     "default, warm": Case([], cold=False, most=60, first=8),
     "default, cold with export": Case([], cold=True, most=110),
     "--no-latency, warm": Case(["--no-latency"], cold=False, most=20),
-    "byte-gpt2 --quick, warm": Case(["byte-gpt2", "--quick"], cold=False, most=10),
+    "--model byte-gpt2 --quick, warm": Case(["--model", "byte-gpt2", "--quick"], cold=False, most=10),
 }
 
 
@@ -65,8 +65,8 @@ def main() -> None:
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as scratch, checkouts(options.before, Path(scratch)) as sides:
         for side, folder in sides.items():
-            for arguments in ([], ["byte-gpt2", "--quick"]):  # fills the cache, and compiles Python's files
-                timed(folder, Path(scratch) / side, ["--no-latency", *arguments])
+            for arguments in (["--no-latency"], ["--model", "byte-gpt2", "--quick"]):  # fills the cache, and compiles Python's files
+                timed(folder, Path(scratch) / side, arguments)
         for number in range(1 if options.quick else 3):
             for name, case in CASES.items():
                 if case.cold and number:
