@@ -31,15 +31,14 @@ from compare.runtimes.tracer import trace
 from compare.traces import same_bits
 
 RUNTIMES = ("torch-eager", "onnxruntime")
-TOKENS, SECONDS, PRECISION, PAIRS = 64, 20.0, 0.02, 20
+TOKENS, SECONDS, PRECISION, PAIRS = 64, 8.0, 0.02, 20
 QUICK_SECONDS, QUICK_PAIRS = 2.0, 2
 
 #: The largest difference of a forked worker's memory, as a share of the other's.
 MEMORY = 0.03
 
-#: The largest time to the first answer of a forked worker, as a share of the other's. To copy 340 MB of memory takes
-#: 0.2 to 0.4 s. ONNX Runtime is imported quickly.
-START = {"torch-eager": 0.2, "onnxruntime": 0.5}
+#: The largest time to the first answer of a forked worker, as a share of the other's. ONNX Runtime is imported quickly.
+START = {"torch-eager": 0.1, "onnxruntime": 0.5}
 
 Way = Literal["forked", "on its own"]
 WAYS: tuple[Way, Way] = ("forked", "on its own")
