@@ -1,9 +1,9 @@
 """Measure the wall time of `python -m compare`, until the first verdict and in all, by phase.
 
-Four commands are timed: the default run with its model in the cache, the same with an empty cache, the default run with
-`--no-latency`, and `--model byte-gpt2 --quick`. With `--before COMMIT`, an earlier commit takes turns with the present state.
-Two more times show how fast the machine was meanwhile: a matrix product (2048 x 2048 in float32, NumPy, 20 times), and
-an import of torch and transformers in a new process.
+Four commands are timed: the default run with its model in the cache, the same with an empty cache, the default run
+with `--no-latency`, and `--model byte-gpt2 --quick`. With `--before COMMIT`, an earlier commit takes turns with this
+one. Two more times show how fast the machine was meanwhile: a matrix product (2048 x 2048 in float32, NumPy, 20 times),
+and an import of torch and transformers in a new process.
 """
 
 import json
@@ -65,7 +65,8 @@ def main() -> None:
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as scratch, checkouts(options.before, Path(scratch)) as sides:
         for side, folder in sides.items():
-            for arguments in (["--no-latency"], ["--model", "byte-gpt2", "--quick"]):  # fills the cache, and compiles Python's files
+            # Fill the cache, and let Python compile its files.
+            for arguments in (["--no-latency"], ["--model", "byte-gpt2", "--quick"]):
                 timed(folder, Path(scratch) / side, arguments)
         for number in range(1 if options.quick else 3):
             for name, case in CASES.items():
