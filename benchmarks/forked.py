@@ -31,7 +31,7 @@ from compare.runtimes.tracer import trace
 from compare.traces import same_bits
 
 RUNTIMES = ("torch-eager", "onnxruntime")
-TOKENS, SECONDS, PRECISION, PAIRS = 64, 8.0, 0.02, 20
+TOKENS, SECONDS, PRECISION, PAIRS = 64, 20.0, 0.02, 20
 QUICK_SECONDS, QUICK_PAIRS = 2.0, 2
 
 #: The largest difference of a forked worker's memory, as a share of the other's.

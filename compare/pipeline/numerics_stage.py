@@ -1,7 +1,7 @@
 """The numerics stage: golden, the controls, and a trace, gaps and a verdict for each runtime.
 
 Traces and the numerics process take turns. Side by side, each would wait for the other's threads: idle threads of
-OpenMP occupy a CPU while they wait for work, and a trace took three times as long.
+OpenMP occupy a CPU while they wait for work. A trace took twice as long, and a weighing three times.
 """
 
 import time

@@ -59,8 +59,8 @@ class _Started:
         environ = {**environment(threads), MARK: mark}
         with log.open("wb") as errors:
             streams = {"stdout": errors, **pipes, "stderr": errors}
-            command = module, json.dumps(job, default=str), environ
-            self.process = _process(*command, cpus, libraries, streams, own_memory=own_memory)
+            arguments = json.dumps(job, default=str)
+            self.process = _process(module, arguments, environ, cpus, libraries, streams, own_memory=own_memory)
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
 

@@ -1,7 +1,7 @@
 """Memory of a forked child: make it like that of a process that was started on its own.
 
 A fork copies no memory. It has no page tables for mapped files, such as the code of a library, so the child gets such
-a page when it first uses it: its resident memory would be smaller by what only the import uses (40 MB for torch and
+a page when it first uses it: its resident memory would be smaller by what only the import uses (60 MB for torch and
 transformers). Other pages are shared with the parent until one of the two writes to them. Then the child gets a copy,
 but of 4 KiB at a time, even if the parent has a huge page there. Both would happen while the child is timed.
 """

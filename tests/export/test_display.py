@@ -76,8 +76,11 @@ def test_what_is_left_follows_the_plan(plain: Plain) -> None:
 
 
 def test_details_are_shown_where_they_are_asked_for(out: io.StringIO, clock: Clock) -> None:
-    Plain(out, verbose=True, clock=clock).detail("a process starts")
-    assert out.getvalue() == "a process starts\n"
+    details = Plain(out, verbose=True, clock=clock)
+    details.detail("a process starts")
+    details.stage("traces")
+    details.step("onnxruntime: rounding")
+    assert out.getvalue().splitlines() == ["a process starts", "traces", "traces: onnxruntime: rounding"]
 
 
 def test_nothing_is_printed_while_a_library_draws(plain: Plain, out: io.StringIO, clock: Clock) -> None:

@@ -155,10 +155,9 @@ class Greedy(TorchEager):
     def run(self, input_ids, attention_mask):
         return {"logits": np.ones(2**50)}
 
-def spec(kind, **more):
-    name = kind.__name__
-    more = {"libraries": TORCH_LIBRARIES} | more
-    return Spec(name.lower(), f"fake_runtimes:{name}", "a fake", ("torch",), "pip install fakes", **more)
+def spec(kind, libraries=TORCH_LIBRARIES, **more):
+    name, target = kind.__name__.lower(), f"fake_runtimes:{kind.__name__}"
+    return Spec(name, target, "a fake", ("torch",), "pip install fakes", libraries=libraries, **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
 peeks, notanumber, slow, inconsistent = map(spec, (Peeks, NotANumber, Slow, Inconsistent))
