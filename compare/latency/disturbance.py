@@ -72,12 +72,14 @@ class Load:
 
     @property
     def share(self) -> float:
-        """The total load of the turn, which is compared with `MAX_LOAD`.
+        """The total load of the turn, at most 1, which is compared with `MAX_LOAD`.
 
-        >>> Load(others=0.25, stolen=0.5).share
-        0.75
+        Stolen time comes in hundredths of a second, so in a short turn it can be more than all time that passed.
+
+        >>> Load(others=0.25, stolen=0.5).share, Load(others=0.25, stolen=2.5).share
+        (0.75, 1.0)
         """
-        return self.others + self.stolen
+        return min(1.0, self.others + self.stolen)
 
 
 def snapshot(own: Collection[int]) -> Snapshot:
