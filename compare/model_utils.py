@@ -109,7 +109,8 @@ def compare_attention_implementations(
     timeout: seconds that a process may take for one answer before it counts as failed.
     latency: whether runtimes are timed.
     decode: whether decoding with a cache is timed and checked.
-    thorough: rerun also with other batches, padding and numbers of threads, and check caches after three prefills.
+    thorough: rerun also with other batches, padding and numbers of threads, check caches after three prefills, and
+        time the graphs that expose every tap or only the last position's logits.
     quick: compare 32 tokens in torch-eager and onnxruntime for 5 seconds, unless these are given.
     fail_on: the mildest verdict for which `report.exit_code()` is 1.
     time: the time limit of the rounds, in seconds; by default 30.

@@ -68,7 +68,9 @@ def compare(
     decode: Annotated[bool, _checks(help="Time and check decoding with a cache.")] = CheckSettings.decode,
     thorough: Annotated[
         bool,
-        _checks("--thorough", help="Rerun also in other batches, padding and threads; check caches three times."),
+        _checks(
+            "--thorough", help="Rerun in other batches, padding and threads, check caches thrice, time every graph."
+        ),
     ] = CheckSettings.thorough,
     quick: Annotated[
         bool,

@@ -73,7 +73,8 @@ class CheckSettings:
     #: Whether decoding with a cache is timed and checked.
     decode: bool = True
 
-    #: Whether reruns also change the batch, padding, length and threads, and caches are checked after three prefills.
+    #: Whether reruns also change the batch, padding, length and threads, caches are checked after three prefills, and
+    #: the inspect and deploy-last graphs are timed too.
     thorough: bool = False
 
     #: Whether fewer runtimes and tokens are compared, in less time: see `QUICK_RUNTIMES`.

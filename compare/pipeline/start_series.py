@@ -51,14 +51,15 @@ def started_series(run: Run) -> Iterator[list[Series]]:
 
 
 def start_passes(run: Run) -> list[Series]:
-    """Start series for all rows that can be timed, the A/A control, and further graphs of the row onnxruntime.
+    """Start series for all rows that can be timed and the A/A control; in a thorough run, also for further graphs.
 
-    The processes do not load models yet. The A/A control is started first: it imports its libraries while others wait
-    for those of their template.
+    The further graphs are those of the row onnxruntime. The processes do not load models yet. The A/A control is
+    started first: it imports its libraries while others wait for those of their template.
     """
     timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
     roles = with_control(timed)
-    roles += [(row, role) for row in timed if row.name == GRAPH_RUNTIME for role in (Role.OBSERVER, Role.LAST_POSITION)]
+    further = (Role.OBSERVER, Role.LAST_POSITION) if run.checks.thorough else ()
+    roles += [(row, role) for row in timed if row.name == GRAPH_RUNTIME for role in further]
     started: dict[int, Series] = {}
     for place, (row, role) in sorted(enumerate(roles), key=lambda each: each[1][1] is not Role.CONTROL):
         process = start(

@@ -39,8 +39,8 @@ def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_p
     assert "Largest gap to golden (float64)" in full.stdout
     assert "Latency of one forward pass" in full.stdout
     assert "\x1b[" not in run.stdout  # no colours into a pipe
-    # Two runtimes, the A/A control, the graph with all taps, the graph for the last position, and two limits.
-    assert "timing 7 processes in turns" in run.stderr
+    # Two runtimes, the A/A control, and two limits.
+    assert "timing 5 processes in turns" in run.stderr
     report = Report.read(out)
     assert report.quick
     assert report.input.sequence == 32
