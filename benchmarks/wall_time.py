@@ -158,7 +158,7 @@ def table(name: str, runs: list[Run]) -> str:
     sides = list(dict.fromkeys(run.side for run in runs))
     of_side = {side: [run for run in runs if run.side == side] for side in sides}
     rows = {
-        "in all": [median(run.seconds for run in of_side[side]) for side in sides],
+        "wall time": [median(run.seconds for run in of_side[side]) for side in sides],
         "first verdict": [median(run.first_verdict_s for run in of_side[side]) for side in sides],
     }
     for phase in dict.fromkeys(phase for run in runs for phase in run.phases):
