@@ -59,7 +59,7 @@ def clean_runs(*stands: Stand) -> Iterator[CleanRun]:
     bench in further processes.
     """
     threads = stands[0].bench.threads
-    runs = [(spec.name, "dynamo", threads) for spec in BUILT_IN if "inspect" in spec.graphs]
+    runs = [(spec.name, "dynamo", threads) for spec in BUILT_IN if spec.default and "inspect" in spec.graphs]
     runs += [("onnxruntime", "optimum", threads), ("onnxruntime", "dynamo", 1)]
     for name, exporter, count in runs:
         label = f"{name}, {exporter}, {count} thread{'s' * (count != 1)}"

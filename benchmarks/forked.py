@@ -26,7 +26,8 @@ from compare.latency.statistics import paired_ratio
 from compare.latency.worker_process import WorkerProcess
 from compare.processes.templates import template
 from compare.results.latency import Ratio
-from compare.runtimes.registry import BUILT_IN, Spec, spec_of
+from compare.runtimes.registry import BUILT_IN, spec_of
+from compare.runtimes.spec import Spec
 from compare.runtimes.tracer import trace
 from compare.traces import same_bits
 
@@ -75,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as templates:
         stand = make_stand(Path(scratch), TOKENS, "byte-gpt2" if options.quick else "distilgpt2-seeded")
         max_load = 1.0 if options.quick else MAX_LOAD  # a quick run counts every turn
-        traced = [spec for spec in BUILT_IN if "inspect" in spec.graphs and spec.libraries and not spec.missing()]
+        traced = [spec for spec in BUILT_IN if spec.default and "inspect" in spec.graphs and not spec.missing()]
         on_its_own = {spec.name: trace_of(stand, spec, "on-its-own") for spec in traced}
         for libraries in dict.fromkeys(spec.libraries for spec in traced):
             templates.enter_context(template(libraries, threads=stand.threads, say=print))

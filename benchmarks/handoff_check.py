@@ -49,7 +49,7 @@ def _of_its_run(marker: Marker) -> Iterator[str]:
         yield f"{marker.notebook.path} has changed since it was executed"
     if not marker.notebook.passed:
         yield f"{marker.notebook.path} failed"
-    for name in (spec.name for spec in BUILT_IN if "inspect" in spec.graphs):
+    for name in (spec.name for spec in BUILT_IN if spec.default and "inspect" in spec.graphs):
         if name not in marker.runtimes:
             yield f"it has no runtime {name}"
     for name, gaps in marker.runtimes.items():

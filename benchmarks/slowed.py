@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from compare.runtimes.onnx_runtime import OnnxRuntime
-from compare.runtimes.registry import ENTRY_POINTS, Graph, Spec
+from compare.runtimes.registry import ENTRY_POINTS
+from compare.runtimes.spec import Graph, Spec
 from compare.traces import Trace
 
 #: The environment variable that names the brake's file.

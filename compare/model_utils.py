@@ -96,7 +96,7 @@ def compare_attention_implementations(
     model: a name, a folder, or the result of `load_mini_transformer`, which is compared in its current state: if you
         change a weight, the changed model is compared. By default distilgpt2.
     text: the text that runs through the model, by default one that ships with the project.
-    runtimes: names from the list of `python -m compare runtimes`, by default all.
+    runtimes: names from the list of `python -m compare runtimes`, or "all"; by default those that run by default.
     sequence: tokens in each sequence, by default the whole `text`, or 128 tokens of the text that ships with the
     project.
     batch: the number of sequences in a batch.

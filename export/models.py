@@ -85,14 +85,15 @@ def weights_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
-def read_weights(folder: Path, *, attention: str = "eager") -> "PreTrainedModel":
-    """Return the model in a folder, in float32 and evaluation mode.
+def read_weights(folder: Path, *, attention: str = "eager", dtype: str = "float32") -> "PreTrainedModel":
+    """Return the model in a folder, in evaluation mode.
 
     attention: the name of one of transformers' attention implementations.
+    dtype: the name of the type of its weights in torch.
     Raises `BadInput` if `export.model_folder` refuses the folder, transformers cannot read it, the file lacks tensors,
     which transformers would fill with random numbers, or the model is not a causal language model.
     """
-    model, _ = _read(folder, attention)
+    model, _ = _read(folder, attention, dtype)
     return model
 
 
@@ -110,7 +111,7 @@ def no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Checkpoint]:
+def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tuple["PreTrainedModel", Checkpoint]:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -120,7 +121,7 @@ def _read(folder: Path, attention: str = "eager") -> tuple["PreTrainedModel", Ch
         with no_progress_bar():
             model, loading = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=torch.float32,
+                dtype=getattr(torch, dtype),
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=False,

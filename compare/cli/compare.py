@@ -56,7 +56,7 @@ def compare(
     ] = None,
     offline: Annotated[bool, _input("--offline", help="Do not contact the hub.")] = InputSettings.offline,
     runtimes: Annotated[
-        str | None, _runtimes(metavar="NAMES", help="Runtimes, separated by commas.", show_default="all")
+        str | None, _runtimes(metavar="NAMES", help="Runtimes, separated by commas, or all.", show_default="six")
     ] = None,
     threads: Annotated[
         int | None, _runtimes(metavar="N", help="Threads in each runtime.", show_default="all cores")

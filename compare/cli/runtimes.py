@@ -1,18 +1,74 @@
 """The command `runtimes`, which lists the runtimes and what installs those that are missing."""
 
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from compare.runtimes.spec import Spec
 
-def runtimes() -> None:
-    """List the runtimes, and how to install those that are missing."""
+
+def runtimes(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the built-in runtimes as a Markdown table, without versions.")
+    ] = False,
+) -> None:
+    """List the runtimes, and how to install the missing ones."""
+    from compare.report.formatting import Table
+    from compare.report.render.tables import print_table, stdout
     from compare.runtimes.registry import listing
 
+    if markdown:
+        typer.echo(as_markdown())
+        return
     found = listing()
-    width = max(len(name) for name in [*found.specs, *found.broken])
+    columns = ["runtime", "package", "type", "exposes", "decodes"]
+    rows = [[spec.name, package_of(spec), *facts_of(spec)] for spec in found.specs.values()]
+    rows += [[name, "broken", *["–"] * 3] for name in found.broken]
+    print_table(Table("Runtimes", columns, rows), stdout())
     for name, spec in found.specs.items():
-        missing = spec.missing()
-        state = f"missing {', '.join(missing)}: {spec.install}" if missing else "here"
-        kind = "hybrid" if spec.hybrid else spec.precision
-        typer.echo(f"{name:<{width}}  {kind:<8}  {state:<6}  {spec.summary}")
+        if missing := spec.missing():
+            typer.echo(f"{name} is missing {', '.join(missing)}: {spec.install}")
     for name, error in found.broken.items():
-        typer.echo(f"{name:<{width}}  broken    {error}")
+        typer.echo(f"{name} is broken: {error}")
+    hybrids = [name for name, spec in found.specs.items() if spec.hybrid]
+    typer.echo(f"Hybrids compute the attention in another library and are not timed: {', '.join(hybrids)}.")
+    usual = [name for name, spec in found.specs.items() if spec.default]
+    typer.echo(f"Without --runtimes, a comparison runs {', '.join(usual)}.")
+
+
+def as_markdown() -> str:
+    """Return the table of the built-in runtimes that docs/runtimes.md shows."""
+    from compare.runtimes.registry import BUILT_IN
+
+    rows = [["runtime", "what it runs", "engine", "type", "exposes", "decodes", "install"], ["---"] * 7]
+    rows += [[f"`{s.name}`", s.summary, s.engine, *facts_of(s), f"`{s.install}`"] for s in BUILT_IN]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def facts_of(spec: "Spec") -> list[str]:
+    """Return the type that a runtime computes in, what it exposes, and whether it decodes, as cells."""
+    return [
+        spec.precision,
+        spec.exposes if "inspect" in spec.graphs else "–",
+        "yes" if "decode" in spec.graphs else "–",
+    ]
+
+
+def package_of(spec: "Spec") -> str:
+    """Return the first package that a runtime requires, with its version; "missing" if one is not installed."""
+    if spec.missing():
+        return "missing"
+    package = spec.requires[0].partition(".")[0] if spec.requires else spec.target.partition(".")[0]
+    return f"{package} {version_of(package).partition('+')[0]}".strip()
+
+
+def version_of(package: str) -> str:
+    """Return the version of the distribution that has a package; empty if none is known.
+
+    >>> version_of("no_such_package_9")
+    ''
+    """
+    names = metadata.packages_distributions().get(package, [])
+    return metadata.version(names[0]) if names else ""

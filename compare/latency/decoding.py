@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.runtimes.registry import Decoder
+from compare.runtimes.spec import Decoder
 
 #: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16

@@ -1,4 +1,4 @@
-"""Kernels that reach the machine's limits, with the interface of `compare.runtimes.registry.Runtime`.
+"""Kernels that reach the machine's limits, with the interface of `compare.runtimes.spec.Runtime`.
 
 They ignore the model and the inputs; their work is the same in every call.
 """

@@ -12,8 +12,8 @@ from typing import Literal
 from compare.latency.statistics import paired_ratio, typical
 from compare.lazy import TORCH_LIBRARIES
 from compare.results.latency import Ratio
-from compare.runtimes.registry import Spec
 from compare.runtimes.registry import spec_of as runtime_of
+from compare.runtimes.spec import Spec
 
 Unit = Literal["flops", "bytes"]
 

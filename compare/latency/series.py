@@ -16,7 +16,7 @@ from compare.latency.decoding import TOKENS
 from compare.latency.disturbance import Load, load_between, snapshot
 from compare.latency.worker_process import WorkerProcess
 from compare.processes.child import ChildFailed, OutOfMemory, own_processes
-from compare.runtimes.registry import Graph
+from compare.runtimes.spec import Graph
 
 #: What a worker process loads: one of a model's graphs, or a limit of the machine.
 Held = Literal[Graph, "limit"]

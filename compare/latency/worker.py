@@ -33,7 +33,7 @@ from typing import Any, cast
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.machine_limits import spec_of
 from compare.processes.child_side import in_a_line, main_of_child, questions
-from compare.runtimes.registry import Decoder, Graph, Runtime
+from compare.runtimes.spec import Decoder, Graph, Runtime
 from compare.traces import Trace, write_trace
 
 

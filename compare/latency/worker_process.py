@@ -48,7 +48,7 @@ class WorkerProcess:
         timeout: the longest time of an answer, in seconds.
         cpus: the CPUs that it is bound to, None for all that this process may use.
         max_load: the largest load at which a turn counts, None for `compare.latency.disturbance.MAX_LOAD`.
-        libraries: the libraries of its runtime (`compare.runtimes.registry.Spec`).
+        libraries: the libraries of its runtime (`compare.runtimes.spec.Spec`).
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load

@@ -58,7 +58,8 @@ def control_runs(
     """
     for control in CONTROLS if controls is None else controls:
         with _Ordered(control), _gelu(model, fused=control.fused_gelu):
-            yield control.name, run_tapped(model, input_ids, attention_mask, control.attention)
+            run = run_tapped(model, input_ids, attention_mask, control.attention)
+        yield control.name, run  # outside the mode, so that the caller computes as usual
 
 
 def root_scaled_attention(

@@ -59,6 +59,17 @@ def floor_of(controls: Sequence[Error], roundoff: float = UNIT_ROUNDOFF) -> Floo
     )
 
 
+def larger(first: Floor, second: Floor) -> Floor:
+    """Return the larger of two floors of one tensor in each group and channel."""
+    return Floor(
+        rms=np.maximum(first.rms, second.rms),
+        max=np.maximum(first.max, second.max),
+        slope=np.maximum(first.slope, second.slope),
+        channels=np.maximum(first.channels, second.channels),
+        exact=first.exact & second.exact,
+    )
+
+
 def multiples_of(error: Error, floor: Floor) -> Multiples:
     """Return an error in units of its floor; infinite for an error in a group in which every control is exact."""
     missed = bool(np.any(floor.exact & ~(error.max == 0)))

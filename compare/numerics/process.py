@@ -5,13 +5,14 @@ line of JSON on stdout:
 
     golden           write the golden trace                the fields of `Ruler`
     controls         run the controls, keep the floors     {"names": [...], "distinct": ...}
-    weigh TRACE      weigh a trace folder                  {tensor: the fields of `Gap`, ...}
+    weigh PRECISION TRACE                                  {tensor: the fields of `Gap`, ...}
+                     weigh a trace folder, also in floors of a precision unless that is float32
     work             count the work of a pass              the fields of `Work`, or {"error": ...}
 
 Questions about the padded input begin with the word `padded`:
 
     padded golden    write its golden trace                the fields of `Ruler`
-    padded weigh TRACE                                     {tensor: the fields of `Gap`, ...}
+    padded weigh PRECISION TRACE                           {tensor: the fields of `Gap`, ...}
     padded cause TENSOR,TENSOR,... TRACE                   the fields of `compare.numerics.padding.Cause`
 
 `python -m compare.numerics.process JOB`.
@@ -31,6 +32,7 @@ from compare.processes.child_side import in_a_line, main_of_child, questions
 from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap
 from compare.results.machine_limits import Work
+from compare.results.precisions import FLOAT32
 from compare.traces import Trace
 
 if TYPE_CHECKING:
@@ -80,12 +82,13 @@ class Numerics:
         answer = self._ask("controls")
         return answer["names"], answer["distinct"]
 
-    def weigh(self, trace: Path) -> dict[str, Gap]:
+    def weigh(self, trace: Path, precision: str = FLOAT32) -> dict[str, Gap]:
         """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution.
 
+        precision: one of `compare.results.precisions.OWN_CONTROLS`; then the evidence also has errors in its floors.
         Every tensor of the trace must have golden's shape (`compare.numerics.gaps.check_shapes`).
         """
-        return _weighed_from(self._ask(f"weigh {trace}"))
+        return _weighed_from(self._ask(f"weigh {precision} {trace}"))
 
     def golden_padded(self) -> tuple[Trace, Ruler]:
         """Do the same as `golden` for the padded input. Its floors are computed when the first trace is weighed."""
@@ -93,9 +96,9 @@ class Numerics:
             self._padded_ruler = Ruler(**self._ask("padded golden"))
         return Trace(self._padded_out), self._padded_ruler
 
-    def weigh_padded(self, trace: Path) -> dict[str, Gap]:
+    def weigh_padded(self, trace: Path, precision: str = FLOAT32) -> dict[str, Gap]:
         """Do the same as `weigh` for a trace of the padded input."""
-        return _weighed_from(self._ask(f"padded weigh {trace}"))
+        return _weighed_from(self._ask(f"padded weigh {precision} {trace}"))
 
     def cause(self, trace: Path, tensors: Collection[str]) -> Cause:
         """Return why these tensors of a trace of the padded input are beyond their limits."""
@@ -138,42 +141,42 @@ def _work(job: dict[str, Any]) -> None:
     scales = Scales(model, Path(job["inputs"]), Path(job["out"]), kept=kept)
     padded = cache(lambda: Scales(model, *map(Path, job["padded"]), kept=kept, double=scales.double))
     for line, answer in questions():
-        match line.split(maxsplit=1):
+        match line.split(maxsplit=2 if line.startswith("weigh") else 1):
             case ["golden"]:
                 answer(asdict(scales.make_golden()))
             case ["controls"]:
                 profile = profile_of(tap_names(scales.double.config.num_hidden_layers))
                 names, distinct = scales.make_floors(profile)
                 answer({"names": names, "distinct": distinct})
-            case ["weigh", folder]:
-                answer(weighed(scales, Path(folder)))
+            case ["weigh", precision, folder]:
+                answer(weighed(scales, precision, Path(folder)))
             case ["padded", question]:
                 answer(of_padded(padded(), question))
             case ["work"]:
                 answer(work(model, *scales.tensors[0].shape))
             case _:
-                raise ValueError(f"unknown question {line!r}; expected golden, controls, weigh TRACE or work")
+                raise ValueError(f"unknown question {line!r}; expected golden, controls, weigh PRECISION TRACE or work")
 
 
-def weighed(scales: "Scales", folder: Path) -> dict[str, Any]:
+def weighed(scales: "Scales", precision: str, folder: Path) -> dict[str, Any]:
     """Weigh a trace; return the fields of each tensor's gap."""
-    return {name: asdict(gap) for name, gap in scales.weigh(Trace(folder)).items()}
+    return {name: asdict(gap) for name, gap in scales.weigh(Trace(folder), precision).items()}
 
 
 def of_padded(scales: "Scales", question: str) -> dict[str, Any]:
     """Answer a question about the padded input."""
-    match question.split(maxsplit=1):
+    match question.split(maxsplit=2 if question.startswith("weigh") else 1):
         case ["golden"]:
             return asdict(scales.make_golden())
-        case ["weigh", folder]:
-            return weighed(scales, Path(folder))
+        case ["weigh", precision, folder]:
+            return weighed(scales, precision, Path(folder))
         case ["cause", rest]:
             names, folder = rest.split(maxsplit=1)
             return asdict(cause_of(scales, Trace(Path(folder)), names.split(",")))
         case _:
             raise ValueError(
-                f"unknown question {question!r} about the padded input; expected golden, weigh TRACE or cause TENSORS "
-                "TRACE"
+                f"unknown question {question!r} about the padded input; expected golden, weigh PRECISION TRACE or "
+                "cause TENSORS TRACE"
             )
 
 

@@ -7,10 +7,11 @@ errors, whose limits are wider.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
+from typing import Literal
 
 from compare.results.gaps import Multiples, TensorEvidence
 from compare.results.precisions import LOWER
-from compare.results.verdicts import Verdict
+from compare.results.verdicts import Verdict, VerdictWord
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def judge(
     """
     excused = _excused(evidence, limits) if quantized else frozenset()
     verdict = placed(_judge(evidence, bitwise, limits, excused), evidence)
+    if verdict.kind in ("reduced precision", "different") and any(found.own for found in evidence.values()):
+        return judge_lower(evidence, limits)
     operators = ", ".join(quantized)
     if verdict.precision == QUANTIZED:
         return replace(verdict, note=f"inferred from the graph's operators ({operators}), not from its values")
@@ -88,13 +91,45 @@ def judge(
     return verdict
 
 
+def judge_lower(evidence: Mapping[str, TensorEvidence], limits: Limits = LIMITS) -> Verdict:
+    """Return the verdict on a run in a lower precision, from its errors in floors of that precision.
+
+    evidence: by tensor, in the order of execution; tensors without evidence of their own are left out. The limits are
+    those of float32, but no precision is inferred from the size of errors, because that is what hides a fault.
+    """
+    own = own_evidence(evidence)
+    precision = next(found.own.precision for found in evidence.values() if found.own is not None)
+    verdict = placed(_judge(own, bitwise=False, limits=limits, excused=frozenset(), lower={}), own)
+    kind: VerdictWord | Literal["not judged"] = "reduced precision" if verdict.kind == "rounding" else verdict.kind
+    return replace(verdict, kind=kind, precision=precision, own=True)
+
+
+def own_evidence(evidence: Mapping[str, TensorEvidence]) -> dict[str, TensorEvidence]:
+    """Return the evidence with errors in floors of the run's own precision instead of float32."""
+    return {
+        name: replace(found, local=found.own.local, accumulated=found.own.accumulated)
+        for name, found in evidence.items()
+        if found.own is not None
+    }
+
+
 def placed(verdict: Verdict, exposed: Collection[str]) -> Verdict:
     """Return the verdict with the place of its tensor in words. exposed: the names of the run's tensors."""
     return replace(verdict, place=place_of(verdict.tensor, exposed)) if verdict.tensor else verdict
 
 
-def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits, excused: frozenset[str]) -> Verdict:
-    """Return the verdict without its place. excused: tensors whose errors quantized operators explain."""
+def _judge(
+    evidence: Mapping[str, TensorEvidence],
+    bitwise: bool,
+    limits: Limits,
+    excused: frozenset[str],
+    lower: Mapping[str, float] = LOWER,
+) -> Verdict:
+    """Return the verdict without its place.
+
+    excused: tensors whose errors quantized operators explain. lower: the unit roundoffs of the precisions that errors
+    may indicate.
+    """
     for name, found in evidence.items():
         if found.nan:
             return Verdict(kind="broken", tensor=name, note=f"{name} has NaN where golden has none")
@@ -109,7 +144,7 @@ def _judge(evidence: Mapping[str, TensorEvidence], bitwise: bool, limits: Limits
         if found.local is not None and (passed := found.local.beyond(limits.local)):
             statistic = next(iter(passed))
             if name not in excused:
-                return _beyond(evidence, name, statistic, passed, limits)
+                return _beyond(evidence, name, statistic, passed, limits, lower)
             coarse = coarse or Verdict(
                 kind="reduced precision",
                 tensor=name,
@@ -210,11 +245,16 @@ def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
 
 
 def _beyond(
-    evidence: Mapping[str, TensorEvidence], name: str, statistic: str, passed: dict[str, float], limits: Limits
+    evidence: Mapping[str, TensorEvidence],
+    name: str,
+    statistic: str,
+    passed: dict[str, float],
+    limits: Limits,
+    lower: Mapping[str, float],
 ) -> Verdict:
     """Return the verdict for a local error beyond its limit: reduced precision, or different."""
     different = Verdict(kind="different", tensor=name, statistic=statistic, multiple=passed[statistic])
-    for precision, roundoff in LOWER.items():
+    for precision, roundoff in lower.items():
         alike = [tensor for tensor in evidence if _looks_like(evidence[tensor], roundoff, limits)]
         linear = [tensor for tensor in alike if SEGMENTS[tensor.partition(".")[0]] != "attention"]
         if len({SEGMENTS[tensor.partition(".")[0]] for tensor in linear}) >= 2:

@@ -1,7 +1,7 @@
 """Compute golden and floors of a model on one input once, and compare traces with them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from compare.numerics.diagnostics.bounds import longest_sum
 from compare.numerics.diagnostics.softmax import softmax_gap
 from compare.numerics.errors import Error, error_of, ulps_of
 from compare.numerics.first_calls import warm_up
-from compare.numerics.floors import Floor, floor_of, multiples_of, read_floors, write_floors
+from compare.numerics.floors import Floor, floor_of, larger, multiples_of, read_floors, write_floors
 from compare.numerics.gaps import gap_of
 from compare.numerics.golden import float64_runs, ruler_of
+from compare.numerics.low_precision import low_runs
 from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.tensors import Tensor
 from compare.results.circumstances import Ruler
-from compare.results.gaps import Gap, TensorEvidence
+from compare.results.gaps import Gap, OwnEvidence, TensorEvidence
+from compare.results.precisions import FLOAT32
 from compare.traces import Trace, write_trace
 from export.models import read_weights
 
@@ -34,7 +36,8 @@ class NotRepeatable(Exception):
 class Scales:
     """Golden and floors of a model on one input.
 
-    Floors are kept by profile (`profile_of`), because runs with the same profile have the same segments.
+    Floors are kept by profile (`profile_of`), because runs with the same profile have the same segments, and by the
+    precision of the controls that they come from.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Scales:
         given = Trace(inputs)
         self.mask = given["attention_mask"].copy()
         self.tensors = torch.from_numpy(given["input_ids"].copy()), torch.from_numpy(self.mask)
-        self.floors: dict[frozenset[str], dict[str, tuple[Floor, Floor]]] = {}
+        self.floors: dict[tuple[frozenset[str], str], dict[str, tuple[Floor, Floor]]] = {}
         self.shelf = kept
         self.key = golden_cache.key_of(model, given.values(), torch.get_num_threads()) if kept else None
 
@@ -66,26 +69,26 @@ class Scales:
             golden_cache.put(self.shelf, self.key, self.out, asdict(ruler))
         return ruler
 
-    def make_floors(self, profile: frozenset[str]) -> tuple[list[str], int]:
-        """Make the floors of a profile with the controls, or take them from the cache.
+    def make_floors(self, profile: frozenset[str], precision: str = FLOAT32) -> tuple[list[str], int]:
+        """Make the floors of a profile with the controls of a precision, or take them from the cache.
 
         Returns the names of the controls, and how many of them have distinct logits. Raises `NotRepeatable` if two
         passes of the first control differ in a bit.
         """
-        key = f"{self.key}-{hashlib.sha256(' '.join(sorted(profile)).encode()).hexdigest()[:8]}"
+        named = " ".join(sorted(profile)) + (precision if precision != FLOAT32 else "")
+        key = f"{self.key}-{hashlib.sha256(named.encode()).hexdigest()[:8]}"
         folder = self.out.with_name(f"floors-{key}")
         if self.shelf and self.key and (noted := golden_cache.take(self.shelf, key, folder)):
-            self.floors[profile] = read_floors(folder)
+            self.floors[profile, precision] = read_floors(folder)
             return noted["names"], noted["distinct"]
         errors: dict[str, list[tuple[Error, Error]]] = {}
         names: list[str] = []
         outputs = set()
         golden = dict(Trace(self.out))
-        runs = control_runs(read_weights(self.model_folder), *self.tensors, (CONTROLS[0], *CONTROLS))
-        _, twin = next(runs)  # the first control's first pass
+        runs, twin = self._controls(precision)
         for name, run in runs:
             found = {n: t.numpy() for n, t in run.items()}
-            if not names:
+            if twin:
                 check_repeatable(name, {n: t.numpy() for n, t in twin.items()}, found)
                 twin.clear()  # frees its memory
             names.append(name)
@@ -94,30 +97,47 @@ class Scales:
             local, accumulated = self._errors(exposed, golden, profile)
             for tensor in accumulated:
                 errors.setdefault(tensor, []).append((local[tensor], accumulated[tensor]))
-        self.floors[profile] = {
+        self.floors[profile, precision] = {
             tensor: (floor_of([local for local, _ in pairs]), floor_of([accumulated for _, accumulated in pairs]))
             for tensor, pairs in errors.items()
         }
         if self.shelf and self.key:
-            write_floors(folder, self.floors[profile])
+            write_floors(folder, self.floors[profile, precision])
             golden_cache.put(self.shelf, key, folder, {"names": names, "distinct": len(outputs)})
         return names, len(outputs)
 
-    def weigh(self, trace: Trace) -> dict[str, Gap]:
-        """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution."""
+    def _controls(self, precision: str) -> tuple[Iterator[tuple[str, dict[str, Any]]], dict[str, Any]]:
+        """Return the runs of a precision's controls, and in float32 a further pass of the first one."""
+        if precision != FLOAT32:
+            return low_runs(self.model_folder, precision, *self.tensors), {}
+        runs = control_runs(read_weights(self.model_folder), *self.tensors, (CONTROLS[0], *CONTROLS))
+        return runs, next(runs)[1]
+
+    def weigh(self, trace: Trace, precision: str = FLOAT32) -> dict[str, Gap]:
+        """Return each tensor's gap to golden, with the evidence for a verdict, in the order of execution.
+
+        precision: one of `OWN_CONTROLS`; then the evidence also has errors in floors of that precision.
+        """
         whole = Trace(self.out)
         golden = {name: whole[name] for name in whole if name in trace}
         shown = {name: trace[name] for name in golden}
         profile = profile_of(shown)
         self._find_floors(profile)
+        if precision != FLOAT32:
+            self._find_floors(profile, precision)
         local, accumulated = self._errors(shown, golden, profile)
         found = {}
         for name, tensor in shown.items():
-            floors = self.floors[profile][name]
+            floors = self.floors[profile, FLOAT32][name]
             gap = gap_of(name, accumulated[name])
             ulps = ulps_of(name, tensor, golden[name], self.mask)
             rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max) if gap.heads else None
             evidence = self._evidence(name, tensor, (local[name], accumulated[name]), floors)
+            if precision != FLOAT32:
+                # A segment that the controls do not round, such as the attention in 8 bits, has the floors of float32.
+                own = [larger(*pair) for pair in zip(floors, self.floors[profile, precision][name], strict=True)]
+                pair = multiples_of(local[name], own[0]), multiples_of(accumulated[name], own[1])
+                evidence = replace(evidence, own=OwnEvidence(precision=precision, local=pair[0], accumulated=pair[1]))
             found[name] = replace(gap, ulps=ulps, softmax=rows, evidence=evidence)
         return found
 
@@ -137,7 +157,7 @@ class Scales:
         found = {}
         for name in names:
             error = error_of(name, trace[name], other[name].numpy(), counted, keys=mask)
-            found[name] = self._evidence(name, trace[name], (error, error), self.floors[profile][name])
+            found[name] = self._evidence(name, trace[name], (error, error), self.floors[profile, FLOAT32][name])
         return found
 
     def _evidence(
@@ -158,19 +178,19 @@ class Scales:
             terms=longest_sum(name, self.double.config, self.mask.shape[1]),
         )
 
-    def _find_floors(self, profile: frozenset[str]) -> None:
+    def _find_floors(self, profile: frozenset[str], precision: str = FLOAT32) -> None:
         """Make the floors of a profile if they are missing.
 
         A run with an empty profile is one segment. Its floors are the accumulated floors of any other profile.
         """
-        if profile in self.floors:
+        if (profile, precision) in self.floors:
             return
-        if profile or not self.floors:
-            self.make_floors(profile)
+        known = next((floors for (_, of), floors in self.floors.items() if of == precision), None)
+        if profile or known is None:
+            self.make_floors(profile, precision)
             return
-        known = next(iter(self.floors.values()))
         whole = {name: floor for name, (_, floor) in known.items() if name.partition(".")[0] not in FORWARDED}
-        self.floors[profile] = {name: (floor, floor) for name, floor in whole.items()}
+        self.floors[profile, precision] = {name: (floor, floor) for name, floor in whole.items()}
 
     def _errors(
         self, run: Mapping[str, Any], golden: Mapping[str, Any], profile: frozenset[str]

@@ -11,6 +11,7 @@ from compare.latency.series import Role, of_role
 from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.assemble_limits import computes_in_float32, limits_part
 from compare.pipeline.context import ModelRun
+from compare.pipeline.conversion_stage import convert_rows
 from compare.pipeline.decode_stage import Decoding, take_decoding
 from compare.pipeline.latency_stage import Latency, take_latency
 from compare.pipeline.numerics_stage import Measured, measure, numerics_of
@@ -46,6 +47,7 @@ def compare_prepared(run: ModelRun, name: str) -> Report:
     """Measure a prepared run, and write its report. name: the model's name as it was given."""
     progress = run.progress
     progress.plan(stages_of(run))
+    convert_rows(run)
     with started_series(run) as started, numerics_of(run) as numerics:
         with run.untimed_phase("golden, controls, traces, gaps"):
             found = measure(run, started, numerics)

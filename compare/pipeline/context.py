@@ -13,7 +13,9 @@ from compare.pipeline.inputs import Inputs
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
-from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec
+from compare.results.precisions import FLOAT32, OWN_CONTROLS
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+from compare.runtimes.spec import Spec
 from export.cache import Entry
 from export.exporters import DEFAULT_EXPORTER
 from export.progress import Progress
@@ -44,6 +46,8 @@ class Row:
     found: the taps that were located by the file's structure, because it does not name them.
     rows: the number of sequences of the padded input that it accepts at once; None means all.
     unpadded: why it does not accept the padded input; empty if it does.
+    converted: the facts about the conversion that made the folder; empty if the folder is a cache entry.
+    unusable: why the model could not be converted; empty if it was, or need not be.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Row:
     found: tuple[str, ...] = ()
     rows: int | None = None
     unpadded: str = ""
+    converted: Mapping[str, str] = field(default_factory=dict)
+    unusable: str = ""
 
     @property
     def quantized(self) -> Sequence[str]:
@@ -65,6 +71,11 @@ class Row:
     def is_baseline(self) -> bool:
         """Whether this is the baseline."""
         return self.name in (BASELINE, ONNX_BASELINE)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its runtime is installed and has the files that it loads."""
+        return not self.unusable and not self.spec.missing()
 
 
 @dataclass(kw_only=True)
@@ -104,6 +115,9 @@ class Run:
     #: Further inputs that are timed.
     grid: Mapping[Shape, Inputs] = field(default_factory=dict)
 
+    #: Row -> the lower precision that it was found to compute in.
+    found_lower: dict[str, str] = field(default_factory=dict)
+
     #: Name of a phase -> seconds that it took.
     phases: dict[str, float] = field(default_factory=dict)
 
@@ -124,6 +138,15 @@ class Run:
     def input_folder(self) -> Path:
         """The folder of the main input."""
         return self.scratch / INPUTS
+
+    def precision_of(self, name: str) -> str:
+        """Return the precision whose controls judge a row: the one found in its errors, or the one it declares.
+
+        It is float32 for a precision without controls of its own.
+        """
+        declared = next((row.spec.precision for row in self.rows if row.name == name), FLOAT32)
+        precision = self.found_lower.get(name, declared)
+        return precision if precision in OWN_CONTROLS else FLOAT32
 
     def padded_folder(self, name: str) -> Path:
         """Return the folder of the padded input (`INPUTS`), or of the trace of golden or a row on it."""

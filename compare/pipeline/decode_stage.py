@@ -64,7 +64,7 @@ def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
     A process that was timed in the forward passes is used again, with the decode graph. If it ended with an earlier
     shift, a new process is started, and its series is appended to `started`.
     """
-    rows = [row for row in run.decoders if not row.spec.missing()]
+    rows = [row for row in run.decoders if row.ready]
     kept = {(each.runtime, each.role): each for each in started if each.role.has_row and not each.process.ended}
     decoders = []
     for row, role in with_control(rows):
@@ -97,7 +97,7 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
             found[str(prefill)] = Verdict(kind="broken", note=error)
             continue
         folder = run.self_folder(name) / f"follow-{prefill}"
-        found[str(prefill)] = logits_verdict(run, Trace(folder), numerics)
+        found[str(prefill)] = logits_verdict(run, name, Trace(folder), numerics)
         shutil.rmtree(folder)
     kinds = dict.fromkeys(verdict.kind for verdict in found.values())
     run.progress.step(f"verdict on the cache of {name}: {', '.join(kinds)}")

@@ -20,14 +20,14 @@ from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.process import Numerics
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
-from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
+from compare.pipeline.row_trace import fitting, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.stages import GOLDEN as GOLDEN_STAGE
 from compare.pipeline.stages import TRACES
 from compare.processes.child import ChildFailed
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import Controls, Head, Ruler
-from compare.results.gaps import Decisions, Gap, evidence_of
+from compare.results.gaps import Decisions, Gap
 from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
@@ -152,6 +152,9 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
 def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[RuntimeResult, Trace | None]:
     """Trace a runtime and judge it. Return its row and its trace; None for the trace if the row has an error."""
     bare = bare_row(row)
+    if row.unusable:
+        run.progress.step(f"{row.name}: {row.unusable}")
+        return replace(bare, error=row.unusable), None
     run.progress.waits(f"{row.name} runs")
     try:
         trace = fitting(make_trace(run, row), row, golden)
@@ -160,8 +163,7 @@ def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[R
         verdict = Verdict(kind="broken", note=str(error)) if isinstance(error, WrongShape) else None
         return replace(bare, error=str(error), verdict=verdict), None
     run.progress.waits(f"{row.name} is compared")
-    trace, known = weighed(run, row, trace, numerics)
-    verdict = judged(run, row, trace, evidence_of(known.values()))
+    trace, known, verdict = weighed(run, row, trace, numerics)
     choices = decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.progress.waits(f"{row.name}: {verdict.kind}; it is compared on the padded input")
@@ -172,7 +174,7 @@ def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[R
         verdict=worse(padding),
         padding=padding,
         decisions=choices,
-        facts=trace.facts["facts"],
+        facts={**row.converted, **trace.facts["facts"]},
         gaps=[known.get(name) or Gap(tensor=name, exposed=False) for name in golden],
     )
     return weighed_row, trace

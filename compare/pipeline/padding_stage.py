@@ -11,7 +11,7 @@ from dataclasses import replace
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.padding import COUNTED, Cause
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, placed
+from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, own_evidence, placed
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence, evidence_of
@@ -57,10 +57,10 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
         check_shapes(padded, golden)
     except WrongShape as error:
         return _broken(text, str(error))
-    evidence = evidence_of(numerics.weigh_padded(padded.folder).values())
+    evidence = evidence_of(numerics.weigh_padded(padded.folder, run.precision_of(row.name)).values())
     bitwise = row != run.baseline and same_bits(padded, run.padded_folder(run.baseline.name))
     verdict, cause = judge(evidence, bitwise=bitwise, quantized=row.quantized), Cause()
-    wrong = beyond_limits(evidence, weak=verdict.weak)
+    wrong = beyond_limits(own_evidence(evidence) if verdict.own else evidence, weak=verdict.weak)
     if verdict.kind == "different" and wrong:
         verdict, cause = excused(verdict, evidence, numerics.cause(padded.folder, wrong))
     return PaddedResult(
@@ -104,13 +104,14 @@ def padded_verdict(verdict: Verdict, cause: Cause) -> Verdict:
 def worse(padding: PaddedResult) -> Verdict:
     """Return the worse of the verdicts on the text and on the padded input; the text's if both are of one kind.
 
-    If the text's is "reduced precision", a "different" on the padded input counts only if it has a cause, or if a
-    hidden key has a probability: for so few numbers, the size of an error alone does not identify a lower precision.
+    If the text's is "reduced precision" by the size of errors alone, a "different" on the padded input counts only if
+    it has a cause, or if a hidden key has a probability: so few numbers do not identify a lower precision.
     """
     text, padded = padding.text, padding.verdict
     if padded is None or VERDICTS.index(padded.kind) <= VERDICTS.index(text.kind):
         return text
-    if (text.kind, padded.kind) == ("reduced precision", "different") and not padded.cause and padded.multiple:
+    by_size = (text.kind, padded.kind) == ("reduced precision", "different") and not padded.own
+    if by_size and not padded.cause and padded.multiple:
         return text
     return padded
 

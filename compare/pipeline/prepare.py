@@ -21,7 +21,8 @@ from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettin
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
 from compare.report.schema import REPORT_FILE
-from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, Spec, listing, spec_of
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
+from compare.runtimes.spec import Spec
 from compare.traces import write_trace
 from export.cache import Entry, cache_root
 from export.errors import BadInput, BadSetting, CannotRun
@@ -120,11 +121,12 @@ def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape,
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     """Return the runtimes to run, the baseline first.
 
-    names: None means all, including runtimes that are not installed; the rows of these have an error. Raises `BadInput`
-    for an unknown name, and `CannotRun` if the baseline or a named runtime is not installed.
+    names: None means those that run by default, ["all"] means all. Both include runtimes that are not installed; the
+    rows of these have an error. Raises `BadInput` for an unknown name, and `CannotRun` if the baseline or a named
+    runtime is not installed.
     """
     if names is None or list(names) == ["all"]:
-        chosen = list(listing().specs.values())
+        chosen = [spec for spec in listing().specs.values() if names is not None or spec.default]
     else:
         chosen = [spec_of(name) for name in dict.fromkeys(names)]
         for spec in chosen:

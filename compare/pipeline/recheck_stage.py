@@ -104,21 +104,21 @@ def judge_timed(run: Run, rows: list[RerunGaps], numerics: Numerics) -> list[Rer
 
     def judged(row: RerunGaps) -> RerunGaps:
         plain = _plain(run, row.runtime)
-        return row if plain is None else replace(row, verdict=logits_verdict(run, plain, numerics))
+        return row if plain is None else replace(row, verdict=logits_verdict(run, row.runtime, plain, numerics))
 
     with run.untimed_phase("runs again"):
         run.progress.waits("the logits of each runtime are compared with golden")
         return [judged(row) for row in rows]
 
 
-def logits_verdict(run: Run, trace: Trace, numerics: Numerics) -> Verdict:
+def logits_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Verdict:
     """Return the verdict on a trace that has only logits: "broken" if their shape is not golden's.
 
-    Raises `CannotRun` if the numerics process fails.
+    name: the row. Raises `CannotRun` if the numerics process fails.
     """
     try:
         check_shapes(trace, Trace(run.scratch / GOLDEN))
-        weighed = numerics.weigh(trace.folder)
+        weighed = numerics.weigh(trace.folder, run.precision_of(name))
     except WrongShape as error:
         return Verdict(kind="broken", note=str(error))
     except ChildFailed as error:

@@ -11,7 +11,8 @@ from compare.numerics.verdicts import judge
 from compare.onnx_files.structure import misplaced
 from compare.pipeline.context import INPUTS, ModelRun, Row, Run
 from compare.processes.child import ChildFailed
-from compare.results.gaps import Gap, TensorEvidence
+from compare.results.gaps import Gap, evidence_of
+from compare.results.precisions import OWN_CONTROLS
 from compare.results.verdicts import Verdict
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace, forget, same_bits
@@ -57,23 +58,36 @@ def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
     return found
 
 
-def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap]]:
-    """Weigh a trace. Return it and the gap of each tensor, both without taps that were located in the wrong place.
+def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap], Verdict]:
+    """Weigh and judge a trace. Return it, the gap of each tensor, and the verdict.
 
-    Raises `CannotRun` if the numerics process fails.
+    Taps that were located in the wrong place are left out. If the errors show a lower precision that the row does not
+    declare, they are also weighed in floors of that precision, here and in the row's later runs. Raises `CannotRun` if
+    the numerics process fails.
     """
+    found, known = _weighed(run, row, found, numerics)
+    verdict = _judged(run, row, found, known)
+    if verdict.kind == "reduced precision" and not verdict.own and verdict.precision in OWN_CONTROLS:
+        run.found_lower[row.name] = verdict.precision
+        found, known = _weighed(run, row, found, numerics)
+        verdict = _judged(run, row, found, known)
+    return found, known, verdict
+
+
+def _weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap]]:
+    precision = run.precision_of(row.name)
     try:
-        known = numerics.weigh(found.folder)
+        known = numerics.weigh(found.folder, precision)
         relative = {name: gap.rms / gap.size if gap.rms and gap.size else 0.0 for name, gap in known.items()}
         if wrong := misplaced(relative, row.found):
             found = forget(found.folder, wrong)
-            known = numerics.weigh(found.folder)
+            known = numerics.weigh(found.folder, precision)
     except ChildFailed as error:
         raise CannotRun(f"the gaps of {row.name} could not be computed: {error}; see {run.log('golden')}") from error
     return found, known
 
 
-def judged(run: ModelRun, row: Row, trace: Trace, evidence: dict[str, TensorEvidence]) -> Verdict:
+def _judged(run: ModelRun, row: Row, trace: Trace, known: dict[str, Gap]) -> Verdict:
     """Return the verdict on one run of a row. Bitwise equality is checked against the baseline's first run."""
     bitwise = row != run.baseline and same_bits(trace, run.scratch / run.baseline.name)
-    return judge(evidence, bitwise=bitwise, quantized=row.quantized)
+    return judge(evidence_of(known.values()), bitwise=bitwise, quantized=row.quantized)

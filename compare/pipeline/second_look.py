@@ -12,7 +12,7 @@ from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
 from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
-from compare.pipeline.row_trace import fitting, judged, make_trace, weighed
+from compare.pipeline.row_trace import fitting, make_trace, weighed
 from compare.pipeline.stages import SECOND_LOOK
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
@@ -67,10 +67,9 @@ def further_run(run: ModelRun, row: Row, number: int, numerics: Numerics) -> tup
         trace = fitting(make_trace(run, row, run.scratch / "again" / f"{row.name}-{number}"), row, golden)
     except (ChildFailed, WrongShape) as error:
         return Verdict(kind="broken", note=str(error)), FurtherRun()
-    trace, known = weighed(run, row, trace, numerics)
-    evidence = evidence_of(known.values())
-    padding = judge_padded(run, row, judged(run, row, trace, evidence), trace, numerics)
-    return worse(padding), FurtherRun(evidence=evidence, padding=padding)
+    trace, known, verdict = weighed(run, row, trace, numerics)
+    padding = judge_padded(run, row, verdict, trace, numerics)
+    return worse(padding), FurtherRun(evidence=evidence_of(known.values()), padding=padding)
 
 
 def agreed(runs: Sequence[Verdict]) -> Verdict:

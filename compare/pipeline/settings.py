@@ -53,7 +53,8 @@ class InputSettings:
 class RuntimeSettings:
     """Which runtimes run, and the threads and the time of each process."""
 
-    #: Names of runtimes, given with the option `runtimes`; None means all. The baseline always runs.
+    #: Names of runtimes, given with the option `runtimes`; "all" means all, None those that run by
+    #: default. The baseline always runs.
     names: Sequence[str] | None = None
 
     #: Threads in each process; None means one for each core.

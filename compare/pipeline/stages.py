@@ -2,6 +2,7 @@
 
 from compare.pipeline.context import ModelRun, Run
 
+CONVERSIONS = "conversions"
 GOLDEN = "golden"
 TRACES = "traces"
 SECOND_LOOK = "second look"
@@ -15,7 +16,7 @@ DECODE_CHECKS = "decode checks"
 
 
 def stages_of(run: Run) -> list[str]:
-    """Return the stages that a run will have. A second look follows only an alarm, so it is not among them."""
+    """Return the stages that a run will have. Conversions and a second look are rare, so they are not among them."""
     stages = [GOLDEN] if isinstance(run, ModelRun) else []
     stages.append(TRACES)
     if run.checks.latency:

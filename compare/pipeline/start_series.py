@@ -56,7 +56,7 @@ def start_passes(run: Run) -> list[Series]:
     The further graphs are those of the row onnxruntime. The processes do not load models yet. The A/A control is
     started first: it imports its libraries while others wait for those of their template.
     """
-    timed = [row for row in run.rows if not row.spec.hybrid and not row.spec.missing()]
+    timed = [row for row in run.rows if not row.spec.hybrid and row.ready]
     roles = with_control(timed)
     further = (Role.OBSERVER, Role.LAST_POSITION) if run.checks.thorough else ()
     roles += [(row, role) for row in timed if row.name == GRAPH_RUNTIME for role in further]
@@ -89,7 +89,7 @@ def start_decoders(run: Run) -> list[Series]:
     if not isinstance(run, ModelRun):
         return []
     others = {row.name for row in run.rows}
-    rows = [row for row in run.decoders if row.name not in others and not row.spec.missing()]
+    rows = [row for row in run.decoders if row.name not in others and row.ready]
     return [start_decoder(run, row, Role.RUNTIME) for row in rows]
 
 

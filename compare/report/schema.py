@@ -19,7 +19,7 @@ from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
 #: The version of the schema of `report.json`.
-SCHEMA = 10
+SCHEMA = 11
 
 #: The name of the report's file in its folder.
 REPORT_FILE = "report.json"

@@ -7,7 +7,7 @@ from compare.report import screen_sentences as say
 from compare.report.formatting import NOT_MEASURABLE, NOTHING, Table, megabytes, number, plus_minus, times
 from compare.report.measurability import FEWEST_FOR_ADVICE, measurable, why_not_measurable
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_rounding
+from compare.report.sections.gaps import in_own_units, in_rounding
 from compare.results.latency import DecodeRow, LatencyRow, Ratio
 from compare.results.reruns import RerunGaps
 from compare.results.runtimes import RuntimeResult
@@ -78,7 +78,7 @@ def table(
             rows.append([runtime.name, fault, *[""] * (len(_COLUMNS) - 2)])
             continue
         row, steps = timed.get(runtime.name), decoded.get(runtime.name)
-        cells = [runtime.name, _same(runtime.verdict), times(in_rounding(runtime))]
+        cells = [runtime.name, _same(runtime.verdict), times(in_own_units(runtime))]
         rows.append([*cells, *_prefill(row, latency, running), *_step(steps, decoding, running), _memory(row, steps)])
     for name, steps in decoded.items():
         if name not in {runtime.name for runtime in runtimes}:
@@ -178,8 +178,11 @@ def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequ
             f"{NOT_MEASURABLE}: an interval wider than a factor of two, or fewer than {FEWEST_FOR_ADVICE} undisturbed "
             "rounds."
         )
-    lower = {r.verdict.precision: None for r in runtimes if r.verdict and r.verdict.kind == "reduced precision"}
-    notes += [f"{precision}: the model in reduced precision." for precision in lower if precision]
+    verdicts = [r.verdict for r in runtimes if r.verdict and r.verdict.kind == "reduced precision"]
+    own, inferred = ({v.precision: None for v in verdicts if v.own is by and v.precision} for by in (True, False))
+    if own:
+        notes.append(f"{', '.join(own)}: reduced precision; the error is in units of what that precision alone does.")
+    notes += [f"{precision}: the model in reduced precision." for precision in inferred]
     hybrid = [runtime.name for runtime in runtimes if runtime.hybrid]
     if hybrid and "prefill ms" in columns:
         notes += [f"{name} computes the attention alone and is not timed." for name in hybrid]

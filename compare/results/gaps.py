@@ -22,6 +22,15 @@ class Multiples(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnEvidence(Result):
+    """A tensor's errors in floors of a lower precision, which its own controls give."""
+
+    precision: str
+    local: Multiples | None
+    accumulated: Multiples
+
+
+@dataclass(frozen=True, kw_only=True)
 class TensorEvidence(Result):
     """The evidence for a verdict on one tensor of a run."""
 
@@ -33,6 +42,7 @@ class TensorEvidence(Result):
     above: float = 0.0  # the largest probability above the causal diagonal
     padding: float = 0.0  # the largest probability on a padding key
     place: tuple[int, ...] = ()  # index of the largest local error in the tensor
+    own: OwnEvidence | None = None  # the same errors, for a run in a lower precision
     terms: int = 0  # number of terms of the segment's longest sum (`compare.numerics.diagnostics.bounds`)
 
     @property

@@ -6,8 +6,14 @@ Both `numerics`, which measures errors, and `report`, which shows them, import t
 #: The unit roundoff of float32: half the distance from 1 to the next number (Higham 2002, section 2.1).
 UNIT_ROUNDOFF = 2.0**-24
 
+#: The precision of golden's rulers and of runtimes unless they say otherwise.
+FLOAT32 = "float32"
+
 #: The unit roundoffs of lower precisions that a runtime may compute in: 2**-n for n significand bits.
 LOWER = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
+
+#: The precisions that have controls of their own (`compare.numerics.low_precision`).
+OWN_CONTROLS = ("bf16", "fp16", "int8", "int4")
 
 
 def gamma(terms: int, roundoff: float = UNIT_ROUNDOFF) -> float:

@@ -30,6 +30,7 @@ class Verdict(Result):
     statistic: str | None = None  # the statistic that is furthest beyond its limit, or nearest to it
     multiple: float | None = None  # the statistic in floors
     precision: str | None = None  # the precision that the errors indicate
+    own: bool = False  # whether floors are those of the precision's own controls
     note: str = ""
     weak: bool = False  # whether logits are its only evidence
     runs: list["Verdict"] = field(default_factory=list)  # the verdict on each run, in order, if there were several
@@ -53,13 +54,17 @@ class Verdict(Result):
             return f"broken{where}: {self.note}"
         if self.kind == "not judged":
             return f"not judged: the first to differ is {self.tensor} ({self.place}), {self.note}"
-        multiple = "" if self.multiple is None else f"{self.multiple:.2g} x rounding ({self.statistic})"
+        unit = f"what {self.precision} alone does" if self.own else "rounding"
+        multiple = "" if self.multiple is None else f"{self.multiple:.2g} x {unit} ({self.statistic})"
         note = f"; {self.note}" if self.note else ""
         if self.kind == "rounding":
             return f"same model{where}: nowhere more than {multiple}, reached in {self.place}{note}"
+        if self.kind == "reduced precision" and self.own:
+            return f"reduced precision ({self.precision}){where}: nowhere more than {multiple}, in {self.place}{note}"
         if self.kind == "reduced precision":
             return f"reduced precision ({self.precision}){where}: {self.tensor} is {multiple}{note}"
         why = self.note if self.multiple is None else f"{self.tensor} is {multiple}{note}"
         if self.padded:
             where += f": it {self.cause}," if self.cause else ","
-        return f"different{where} from {self.place} on: {why}"
+        lower = f"{self.precision}, and " if self.own else ""
+        return f"{lower}different{where} from {self.place} on: {why}"

@@ -1,4 +1,4 @@
-"""The runtime onnxruntime: an exported graph in ONNX Runtime on the CPU, with all graph optimizations."""
+"""Runtimes that run an exported graph in ONNX Runtime on the CPU, at each level of its graph optimizations."""
 
 import json
 import tempfile
@@ -10,15 +10,20 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, is_past, present_of
-from compare.runtimes.registry import Graph
+from compare.runtimes.spec import Graph
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
 
 class OnnxRuntime:
+    """onnxruntime: all graph optimizations, as by default."""
+
+    #: The level of graph optimizations.
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         self.graph = folder / f"{graph}.onnx"
-        self.session = self._session(session_options(threads))
+        self.session = self._session(session_options(threads, self.level))
         self.inputs = [_declared(value) for value in self.session.get_inputs()]
         kept = [value.name for value in self.inputs if is_past(value.name)] if graph == "decode" else []
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
@@ -48,6 +53,7 @@ class OnnxRuntime:
         return {
             "onnxruntime": onnxruntime.__version__,
             "providers": ", ".join(self.session.get_providers()),
+            "graph optimization": self.level.name.removeprefix("ORT_").lower().replace("_", " "),
             "threads": str(self.session.get_session_options().intra_op_num_threads),
         }
 
@@ -56,7 +62,7 @@ class OnnxRuntime:
 
         ONNX Runtime does not expose its optimized graph in another way.
         """
-        options = session_options(self.session.get_session_options().intra_op_num_threads)
+        options = session_options(self.session.get_session_options().intra_op_num_threads, self.level)
         options.enable_profiling = True
         with tempfile.TemporaryDirectory() as folder:
             options.profile_file_prefix = str(Path(folder) / "profile")
@@ -74,10 +80,29 @@ class OnnxRuntime:
         return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
 
 
-def session_options(threads: int) -> Any:
-    """Return the options of every session: the number of threads, all graph optimizations, no warnings."""
+class OnnxRuntimeUnoptimized(OnnxRuntime):
+    """onnxruntime-unoptimized: the graph as it was exported."""
+
+    level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+class OnnxRuntimeBasic(OnnxRuntime):
+    """onnxruntime-basic: optimizations that hold for every execution provider, such as constant folding."""
+
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+
+
+class OnnxRuntimeExtended(OnnxRuntime):
+    """onnxruntime-extended: also fusions of the CPU provider, such as GELU and LayerNormalization with an addition."""
+
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+
+
+def session_options(threads: int, level: Any = OnnxRuntime.level) -> Any:
+    """Return the options of a session: the number of threads, the level of graph optimizations, no warnings."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.graph_optimization_level = level
     options.log_severity_level = 3  # errors
     return options
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from compare.runtimes.onnx_runtime import session_options
-from compare.runtimes.registry import Graph
+from compare.runtimes.spec import Graph
 from export.positions import positions_of
 
 

@@ -1,155 +1,85 @@
 """The registry of runtimes, which lists them by name without importing them.
 
-A runtime is a class (see `Runtime`) in its own file, with a line in `BUILT_IN` or an entry point in the group
-`onnx_attention_compare.runtimes` whose value is a `Spec`. A runtime whose packages are missing is listed with the
-command that installs them, and an entry point that cannot be read with its error. Other runtimes are not affected.
+A runtime is a class (`compare.runtimes.spec.Runtime`) in its own file, with an entry in `BUILT_IN` or an entry point in
+the group `onnx_attention_compare.runtimes` whose value is a `Spec`. A runtime whose packages are missing is listed with
+the command that installs them, and an entry point that cannot be read with its error. Other runtimes are not affected.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from importlib import metadata
+from typing import Any
 
-from compare.lazy import TORCH_LIBRARIES, Listed
+from compare.lazy import TORCH_LIBRARIES
+from compare.runtimes.spec import ALL_GRAPHS, Graph, Spec
 from export.errors import BadInput, CannotRun, near
-
-if TYPE_CHECKING:  # listing the runtimes works without NumPy
-    from numpy.typing import NDArray
 
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
 
-#: The graphs that a runtime can load, named as the files of a cache entry (`export.graphs`): with all taps, with the
-#: logits of all positions, with those of the last position, and for decoding with a cache of keys and values.
-Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
-
 #: The runtime that runs the graphs of both exporters if two are compared.
 GRAPH_RUNTIME = "onnxruntime"
 
-
-class Runtime(Protocol):
-    """A loaded model that can be run.
-
-    folder: the folder of a cache entry, with graphs, weights and configuration.
-    threads: the number of threads that it may compute with.
-    graph: what to load, one of the graphs in its `Spec`.
-
-    With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
-    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. A runtime's file must import libraries
-    at its top, so that importing and loading are separate steps.
-    """
-
-    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
-
-    def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """Run one forward pass and return its outputs by name.
-
-        input_ids, attention_mask: int64 (batch, sequence). Padding may be on either side.
-
-        Logits are (batch, sequence, vocabulary), or (batch, 1, vocabulary) with the graph "deploy-last". Position ids
-        are those of `export.positions.positions_of`.
-        """
-
-    def facts(self) -> dict[str, str]:
-        """Return versions and settings to keep with the result."""
-
-    def operators(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> dict[str, int]:
-        """Return how often each operator of the optimized graph runs in one pass; empty if there is no graph."""
-
-    def close(self) -> None:
-        """Free the model."""
+_DECODES: tuple[Graph, ...] = ("inspect", "deploy", "decode")
+_CLASSES = "compare.runtimes"
 
 
-class Decoder(Runtime, Protocol):
-    """A runtime that can decode with a cache of keys and values, if loaded with the graph "decode".
-
-    Its `run` then empties the cache and computes the prefill.
-    """
-
-    def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
-        """Decode one or more further positions; return `logits`, (batch, new, vocabulary).
-
-        input_ids: int64 (batch, new).
-        attention_mask: int64 (batch, past + new).
-
-        Position ids are those of `export.positions.positions_of`, as in `run`.
-        """
+def _torch(name: str, class_name: str, summary: str, *, module: str = "torch_runtimes", **more: Any) -> Spec:
+    """Return the entry of a runtime that runs transformers' model in torch."""
+    given: Any = {"engine": "torch", "libraries": TORCH_LIBRARIES} | more
+    target = f"{_CLASSES}.{module}:{class_name}"
+    return Spec(name, target, summary, ("torch", "transformers"), "pip install torch transformers", **given)
 
 
-@dataclass(frozen=True)
-class Spec(Listed):
-    """A runtime's entry in the registry.
-
-    precision: the precision that it computes in.
-    hybrid: whether only its attention runs in another library; such a runtime is never timed.
-    graphs: the graphs that it can load.
-    libraries: modules that are imported before the class. Processes of runtimes with the same libraries are forked from
-        one process that has imported them; without libraries, a process of the runtime is started on its own. Their
-        import must start no threads.
-    """
-
-    noun = "runtime"
-    precision: str = "float32"
-    hybrid: bool = False
-    graphs: tuple[Graph, ...] = ("inspect", "deploy")
-    libraries: tuple[str, ...] = ()
-
-    def load_class(self) -> type[Runtime]:
-        """Import the runtime's libraries and its class. Raises `CannotRun` if a required package is not installed."""
-        self.check_installed()
-        for library in self.libraries:
-            import_module(library)
-        loaded: type[Runtime] = self.load()
-        return loaded
+def _onnx_runtime(name: str, class_name: str, summary: str, **more: Any) -> Spec:
+    """Return the entry of a runtime that runs a graph in ONNX Runtime."""
+    given: Any = {"engine": "ONNX Runtime", "libraries": ("onnxruntime",), "graphs": _DECODES, "default": False} | more
+    target = f"{_CLASSES}.onnx_runtime:{class_name}"
+    return Spec(name, target, summary, ("onnxruntime",), "pip install onnxruntime", **given)
 
 
-ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
+def _converted(name: str, function: str, summary: str, **more: Any) -> Spec:
+    """Return the entry of a runtime that runs a converted graph in ONNX Runtime."""
+    return _onnx_runtime(name, "OnnxRuntime", summary, converter=f"{_CLASSES}.onnx_conversions:{function}", **more)
 
-_TORCH = ("torch", "transformers"), "pip install torch transformers"
+
+def _openvino(name: str, class_name: str, summary: str, precision: str) -> Spec:
+    """Return the entry of a runtime that runs a graph in OpenVINO."""
+    target = f"{_CLASSES}.openvino_runtime:{class_name}"
+    given: Any = {"engine": "OpenVINO", "graphs": _DECODES, "default": False}
+    return Spec(name, target, summary, ("openvino",), "pip install openvino", precision=precision, **given)
+
+
+def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Spec:
+    """Return the entry of a runtime that runs the model in CTranslate2."""
+    module = f"{_CLASSES}.ctranslate2_runtime"
+    given: Any = {"engine": "CTranslate2", "exposes": "logits", "default": False}
+    return Spec(
+        name,
+        f"{module}:{class_name}",
+        summary,
+        ("ctranslate2", "transformers"),
+        "pip install ctranslate2",
+        precision=precision,
+        converter=f"{module}:convert",
+        **given,
+    )
+
 
 BUILT_IN = (
-    Spec(
-        BASELINE,
-        "compare.runtimes.torch_runtimes:TorchEager",
-        "transformers' own attention in torch; the baseline",
-        *_TORCH,
-        libraries=TORCH_LIBRARIES,
-        graphs=ALL_GRAPHS,
-    ),
-    Spec(
-        "torch-sdpa",
-        "compare.runtimes.torch_runtimes:TorchSdpa",
-        "torch's fused attention",
-        *_TORCH,
-        libraries=TORCH_LIBRARIES,
-        graphs=ALL_GRAPHS,
-    ),
-    Spec(
-        "torch-reference",
-        "compare.runtimes.torch_runtimes:TorchReference",
-        "the reference attention in torch",
-        *_TORCH,
-        libraries=TORCH_LIBRARIES,
-        graphs=("inspect", "deploy"),
-    ),
-    Spec(
+    _torch(BASELINE, "TorchEager", "transformers' own attention in torch; the baseline", graphs=ALL_GRAPHS),
+    _torch("torch-sdpa", "TorchSdpa", "torch's fused attention", graphs=ALL_GRAPHS, exposes="no probabilities"),
+    _torch("torch-reference", "TorchReference", "the reference attention in torch"),
+    _torch(
         "numpy-reference",
-        "compare.runtimes.torch_runtimes:NumpyReference",
+        "NumpyReference",
         "the reference attention in NumPy, the rest in torch",
-        *_TORCH,
-        libraries=TORCH_LIBRARIES,
+        engine="NumPy",
         hybrid=True,
     ),
-    Spec(
-        GRAPH_RUNTIME,
-        "compare.runtimes.onnx_runtime:OnnxRuntime",
-        "the exported graph in ONNX Runtime, on the CPU",
-        ("onnxruntime",),
-        "pip install onnxruntime",
-        graphs=ALL_GRAPHS,
-        libraries=("onnxruntime",),
+    _onnx_runtime(
+        GRAPH_RUNTIME, "OnnxRuntime", "the exported graph in ONNX Runtime, on the CPU", graphs=ALL_GRAPHS, default=True
     ),
     Spec(
         "optimum",
@@ -157,9 +87,64 @@ BUILT_IN = (
         "the exported graph in optimum's ORTModelForCausalLM; decodes, and nothing else",
         ("onnxruntime", "optimum.onnxruntime"),
         "pip install optimum-onnx",
+        engine="ONNX Runtime",
         graphs=("decode",),
+        exposes="logits",
         libraries=TORCH_LIBRARIES,
     ),
+    _torch(
+        "torch-compile",
+        "TorchCompile",
+        "torch's fused attention, compiled by torch.compile",
+        module="torch_compile",
+        exposes="logits",
+        default=False,
+    ),
+    _torch(
+        "torch-bf16",
+        "TorchBf16",
+        "torch-eager with all weights and activations in bf16",
+        precision="bf16",
+        graphs=ALL_GRAPHS,
+        default=False,
+    ),
+    _torch(
+        "torch-fp16",
+        "TorchFp16",
+        "torch-eager with all weights and activations in fp16",
+        precision="fp16",
+        graphs=ALL_GRAPHS,
+        default=False,
+    ),
+    _onnx_runtime("onnxruntime-unoptimized", "OnnxRuntimeUnoptimized", "without graph optimizations"),
+    _onnx_runtime("onnxruntime-basic", "OnnxRuntimeBasic", "with basic graph optimizations"),
+    _onnx_runtime("onnxruntime-extended", "OnnxRuntimeExtended", "with extended graph optimizations"),
+    _converted("onnxruntime-fused", "fused", "fused by ONNX Runtime's optimizer for transformers", exposes="logits"),
+    _converted("onnxruntime-int8", "int8", "with weights and activations quantized to 8 bits", precision="int8"),
+    _converted("onnxruntime-int4", "int4", "with weights quantized to 4 bits", precision="int4"),
+    _openvino("openvino", "OpenVino", "the exported graph in OpenVINO, in float32", "float32"),
+    _openvino("openvino-default", "OpenVinoDefault", "in the precision that OpenVINO chooses", "any"),
+    Spec(
+        "onnx-reference",
+        "compare.runtimes.onnx_reference:OnnxReference",
+        "the exported graph in ONNX's reference evaluator",
+        ("onnx",),
+        "pip install onnx",
+        engine="NumPy",
+        default=False,
+    ),
+    Spec(
+        "jax",
+        "compare.runtimes.jax_gpt2:JaxGpt2",
+        "GPT-2 written in JAX, compiled as a whole",
+        ("jax",),
+        "pip install jax",
+        engine="XLA",
+        graphs=("inspect", "deploy", "deploy-last"),
+        default=False,
+    ),
+    _ctranslate2("ctranslate2", "CTranslate2", "the model in CTranslate2's own format", "float32"),
+    _ctranslate2("ctranslate2-int8", "CTranslate2Int8", "with linear maps quantized to 8 bits", "int8"),
 )
 
 
@@ -184,7 +169,7 @@ def listing() -> Listing:
         try:
             spec = point.load()
             if not isinstance(spec, Spec):
-                raise TypeError(f"{point.value} is a {type(spec).__name__}, not a compare.runtimes.registry.Spec")
+                raise TypeError(f"{point.value} is a {type(spec).__name__}, not a compare.runtimes.spec.Spec")
             specs[spec.name] = spec
         except Exception as error:  # code of another package may raise anything
             broken[point.name] = f"{type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from compare.runtimes.registry import Graph
+from compare.runtimes.spec import Graph
 from export.attention import AttentionFunction
 from export.models import read_weights
 from export.positions import positions_of
@@ -16,19 +16,21 @@ from export.taps import run_tapped, tapped
 
 
 class TorchModel:
-    """The model of a cache entry in torch, as a `compare.runtimes.registry.Decoder`."""
+    """The model of a cache entry in torch, as a `compare.runtimes.spec.Decoder`."""
 
     #: The attention: the name of one of transformers' implementations, or a function for `export.taps.tapped`.
     attention: str | AttentionFunction
     #: Whether the attention returns probabilities. sdpa does not.
     probabilities = True
+    #: The name of the type that the model computes in. Outputs are float32 in any case.
+    dtype = "float32"
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         torch.set_num_threads(threads)
         own = type(self).attention
         self.graph = graph
         self.past: Any = None
-        self.model = read_weights(folder, attention=own if isinstance(own, str) else "eager")
+        self.model = read_weights(folder, attention=own if isinstance(own, str) else "eager", dtype=self.dtype)
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         match self.graph:
@@ -49,7 +51,7 @@ class TorchModel:
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         with torch.inference_mode():
             tensors = run_tapped(self.model, ids, mask, type(self).attention, probabilities=self.probabilities)
-        return {name: tensor.numpy() for name, tensor in tensors.items()}
+        return {name: tensor.float().numpy() for name, tensor in tensors.items()}
 
     def _forward(
         self, input_ids: NDArray[Any], attention_mask: NDArray[Any], **options: Any
@@ -62,7 +64,7 @@ class TorchModel:
         with torch.inference_mode(), door:
             output = self.model(input_ids=ids, attention_mask=mask, **(positions | options))
         self.past = output.past_key_values
-        return {"logits": output.logits.numpy()}
+        return {"logits": output.logits.float().numpy()}
 
     def facts(self) -> dict[str, str]:
         return {
@@ -70,6 +72,7 @@ class TorchModel:
             "transformers": transformers.__version__,
             "threads": str(torch.get_num_threads()),
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
+            "type": self.dtype,
         }
 
     def operators(self, *_: NDArray[Any]) -> dict[str, int]:

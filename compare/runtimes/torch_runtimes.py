@@ -21,6 +21,18 @@ class TorchSdpa(TorchModel):
     probabilities = False
 
 
+class TorchBf16(TorchEager):
+    """torch-bf16: torch-eager with all weights and activations in bf16."""
+
+    dtype = "bfloat16"
+
+
+class TorchFp16(TorchEager):
+    """torch-fp16: torch-eager with all weights and activations in fp16."""
+
+    dtype = "float16"
+
+
 def in_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """The reference attention as an `export.attention.AttentionFunction`."""
     return reference_attention(query, key, value, mask=mask, scale=scale)

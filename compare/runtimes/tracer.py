@@ -12,7 +12,8 @@ import numpy as np
 
 from compare.processes.child import ChildFailed, run_child
 from compare.processes.child_side import main_of_child
-from compare.runtimes.registry import Runtime, spec_of
+from compare.runtimes.registry import spec_of
+from compare.runtimes.spec import Runtime
 from compare.traces import Tensor, Trace, is_whole, write_trace
 
 

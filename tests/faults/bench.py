@@ -23,6 +23,7 @@ from compare.numerics.replay import profile_of
 from compare.numerics.verdicts import judge, place_of
 from compare.numerics.weigher import Scales
 from compare.results.gaps import TensorEvidence, evidence_of
+from compare.results.precisions import FLOAT32
 from compare.results.verdicts import Verdict
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
@@ -84,7 +85,7 @@ class Bench:
         """The local and accumulated floors of each tensor."""
         profile = profile_of(self.clean)
         self.scales.make_floors(profile)
-        return self.scales.floors[profile]
+        return self.scales.floors[profile, FLOAT32]
 
     @property
     def places(self) -> list[str]:

@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from compare.lazy import TORCH_LIBRARIES
-from compare.runtimes.registry import Spec
+from compare.runtimes.spec import Spec
 from compare.runtimes.torch_runtimes import TorchEager
-from export.taps import run_tapped
 
 class Crashes(TorchEager):
     def run(self, input_ids, attention_mask):
@@ -69,19 +68,10 @@ class Inconsistent(TorchEager):
 
 class Discreet(TorchEager):
     """Computes in a lower precision, which neither its name nor its output types show."""
-    dtype = torch.bfloat16
-    def __init__(self, folder, *, threads, graph):
-        super().__init__(folder, threads=threads, graph=graph)
-        self.model.to(self.dtype)
-    def run(self, input_ids, attention_mask):
-        ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
-        with torch.inference_mode():
-            found = run_tapped(self.model, ids, mask, "eager")
-        kept = found if self.graph == "inspect" else {"logits": found["logits"]}
-        return {name: tensor.float().numpy() for name, tensor in kept.items()}
+    dtype = "bfloat16"
 
 class Reticent(Discreet):
-    dtype = torch.float16
+    dtype = "float16"
 
 class Slow(TorchEager):
     def run(self, input_ids, attention_mask):
@@ -155,6 +145,9 @@ class Greedy(TorchEager):
     def run(self, input_ids, attention_mask):
         return {"logits": np.ones(2**50)}
 
+def refuse(folder, out, graphs):
+    raise ValueError(f"no format for {', '.join(graphs)}")
+
 def spec(kind, libraries=TORCH_LIBRARIES, **more):
     name, target = kind.__name__.lower(), f"fake_runtimes:{kind.__name__}"
     return Spec(name, target, "a fake", ("torch",), "pip install fakes", libraries=libraries, **more)
@@ -166,12 +159,14 @@ reticent = spec(Reticent, libraries=())  # its processes are not forked
 wavers, brittle = map(spec, (Wavers, Brittle))
 lowers = Spec("lowers", "fake_runtimes:Discreet", "says so", ("torch",), "pip install fakes", precision="bf16")
 ahead, stale = (spec(kind, graphs=("inspect", "deploy", "decode")) for kind in (Ahead, Stale))
+foreign = Spec("foreign", "fake_runtimes:Slow", "a fake", ("torch",), "", converter="fake_runtimes:refuse")
 absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9",), "pip install absent")
 '''
 
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "inconsistent", "discreet"),
     *("reticent", "helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
+    "foreign",
 )
 
 

@@ -1,12 +1,19 @@
-"""Helpers for tests of runtimes: every built-in runtime as a parameter, and step-by-step decoding."""
+"""Helpers for tests of runtimes: every built-in runtime as a parameter, loading it, and step-by-step decoding."""
 
+import tempfile
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from compare.runtimes import registry
-from compare.runtimes.registry import Decoder, Graph, Spec
+from compare.runtimes.spec import Decoder, Graph, Runtime, Spec
+
+#: Precision -> the largest error of a value in the tiny GPT-2.
+LARGEST = {"float32": 2e-4, "fp16": 1e-2, "bf16": 0.1, "any": 0.1, "int8": 1.0, "int4": 2.0}
 
 
 def marked(spec: Spec) -> Any:
@@ -18,6 +25,29 @@ def marked(spec: Spec) -> Any:
 def every_runtime(graph: Graph | None = None) -> Any:
     """Parametrize a test with every built-in runtime, or only with those that can run a given graph."""
     return pytest.mark.parametrize("name", [marked(s) for s in registry.BUILT_IN if graph is None or graph in s.graphs])
+
+
+def loaded(spec: Spec, folder: Path, graph: Graph) -> Runtime:
+    """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed."""
+    if missing := spec.missing():
+        pytest.skip(f"{', '.join(missing)} not installed")
+    return spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph)
+
+
+@cache
+def _files_of(name: str, folder: Path) -> Path:
+    """Return the folder that a runtime loads: the given one, or one that its converter makes once."""
+    spec = registry.spec_of(name)
+    if not spec.converter:
+        return folder
+    _folders.append(tempfile.TemporaryDirectory())
+    out = Path(_folders[-1].name)
+    module, _, function = spec.converter.partition(":")
+    getattr(import_module(module), function)(folder, out, spec.graphs)
+    return out
+
+
+_folders: list[tempfile.TemporaryDirectory] = []  # each is removed when it is collected, at exit
 
 
 def decoded(runtime: Decoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:

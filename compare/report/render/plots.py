@@ -30,6 +30,19 @@ SHOWN_TOKENS = 32
 SIDE, BESIDE, BELOW, ABOVE, LETTER = 3.5, 0.85, 0.3, 0.3, 0.06
 
 
+#: The axis of times is logarithmic if the slowest runtime takes this many times as long as the fastest.
+WIDE = 10
+
+
+def look_of(place: int) -> tuple[str, str]:
+    """Return the colour and the mark of a runtime by its place in the report. The first 49 places look different.
+
+    >>> look_of(0), look_of(7), len({look_of(place) for place in range(49)})
+    (('#0072B2', 'o'), ('#0072B2', 's'), 49)
+    """
+    return COLOURS[place % len(COLOURS)], MARKS[(place + place // len(COLOURS)) % len(MARKS)]
+
+
 def draw_figures(report: Report) -> dict[str, Figure]:
     """Return all figures of a report by name: gap by layer, latency against gap, and a page of heads for each runtime.
 
@@ -77,7 +90,7 @@ def _layer_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
     """Draw the largest gap (solid) and the root mean square (dotted) by layer."""
     for place, runtime in enumerate(runtimes):
         shown = [g for g in runtime.gaps if g.tensor.partition(".")[0] == kind and g.exposed]
-        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+        colour, mark = look_of(place)
         layers = [int(gap.tensor.partition(".")[2]) for gap in shown]
         largest, typical = (np.array([getattr(gap, name) for gap in shown], float) for name in ("max", "rms"))
         axes.plot(layers, largest, color=colour, marker=mark, markersize=4, label=runtime.name)
@@ -92,7 +105,7 @@ def _logits_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
         gap = next((g for g in runtime.gaps if g.tensor == kind and g.exposed), None)
         if gap is None:
             continue
-        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+        colour, mark = look_of(place)
         values = np.array([gap.rms, gap.p999, gap.max], float)
         axes.plot([place] * 3, values, color=colour, marker=mark, markersize=5, lw=1)
     axes.set_xticks(range(len(runtimes)), [r.name for r in runtimes], rotation=15, fontsize=7)
@@ -110,7 +123,8 @@ def latency_against_gap(report: Report) -> Figure:
     places = [runtime.name for runtime in report.runtimes]
     for choice in found:
         place, time = places.index(choice.name), choice.time
-        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)] if choice.trusted else "x"
+        colour, mark = look_of(place)
+        mark = mark if choice.trusted else "x"
         label = choice.name if choice.trusted else f"{choice.name}: not to be trusted"
         reach = [[time.estimate - time.low], [time.high - time.estimate]] if isfinite(time.high) else None
         style: dict[str, Any] = {"color": colour, "marker": mark, "ms": 8, "capsize": 3, "ls": "none", "label": label}
@@ -120,7 +134,11 @@ def latency_against_gap(report: Report) -> Figure:
     axes.step(*zip(*steps, strict=True), where="post", color="#555555", lw=1, ls="--", zorder=0) if steps else None
     axes.set_yscale("log")
     if found:
-        axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.estimate) for c in found))
+        times = [choice.time.estimate for choice in found]
+        if max(times) > WIDE * min(times):
+            axes.set_xscale("log")
+        else:
+            axes.set_xlim(0, 1.1 * max(min(c.time.high, 2 * c.time.estimate) for c in found))
         axes.legend(fontsize=8, loc="upper center", ncols=2, frameon=False)
         heights = [choice.gap or 0.0 for choice in found]
         axes.set_ylim(min(heights) / 4, max(heights) * 8)  # at least a decade, so that gaps of one size look alike
@@ -144,7 +162,7 @@ def latency_by_sequence(report: Report) -> Figure:
                 if cell.batch == batch and row.runtime == runtime.name and not row.again and row.median_ms
             )
             if points:
-                colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+                colour, mark = look_of(place)
                 axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=5, label=runtime.name)
         axes.set_xscale("log")
         axes.set_yscale("log")

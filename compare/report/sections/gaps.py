@@ -69,6 +69,15 @@ def verdict_cell(runtime: RuntimeResult) -> str:
     return word
 
 
+def in_own_units(runtime: RuntimeResult) -> float | None:
+    """Return the largest logit gap in units of what the runtime's precision does: float32, or the verdict's own."""
+    evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
+    judged_by_own = runtime.verdict is not None and runtime.verdict.own
+    if evidence is None or not judged_by_own or evidence.own is None:
+        return in_rounding(runtime)
+    return evidence.own.accumulated.max
+
+
 def in_rounding(runtime: RuntimeResult) -> float | None:
     """Return the largest logit gap, in units of the largest among the controls; None if there is no evidence."""
     evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)

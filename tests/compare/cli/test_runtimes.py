@@ -1,18 +1,46 @@
-"""python -m compare runtimes: every runtime, and what installs the missing ones."""
+"""python -m compare runtimes: every runtime, what it exposes, and what installs the missing ones."""
 
+from importlib import metadata
 from pathlib import Path
 
+import pytest
+
+from compare.cli.runtimes import as_markdown
 from compare.runtimes.registry import BUILT_IN
 from tests.helpers import fakes
 from tests.helpers.commands import command
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> None:
     fakes.install(tmp_path)
     run = command("runtimes", PYTHONPATH=str(tmp_path))
     assert run.returncode == 0
-    lines = {line.split()[0]: line for line in run.stdout.splitlines()}
-    assert {spec.name for spec in BUILT_IN} | {"absent"} <= set(lines)
-    assert "missing no_such_package_9: pip install absent" in lines["absent"]
-    assert " here " in lines["onnxruntime"]
-    assert " hybrid " in lines["numpy-reference"]
+    assert max(map(len, run.stdout.partition("absent is missing")[0].splitlines())) <= 80
+    rows = {line.split()[0]: line for line in run.stdout.partition("absent is missing")[0].splitlines()}
+    assert {spec.name for spec in BUILT_IN} | {"absent"} <= set(rows)
+    assert rows["torch-sdpa"].split()[-4:] == ["float32", "no", "probabilities", "yes"]
+    assert rows["onnxruntime"].split()[1:3] == ["onnxruntime", metadata.version("onnxruntime")]
+    assert " missing " in rows["absent"]
+    assert "absent is missing no_such_package_9: pip install absent\n" in run.stdout
+    assert "another library and are not timed: numpy-reference.\n" in run.stdout
+    usual = "torch-eager, torch-sdpa, torch-reference, numpy-reference, onnxruntime, optimum"
+    assert f"Without --runtimes, a comparison runs {usual}" in run.stdout
+
+
+def test_a_broken_entry_point_is_listed_with_its_error(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    from compare.cli.runtimes import runtimes
+    from compare.runtimes import registry
+
+    found = registry.listing()
+    broken = registry.Listing(found.specs, {"hollow": "TypeError: x is a str"})
+    monkeypatch.setattr(registry, "listing", lambda: broken)
+    runtimes()
+    out = capsys.readouterr().out
+    assert "hollow is broken: TypeError: x is a str\n" in out
+
+
+def test_the_docs_have_the_table_of_the_registry() -> None:
+    assert as_markdown() in (DOCS / "runtimes.md").read_text()
+    assert command("runtimes", "--markdown").stdout == as_markdown() + "\n"

@@ -35,7 +35,7 @@ from tests.helpers.commands import command, refused
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
-        (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime?"),
+        (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime or "),
         (["--runtimes", ","], 2, "--runtimes has no names"),
         (
             ["--runtimes", "optimum", "--no-latency"],

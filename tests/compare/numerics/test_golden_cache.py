@@ -13,6 +13,7 @@ from compare.numerics import weigher as scales_module
 from compare.numerics.imported_files import imported_files
 from compare.numerics.replay import profile_of
 from compare.numerics.weigher import Scales
+from compare.results.precisions import FLOAT32
 from compare.traces import Trace, write_trace
 from export.taps import tap_names
 
@@ -158,7 +159,7 @@ def test_kept_scales_are_the_same_to_the_bit(entry, tmp_path: Path, monkeypatch:
     assert tuple(second.make_floors(profile)) == tuple(controls)
     for name, tensor in Trace(first.out).items():
         assert np.array_equal(tensor, Trace(second.out)[name])
-    assert list(second.floors[profile]) == list(first.floors[profile])
-    for name, pair in first.floors[profile].items():
-        for mine, theirs in zip(pair, second.floors[profile][name], strict=True):
+    assert list(second.floors[profile, FLOAT32]) == list(first.floors[profile, FLOAT32])
+    for name, pair in first.floors[profile, FLOAT32].items():
+        for mine, theirs in zip(pair, second.floors[profile, FLOAT32][name], strict=True):
             assert all(np.array_equal(getattr(mine, field), getattr(theirs, field)) for field in vars(mine))

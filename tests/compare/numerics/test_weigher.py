@@ -8,6 +8,7 @@ import pytest
 from compare.numerics import weigher as scales_module
 from compare.numerics.replay import profile_of
 from compare.numerics.weigher import Scales, _fits_half
+from compare.results.precisions import FLOAT32
 from compare.traces import Trace, write_trace
 from export.taps import tap_names
 
@@ -35,7 +36,7 @@ def test_logits_alone_are_weighed_by_the_floors_that_are_there(entry, tmp_path: 
     assert evidence.local == evidence.accumulated
     assert evidence.accumulated.max > 10
     assert evidence.place == (0, 3, 5)
-    assert list(serving.floors[frozenset()]) == list(own.floors[frozenset()])
+    assert list(serving.floors[frozenset(), FLOAT32]) == list(own.floors[frozenset(), FLOAT32])
 
 
 @pytest.mark.parametrize("size", [1, 7, 2**18])

@@ -21,7 +21,7 @@ from tests.helpers.fakes import installed
 from tests.helpers.reports import as_if_quiet
 from tests.helpers.series import series_of
 
-DECODING = [spec for spec in BUILT_IN if "decode" in spec.graphs]
+DECODING = [spec for spec in BUILT_IN if spec.default and "decode" in spec.graphs]
 
 
 def test_every_runtime_that_decodes_has_a_row_and_the_baseline_two(report: Report) -> None:

@@ -12,7 +12,8 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, Settings
 from compare.results.circumstances import Ruler
-from compare.runtimes.registry import BASELINE, BUILT_IN, Spec
+from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.runtimes.spec import Spec
 from compare.traces import Trace
 from export.cache import Entry
 from export.errors import BadInput, CannotRun

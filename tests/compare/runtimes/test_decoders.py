@@ -7,48 +7,56 @@ import pytest
 
 from compare.latency import decoding
 from compare.runtimes import registry
-from compare.runtimes.registry import BASELINE, Runtime, Spec, spec_of
+from compare.runtimes.registry import BASELINE, spec_of
+from compare.runtimes.spec import Runtime, Spec
 from export.cache import Entry
 from export.exporting import exported
-from tests.helpers.runtimes import decoded, every_runtime
+from tests.helpers.runtimes import LARGEST, decoded, every_runtime, loaded
 
 
-@pytest.fixture(scope="module")
-def deployed(entry: Entry) -> Runtime:
-    return spec_of(BASELINE).load_class()(entry.folder, threads=1, graph="deploy")
+@pytest.fixture
+def deployed(spec: Spec, entry: Entry) -> Runtime:
+    """The runtime's own forward pass; the baseline's for a runtime that only decodes."""
+    return loaded(spec if "deploy" in spec.graphs else spec_of(BASELINE), entry.folder, "deploy")
+
+
+@pytest.fixture
+def atol(spec: Spec) -> float:
+    """The largest difference between decoding and one pass."""
+    return 1e-5 if spec.precision == "float32" else LARGEST[spec.precision]
 
 
 @every_runtime("decode")
-def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask) -> None:
+def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, atol: float, ids_and_mask) -> None:
     """Decoding gives the logits of one pass at all real positions, for any prefill and batch."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
-    runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
+    runtime = loaded(spec, entry.folder, "decode")
     for prefill in (1, 5, 6):
         found = decoded(runtime, ids, mask, prefill)
-        np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=atol, rtol=0)
     found = decoded(runtime, ids[:1], mask[:1], 4)
-    np.testing.assert_allclose(found, expected[:1], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found, expected[:1], atol=atol, rtol=0)
     runtime.close()
 
 
 @every_runtime("decode")
 def test_contract_of_several_positions_a_step(
-    spec: Spec, entry: Entry, deployed: Runtime, ids_and_mask, monkeypatch: pytest.MonkeyPatch
+    spec: Spec, entry: Entry, deployed: Runtime, atol: float, ids_and_mask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest of a text can be decoded in one call, and no position sees later ones."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
     monkeypatch.setattr(decoding, "STEPS", 2)
-    found = decoding.follow(spec.load_class()(entry.folder, threads=1, graph="decode"), ids, mask, prefill=3)
-    np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
+    found = decoding.follow(loaded(spec, entry.folder, "decode"), ids, mask, prefill=3)
+    np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=atol, rtol=0)
 
 
 @every_runtime("decode")
 def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """A prefill empties the cache: later steps give the same bits, whatever was decoded before."""
     ids, mask = ids_and_mask
-    runtime = spec.load_class()(entry.folder, threads=1, graph="decode")
+    runtime = loaded(spec, entry.folder, "decode")
     first = decoded(runtime, ids, mask, 5)
     decoded(runtime, ids[:1, ::-1], mask[:1], 3)
     np.testing.assert_array_equal(decoded(runtime, ids, mask, 5), first)
@@ -56,25 +64,26 @@ def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> No
 
 
 @pytest.mark.optimum
-def test_what_optimum_exports_is_decoded(tiny_folder: Path, deployed: Runtime, ids_and_mask) -> None:
+def test_what_optimum_exports_is_decoded(tiny_folder: Path, entry: Entry, ids_and_mask) -> None:
     ids, mask = ids_and_mask
     folder = exported(str(tiny_folder), exporter="optimum").folder
-    expected = deployed.run(ids, mask)["logits"]
+    expected = loaded(spec_of(BASELINE), entry.folder, "deploy").run(ids, mask)["logits"]
     for name in (registry.GRAPH_RUNTIME, "optimum"):
-        found = decoded(spec_of(name).load_class()(folder, threads=1, graph="decode"), ids, mask, 5)
+        found = decoded(loaded(spec_of(name), folder, "decode"), ids, mask, 5)
         np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("name", "right"), [("ahead", 5), ("stale", 6)])
 def test_planted_faults_are_in_the_steps_alone(
-    fake_runtimes, entry: Entry, deployed: Runtime, ids_and_mask, name: str, right: int
+    fake_runtimes, entry: Entry, ids_and_mask, name: str, right: int
 ) -> None:
     """The decoder is right in a prefill of 5 of 12 positions and in some steps, then wrong; other tests rely on it."""
     ids, mask = ids_and_mask[0], np.ones_like(ids_and_mask[1])
-    runtime = spec_of(name).load_class()(entry.folder, threads=1, graph="decode")
+    expected = loaded(spec_of(BASELINE), entry.folder, "deploy").run(ids, mask)["logits"]
+    runtime = loaded(spec_of(name), entry.folder, "decode")
     for _ in range(2):
-        wrong = np.abs(decoded(runtime, ids, mask, 5) - deployed.run(ids, mask)["logits"]).max(axis=(0, 2))
+        wrong = np.abs(decoded(runtime, ids, mask, 5) - expected).max(axis=(0, 2))
         assert wrong[:right].max() < 1e-5
         assert wrong[right:].min() > 1e-4
-    whole = spec_of(name).load_class()(entry.folder, threads=1, graph="deploy").run(ids, mask)
-    np.testing.assert_array_equal(whole["logits"], deployed.run(ids, mask)["logits"])
+    whole = loaded(spec_of(name), entry.folder, "deploy").run(ids, mask)
+    np.testing.assert_array_equal(whole["logits"], expected)

@@ -12,11 +12,12 @@ from compare.runtimes.registry import BUILT_IN, spec_of
 from compare.runtimes.tracer import trace
 from compare.traces import Trace, same_bits, write_trace
 from tests.helpers.processes import kept_template
-from tests.helpers.runtimes import every_runtime
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
 
 Tracing = Callable[[str], Trace]
+
+COMPARED = [spec for spec in BUILT_IN if spec.default and "inspect" in spec.graphs]
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +39,21 @@ def tracing(entry, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 @pytest.fixture(scope="module")
 def on_their_own(tracing) -> dict[str, Trace]:
-    """The trace of every built-in runtime, made without a template: the session's is for one thread."""
+    """The trace of every default runtime, made without a template: the session's is for one thread."""
     traced = tracing("on their own")
-    return {spec.name: traced(spec.name) for spec in BUILT_IN if "inspect" in spec.graphs and not spec.missing()}
+    return {spec.name: traced(spec.name) for spec in COMPARED if not spec.missing()}
 
 
 @pytest.fixture(scope="module")
 def forked(tracing, on_their_own) -> Iterator[Tracing]:
-    """A function that traces a runtime with templates of all built-in runtimes."""
+    """A function that traces a runtime with templates of all default runtimes."""
     with ExitStack() as opened:
-        for libraries in {spec.libraries for spec in BUILT_IN if not spec.missing()}:
+        for libraries in {spec.libraries for spec in COMPARED if not spec.missing()}:
             opened.enter_context(kept_template(libraries, threads=2))
         yield tracing("forked")
 
 
-@every_runtime("inspect")
+@pytest.mark.parametrize("name", [spec.name for spec in COMPARED])
 def test_traces_are_equal_to_the_bit(name: str, spec, on_their_own, forked, monkeypatch: pytest.MonkeyPatch) -> None:
     forks = []
     plain = templates.Template.fork
@@ -65,7 +66,7 @@ def test_traces_are_equal_to_the_bit(name: str, spec, on_their_own, forked, monk
 
 def test_built_in_runtimes_of_one_library_have_one_template() -> None:
     torch = spec_of("torch-eager").libraries
-    assert [spec.name for spec in BUILT_IN if spec.libraries == torch and "torch" in spec.requires] == [
+    assert [spec.name for spec in COMPARED if spec.libraries == torch] == [
         "torch-eager",
         "torch-sdpa",
         "torch-reference",

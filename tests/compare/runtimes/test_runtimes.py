@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from compare.runtimes import registry
-from compare.runtimes.registry import BASELINE, Spec, listing, spec_of
+from compare.runtimes.registry import BASELINE, listing, spec_of
+from compare.runtimes.spec import Spec
 from compare.testing import assert_attention_close
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.models import read_weights
 from export.taps import run_tapped, tap_names
-from tests.helpers.runtimes import every_runtime
+from tests.helpers.runtimes import LARGEST, every_runtime, loaded
 
 
 @every_runtime("inspect")
@@ -24,12 +25,11 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
     Each context equals the attention of the runtime's own query, key and value within rounding, a stricter test.
     """
     ids, mask = ids_and_mask
-    runtime = spec.load_class()(entry.folder, threads=1, graph="inspect")
+    runtime = loaded(spec, entry.folder, "inspect")
     found = runtime.run(ids, mask)
     expected = run_tapped(read_weights(entry.folder), torch.from_numpy(ids), torch.from_numpy(mask), "eager")
-    names = tap_names(2)
-    assert list(found) == [name for name in names if name in found]
-    assert set(names) - set(found) <= {"attention.0", "attention.1"}
+    names = tap_names(2, probabilities=spec.exposes == "every tap")
+    assert list(found) == (["logits"] if spec.exposes == "logits" else names)
     real = mask.astype(bool)
     for name, tensor in found.items():
         assert isinstance(tensor, np.ndarray)
@@ -37,12 +37,12 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
         theirs = expected[name].numpy()
         assert tensor.shape == theirs.shape, name
         rows = (lambda x: np.moveaxis(x, 2, 1)[real]) if tensor.ndim == 4 else (lambda x: x[real])
-        np.testing.assert_allclose(rows(tensor), rows(theirs), atol=2e-4, rtol=0, err_msg=name)
+        np.testing.assert_allclose(rows(tensor), rows(theirs), atol=LARGEST[spec.precision], rtol=0, err_msg=name)
     for name in ("attention.0", "attention.1"):
         if name in found:
             assert np.abs(np.triu(found[name], k=1)).max() == 0
             assert np.abs(found[name][1, :, :9, 9:]).max() == 0
-    for layer in range(2):
+    for layer in range(2 if "query.0" in found and spec.precision == "float32" else 0):
         made_of = [found[f"{kind}.{layer}"] for kind in ("query", "key", "value")]
         assert_attention_close(found[f"context.{layer}"], *made_of, mask=real[:, None, None, :], causal=True)
     runtime.close()
@@ -52,7 +52,7 @@ def test_contract_with_taps(spec: Spec, entry: Entry, ids_and_mask) -> None:
 def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """Without taps, a run gives only the logits, the same at every call, for any batch and length."""
     ids, mask = ids_and_mask
-    runtime = spec.load_class()(entry.folder, threads=1, graph="deploy")
+    runtime = loaded(spec, entry.folder, "deploy")
     first, second = runtime.run(ids, mask), runtime.run(ids, mask)
     assert list(first) == ["logits"]
     assert first["logits"].shape == (2, 12, 300)
@@ -65,16 +65,14 @@ def test_contract_for_latency(spec: Spec, entry: Entry, ids_and_mask) -> None:
 def test_contract_of_the_last_position(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """The logits of the last position equal those in the logits of all positions."""
     ids, mask = ids_and_mask
-    deploy, last = (
-        spec.load_class()(entry.folder, threads=1, graph=graph).run(ids, mask) for graph in ("deploy", "deploy-last")
-    )
+    deploy, last = (loaded(spec, entry.folder, graph).run(ids, mask) for graph in ("deploy", "deploy-last"))
     assert list(last) == ["logits"]
     np.testing.assert_allclose(last["logits"], deploy["logits"][:, -1:], atol=1e-5, rtol=0)
 
 
 @every_runtime()
 def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
-    facts = spec.load_class()(entry.folder, threads=1, graph=spec.graphs[-1]).facts()
+    facts = loaded(spec, entry.folder, spec.graphs[-1]).facts()
     assert facts["threads"] == "1"
     assert any(re.fullmatch(r"\d+\.\d+.*", value) for value in facts.values())  # some version
 
@@ -82,14 +80,14 @@ def test_contract_of_facts(spec: Spec, entry: Entry) -> None:
 @every_runtime()
 def test_contract_of_operators(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """Operators are counted, and exposed taps prevent fusion; a runtime without a graph has none."""
-    counts = {
-        graph: spec.load_class()(entry.folder, threads=1, graph=graph).operators(*ids_and_mask) for graph in spec.graphs
-    }
-    if spec.name != registry.GRAPH_RUNTIME:
+    counts = {graph: loaded(spec, entry.folder, graph).operators(*ids_and_mask) for graph in spec.graphs}
+    if spec.engine != "ONNX Runtime" or spec.name == "optimum":
         assert not any(counts.values())
         return
     assert {found["Softmax"] for found in counts.values()} == {2}
-    assert sum(counts["inspect"].values()) > sum(counts["deploy"].values()) > 20
+    assert sum(counts["deploy"].values()) > 20
+    if spec.name == registry.GRAPH_RUNTIME:
+        assert sum(counts["inspect"].values()) > sum(counts["deploy"].values())
 
 
 def test_no_runtime_is_left_out_of_its_contract() -> None:

@@ -1,0 +1,101 @@
+"""What a runtime is: its class, and its entry in the registry, which can be read without importing it."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+from compare.lazy import Listed
+
+if TYPE_CHECKING:  # listing the runtimes works without NumPy
+    from numpy.typing import NDArray
+
+#: The graphs that a runtime can load, named as the files of a cache entry (`export.graphs`): with all taps, with the
+#: logits of all positions, with those of the last position, and for decoding with a cache of keys and values.
+Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
+ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
+
+
+class Runtime(Protocol):
+    """A loaded model that can be run.
+
+    folder: the folder of a cache entry, with graphs, weights and configuration.
+    threads: the number of threads that it may compute with.
+    graph: what to load, one of the graphs in its `Spec`.
+
+    With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
+    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. A runtime's file must import libraries
+    at its top, so that importing and loading are separate steps.
+    """
+
+    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
+
+    def run(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
+        """Run one forward pass and return its outputs by name.
+
+        input_ids, attention_mask: int64 (batch, sequence). Padding may be on either side.
+
+        Logits are (batch, sequence, vocabulary), or (batch, 1, vocabulary) with the graph "deploy-last". Position ids
+        are those of `export.positions.positions_of`.
+        """
+
+    def facts(self) -> dict[str, str]:
+        """Return versions and settings to keep with the result."""
+
+    def operators(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> dict[str, int]:
+        """Return how often each operator of the optimized graph runs in one pass; empty if there is no graph."""
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+class Decoder(Runtime, Protocol):
+    """A runtime that can decode with a cache of keys and values, if loaded with the graph "decode".
+
+    Its `run` then empties the cache and computes the prefill.
+    """
+
+    def step(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
+        """Decode one or more further positions; return `logits`, (batch, new, vocabulary).
+
+        input_ids: int64 (batch, new).
+        attention_mask: int64 (batch, past + new).
+
+        Position ids are those of `export.positions.positions_of`, as in `run`.
+        """
+
+
+@dataclass(frozen=True)
+class Spec(Listed):
+    """A runtime's entry in the registry.
+
+    engine: the library whose kernels it runs, as its authors write it; for the docs.
+    precision: the precision that it computes in; "any" if it chooses one.
+    hybrid: whether only its attention runs in another library; such a runtime is never timed.
+    graphs: the graphs that it can load. A runtime with "inspect" has a row of gaps.
+    exposes: the taps that it exposes with the graph "inspect", in words.
+    default: whether it runs if no runtimes are named.
+    converter: the function that makes the folder which it loads, "module:function" (`compare.runtimes.converter`);
+        empty if it loads the folder of a cache entry.
+    libraries: modules that are imported before the class. Processes of runtimes with the same libraries are forked from
+        one process that has imported them; without libraries, a process of the runtime is started on its own. Their
+        import must start no threads.
+    """
+
+    noun = "runtime"
+    engine: str = ""
+    precision: str = "float32"
+    hybrid: bool = False
+    graphs: tuple[Graph, ...] = ("inspect", "deploy")
+    exposes: Literal["every tap", "no probabilities", "logits"] = "every tap"
+    default: bool = True
+    converter: str = ""
+    libraries: tuple[str, ...] = ()
+
+    def load_class(self) -> type[Runtime]:
+        """Import the runtime's libraries and its class. Raises `CannotRun` if a required package is not installed."""
+        self.check_installed()
+        for library in self.libraries:
+            import_module(library)
+        loaded: type[Runtime] = self.load()
+        return loaded
