@@ -13,7 +13,7 @@ compare: .venv/installed
 # Two files of tests at a time: most of a test is waiting for a process to import its libraries.
 PYTEST := -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test: .venv/installed
+test: .venv/engines
 	$(BIN)/python $(PYTEST) -m "not slow" --nbmake tests notebooks $(ARGS)
 
 test-all: test
@@ -39,7 +39,7 @@ check: .venv/installed
 	$(BIN)/mypy
 
 # Runs the tests, the notebook and a comparison, and keeps what came of them in .epic5_complete.json.
-handoff: .venv/installed
+handoff: .venv/engines
 	$(BIN)/python -m benchmarks.handoff
 
 clean:
@@ -48,7 +48,12 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[engines]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+# Kernel libraries that only tests, and a comparison that names them, need.
+.venv/engines: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[engines]'
 	touch $@
 
 .venv5/installed: pyproject.toml constraints-transformers5.txt
