@@ -52,8 +52,17 @@ class Listed:
     def load(self) -> Any:
         """Import the class. Raises `CannotRun` if a required package is not installed."""
         self.check_installed()
-        module, _, name = self.target.partition(":")
-        return getattr(import_module(module), name)
+        return imported(self.target)
+
+
+def imported(target: str) -> Any:
+    """Import what a target names, "module:name".
+
+    >>> imported("json:dumps")([1])
+    '[1]'
+    """
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _is_there(package: str) -> bool:

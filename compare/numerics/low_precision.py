@@ -24,11 +24,15 @@ from export.taps import run_tapped
 #: Precision -> the name of its type in torch.
 _TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
-#: Left out in bf16 and fp16: no library adds up in these types, one by one, or takes a variance in one pass.
+#: Left out in bf16 and fp16, where a long sum of single terms, or a difference of squares, loses most of its digits.
 _WITHOUT = ("sequential sums", "contractions split, one-pass variance, fused GELU")
 
 #: The number of weights in a block that has a scale of its own.
 _BLOCK = 32
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,9 @@ class Quantization:
 
     name: str
     weight: Callable[[Tensor], Tensor]
-    rows: Callable[[Tensor], Tensor]
-    head: bool
-    embedding: Callable[[Tensor], Tensor]
+    rows: Callable[[Tensor], Tensor] = _same
+    head: bool = True
+    embedding: Callable[[Tensor], Tensor] = _same
 
 
 def low_runs(
@@ -116,10 +120,6 @@ def blockwise(quantize: Callable[[Tensor, int, Any], Tensor], weight: Tensor) ->
     return quantize(padded.view(-1, _BLOCK, outputs), 4, 1).reshape(-1, outputs)[:size]
 
 
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
 QUANTIZATIONS = {
     "int8": (
         Quantization(
@@ -133,46 +133,24 @@ QUANTIZATIONS = {
             "a scale for a channel",
             weight=lambda w: symmetric(w, 8, 0),
             rows=lambda x: asymmetric(x, 8, None),
-            head=True,
-            embedding=_same,
         ),
         Quantization(
             "a scale for a channel and a row",
             weight=lambda w: symmetric(w, 8, 0),
             rows=lambda x: symmetric(x, 8, -1),
-            head=True,
             embedding=lambda e: symmetric(e, 8, -1),
         ),
         Quantization(
             "a scale for a tensor and a row",
             weight=lambda w: symmetric(w, 8, None),
             rows=lambda x: symmetric(x, 8, -1),
-            head=True,
             embedding=lambda e: symmetric(e, 8, None),
         ),
     ),
     "int4": (
-        Quantization(
-            "symmetric blocks",
-            weight=lambda w: blockwise(symmetric, w),
-            rows=_same,
-            head=False,
-            embedding=_same,
-        ),
-        Quantization(
-            "lopsided blocks",
-            weight=lambda w: blockwise(lopsided, w),
-            rows=_same,
-            head=True,
-            embedding=_same,
-        ),
-        Quantization(
-            "asymmetric blocks",
-            weight=lambda w: blockwise(asymmetric, w),
-            rows=_same,
-            head=True,
-            embedding=_same,
-        ),
+        Quantization("symmetric blocks", lambda w: blockwise(symmetric, w), head=False),
+        Quantization("lopsided blocks", lambda w: blockwise(lopsided, w)),
+        Quantization("asymmetric blocks", lambda w: blockwise(asymmetric, w)),
     ),
 }
 

@@ -8,10 +8,10 @@ operators. Their `Spec` names a function that writes these files once, before th
 
 import json
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from compare.lazy import imported
 from compare.processes.child import run_child
 from compare.processes.child_side import main_of_child
 from compare.runtimes.registry import spec_of
@@ -57,8 +57,7 @@ def _work(job: dict[str, Any]) -> None:
     spec = spec_of(job["runtime"])
     out = Path(job["out"])
     out.mkdir(parents=True)
-    module, _, name = spec.converter.partition(":")
-    function: Converter = getattr(import_module(module), name)
+    function: Converter = imported(spec.converter)
     facts = function(Path(job["folder"]), out, spec.graphs)
     (out / _FACTS).write_text(json.dumps(facts))
 

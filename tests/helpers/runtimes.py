@@ -2,13 +2,13 @@
 
 import tempfile
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from compare.lazy import imported
 from compare.runtimes import registry
 from compare.runtimes.spec import Decoder, Graph, Runtime, Spec
 
@@ -42,8 +42,7 @@ def _files_of(name: str, folder: Path) -> Path:
         return folder
     _folders.append(tempfile.TemporaryDirectory())
     out = Path(_folders[-1].name)
-    module, _, function = spec.converter.partition(":")
-    getattr(import_module(module), function)(folder, out, spec.graphs)
+    imported(spec.converter)(folder, out, spec.graphs)
     return out
 
 
