@@ -52,8 +52,11 @@ def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, 
 
 
 def process_of(series: Series) -> dict[str, Any]:
-    """Return the fields of a `LatencyRow` for loading, first call and memory; empty if the series failed."""
-    if not measured(series):
+    """Return the fields of a `LatencyRow` for loading, first call and memory.
+
+    They are known even if every turn was disturbed; empty if the series failed or has not loaded its graph.
+    """
+    if not series.alive or not (series.facts or series.turns):
         return {}
     return {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
 

@@ -16,8 +16,10 @@ from compare.results.verdicts import Verdict
 #: The widest name of a baseline that is in the heading of a column; a longer one makes the table too wide.
 _LONGEST_NAME = 11
 
-#: The columns of the screen's table, without the two that name the baseline.
-_COLUMNS = ("runtime", "same model?", "error", "prefill ms", "", "token ms", "", "MB")
+#: The columns of the screen's table. The two ratios get the name of the baseline, and of what was timed if the time
+#: itself has no column.
+_COLUMNS = ("runtime", "same model?", "error", "prefill ms", "prefill", "token ms", "token", "MB")
+_RATIOS = (4, 6)
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,12 @@ def _without_empty_columns(
     """Return the rows as a table, without the columns that have nothing in any row."""
     baseline = timed[0].runtime if timed else ""
     versus = f"vs {baseline}" if 0 < len(baseline) <= _LONGEST_NAME else "vs baseline"
-    columns = [column or versus for column in _COLUMNS]
     nothing = ("", NOTHING, "baseline")
-    kept = [0, 1, *(at for at in range(2, len(columns)) if any(row[at] not in nothing for row in rows))]
-    cells = [[row[at] for at in kept] for row in rows]
-    return Table("", [columns[at] for at in kept], cells, _notes(rows, [columns[at] for at in kept], runtimes))
+    kept = [0, 1, *(at for at in range(2, len(_COLUMNS)) if any(row[at] not in nothing for row in rows))]
+    columns = [
+        _COLUMNS[at] if at not in _RATIOS else versus if at - 1 in kept else f"{_COLUMNS[at]} {versus}" for at in kept
+    ]
+    return Table("", columns, [[row[at] for at in kept] for row in rows], _notes(rows, columns, runtimes))
 
 
 def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequence[RuntimeResult]) -> str:
