@@ -43,6 +43,12 @@ class RunnableGraph:
         return np.concatenate(found, axis=1)
 
 
+def run_model(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Run a model that is not in a file once, and return its outputs."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)
+
+
 def nameless(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the graph with numbers as names of all values except inputs, outputs and weights."""
     kept = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)} | {""}

@@ -1,15 +1,14 @@
 """torch's kernels of scaled_dot_product_attention for the CPU, and the reference attention on torch tensors."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from compare.attention.reference import reference_attention
+from compare.attention.torch_operators import CalledOperators
 from compare.battery.inputs import Array, Inputs, one_mask
 from compare.battery.node_cases import NodeCase, operator_outputs, through_attend
 from compare.battery.unsupported import Unsupported
@@ -69,26 +68,12 @@ class Flash(Math):
     def attend(self, inputs: Inputs) -> Array:
         if inputs.value.shape[-1] != inputs.query.shape[-1]:
             raise Unsupported("no wider values")
-        with warnings.catch_warnings(), _Called() as called:
+        with warnings.catch_warnings(), CalledOperators() as called:
             warnings.simplefilter("ignore")  # the error below reports an unused flash kernel
             context = super().attend(inputs)
         if not any("flash_attention" in name for name in called.names):
             raise RuntimeError(f"torch did not use its flash kernel but {', '.join(sorted(called.names))}")
         return context
-
-
-class _Called(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Context manager that records the names of the operators that run inside it."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.names.add(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 def to_torch(array: Array) -> torch.Tensor:
