@@ -69,7 +69,7 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
 
 BUILT_IN = (
     _torch(BASELINE, "TorchEager", "transformers' own attention in torch; the baseline", graphs=ALL_GRAPHS),
-    _torch("torch-sdpa", "TorchSdpa", "torch's fused attention", graphs=ALL_GRAPHS, exposes="no probabilities"),
+    _torch("torch-sdpa", "TorchSdpa", "torch's fused attention", graphs=ALL_GRAPHS),
     _torch("torch-reference", "TorchReference", "the reference attention in torch"),
     _torch(
         "numpy-reference",

@@ -20,8 +20,6 @@ class TorchModel:
 
     #: The attention: the name of one of transformers' implementations, or a function for `export.taps.tapped`.
     attention: str | AttentionFunction
-    #: Whether the attention returns probabilities. sdpa does not.
-    probabilities = True
     #: The name of the type that the model computes in. Outputs are float32 in any case.
     dtype = "float32"
 
@@ -50,7 +48,7 @@ class TorchModel:
     def _taps(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         with torch.inference_mode():
-            tensors = run_tapped(self.model, ids, mask, type(self).attention, probabilities=self.probabilities)
+            tensors = run_tapped(self.model, ids, mask, type(self).attention)
         return {name: tensor.float().numpy() for name, tensor in tensors.items()}
 
     def _forward(

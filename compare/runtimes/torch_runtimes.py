@@ -1,10 +1,14 @@
 """The runtimes that run the model in torch. They differ only in the attention."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from compare.attention.reference import reference_attention
+from compare.runtimes.sdpa_probabilities import sdpa_with_probabilities
 from compare.runtimes.torch_model import TorchModel
 
 
@@ -15,10 +19,16 @@ class TorchEager(TorchModel):
 
 
 class TorchSdpa(TorchModel):
-    """torch-sdpa: torch's fused `scaled_dot_product_attention`, which never forms the probabilities."""
+    """torch-sdpa: torch's fused `scaled_dot_product_attention`.
+
+    It never forms the probabilities, so they are read through values that are columns of the identity matrix.
+    """
 
     attention = "sdpa"
-    probabilities = False
+
+    def _taps(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        with sdpa_with_probabilities():
+            return super()._taps(input_ids, attention_mask)
 
 
 class TorchBf16(TorchEager):

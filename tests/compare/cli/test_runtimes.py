@@ -20,7 +20,7 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     assert max(map(len, run.stdout.partition("absent is missing")[0].splitlines())) <= 80
     rows = {line.split()[0]: line for line in run.stdout.partition("absent is missing")[0].splitlines()}
     assert {spec.name for spec in BUILT_IN} | {"absent"} <= set(rows)
-    assert rows["torch-sdpa"].split()[-4:] == ["float32", "no", "probabilities", "yes"]
+    assert rows["torch-sdpa"].split()[-4:] == ["float32", "every", "tap", "yes"]
     assert rows["onnxruntime"].split()[1:3] == ["onnxruntime", metadata.version("onnxruntime")]
     assert " missing " in rows["absent"]
     assert "absent is missing no_such_package_9: pip install absent\n" in run.stdout
