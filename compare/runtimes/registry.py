@@ -120,6 +120,12 @@ BUILT_IN = (
     _onnx_runtime("onnxruntime-basic", "OnnxRuntimeBasic", "with basic graph optimizations"),
     _onnx_runtime("onnxruntime-extended", "OnnxRuntimeExtended", "with extended graph optimizations"),
     _converted("onnxruntime-fused", "fused", "fused by ONNX Runtime's optimizer for transformers", exposes="logits"),
+    _onnx_runtime(
+        "onnxruntime-attention",
+        "OnnxRuntime",
+        "with each attention as one Attention operator of ONNX",
+        converter=f"{_CLASSES}.onnx_attention:convert",
+    ),
     _converted("onnxruntime-int8", "int8", "with weights and activations quantized to 8 bits", precision="int8"),
     _converted("onnxruntime-int4", "int4", "with weights quantized to 4 bits", precision="int4"),
     _openvino("openvino", "OpenVino", "the exported graph in OpenVINO, in float32", "float32"),
