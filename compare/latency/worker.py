@@ -33,7 +33,7 @@ from typing import Any, cast
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.machine_limits import spec_of
 from compare.processes.child_side import in_a_line, main_of_child, questions
-from compare.runtimes.spec import Decoder, Graph, Runtime
+from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed
 from compare.traces import Trace, write_trace
 
 
@@ -127,6 +127,8 @@ def stand(number: int) -> None:
 
 def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
     """Make one untimed call, which warms up caches and threads, then the timed calls; return their nanoseconds."""
+    if isinstance(runtime, SelfTimed):
+        return runtime.timed(ids, mask, calls)
     runtime.run(ids, mask)
     samples = []
     for _ in range(calls):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from compare.lazy import Listed
 
@@ -62,6 +62,21 @@ class Decoder(Runtime, Protocol):
         attention_mask: int64 (batch, past + new).
 
         Position ids are those of `export.positions.positions_of`, as in `run`.
+        """
+
+
+@runtime_checkable
+class SelfTimed(Runtime, Protocol):
+    """A runtime that measures the time of its calls itself, because it runs in another process or on a device.
+
+    Otherwise the latency worker measures from the call of `run` to its return.
+    """
+
+    def timed(self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]", calls: int) -> list[int]:
+        """Make one untimed call, which warms up caches and threads, then the timed calls; return their nanoseconds.
+
+        input_ids, attention_mask: as in `run`.
+        calls: the number of timed calls.
         """
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from compare.latency.series import Series
-from compare.latency.worker import stand
+from compare.latency.worker import stand, turn
 from compare.traces import Trace, write_trace
 from tests.helpers.processes import comes_true, gone, stopped
 
@@ -23,6 +23,40 @@ def test_a_round_begins_on_a_cpu_of_its_own_that_may_be_left(monkeypatch: pytest
         stand(number)
     assert moves[::2] == [{2}, {4}, {9}, {2}]
     assert moves[1::2] == [{2, 4, 9}] * 4
+
+
+class Counting:
+    """A runtime that counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def run(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:
+        self.calls += 1
+        return {}
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def operators(self, *_: np.ndarray) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None: ...
+
+
+class CountingAndTimed(Counting):
+    """A runtime that measures its own calls: the nth takes n nanoseconds."""
+
+    def timed(self, input_ids: np.ndarray, attention_mask: np.ndarray, calls: int) -> list[int]:
+        return [n + 1 for n in range(calls)]
+
+
+def test_a_turn_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
+    plain, own = Counting(), CountingAndTimed()
+    assert len(turn(plain, *ids_and_mask, 3)) == 3
+    assert plain.calls == 4  # the first one is not timed
+    assert turn(own, *ids_and_mask, 3) == [1, 2, 3]
+    assert own.calls == 0
 
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
