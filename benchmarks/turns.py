@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from benchmarks.progress import PROGRESS
 from benchmarks.record import Aim, arguments, finish
 from benchmarks.stand import Stand, loaded, make_stand
-from compare.latency.series import Role, turn_line
+from compare.latency.series import Role
 from compare.latency.statistics import RESAMPLES, log_ratios
+from compare.latency.turns import calls_in_turn
 
 LENGTHS = (1, 2, 4, 8)
 TOKENS, SECONDS, QUICK_SECONDS = 64, 330.0, 30.0
@@ -56,7 +57,7 @@ def main() -> None:
             f"{100 * found['after a second']:>6.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
         )
     print("correlation of a call with those 1, 2, ... after it:", ", ".join(f"{value:.2f}" for value in alike))
-    ours = min(LENGTHS, key=lambda calls: abs(calls - int(turn_line(int(call_ns)).split()[1])))
+    ours = min(LENGTHS, key=lambda calls: abs(calls - calls_in_turn(call_ns / 1e9)))
     best = min(found["after a second"] for found in table.values())
     over = table[ours]["after a second"] / best
     figures = {

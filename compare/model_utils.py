@@ -113,7 +113,7 @@ def compare_attention_implementations(
         time the graphs that expose every tap or only the last position's logits.
     quick: compare 32 tokens in torch-eager and onnxruntime for 5 seconds, unless these are given.
     fail_on: the mildest verdict for which `report.exit_code()` is 1.
-    time: the time limit of the rounds, in seconds; by default 30.
+    time: the time limit of the rounds, in seconds; by default 30, or 4 for each runtime if that is more.
     precision: the rounds end early once every ratio is known to this share of itself.
     min_rounds: the fewest rounds, even if they take longer than `time`.
     max_load: a turn counts if other processes use at most this share of the CPU time; by default 0.05.

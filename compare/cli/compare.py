@@ -13,6 +13,8 @@ from compare.pipeline.settings import (
     QUICK_RUNTIMES,
     QUICK_SEQUENCE,
     QUICK_TIME,
+    TIME,
+    TIME_PER_RUNTIME,
     CheckSettings,
     InputSettings,
     LatencySettings,
@@ -91,7 +93,7 @@ def compare(
         _latency(
             metavar="SECONDS",
             help="Time limit for the rounds.",
-            show_default=f"{LatencySettings.time:g}, {QUICK_TIME:g} with --quick",
+            show_default=f"{TIME:g}, or {TIME_PER_RUNTIME:g} a runtime; {QUICK_TIME:g} with --quick",
         ),
     ] = None,
     precision: Annotated[

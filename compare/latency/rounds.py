@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from math import inf
 from typing import Protocol, TypeVar
 
-from compare.latency.series import Role, Series
+from compare.latency.series import Role, Series, of_role
 from compare.latency.statistics import paired_ratio
 
 #: Narrow intervals end the rounds only after this many. A rule that stops as soon as an interval is narrow selects
@@ -19,6 +19,14 @@ MIN_ROUNDS = 12
 
 #: Auxiliary series, which no ratio of a runtime needs, run in one out of this many rounds.
 SELDOM = 3
+
+#: A series can leave the rounds if its turns are this many times as long as the baseline's. A ratio so far from 1 is
+#: known well enough after few rounds.
+FAR = 5.0
+
+#: It does if `MIN_ROUNDS` of its turns would take more than this share of the time limit. The rounds of the series that
+#: left have the same share of the limit.
+SLOW_SHARE = 0.25
 
 #: Progress is reported between the turns of a round, not only after it, if so many seconds have passed.
 SLOW = 5.0
@@ -89,6 +97,26 @@ def run_rounds(
         if number >= first + MIN_ROUNDS and done():
             break
     return number
+
+
+def leave_out(series: Sequence[Series], seconds: float) -> list[Series]:
+    """Mark the series whose turns are too long for the rounds, and return them.
+
+    series: loaded series, the baseline among them.
+    seconds: the time limit of the rounds.
+
+    Such a series would fill the rounds, and the ratios of all others would not be known. The choice rests on the calls
+    after loading, so no sample of the rounds influences it. Without a living baseline, no series leaves.
+    """
+    baseline = of_role(Role.BASELINE, series)
+    if baseline is None or not baseline.alive:
+        return []
+    longest = max(FAR * baseline.turn_s, SLOW_SHARE * seconds / MIN_ROUNDS)
+    for each in series:
+        each.too_slow = each.alive and not each.role.resident and each.turn_s > longest
+        if each.too_slow and not each.decodes:
+            each.line = "call"  # an untimed call before it would take as long, and warm up little
+    return [each for each in series if each.too_slow]
 
 
 def precise(series: Sequence[Series], precision: float, seed: int) -> bool:

@@ -14,18 +14,13 @@ from typing import Any, Literal
 
 from compare.latency.decoding import TOKENS
 from compare.latency.disturbance import Load, load_between, snapshot
+from compare.latency.turns import calls_in_turn, generation_s
 from compare.latency.worker_process import WorkerProcess
 from compare.processes.child import ChildFailed, OutOfMemory, own_processes
 from compare.runtimes.spec import Graph
 
 #: What a worker process loads: one of a model's graphs, or a limit of the machine.
 Held = Literal[Graph, "limit"]
-
-#: The intended length of a turn, in seconds. A fast runtime makes several calls, so that resuming processes does not
-#: take most of a round. A disturbance affects several calls in a row, so many short turns give narrower intervals than
-#: few long ones.
-TURN = 0.1
-MOST_CALLS = 50
 
 #: The largest number of immediate repetitions of a disturbed turn. Short jobs have often ended by then.
 RETAKES = 2
@@ -93,6 +88,10 @@ class Series:
     load_s: float = 0.0
     #: The time of the first call, in seconds; one sample.
     first_call_s: float = 0.0
+    #: The expected length of a turn, in seconds, from the calls after loading; 0 before them.
+    turn_s: float = 0.0
+    #: Whether its turns are too long for the rounds (`compare.latency.rounds.leave_out`).
+    too_slow: bool = False
     #: The largest memory of the process tree, if the series loaded its graph.
     peak_bytes: int = 0
     #: The memory of the process tree after the last turn, if the series loaded its graph.
@@ -151,8 +150,9 @@ class Series:
         self.load_s, self.first_call_s = answer["load_s"], answer["first_call_s"]
         self.facts = answer["facts"]
         self._read_memory()
-        if self.decodes:
-            self._ask("generate 3")  # the first steps warm up, as the first call does
+        if self.decodes:  # the first steps warm up, as the first call does
+            if (answer := self._ask("generate 3")) is not None:
+                self.turn_s = generation_s(answer["prefill_ns"], answer["ns"])
         else:
             self._size_turns()
 
@@ -190,8 +190,11 @@ class Series:
             self.process.kill()
 
     def _size_turns(self) -> None:
-        if (answer := self._ask("turn 1")) is not None:
-            self.line = turn_line(answer["ns"][0])
+        """Choose the number of calls in a turn, from the faster of the first two calls."""
+        if (answer := self._ask("call")) is not None:
+            call_s = min(answer["ns"][0] / 1e9, self.first_call_s or inf)
+            calls = calls_in_turn(call_s)
+            self.line, self.turn_s = f"turn {calls}", (1 + calls) * call_s
 
     def _undisturbed(self, number: int, until: float) -> dict[str, Any] | None:
         """Repeat a turn until an attempt is undisturbed, and return the worker's answer; None if no attempt counts.
@@ -238,14 +241,3 @@ class Series:
 def of_role(role: Role, series: Iterable[Series]) -> Series | None:
     """Return the first series with that role; None if there is none."""
     return next((each for each in series if each.role is role), None)
-
-
-def turn_line(nanoseconds: int) -> str:
-    """Return the worker command for a turn of about `TURN` seconds.
-
-    nanoseconds: the time of one call.
-
-    >>> turn_line(10_000_000), turn_line(3_000_000_000), turn_line(1_000)
-    ('turn 10', 'turn 1', 'turn 50')
-    """
-    return f"turn {max(1, min(MOST_CALLS, round(TURN / (nanoseconds / 1e9))))}"

@@ -8,6 +8,7 @@ of stdin:
     import        nothing; the libraries are imported               {}
     load GRAPH    load the model, make the first call               {"load_s": ..., "first_call_s": ..., "facts": {...}}
     stand N       move to the CPU on which round N starts           {}
+    call          one timed call                                    {"ns": [...]}
     turn N        one untimed call, then N timed ones               {"ns": [...]}
     generate N    generate N tokens (`compare.latency.decoding`)    {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
@@ -61,6 +62,9 @@ def _work(job: dict[str, Any]) -> None:
             case ["stand", number]:
                 stand(int(number))
                 answer({})
+            case ["call"]:
+                assert runtime is not None, "call before load"
+                answer({"ns": timed_calls(runtime, ids, mask, 1)})
             case ["turn", calls]:
                 assert runtime is not None, "turn before load"
                 answer({"ns": turn(runtime, ids, mask, int(calls))})
@@ -88,8 +92,8 @@ def _work(job: dict[str, Any]) -> None:
                 answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
-                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, turn N, generate N, "
-                    "inputs FOLDER, operators, rerun NAME and follow N"
+                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, call, turn N, "
+                    "generate N, inputs FOLDER, operators, rerun NAME and follow N"
                 )
 
 
@@ -130,6 +134,11 @@ def turn(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
     if isinstance(runtime, SelfTimed):
         return runtime.timed(ids, mask, calls)
     runtime.run(ids, mask)
+    return timed_calls(runtime, ids, mask, calls)
+
+
+def timed_calls(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
+    """Make some calls, and return the nanoseconds of each."""
     samples = []
     for _ in range(calls):
         start = time.perf_counter_ns()

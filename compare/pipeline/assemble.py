@@ -5,21 +5,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from compare import machine
+from compare.pipeline.context import Run
 from compare.pipeline.inputs import Inputs
-from compare.pipeline.settings import CheckSettings, LatencySettings
 from compare.results.circumstances import ComparedModel, Environment, ModelInput, PaddedInput
 from export.cache import Entry
 
 
-def circumstances(checks: CheckSettings, latency: LatencySettings) -> dict[str, Any]:
+def circumstances(run: Run) -> dict[str, Any]:
     """Return the report's simple fields, which say when and how the comparison ran."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "quick": checks.quick,
-        "seed": latency.seed,
-        "time_s": latency.time,
-        "precision": latency.precision,
-        "fail_on": checks.fail_on,
+        "quick": run.checks.quick,
+        "seed": run.latency.seed,
+        "time_s": run.time,
+        "precision": run.latency.precision,
+        "fail_on": run.checks.fail_on,
     }
 
 

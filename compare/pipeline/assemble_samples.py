@@ -32,6 +32,7 @@ def samples_of(series: Series, baseline: Series | None, seed: int) -> dict[str, 
         "runtime": series.runtime,
         "again": series.role is Role.CONTROL,
         "error": series.error,
+        "too_slow": series.too_slow,
         **turns_of(series),
     }
     if not measured(series):

@@ -62,11 +62,11 @@ def compare_prepared(run: Run) -> Report:
                 each.import_libraries()
             runtimes = compare_rows(run)
         failed = {part.name for part in runtimes if part.error}
-        latency = take_latency(run, series, seconds=run.latency.time, failed=failed)
+        latency = take_latency(run, series, seconds=run.time, failed=failed)
     run.phases["in all"] = time.monotonic() - run.started
     seed = run.latency.seed
     report = Report(
-        **assemble.circumstances(run.checks, run.latency),
+        **assemble.circumstances(run),
         model=None,
         input=assemble.input_part(run.inputs),
         environment=assemble.environment_part(run.threads, run.cpus),

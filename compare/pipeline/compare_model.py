@@ -54,8 +54,8 @@ def compare_prepared(run: ModelRun, name: str) -> Report:
         found = replace(found, runtimes=confirm_alarms(run, found.runtimes, numerics))
         progress.results(runtimes=found.runtimes)
         failed = {row.name for row in found.runtimes if row.error}
-        passes = run.latency.time * (PASSES if run.checks.decode else 1)
-        steps = run.latency.time - passes
+        passes = run.time * (PASSES if run.checks.decode else 1)
+        steps = run.time - passes
         latency = take_latency(run, started, seconds=passes, failed=failed)
         latency = replace(latency, self_gaps=judge_timed(run, latency.self_gaps, numerics))
         decoding = take_decoding(run, started, numerics, first=latency.rounds, seconds=steps, failed=failed)
@@ -72,7 +72,7 @@ def assembled(run: ModelRun, asked_for: str, found: Measured, latency: Latency, 
     narrow = {runtime.name for runtime in found.runtimes if not computes_in_float32(runtime)}
     baseline = of_role(Role.BASELINE, latency.series)
     return Report(
-        **assemble.circumstances(run.checks, run.latency),
+        **assemble.circumstances(run),
         model=assemble.model_part(run.entry, asked_for=asked_for),
         input=assemble.input_part(run.inputs, run.padded),
         environment=assemble.environment_part(run.threads, run.cpus),

@@ -11,7 +11,7 @@ from compare.latency.series import Held
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.inputs import Inputs
 from compare.pipeline.setting_checks import cpus_for
-from compare.pipeline.settings import CheckSettings, LatencySettings, OutputSettings
+from compare.pipeline.settings import TIME, TIME_PER_RUNTIME, CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
 from compare.results.precisions import FLOAT32, OWN_CONTROLS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
@@ -128,6 +128,12 @@ class Run:
     def baseline(self) -> Row:
         """The baseline's row."""
         return next(row for row in self.rows if row.is_baseline)
+
+    @property
+    def time(self) -> float:
+        """The time limit of all rounds, in seconds: the one that was given, or more for more runtimes."""
+        timed = sum(row.ready and not row.spec.hybrid for row in self.rows)
+        return max(TIME, TIME_PER_RUNTIME * timed) if self.latency.time is None else self.latency.time
 
     @property
     def scratch(self) -> Path:

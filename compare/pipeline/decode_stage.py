@@ -84,13 +84,14 @@ def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
 def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdict]:
     """Check a runtime's cache: prefill some positions of the text, decode the rest step by step, and judge the logits.
 
-    A thorough run does so with every prefill, others with the longest one, which needs the fewest steps. Returns length
-    of the prefill -> verdict. The limits are those of a runtime that exposes only logits.
+    A thorough run does so with every prefill, others with the longest one, which needs the fewest steps, as does a
+    runtime that is too slow for the rounds. Returns length of the prefill -> verdict. The limits are those of a runtime
+    that exposes only logits.
     """
     name = series.runtime
     found = {}
     lengths = prefills(run.inputs.input_ids.shape[1])
-    for prefill in lengths if run.checks.thorough else lengths[-1:]:
+    for prefill in lengths if run.checks.thorough and not series.too_slow else lengths[-1:]:
         run.progress.waits(f"{name} decodes after a prefill of {prefill} positions")
         error = series.process.follow(prefill)
         if error is not None:

@@ -12,7 +12,7 @@ from math import isinf
 
 from compare.latency.grid import Cell
 from compare.latency.interference import Interference
-from compare.latency.rounds import MIN_ROUNDS, half_widths, precise, run_rounds
+from compare.latency.rounds import MIN_ROUNDS, SLOW_SHARE, half_widths, leave_out, precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.shifts import Shift, shifts
 from compare.pipeline.assemble_samples import rows_so_far
@@ -76,7 +76,7 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
         latency.shifts += 1
         if run.latency.interference:
             take_interference(run, latency.interference, shift, shift.share * seconds / 2)
-        take_grid(run, latency.cells, shift, shift.share * run.latency.time)
+        take_grid(run, latency.cells, shift, shift.share * run.time)
         what = "each runtime runs again: " + ", ".join(variant.name for variant in variants)
         run.progress.stage(RERUNS, what)
         with run.untimed_phase("runs again"):
@@ -121,34 +121,45 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: st
 
     seconds: the time limit over all shifts, of which this one gets its share. first: the number of the first round.
     stage: the name of the stage. shown: the series of all shifts, whose results are shown between rounds.
+
+    Series whose turns are too long leave the rounds. Afterwards they have a few rounds with the baseline.
     """
-    precision, seed = run.latency.precision, run.latency.seed
+    precision, seed, least = run.latency.precision, run.latency.seed, run.latency.min_rounds
+    seconds *= shift.share
+    slow = leave_out(shift.series, seconds)
+    present = [each for each in shift.series if not each.too_slow]
+    main = (1 - SLOW_SHARE) * seconds if slow else seconds
     run.progress.stage(
         stage,
-        f"timing {sum(each.alive for each in shift.series)} processes in turns, "
-        f"until every ratio is known to {100 * precision:g} % or {shift.share * seconds:.3g} s are spent",
+        f"timing {sum(each.alive for each in present)} processes in turns, "
+        f"until every ratio is known to {100 * precision:g} % or {main:.3g} s are spent",
     )
 
-    clock = clock_words(shift.share * seconds)
+    clock = clock_words(main)
 
     def between(number: int) -> None:
         if run.progress.due():
-            known = known_words(shift.series, precision, seed)
+            known = known_words(present, precision, seed)
             run.progress.waits(f"{number - first} rounds, {clock()}; {known}")
             rows = rows_so_far(shown, seed)
             run.progress.results(**{"decoding" if stage == DECODING else "latency": rows})
 
     with run.phase("rounds"):
-        return run_rounds(
-            shift.series,
-            seconds=shift.share * seconds,
+        number = run_rounds(
+            present,
+            seconds=main,
             seed=seed,
             first=first,
-            least=run.latency.min_rounds,
-            seldom=[each for each in shift.series if each.role.auxiliary],
-            done=lambda: precise(shift.series, precision, seed),
+            least=least,
+            seldom=[each for each in present if each.role.auxiliary],
+            done=lambda: precise(present, precision, seed),
             between=between,
         )
+        if not slow:
+            return number
+        run.progress.waits(f"too slow for these rounds: {', '.join(each.runtime for each in slow)}")
+        partners = [each for each in shift.residents if each.role is not Role.CONTROL]
+        return run_rounds([*partners, *slow], seconds=SLOW_SHARE * seconds, seed=seed, first=number, least=least)
 
 
 def known_words(series: Sequence[Series], precision: float, seed: int) -> str:
@@ -171,9 +182,9 @@ def clock_words(seconds: float) -> Callable[[], str]:
 def take_interference(run: Run, interference: Interference, shift: Shift, seconds: float) -> None:
     """Time the rows of a shift in pairs of rounds, on the run's own inputs. Other processes stay suspended.
 
-    seconds: the time limit.
+    seconds: the time limit. Rows that were too slow for the rounds are left out.
     """
-    rows = shift.rows
+    rows = [row for row in shift.rows if not row.too_slow]
     what = f"timing {sum(each.alive for each in rows)} processes for {seconds:.3g} s, with none of them suspended"
     run.progress.stage(INTERFERENCE, what)
     clock = clock_words(seconds)
@@ -203,8 +214,9 @@ def make_cells(run: Run) -> dict[Shape, Cell]:
 def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) -> None:
     """Time the rows of a shift on every cell of the grid, then switch them back to the run's own inputs.
 
-    seconds: the time limit of each cell.
+    seconds: the time limit of each cell. Rows that were too slow for the rounds are left out.
     """
+    rows = [row for row in shift.rows if not row.too_slow]
 
     def between(number: int) -> None:
         if run.progress.due():
@@ -216,13 +228,13 @@ def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) 
             run.progress.stage(GRID, what)
             clock = clock_words(seconds)
             cell.measure(
-                shift.rows,
+                rows,
                 seconds=seconds,
                 seed=run.latency.seed,
                 least=run.latency.min_rounds,
                 precision=run.latency.precision,
                 between=between,
             )
-        for row in shift.rows if cells else []:
+        for row in rows if cells else []:
             if row.alive:
                 row.process.switch_inputs(run.input_folder)

@@ -127,7 +127,10 @@ def logits_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Ver
 
 
 def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
-    """Rerun one runtime in every variant, and return its row. The plain run is the first of `variants`."""
+    """Rerun one runtime in every variant, and return its row. The plain run is the first of `variants`.
+
+    A runtime that was too slow for the rounds only repeats the plain run, because no verdict uses the other variants.
+    """
     name = series.runtime
     gaps: dict[str, float] = {}
     missing: dict[str, str] = {}
@@ -135,6 +138,8 @@ def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
         length = variant.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
             missing[variant.name] = f"it needs {length:,} positions, but the model has only {run.positions:,}"
+        elif series.too_slow and variant not in variants[:2]:
+            missing[variant.name] = f"its first call took {series.first_call_s:.2g} s, and the rerun is not judged"
         elif (error := series.process.rerun(variant.name)) is not None:
             missing[variant.name] = error
         elif (plain := _plain(run, name)) is not None and variant is not variants[0]:

@@ -50,7 +50,8 @@ def check_settings(settings: Settings) -> None:
 
 def check_latency(latency: LatencySettings) -> None:
     """Raise `BadInput` for a latency setting that is out of its range."""
-    check_above_zero("time", latency.time, " seconds")
+    if latency.time is not None:
+        check_above_zero("time", latency.time, " seconds")
     check_above_zero("precision", 100 * latency.precision, " %")
     check_at_least(1, "min_rounds", latency.min_rounds)
     if latency.max_load is not None and not 0 < latency.max_load <= 1:

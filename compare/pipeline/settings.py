@@ -14,6 +14,11 @@ DEFAULT_MODEL = "distilgpt2"
 #: Tokens of the text that ships with the project, if no `sequence` is given.
 DEFAULT_SEQUENCE = 128
 
+#: The time limit of the rounds by default, and the least for each runtime, in seconds. A runtime's turns take about
+#: half a second for a forward pass and as much for decoding, and a ratio is known after several rounds.
+TIME = 30.0
+TIME_PER_RUNTIME = 4.0
+
 #: The values that `quick` sets unless they are given: runtimes, time, and the largest number of tokens in a sequence.
 QUICK_RUNTIMES = (BASELINE, GRAPH_RUNTIME)
 QUICK_TIME = 5.0
@@ -94,8 +99,9 @@ class CheckSettings:
 class LatencySettings:
     """How runtimes are timed."""
 
-    #: The time limit of the rounds, in seconds.
-    time: float = 30.0
+    #: The time limit of the rounds, in seconds; None means `TIME`, or `TIME_PER_RUNTIME` for each timed runtime if that
+    #: is more.
+    time: float | None = None
 
     #: The rounds end early when half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02

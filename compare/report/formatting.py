@@ -132,6 +132,16 @@ def interval(ratio: "Ratio | None") -> str:
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" if ratio.measurable else NOT_MEASURABLE
 
 
+def rough(ratio: "Ratio", rounds: int) -> str:
+    """Write a ratio from few rounds, whose interval says nothing, with their number.
+
+    >>> from compare.results.latency import Ratio
+    >>> rough(Ratio(estimate=36.27, low=0, high=float("inf")), 1)
+    '36 x, 1 round'
+    """
+    return f"{ratio.estimate:.2g} x, {rounds} round{'s' if rounds != 1 else ''}"
+
+
 def plus_minus(ratio: "Ratio") -> str:
     """Write a ratio with half the width of its interval, in two decimals, or in three where two would be zero.
 

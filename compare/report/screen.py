@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compare.report import screen_sentences as say
-from compare.report.formatting import NOT_MEASURABLE, NOTHING, Table, megabytes, number, plus_minus, times
+from compare.report.formatting import NOT_MEASURABLE, NOTHING, Table, megabytes, number, plus_minus, rough, times
 from compare.report.measurability import FEWEST_FOR_ADVICE, measurable, why_not_measurable
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_own_units, in_rounding
@@ -145,6 +145,8 @@ def _versus(row: LatencyRow, ratio: Ratio | None, rows: Sequence[LatencyRow], ru
     unknown = "not yet" if running else NOT_MEASURABLE
     if ratio is None:
         return unknown if row.loads and not row.turns else NOTHING
+    if row.too_slow and not measurable(row, rows[0]):
+        return rough(ratio, len(row.turns))
     if not ratio.measurable or not measurable(row, rows[0]) or why_not_measurable(rows, None, 0.0):
         return unknown
     return "no difference" if ratio.low <= 1 <= ratio.high else plus_minus(ratio)
@@ -181,6 +183,8 @@ def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequ
             f"{NOT_MEASURABLE}: an interval wider than a factor of two, or fewer than {FEWEST_FOR_ADVICE} undisturbed "
             "rounds."
         )
+    if any(cell.endswith((" round", " rounds")) for row in rows for cell in row):
+        notes.append("x, rounds: too slow for the rounds of the others, so timed in only as many.")
     verdicts = [r.verdict for r in runtimes if r.verdict and r.verdict.kind == "reduced precision"]
     own, inferred = ({v.precision: None for v in verdicts if v.own is by and v.precision} for by in (True, False))
     if own:

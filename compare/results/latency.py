@@ -65,6 +65,7 @@ class LatencyRow(TurnRecord):
     runtime: str
     again: bool  # whether this is the A/A control
     error: str | None = None
+    too_slow: bool = False  # whether its turns are too long for the rounds, so it was timed in a few of its own
     load_s: float | None = None  # one sample
     first_call_s: float | None = None  # one sample
     peak_bytes: int | None = None  # the largest memory of its process tree

@@ -1,8 +1,8 @@
 """Decoding with a cache of keys and values: times, and whether each cache is right."""
 
-from compare.report.formatting import NOTHING, Table, interval, number, spread, verdict_word, worker_name
+from compare.report.formatting import NOTHING, Table, number, spread, verdict_word, worker_name
 from compare.report.schema import Report
-from compare.report.sections.latency import reading
+from compare.report.sections.latency import ratio_of, reading
 from compare.report.sections.section import Section
 from compare.results.verdicts import VERDICTS
 
@@ -29,9 +29,9 @@ def tables(report: Report) -> list[Table]:
             [
                 name,
                 number(row.first_token_ms),
-                "baseline" if baseline else interval(row.first_token),
+                "baseline" if baseline else ratio_of(row, row.first_token),
                 number(row.median_ms),
-                "baseline" if baseline else interval(row.ratio),
+                "baseline" if baseline else ratio_of(row, row.ratio),
                 reading(row),
                 number(row.tokens_per_s),
                 spread(row.spread),

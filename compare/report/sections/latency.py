@@ -10,12 +10,13 @@ from compare.report.formatting import (
     number,
     percent,
     ratio_words,
+    rough,
     spread,
     worker_name,
 )
 from compare.report.schema import Report
 from compare.report.sections.section import Section
-from compare.results.latency import LatencyRow
+from compare.results.latency import LatencyRow, Ratio
 
 _NOTES = (
     "Processes take turns, and all others are suspended. ms: median. ratio: time over the baseline's in the same "
@@ -48,12 +49,21 @@ def reading(row: LatencyRow) -> str:
     """Say what a row's ratio means. No side is faster if its interval contains 1, or if the row is the A/A control."""
     if row.ratio is None:
         return NOT_MEASURABLE if row.loads and not row.turns else NOTHING
+    if row.too_slow and not row.ratio.measurable:
+        return "too slow for more rounds"
     return "A/A control" if row.again and row.ratio.measurable else ratio_words(row.ratio)
+
+
+def ratio_of(row: LatencyRow, ratio: Ratio | None) -> str:
+    """Write one of a row's ratios with its interval, or roughly if the row was too slow for more than a few rounds."""
+    if row.too_slow and ratio is not None and not ratio.measurable:
+        return rough(ratio, len(row.turns))
+    return interval(ratio)
 
 
 def rounds_words(report: Report) -> str:
     """Say how many rounds there were, and whether they ended because of the precision or because of the time limit."""
-    ratios = [row.ratio for row in report.latency if row.ratio]
+    ratios = [row.ratio for row in report.latency if row.ratio and not row.too_slow]
     rounds = f"{report.rounds} rounds"
     if not ratios:
         return rounds
@@ -75,7 +85,7 @@ def _time_table(report: Report) -> Table:
             [
                 name,
                 number(row.median_ms),
-                "baseline" if row is report.latency[0] and row.ratio is None else interval(row.ratio),
+                "baseline" if row is report.latency[0] and row.ratio is None else ratio_of(row, row.ratio),
                 reading(row),
                 number(row.load_s),
                 number(row.first_call_s),

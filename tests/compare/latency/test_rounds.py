@@ -8,7 +8,7 @@ import pytest
 
 from compare.latency import rounds
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
-from compare.latency.rounds import MIN_ROUNDS, precise, run_rounds
+from compare.latency.rounds import MIN_ROUNDS, leave_out, precise, run_rounds
 from compare.latency.series import Role, Series
 from compare.latency.worker_process import WorkerProcess
 from tests.helpers.processes import stopped
@@ -175,3 +175,31 @@ def test_without_the_baseline_ratios_are_to_who_is_left() -> None:
     assert not precise([lost, control, row, steady(Role.RUNTIME, 5, 2)], 0.02, seed=0)
     control.error = row.error = "killed by SIGKILL"
     assert precise([lost, control, row], 0.02, seed=0)
+
+
+def test_turns_that_are_far_longer_than_the_baselines_leave_the_rounds() -> None:
+    baseline, control = (series_of("torch-eager", role, turn_s=0.4) for role in (Role.BASELINE, Role.CONTROL))
+    limit = series_of("matrix-product", Role.LIMIT, turn_s=30.0)
+    near, far, deploy_last = series_of("a", turn_s=1.9), series_of("b", turn_s=2.1), series_of("b", Role.LAST_POSITION)
+    failed = series_of("c", turn_s=9.0, error="killed by SIGKILL")
+    deploy_last.turn_s = 14.0
+    many = [baseline, control, near, far, deploy_last, failed, limit]
+    assert leave_out(many, seconds=15) == [far, deploy_last]
+    assert [each.too_slow for each in many] == [each in (far, deploy_last) for each in many]
+    assert far.line == "call"
+
+
+def test_a_long_turn_stays_where_the_time_is_enough_for_it() -> None:
+    baseline, far = series_of("torch-eager", Role.BASELINE, turn_s=0.4), series_of("b", turn_s=4.0)
+    assert leave_out([baseline, far], seconds=15) == [far]
+    assert leave_out([baseline, far], seconds=200) == []
+    assert not far.too_slow
+    baseline.error = "killed by SIGKILL"
+    assert leave_out([baseline, far], seconds=15) == []
+
+
+def test_a_decoder_that_leaves_keeps_its_generations() -> None:
+    baseline, far = (series_of(name, role, decodes=True) for name, role in (("a", Role.BASELINE), ("b", Role.RUNTIME)))
+    baseline.turn_s, far.turn_s, line = 0.7, 8.1, far.line
+    assert leave_out([baseline, far], seconds=15) == [far]
+    assert far.line == line

@@ -158,6 +158,40 @@ def test_one_that_cannot_take_a_shape_goes_on_with_others_for_as_long_as_it_live
     assert list(row.turns) == [0]
 
 
+@pytest.mark.parametrize(
+    ("first_s", "second_s", "line", "turn_s"),
+    [
+        (0.2, 0.25, "turn 1", 0.4),
+        (0.02, 0.9, "turn 5", 0.12),  # the second call was disturbed
+        (27.0, 0.01, "turn 10", 0.11),  # the first call compiled the model
+        (7.1, 7.0, "turn 1", 14.0),
+    ],
+)
+def test_the_length_of_a_turn_is_known_from_the_faster_of_two_calls(
+    make, monkeypatch: pytest.MonkeyPatch, first_s: float, second_s: float, line: str, turn_s: float
+) -> None:
+    answers = {
+        ("load deploy",): {"load_s": 1.0, "first_call_s": first_s, "facts": {"threads": "1"}},
+        ("call",): {"ns": [round(1e9 * second_s)]},
+    }
+    series = make("onnxruntime")
+    monkeypatch.setattr(series.process, "ask", lambda *lines: answers[lines])
+    series.load()
+    assert series.line == line
+    assert series.turn_s == pytest.approx(turn_s)
+
+
+def test_the_length_of_a_generation_is_known_from_a_shorter_one(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        ("load decode",): {"load_s": 1.0, "first_call_s": 0.3, "facts": {"threads": "1"}},
+        ("generate 3",): {"prefill_ns": 200_000_000, "ns": [30_000_000, 34_000_000], "tokens": [[1, 2, 3]]},
+    }
+    steps = make("onnxruntime").decoding()
+    monkeypatch.setattr(steps.process, "ask", lambda *lines: answers[lines])
+    steps.load()
+    assert steps.turn_s == pytest.approx(0.2 + 15 * 0.032)
+
+
 def test_a_process_goes_on_from_passes_to_decoding_with_a_series_of_its_own(make) -> None:
     row = make("torch-eager", Role.CONTROL)
     row.import_libraries()

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from compare.latency.decoding import TOKENS, prefills
 from compare.latency.series import Role
 from compare.latency.statistics import paired_ratio
+from compare.pipeline import decode_stage
 from compare.pipeline.assemble_latency import decode_part
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
@@ -18,7 +21,8 @@ from compare.report.sections import decoding, last_position, rerun
 from compare.results.latency import Ratio
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from tests.helpers.fakes import installed
-from tests.helpers.reports import as_if_quiet
+from tests.helpers.progress import Recorder
+from tests.helpers.reports import as_if_quiet, verdict
 from tests.helpers.series import series_of
 
 DECODING = [spec for spec in BUILT_IN if spec.default and "decode" in spec.graphs]
@@ -67,6 +71,29 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
     expected = paired_ratio(part.turns, deploy.turns, report.seed)
     assert part.to_deploy.estimate == pytest.approx(expected.estimate)
     assert "Less work" in last_position.tables(report)[0].title
+
+
+def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def follow(prefill: int) -> None:
+        asked.append(prefill)
+        (tmp_path / f"follow-{prefill}").mkdir()
+
+    monkeypatch.setattr(decode_stage, "logits_verdict", lambda *_: verdict("rounding"))
+    monkeypatch.setattr(decode_stage, "Trace", lambda folder: folder)
+    run = SimpleNamespace(
+        inputs=SimpleNamespace(input_ids=np.zeros((1, 64), np.int64)),
+        checks=SimpleNamespace(thorough=True),
+        progress=Recorder(),
+        self_folder=lambda _: tmp_path,
+    )
+    for too_slow, lengths in ((False, [1, 16, 32]), (True, [32])):
+        series = series_of("torch-fp16", decodes=True, too_slow=too_slow)
+        series.process.follow = follow  # type: ignore[method-assign, assignment]
+        found = decode_stage.check(run, series, SimpleNamespace())  # type: ignore[arg-type]
+        assert [int(prefill) for prefill in found] == asked == lengths
+        asked.clear()
 
 
 @pytest.fixture(scope="module")

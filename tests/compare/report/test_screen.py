@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -132,6 +133,19 @@ def test_what_is_not_measurable_is_no_number_and_a_line_says_why(default_run: Re
     assert {row[4] for row in shown.table.rows} == {"baseline", NOT_MEASURABLE, NOTHING}
     assert shown.advice[0].startswith("Not measurable here: other processes used 43 % of the CPU (stress 41 %)")
     assert shown.quality == []
+
+
+def test_a_runtime_that_left_the_rounds_has_a_rough_ratio(default_run: Report) -> None:
+    for rows in (default_run.latency, default_run.decoding):
+        row = next(row for row in rows if row.runtime == "torch-sdpa")
+        row.too_slow, row.ratio = True, Ratio(estimate=36.3, low=0.0, high=inf)
+        row.turns = {number: row.turns[number] for number in list(row.turns)[:2]}
+    shown = screen(default_run)
+    cells = next(cells for cells in shown.table.rows if cells[0] == "torch-sdpa")
+    assert (cells[4], cells[6]) == ("36 x, 2 rounds", "36 x, 2 rounds")
+    assert "x, rounds: too slow for the rounds of the others, so timed in only as many." in shown.table.notes
+    assert not any("torch-sdpa" in sentence for sentence in shown.advice)
+    assert NOT_MEASURABLE not in shown.table.notes
 
 
 def test_if_every_turn_was_disturbed_the_advice_says_so(default_run: Report) -> None:

@@ -1,5 +1,7 @@
 """Tests of the tables of latency: ratios, samples, memory, and failures."""
 
+from math import inf
+
 from compare.report.formatting import NOTHING
 from compare.report.schema import Report
 from compare.report.sections import latency
@@ -16,6 +18,19 @@ def test_the_rounds_say_why_there_were_no_more(altered: Report) -> None:
     for row in altered.latency[1:]:
         row.ratio = None
     assert latency.rounds_words(altered) == "14 rounds"
+
+
+def test_a_runtime_that_left_the_rounds_has_a_rough_ratio_and_the_number_of_its_rounds(altered: Report) -> None:
+    altered.rounds, altered.precision = 14, 0.02
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=0.5, low=0.495, high=0.505)
+    slow = altered.latency[2]
+    slow.too_slow, slow.turns, slow.ratio = True, {13: [7 * 10**9]}, Ratio(estimate=36.3, low=0.0, high=inf)
+    assert latency.rounds_words(altered) == "14 rounds, every ratio within +-1 %"
+    cells = latency.tables(altered)[0].rows[2]
+    assert cells[2:4] == ["36 x, 1 round", "too slow for more rounds"]
+    slow.ratio = Ratio(estimate=36.3, low=34.0, high=38.0)
+    assert latency.tables(altered)[0].rows[2][2:4] == ["36.300 [34.000, 38.000]", "36.3 x as long"]
 
 
 def test_samples_are_shown_with_what_is_odd_about_them(altered: Report) -> None:
