@@ -46,6 +46,19 @@ def memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
+def gpus() -> list[str]:
+    """Return the name, the memory and the driver of each NVIDIA GPU, as nvidia-smi reports them; empty without it."""
+    wanted = "--query-gpu=name,memory.total,driver_version"
+    try:
+        found = subprocess.run(
+            ["nvidia-smi", wanted, "--format=csv,noheader"], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in found.stdout.splitlines() if line.count(",") == 2]
+    return [f"{name}, {memory}, driver {driver}" for name, memory, driver in rows]
+
+
 def commit() -> str | None:
     """Return the commit of this code's checkout, followed by "+" if files have changed; None without a checkout.
 

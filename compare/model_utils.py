@@ -1,6 +1,6 @@
 """The public Python API: load a model, compare it across runtimes, and draw the figures (docs/seed.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -68,6 +68,9 @@ def compare_attention_implementations(
     baseline: Path | None = None,
     offline: bool = InputSettings.offline,
     fallback: Literal["seeded"] | None = None,
+    providers: Sequence[str] | None = None,
+    device: str = RuntimeSettings.device,
+    options: Mapping[str, Mapping[str, str]] | None = None,
     threads: int | None = None,
     timeout: float = RuntimeSettings.timeout,
     latency: bool = CheckSettings.latency,
@@ -105,6 +108,9 @@ def compare_attention_implementations(
     baseline: the ONNX file that `onnx` is compared with instead of a model.
     offline: do not contact the hub.
     fallback: see `load_mini_transformer`.
+    providers: execution providers of ONNX Runtime, or plug-ins with one; each gets a row.
+    device: what the runtimes compute on, "cpu" or "cuda".
+    options: row -> key -> value of options of its runtime, such as {"torch-eager": {"matmul_precision": "high"}}.
     threads: threads in each runtime, by default one for each core.
     timeout: seconds that a process may take for one answer before it counts as failed.
     latency: whether runtimes are timed.
@@ -157,6 +163,9 @@ def compare_attention_implementations(
         baseline=baseline,
         offline=offline,
         fallback=fallback,
+        providers=providers,
+        device=device,
+        options=options,
         threads=threads,
         timeout=timeout,
         latency=latency,

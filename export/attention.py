@@ -91,14 +91,16 @@ def boolean_mask(
     cache_position: Tensor | None = None,
     q_length: int = 0,
     q_offset: int = 0,
+    device: torch.device | str | None = None,
     **_: Any,
 ) -> Tensor:
     """Return the boolean mask (batch, 1, query, key), True where a query may attend to a key.
 
-    transformers 4 passes the positions of the queries as `cache_position`; 5 passes `q_length` and `q_offset`.
+    transformers 4 passes the positions of the queries as `cache_position`; 5 passes `q_length`, `q_offset` and
+    `device`.
     """
     assert mask_function is not None
-    queries = cache_position if cache_position is not None else torch.arange(q_length) + q_offset
+    queries = cache_position if cache_position is not None else torch.arange(q_length, device=device) + q_offset
     keys = torch.arange(kv_length, device=queries.device) + kv_offset
     rows = torch.arange(batch_size, device=queries.device)
     seen = mask_function(rows[:, None, None, None], 0, queries[None, None, :, None], keys[None, None, None, :])

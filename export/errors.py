@@ -54,8 +54,12 @@ class _Named(dict[str, object]):
         return self._named(name)
 
 
+#: Settings whose options are given once for each value, and so have a name in the singular.
+_REPEATED = {"options": "--option", "providers": "--provider"}
+
+
 def _option(setting: str) -> str:
-    return "--" + setting.replace("_", "-")
+    return _REPEATED.get(setting) or "--" + setting.replace("_", "-")
 
 
 class CannotRun(ComparisonError):

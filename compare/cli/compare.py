@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, print_version
+from compare.cli.arguments import names_in, options_in, print_version, text_in
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -59,6 +59,17 @@ def compare(
     offline: Annotated[bool, _input("--offline", help="Do not contact the hub.")] = InputSettings.offline,
     runtimes: Annotated[
         str | None, _runtimes(metavar="NAMES", help="Runtimes, separated by commas, or all.", show_default="six")
+    ] = None,
+    providers: Annotated[
+        list[str] | None,
+        _runtimes("--provider", metavar="NAME", help="Execution provider of ONNX Runtime, for a row; may be repeated."),
+    ] = None,
+    device: Annotated[
+        str, _runtimes(metavar="DEVICE", help="What the runtimes compute on: cpu, or cuda, an NVIDIA GPU.")
+    ] = RuntimeSettings.device,
+    options: Annotated[
+        list[str] | None,
+        _runtimes("--option", metavar="RUNTIME.KEY=VALUE", help="Option of a runtime; may be repeated."),
     ] = None,
     threads: Annotated[
         int | None, _runtimes(metavar="N", help="Threads in each runtime.", show_default="all cores")
@@ -168,7 +179,7 @@ def compare(
         raise BadInput("--quiet and --verbose exclude each other; leave out one of them")
     check_timed(shape, latency)
     settings = Settings.of(
-        text=_text(text, text_file),
+        text=text_in(text, text_file),
         sequence=sequence,
         batch=batch,
         exporter=exporter,
@@ -177,6 +188,9 @@ def compare(
         offline=offline,
         fallback="seeded" if model is None else None,
         runtimes=_runtime_names(runtimes),
+        providers=providers,
+        device=device,
+        options=options_in(options) if options else None,
         threads=threads,
         timeout=timeout,
         latency=latency,
@@ -220,22 +234,6 @@ def compare(
 def _runtime_names(given: str | None) -> list[str] | None:
     """Return the names in the value of --runtimes; None means all runtimes."""
     return None if given is None else names_in(given, "--runtimes", "python -m compare runtimes lists them")
-
-
-def _text(text: str | None, path: Path | None) -> str | None:
-    """Return the value of --text or the content of --text-file; None means the text that ships with the project.
-
-    Raises `BadInput` if both were given, or if the file cannot be read.
-    """
-    if path is None:
-        return text
-    if text is not None:
-        raise BadInput("--text and --text-file exclude each other; leave one out")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(f"--text-file {path} cannot be read: {why}") from error
 
 
 def check_explained(runtime: str, settings: Settings) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from compare.runtimes.spec import Spec
+    from compare.runtimes.spec import Option, Spec
 
 
 def runtimes(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the built-in runtimes as a Markdown table, without versions.")
+        bool, typer.Option("--markdown", help="Print the built-in runtimes, and their options, as Markdown tables.")
     ] = False,
 ) -> None:
     """List the runtimes, and how to install the missing ones."""
@@ -20,7 +20,7 @@ def runtimes(
     from compare.runtimes.registry import listing
 
     if markdown:
-        typer.echo(as_markdown())
+        typer.echo(f"{as_markdown()}\n\n{options_as_markdown()}")
         return
     found = listing()
     columns = ["runtime", "package", "type", "exposes", "decodes"]
@@ -44,6 +44,19 @@ def as_markdown() -> str:
 
     rows = [["runtime", "what it runs", "engine", "type", "exposes", "decodes", "install"], ["---"] * 7]
     rows += [[f"`{s.name}`", s.summary, s.engine, *facts_of(s), f"`{s.install}`"] for s in BUILT_IN]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def options_as_markdown() -> str:
+    """Return the table of the runtimes' options that docs/runtimes.md shows; each option has one row."""
+    from compare.runtimes.registry import BUILT_IN
+
+    takers: dict[Option, list[str]] = {}
+    for spec in BUILT_IN:
+        for option in spec.options:
+            takers.setdefault(option, []).append(f"`{spec.name}`")
+    rows = [["option", "what it sets", "values", "runtimes"], ["---"] * 4]
+    rows += [[f"`{o.key}`", o.meaning, ", ".join(o.values) or "any", ", ".join(names)] for o, names in takers.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

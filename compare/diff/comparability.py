@@ -1,5 +1,7 @@
 """Check that two reports can be compared, and name the circumstances in which they differ."""
 
+from collections.abc import Iterator
+
 from compare.report.schema import Report
 from compare.results.circumstances import Environment
 from export.errors import BadInput
@@ -50,14 +52,36 @@ def circumstances(older: Report, newer: Report) -> list[str]:
         ("the processor", then.processor, now.processor),
         ("the number of threads", then.threads, now.threads),
         ("the number of cores", then.cores, now.cores),
+        ("the device", _device(then), _device(now)),
     ):
         if first != second:
             sentences.append(f"{what} differs: {first} then, {second} now; that alone may change ratios")
+    sentences += [
+        f"options of {name} differ: {first or 'none'} then, {second or 'none'} now"
+        for name, first, second in _options(older, newer)
+        if first != second
+    ]
     if packages := _packages(then, now):
         sentences.append(f"packages differ: {packages}")
     if older.model and newer.model and older.model.exporter != newer.model.exporter:
         sentences.append(f"the exporter differs: {older.model.exporter} then, {newer.model.exporter} now")
     return sentences
+
+
+def _device(part: Environment) -> str:
+    return "; ".join([part.device, *part.gpus])
+
+
+def _options(older: Report, newer: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield each runtime of both reports with its options in each of them, as text."""
+    then, now = (
+        {
+            runtime.name: ", ".join(f"{key}={value}" for key, value in sorted(runtime.options.items()))
+            for runtime in rows
+        }
+        for rows in (older.runtimes, newer.runtimes)
+    )
+    yield from ((name, then[name], now[name]) for name in then if name in now)
 
 
 def _packages(then: Environment, now: Environment) -> str:

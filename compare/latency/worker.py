@@ -41,7 +41,7 @@ from compare.traces import Trace, write_trace
 def _work(job: dict[str, Any]) -> None:
     inputs = Trace(Path(job["inputs"]))
     ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
-    kind: type[Runtime] = spec_of(job["runtime"]).load_class()
+    kind = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
     runtime: Runtime | None = None
     for line, answer in questions():
         match line.split(maxsplit=1):
@@ -53,7 +53,7 @@ def _work(job: dict[str, Any]) -> None:
                     del runtime
                     start_afresh()
                 started = time.perf_counter()
-                runtime = kind(Path(job["model"]), threads=job["threads"], graph=cast(Graph, graph))
+                runtime = kind(threads=job["threads"], graph=cast(Graph, graph))
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
@@ -84,7 +84,7 @@ def _work(job: dict[str, Any]) -> None:
                 assert runtime is not None, "rerun before load"
                 variant = Trace(Path(job["variants"]) / name)
                 if variant.facts["threads"] != job["threads"]:
-                    runtime = kind(Path(job["model"]), threads=variant.facts["threads"], graph="deploy")
+                    runtime = kind(threads=variant.facts["threads"], graph="deploy")
                 answer({"error": written(partial(first_logits, runtime, variant), Path(job["out"]) / name)})
             case ["follow", prefill]:
                 assert runtime is not None, "follow before load"

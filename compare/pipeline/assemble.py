@@ -65,8 +65,11 @@ def padded_part(padded: Inputs) -> PaddedInput:
     return PaddedInput(sequences=len(padded.input_ids), longest=longest, shortest=shortest, sha256=padded.sha256)
 
 
-def environment_part(threads: int, cpus: list[int] | None) -> Environment:
-    """Return the report's description of machine and software. cpus: the CPUs that timed processes are pinned to."""
+def environment_part(threads: int, cpus: list[int] | None, device: str) -> Environment:
+    """Return the report's description of machine and software.
+
+    cpus: the CPUs that timed processes are pinned to. device: what the baseline computes on.
+    """
     return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
@@ -75,6 +78,8 @@ def environment_part(threads: int, cpus: list[int] | None) -> Environment:
         memory_bytes=machine.memory_bytes(),
         threads=threads,
         cpus=cpus,
+        device=device,
+        gpus=machine.gpus() if device == "cuda" else [],
         packages=machine.package_versions(),
         commit=machine.commit(),
     )

@@ -64,7 +64,7 @@ def last_part(last: LastPosition, baseline: Series | None, seed: int) -> LastPos
 def decode_parts(
     rows: Sequence[Row], decoding: Decoding, seed: int, limits: MachineLimits | None, narrow: Collection[str]
 ) -> list[DecodeRow]:
-    """Return a row for each series that decoded, and one for each decoding runtime that is not installed."""
+    """Return a row for each series that decoded, and one for each decoding runtime that cannot run."""
     baseline, named = of_role(Role.BASELINE, decoding.series), {row.name for row in rows if row.named}
     parts = [
         decode_part(
@@ -77,14 +77,16 @@ def decode_parts(
         )
         for each in decoding.series
     ]
-    absent = [row for row in rows if row.spec.missing()]
     return parts + [
         DecodeRow(
             runtime=row.name,
             again=False,
-            error=f"needs {', '.join(row.spec.missing())} (not installed); install with: {row.spec.install}",
+            error=row.unusable
+            or f"needs {', '.join(row.spec.missing())} (not installed); install with: {row.spec.install}",
+            named=row.named,
         )
-        for row in absent
+        for row in rows
+        if not row.ready
     ]
 
 

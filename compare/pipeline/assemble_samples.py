@@ -59,7 +59,9 @@ def process_of(series: Series) -> dict[str, Any]:
     """
     if not series.alive or not (series.facts or series.turns):
         return {}
-    return {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
+    fields = {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
+    on_device = series.facts.get("device bytes")
+    return fields if on_device is None else {**fields, "device_bytes": int(on_device)}
 
 
 def measured(series: Series) -> bool:

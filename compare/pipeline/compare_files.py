@@ -21,6 +21,7 @@ from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
 from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.prepare import make_report_folder, read_file, staged
+from compare.pipeline.row_settings import check_row_settings, configured, option_notes
 from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
@@ -69,7 +70,7 @@ def compare_prepared(run: Run) -> Report:
         **assemble.circumstances(run),
         model=None,
         input=assemble.input_part(run.inputs),
-        environment=assemble.environment_part(run.threads, run.cpus),
+        environment=assemble.environment_part(run.threads, run.cpus, run.baseline.device),
         ruler=None,
         runtimes=runtimes,
         latency=assemble_latency.latency_parts(latency.series, seed),
@@ -80,6 +81,7 @@ def compare_prepared(run: Run) -> Report:
         self_gaps=latency.self_gaps,
         heads=[],
         phases={name: round(seconds, 3) for name, seconds in run.phases.items()},
+        notes=run.notes,
     )
     report.write(run.out)
     return report
@@ -93,6 +95,7 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
     """
     started = time.monotonic()
     check_settings(settings)
+    check_row_settings([], settings)
     file, other = read_file(settings.input.onnx), read_file(settings.input.baseline)
     assert file is not None and other is not None
     for graph in (other, file):
@@ -117,11 +120,13 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
         threads=settings.runtimes.threads or machine.cores(),
         out=make_report_folder(settings.output, file.path.stem),
         progress=progress,
+        notes=option_notes(settings.runtimes),
         started=started,
     )
     write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
     for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
-        run.rows.append(staged(run, name, graph, layers_of(graph) or 0))
+        row = staged(run, name, graph, layers_of(graph) or 0)
+        run.rows.append(configured(row, settings.runtimes))
     return run
 
 

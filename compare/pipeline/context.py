@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from compare.latency import disturbance
 from compare.latency.series import Held
@@ -15,7 +16,7 @@ from compare.pipeline.settings import TIME, TIME_PER_RUNTIME, CheckSettings, Lat
 from compare.pipeline.shapes import Shape
 from compare.results.precisions import FLOAT32, OWN_CONTROLS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
-from compare.runtimes.spec import Spec
+from compare.runtimes.spec import Device, Spec
 from export.cache import Entry
 from export.exporters import DEFAULT_EXPORTER
 from export.progress import Progress
@@ -47,7 +48,9 @@ class Row:
     rows: the number of sequences of the padded input that it accepts at once; None means all.
     unpadded: why it does not accept the padded input; empty if it does.
     converted: the facts about the conversion that made the folder; empty if the folder is a cache entry.
-    unusable: why the model could not be converted; empty if it was, or need not be.
+    unusable: why it cannot run, for example because the model could not be converted; empty if it can.
+    device: what it computes on.
+    options: the options of its runtime that are set, key -> value.
     """
 
     name: str
@@ -61,6 +64,14 @@ class Row:
     unpadded: str = ""
     converted: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
+    device: Device = "cpu"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of its runtime that are not those of every runtime (`compare.runtimes.spec.Runtime`)."""
+        options = {"options": dict(self.options)} if self.options else {}
+        return options if self.device == "cpu" else {"device": self.device, **options}
 
     @property
     def quantized(self) -> Sequence[str]:
@@ -114,6 +125,9 @@ class Run:
 
     #: Further inputs that are timed.
     grid: Mapping[Shape, Inputs] = field(default_factory=dict)
+
+    #: Warnings that every text format shows first.
+    notes: list[str] = field(default_factory=list)
 
     #: Row -> the lower precision that it was found to compute in.
     found_lower: dict[str, str] = field(default_factory=dict)
@@ -213,13 +227,11 @@ class ModelRun(Run):
 
     entry: the cache entry of the model.
     beside: the entry of the default exporter, if another exporter was chosen.
-    notes: warnings that every text format shows first.
     decoders: the rows that decode, the baseline first. Some of them only decode.
     """
 
     entry: Entry
     beside: Entry | None = None
-    notes: list[str] = field(default_factory=list)
     decoders: list[Row] = field(default_factory=list)
 
     @property

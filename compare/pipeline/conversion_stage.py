@@ -13,7 +13,7 @@ from export.errors import BadInput
 def convert_rows(run: ModelRun) -> None:
     """Convert the model for each row whose runtime needs that. If a conversion fails, the row keeps the reason."""
     every = {row.name: row for row in [*run.rows, *run.decoders]}
-    rows = [row for row in every.values() if row.spec.converter and not row.spec.missing()]
+    rows = [row for row in every.values() if row.spec.converter and row.ready]
     if not rows:
         return
     run.progress.stage(CONVERSIONS, "each runtime that needs its own files gets them", of=len(rows))

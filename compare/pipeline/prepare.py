@@ -16,6 +16,7 @@ from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
 from compare.pipeline.inputs import Inputs, padded, tokenize
+from compare.pipeline.row_settings import check_device, check_row_settings, configured, option_notes, rows_of
 from compare.pipeline.setting_checks import check_settings, make_folder
 from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
@@ -43,13 +44,16 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     specs = chosen_runtimes(settings.runtimes.names)
     check_settings(settings)
     check_rows(specs, named, settings.checks)
+    check_row_settings(specs, settings)
     file = read_file(wanted.onnx)
     there = [spec.libraries for spec in specs if not spec.missing()]
     start_templates([TORCH_LIBRARIES, *there], settings, templates, progress)
+    threads = settings.runtimes.threads or machine.cores()
+    check_device(settings.runtimes.device, threads=threads, timeout=settings.runtimes.timeout)
     entry = find_entry(model, wanted, settings.output.cache_dir, progress)
     if file is not None:
         check_model(file, entry.manifest.model)
-    rows = [Row(spec.name, spec, entry.folder, named=spec.name in named) for spec in specs]
+    rows = rows_of(specs, settings.runtimes, entry.folder)
     beside = None
     if wanted.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, progress)
@@ -76,10 +80,10 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
         latency=settings.latency,
         output=settings.output,
         timeout=settings.runtimes.timeout,
-        threads=settings.runtimes.threads or machine.cores(),
+        threads=threads,
         out=make_report_folder(settings.output, entry.manifest.source.name),
         progress=progress,
-        notes=stand_in_notes(model, entry) + entry.notes,
+        notes=stand_in_notes(model, entry) + entry.notes + option_notes(settings.runtimes),
         started=started,
     )
     for note in run.notes:
@@ -90,6 +94,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
         run.rows.append(Row(BESIDE, spec_of(GRAPH_RUNTIME), beside.folder, named=False))
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
+    run.rows, run.decoders = ([configured(row, settings.runtimes) for row in rows] for rows in (run.rows, run.decoders))
     return run
 
 

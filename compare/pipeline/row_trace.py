@@ -38,6 +38,7 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
         row.folder,
         run.input_folder,
         out,
+        arguments=row.arguments,
         second=second,
         threads=run.threads,
         log=run.log(out.name),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
 from compare.pipeline.prepare import chosen_runtimes
+from compare.pipeline.row_settings import row_of
 from compare.pipeline.settings import Settings
 from compare.results.runtimes import OnnxGraph, RuntimeResult
 from compare.runtimes.registry import GRAPH_RUNTIME
@@ -20,6 +21,7 @@ def row_names(settings: Settings) -> list[str]:
     if settings.input.baseline is not None:
         return [ONNX_BASELINE, ONNX_FILE]
     names = [spec.name for spec in chosen_runtimes(settings.runtimes.names) if "inspect" in spec.graphs]
+    names += dict.fromkeys(map(row_of, settings.runtimes.providers or ()))
     if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in names:
         names.append(BESIDE)
     return names if settings.input.onnx is None else [*names, ONNX_FILE]
@@ -29,7 +31,13 @@ def bare_row(row: Row) -> RuntimeResult:
     """Return a runtime's row of the report before it has run."""
     graph = None if row.file is None else graph_part(row.file, row.taps)
     return RuntimeResult(
-        name=row.name, precision=row.spec.precision, hybrid=row.spec.hybrid, named=row.named, graph=graph
+        name=row.name,
+        precision=row.spec.precision,
+        hybrid=row.spec.hybrid,
+        named=row.named,
+        device=row.device,
+        options=dict(row.options),
+        graph=graph,
     )
 
 

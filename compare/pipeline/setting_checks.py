@@ -27,6 +27,11 @@ def check_compared(model: str | MiniTransformer | None, settings: Settings) -> N
         )
     elif settings.runtimes.names is not None:
         raise BadSetting("{runtimes} cannot be used with {baseline}, because onnxruntime runs both files; leave it out")
+    elif settings.runtimes.providers:
+        raise BadSetting(
+            "{providers} cannot be used with {baseline}; set the option provider of the rows onnx-file and "
+            "onnx-baseline"
+        )
 
 
 def check_settings(settings: Settings) -> None:

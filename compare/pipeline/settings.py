@@ -1,6 +1,6 @@
 """Settings of a comparison, in groups. Each default of the command line and of the Python API is written once, here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +61,15 @@ class RuntimeSettings:
     #: Names of runtimes, given with the option `runtimes`; "all" means all, None those that run by
     #: default. The baseline always runs.
     names: Sequence[str] | None = None
+
+    #: Execution providers of ONNX Runtime, or plug-ins with one. Each gets a row of its own.
+    providers: Sequence[str] | None = None
+
+    #: What the runtimes compute on: "cpu" or "cuda". Those that cannot have a row with the reason.
+    device: str = "cpu"
+
+    #: Row -> key -> value of the options that its runtime takes.
+    options: Mapping[str, Mapping[str, str]] | None = None
 
     #: Threads in each process; None means one for each core.
     threads: int | None = None

@@ -123,6 +123,7 @@ def start(
     """
     run.progress.detail(f"a process for {holds or row.name} starts; log {run.log(log)}")
     job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}
+    job["arguments"] = row.arguments
     return WorkerProcess(
         holds or row.name,
         job,

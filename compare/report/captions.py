@@ -11,7 +11,7 @@ def headline(report: Report) -> str:
     return (
         f"{report.subject} · {batch} sequence{'s' if batch > 1 else ''} of {report.input.sequence} {report.token_word}"
         f"{padding} · "
-        f"{report.environment.threads} threads{pinned(report)} · {report.environment.processor}{quick}"
+        f"{report.environment.threads} threads{pinned(report)} · {report.environment.processor}{on_gpu(report)}{quick}"
     )
 
 
@@ -19,6 +19,12 @@ def pinned(report: Report) -> str:
     """Say which CPUs the timed processes were pinned to; empty if they were not pinned."""
     cpus = report.environment.cpus
     return f" pinned to CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}" if cpus else ""
+
+
+def on_gpu(report: Report) -> str:
+    """Name the GPU that the runtimes computed on; empty if they computed on the CPU."""
+    part = report.environment
+    return "" if part.device == "cpu" else f", on {part.gpus[0].partition(',')[0] if part.gpus else part.device}"
 
 
 def seconds(report: Report) -> str:
@@ -30,4 +36,7 @@ def seconds(report: Report) -> str:
 def software(report: Report) -> str:
     """Name the versions, the commit and the seed."""
     packages = ", ".join(f"{name} {version}" for name, version in report.environment.packages.items())
-    return f"Python {report.environment.python}, {packages}; commit {report.environment.commit}; seed {report.seed}."
+    gpus = "".join(f"; {gpu}" for gpu in report.environment.gpus)
+    return (
+        f"Python {report.environment.python}, {packages}{gpus}; commit {report.environment.commit}; seed {report.seed}."
+    )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from compare.report.advice import advice as full_advice
 from compare.report.advice import caution, decode_advice
-from compare.report.captions import pinned
+from compare.report.captions import on_gpu, pinned
 from compare.report.formatting import plus_minus
 from compare.report.measurability import others, why_not_measurable
 from compare.report.recommendation import Recommendation, for_generation, for_passes
@@ -29,7 +29,8 @@ def header(report: Report) -> list[str]:
     return [
         subject,
         f"{report.input.sequence} {report.token_word}{padding}, batch {report.input.batch}, "
-        f"{threads} thread{'s' if threads > 1 else ''}{pinned(report)}{', quick' if report.quick else ''}",
+        f"{threads} thread{'s' if threads > 1 else ''}{pinned(report)}{on_gpu(report)}"
+        f"{', quick' if report.quick else ''}",
     ]
 
 

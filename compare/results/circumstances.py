@@ -1,6 +1,6 @@
 """The model, the input and the machine of a comparison, and the ruler, controls and heads of its numerics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from compare.results.base import Result
@@ -63,6 +63,8 @@ class Environment(Result):
     memory_bytes: int
     threads: int
     cpus: list[int] | None = None  # the CPUs that workers were pinned to; None if they were not pinned
+    device: str = "cpu"  # what the baseline computed on, "cpu" or "cuda"
+    gpus: list[str] = field(default_factory=list)  # names, memory and driver of the GPUs, if one was used
     packages: dict[str, str]
     commit: str | None
 

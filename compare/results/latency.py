@@ -70,6 +70,7 @@ class LatencyRow(TurnRecord):
     first_call_s: float | None = None  # one sample
     peak_bytes: int | None = None  # the largest memory of its process tree
     settled_bytes: int | None = None  # its memory after the last turn
+    device_bytes: int | None = None  # the most memory of a GPU while it loaded and made its first call; None on the CPU
     median_ms: float | None = None
     p90_ms: float | None = None  # None if there are too few samples
     p99_ms: float | None = None  # None if there are too few samples

@@ -54,6 +54,8 @@ class RuntimeResult(Result):
     precision: str  # the precision that it is meant to compute in
     hybrid: bool  # whether only its attention runs in another library; then it is not timed
     named: bool  # whether it was asked for by name
+    device: str = "cpu"  # what it computes on, "cpu" or "cuda"
+    options: dict[str, str] = field(default_factory=dict)  # options of its runtime that were set, key -> value
     error: str | None = None  # why it has no gaps
     verdict: Verdict | None = None  # the worse of the verdicts on the text and on the padded input, both in `padding`
     padding: PaddedResult | None = None

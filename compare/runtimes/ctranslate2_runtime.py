@@ -1,6 +1,7 @@
 """Runtimes that run the model in CTranslate2, which converts it to its own format. They give logits alone."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ class CTranslate2:
 
     compute_type = "float32"
 
-    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+    def __init__(self, folder: Path, *, threads: int, graph: Graph, options: Mapping[str, str] | None = None) -> None:
         del graph  # it gives logits in any case
         self.threads = threads
-        self.generator = ctranslate2.Generator(
-            str(folder), device="cpu", compute_type=self.compute_type, intra_threads=threads, inter_threads=1
-        )
+        usual: dict[str, Any] = {"compute_type": self.compute_type, "intra_threads": threads, "inter_threads": 1}
+        given = {key: literal(value) for key, value in (options or {}).items()}
+        self.generator = ctranslate2.Generator(str(folder), device="cpu", **usual | given)
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run one forward pass. It takes sequences without padding, so padding is removed, and its logits are 0."""
@@ -53,6 +54,18 @@ class CTranslate2Int8(CTranslate2):
     """ctranslate2-int8: weights and activations of linear maps in 8 bits."""
 
     compute_type = "int8_float32"
+
+
+def literal(value: str) -> Any:
+    """Return an argument that is given as text: a number or truth value if it is one in JSON, else the text.
+
+    >>> literal("2"), literal("true"), literal("int8")
+    (2, True, 'int8')
+    """
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
 
 
 def convert(folder: Path, out: Path, _: tuple[Graph, ...]) -> dict[str, str]:

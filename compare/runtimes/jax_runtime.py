@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from compare.runtimes.jax_attention import Past
 from compare.runtimes.jax_gpt2 import Gpt2
 from compare.runtimes.jax_llama import Llama
-from compare.runtimes.spec import Graph
+from compare.runtimes.spec import Device, Graph
 from export.errors import CannotRun
 from export.positions import positions_of
 from export.taps import tap_names
@@ -32,8 +32,11 @@ _ROOM = 64
 
 
 class Jax:
-    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+    def __init__(self, folder: Path, *, threads: int, graph: Graph, device: Device = "cpu") -> None:
         os.environ["NPROC"] = str(threads)  # XLA reads the size of its thread pool from it when it first runs
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # else it takes most of the memory of a GPU
+        jax.config.update("jax_platforms", device)  # by default a GPU, if there is one that JAX can use
+        jax.config.update("jax_default_matmul_precision", "highest")  # else a GPU computes products in TF32
         config = json.loads((folder / "config.json").read_text())
         if config["model_type"] not in MODELS:
             known = ", ".join(MODELS)

@@ -1,8 +1,10 @@
-"""Runtimes that run an exported graph in ONNX Runtime on the CPU, at each level of its graph optimizations."""
+"""Runtimes that run an exported graph in ONNX Runtime, at each level of its graph optimizations.
 
-import json
-import tempfile
+They run in the CPU provider, or in the execution provider that the device or an option names.
+"""
+
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, is_past, present_of
-from compare.runtimes.spec import Graph
+from compare.runtimes.onnx_providers import CPU, Sessions, fell_back
+from compare.runtimes.spec import Device, Graph
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
@@ -21,9 +24,18 @@ class OnnxRuntime:
     #: The level of graph optimizations.
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 
-    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int,
+        graph: Graph,
+        device: Device = "cpu",
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         self.graph = folder / f"{graph}.onnx"
-        self.session = self._session(session_options(threads, self.level))
+        self.sessions = Sessions(threads, self.level, device, options or {})
+        self.session = self.sessions.start(self.graph)
         self.inputs = [_declared(value) for value in self.session.get_inputs()]
         kept = [value.name for value in self.inputs if is_past(value.name)] if graph == "decode" else []
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
@@ -33,51 +45,68 @@ class OnnxRuntime:
         outputs = [output.name for output in self.session.get_outputs()]
         self.names = outputs if graph == "inspect" else ["logits"]
         self.ours = self.session.get_modelmeta().custom_metadata_map
+        #: How many nodes ran in each provider; empty in the CPU provider, and before the first run.
+        self.nodes = ""
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         if self.presents:
             self.past = {}
             return self.step(input_ids, attention_mask)  # the prefill: a step without a past
-        outputs = self.session.run(self.names, feed(self.inputs, input_ids, attention_mask))
+        inputs = feed(self.inputs, input_ids, attention_mask)
+        outputs = self.session.run(self.names, inputs)
+        if self.sessions.provider != CPU and self.graph.stem == "inspect" and not self.nodes:
+            self.nodes = fell_back(self.sessions.nodes(self.graph, self.names, inputs))
         return {self.ours.get(f"{TAP}{n}", n): array for n, array in zip(self.names, outputs, strict=True)}
 
     def step(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Decode further positions. Keys and values stay in ONNX Runtime's memory between steps and are not copied."""
+        """Decode further positions. Keys and values stay in the provider's memory between steps."""
         new = feed([value for value in self.inputs if value.name not in self.past], input_ids, attention_mask)
-        values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in new.items()}
-        logits, *present = self.session.run_with_ort_values(["logits", *self.presents], values | self.past)
+        values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in new.items()} | self.past
+        if self.sessions.memory == "cpu":
+            logits, *present = self.session.run_with_ort_values(["logits", *self.presents], values)
+        else:
+            logits, *present = self.bound(values, self.sessions.memory)
         self.past = dict(zip(self.presents.values(), present, strict=True))
         return {"logits": logits.numpy()}
 
+    def bound(self, values: Mapping[str, Any], memory: str) -> list[Any]:
+        """Run the graph and return logits and keys and values, which stay in a device's memory.
+
+        Without a binding, ONNX Runtime copies all outputs to the CPU.
+        """
+        binding = self.session.io_binding()
+        for name, value in values.items():
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_output("logits")
+        for name in self.presents:
+            binding.bind_output(name, memory)
+        self.session.run_with_iobinding(binding)
+        outputs: list[Any] = binding.get_outputs()
+        return outputs
+
     def facts(self) -> dict[str, str]:
+        settings = {
+            **{f"provider.{key}": value for key, value in self.sessions.provider_options.items()},
+            **self.sessions.entries,
+            **({"plugin": self.sessions.plugin} if self.sessions.plugin else {}),
+            **({"nodes": self.nodes} if self.nodes else {}),
+        }
         return {
             "onnxruntime": onnxruntime.__version__,
             "providers": ", ".join(self.session.get_providers()),
             "graph optimization": self.level.name.removeprefix("ORT_").lower().replace("_", " "),
             "threads": str(self.session.get_session_options().intra_op_num_threads),
+            **settings,
         }
 
     def operators(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, int]:
-        """Count the operators of one pass with the profiler of a new session.
-
-        ONNX Runtime does not expose its optimized graph in another way.
-        """
-        options = session_options(self.session.get_session_options().intra_op_num_threads, self.level)
-        options.enable_profiling = True
-        with tempfile.TemporaryDirectory() as folder:
-            options.profile_file_prefix = str(Path(folder) / "profile")
-            session = self._session(options)
-            session.run(self.names, feed(self.inputs, input_ids, attention_mask))
-            events = json.loads(Path(session.end_profiling()).read_text())
-        ran = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
-        return dict(Counter(event["args"]["op_name"] for event in ran))
+        """Count the operators of one pass with the profiler of a new session."""
+        inputs = feed(self.inputs, input_ids, attention_mask)
+        return dict(Counter(operator for operator, _ in self.sessions.nodes(self.graph, self.names, inputs)))
 
     def close(self) -> None:
         self.past = {}
         del self.session
-
-    def _session(self, options: Any) -> Any:
-        return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxRuntimeUnoptimized(OnnxRuntime):
@@ -96,15 +125,6 @@ class OnnxRuntimeExtended(OnnxRuntime):
     """onnxruntime-extended: also fusions of the CPU provider, such as GELU and LayerNormalization with an addition."""
 
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-
-
-def session_options(threads: int, level: Any = OnnxRuntime.level) -> Any:
-    """Return the options of a session: the number of threads, the level of graph optimizations, no warnings."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.graph_optimization_level = level
-    options.log_severity_level = 3  # errors
-    return options
 
 
 def _declared(value: Any) -> GraphInput:

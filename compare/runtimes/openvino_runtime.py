@@ -1,5 +1,6 @@
 """Runtimes that run an exported graph in OpenVINO on the CPU, in float32 or as OpenVINO chooses."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,8 +17,9 @@ class OpenVino:
 
     settings: ClassVar[dict[str, Any]] = {"INFERENCE_PRECISION_HINT": "f32"}
 
-    def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
-        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", **self.settings}
+    def __init__(self, folder: Path, *, threads: int, graph: Graph, options: Mapping[str, str] | None = None) -> None:
+        usual = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", **self.settings}
+        settings = {**usual, **(options or {})}
         self.model = openvino.Core().compile_model(folder / f"{graph}.onnx", "CPU", settings)
         self.request = self.model.create_infer_request()
         self.inputs = [_declared(value) for value in self.model.inputs]

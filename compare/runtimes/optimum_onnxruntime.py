@@ -13,7 +13,7 @@ import optimum.version
 import torch
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_runtime import session_options
+from compare.runtimes.onnx_providers import session_options
 from compare.runtimes.spec import Graph
 from export.positions import positions_of
 

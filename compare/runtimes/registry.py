@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from compare.lazy import TORCH_LIBRARIES
-from compare.runtimes.spec import ALL_GRAPHS, Graph, Spec
+from compare.runtimes.spec import ALL_GRAPHS, DEVICES, Graph, Option, Spec
 from export.errors import BadInput, CannotRun, near
 
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
@@ -24,17 +24,37 @@ GRAPH_RUNTIME = "onnxruntime"
 _DECODES: tuple[Graph, ...] = ("inspect", "deploy", "decode")
 _CLASSES = "compare.runtimes"
 
+_TORCH = (
+    Option(
+        "matmul_precision",
+        "`torch.set_float32_matmul_precision`; on a GPU, high and medium use TF32",
+        ("highest", "high", "medium"),
+    ),
+)
+_SDPA = (
+    *_TORCH,
+    Option("kernel", "the kernel of `scaled_dot_product_attention`", ("math", "flash", "efficient", "cudnn")),
+)
+_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+_ONNX_RUNTIME = (
+    Option("provider", "the execution provider; `--provider` adds a row with it"),
+    Option("plugin", "a plug-in with an execution provider, a package or a file; `--provider` adds a row with it"),
+    Option("provider.*", "an option of the execution provider, such as `provider.use_tf32`"),
+    Option("*", "an entry of the session's configuration, such as `session.intra_op.allow_spinning`"),
+)
+
 
 def _torch(name: str, class_name: str, summary: str, *, module: str = "torch_runtimes", **more: Any) -> Spec:
     """Return the entry of a runtime that runs transformers' model in torch."""
-    given: Any = {"engine": "torch", "libraries": TORCH_LIBRARIES} | more
+    given: Any = {"engine": "torch", "libraries": TORCH_LIBRARIES, "devices": DEVICES, "options": _TORCH} | more
     target = f"{_CLASSES}.{module}:{class_name}"
     return Spec(name, target, summary, ("torch", "transformers"), "pip install torch transformers", **given)
 
 
 def _onnx_runtime(name: str, class_name: str, summary: str, **more: Any) -> Spec:
     """Return the entry of a runtime that runs a graph in ONNX Runtime."""
-    given: Any = {"engine": "ONNX Runtime", "libraries": ("onnxruntime",), "graphs": _DECODES, "default": False} | more
+    usual: Any = {"engine": "ONNX Runtime", "libraries": ("onnxruntime",), "graphs": _DECODES, "default": False}
+    given = usual | {"devices": DEVICES, "options": _ONNX_RUNTIME} | more
     target = f"{_CLASSES}.onnx_runtime:{class_name}"
     return Spec(name, target, summary, ("onnxruntime",), "pip install onnxruntime", **given)
 
@@ -47,14 +67,16 @@ def _converted(name: str, function: str, summary: str, **more: Any) -> Spec:
 def _openvino(name: str, class_name: str, summary: str, precision: str) -> Spec:
     """Return the entry of a runtime that runs a graph in OpenVINO."""
     target = f"{_CLASSES}.openvino_runtime:{class_name}"
-    given: Any = {"engine": "OpenVINO", "graphs": _DECODES, "default": False}
+    options = (Option("*", "a property of `compile_model`, such as `NUM_STREAMS`"),)
+    given: Any = {"engine": "OpenVINO", "graphs": _DECODES, "default": False, "options": options}
     return Spec(name, target, summary, ("openvino",), "pip install openvino", precision=precision, **given)
 
 
 def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Spec:
     """Return the entry of a runtime that runs the model in CTranslate2."""
     module = f"{_CLASSES}.ctranslate2_runtime"
-    given: Any = {"engine": "CTranslate2", "exposes": "logits", "default": False}
+    options = (Option("*", "an argument of `Generator`, such as `flash_attention`"),)
+    given: Any = {"engine": "CTranslate2", "exposes": "logits", "default": False, "options": options}
     return Spec(
         name,
         f"{module}:{class_name}",
@@ -69,7 +91,7 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
 
 BUILT_IN = (
     _torch(BASELINE, "TorchEager", "transformers' own attention in torch; the baseline", graphs=ALL_GRAPHS),
-    _torch("torch-sdpa", "TorchSdpa", "torch's fused attention", graphs=ALL_GRAPHS),
+    _torch("torch-sdpa", "TorchSdpa", "torch's fused attention", graphs=ALL_GRAPHS, options=_SDPA),
     _torch("torch-reference", "TorchReference", "the reference attention in torch"),
     _torch(
         "numpy-reference",
@@ -77,10 +99,9 @@ BUILT_IN = (
         "the reference attention in NumPy, the rest in torch",
         engine="NumPy",
         hybrid=True,
+        devices=("cpu",),
     ),
-    _onnx_runtime(
-        GRAPH_RUNTIME, "OnnxRuntime", "the exported graph in ONNX Runtime, on the CPU", graphs=ALL_GRAPHS, default=True
-    ),
+    _onnx_runtime(GRAPH_RUNTIME, "OnnxRuntime", "the exported graph in ONNX Runtime", graphs=ALL_GRAPHS, default=True),
     Spec(
         "optimum",
         "compare.runtimes.optimum_onnxruntime:OptimumOnnxRuntime",
@@ -99,6 +120,7 @@ BUILT_IN = (
         module="torch_compile",
         exposes="logits",
         default=False,
+        options=(*_SDPA, Option("mode", "the mode of `torch.compile`", _MODES)),
     ),
     _torch(
         "torch-bf16",
@@ -146,6 +168,7 @@ BUILT_IN = (
         ("jax",),
         "pip install jax",
         engine="XLA",
+        devices=DEVICES,
         graphs=ALL_GRAPHS,
         default=False,
     ),

@@ -1,11 +1,13 @@
 """What a runtime is: its class, and its entry in the registry, which can be read without importing it."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 from compare.lazy import Listed
+from export.errors import BadInput, near
 
 if TYPE_CHECKING:  # listing the runtimes works without NumPy
     from numpy.typing import NDArray
@@ -14,6 +16,23 @@ if TYPE_CHECKING:  # listing the runtimes works without NumPy
 #: logits of all positions, with those of the last position, and for decoding with a cache of keys and values.
 Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
 ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
+
+#: What a runtime can compute on. "cuda" is an NVIDIA GPU.
+Device = Literal["cpu", "cuda"]
+DEVICES: tuple[Device, ...] = get_args(Device)
+
+
+class Option(NamedTuple):
+    """An option that a runtime takes, which `--option RUNTIME.KEY=VALUE` sets.
+
+    key: its name, or a pattern with *, such as "provider.*".
+    meaning: what it sets, in words.
+    values: the values that it may have; empty if the runtime's library checks them.
+    """
+
+    key: str
+    meaning: str
+    values: tuple[str, ...] = ()
 
 
 class Runtime(Protocol):
@@ -26,6 +45,9 @@ class Runtime(Protocol):
     With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
     other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. A runtime's file must import libraries
     at its top, so that importing and loading are separate steps.
+
+    Two more arguments are given only where they are needed. device: what it computes on, if that is not the CPU and its
+    `Spec` lists it. options: a mapping from keys to values, both strings, if its `Spec` has options and some are set.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None: ...
@@ -90,6 +112,8 @@ class Spec(Listed):
     graphs: the graphs that it can load. A runtime with "inspect" has a row of gaps.
     exposes: the taps that it exposes with the graph "inspect", in words.
     default: whether it runs if no runtimes are named.
+    devices: what it can compute on.
+    options: the options that it takes.
     converter: the function that makes the folder which it loads, "module:function" (`compare.runtimes.converter`);
         empty if it loads the folder of a cache entry.
     libraries: modules that are imported before the class. Processes of runtimes with the same libraries are forked from
@@ -104,6 +128,8 @@ class Spec(Listed):
     graphs: tuple[Graph, ...] = ("inspect", "deploy")
     exposes: Literal["every tap", "no probabilities", "logits"] = "every tap"
     default: bool = True
+    devices: tuple[Device, ...] = ("cpu",)
+    options: tuple[Option, ...] = ()
     converter: str = ""
     libraries: tuple[str, ...] = ()
 
@@ -114,3 +140,15 @@ class Spec(Listed):
             import_module(library)
         loaded: type[Runtime] = self.load()
         return loaded
+
+    def check_option(self, key: str, value: str) -> None:
+        """Raise `BadInput` unless the runtime takes an option of that name with that value, as far as is known here."""
+        if not self.options:
+            raise BadInput(f"runtime {self.name} takes no options")
+        option = next((option for option in self.options if fnmatchcase(key, option.key)), None)
+        if option is None:
+            keys = [option.key for option in self.options]
+            raise BadInput(f"runtime {self.name} has no option {key!r}; {near(key, keys)}")
+        if option.values and value not in option.values:
+            values = near(value, option.values)
+            raise BadInput(f"option {key} of runtime {self.name} is {value!r}; {values}")

@@ -5,6 +5,7 @@
 It imports the registry, but not the code that uses the traces.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ def trace(
     inputs: Path,
     out: Path,
     *,
+    arguments: Mapping[str, Any] | None = None,
     second: Second | None = None,
     threads: int,
     log: Path,
@@ -47,6 +49,7 @@ def trace(
     model_folder: the folder of the model's cache entry.
     inputs: the trace folder with the input.
     out: the folder for the trace.
+    arguments: further arguments of the runtime, its device and options, if it has any.
     second: a second input for the same process.
     threads: the number of threads that the runtime may compute with.
     log: the file for what the process prints.
@@ -55,11 +58,11 @@ def trace(
     Raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises. If it fails only on the second
     input, the second trace has no tensors, and its facts hold the reason as "error".
     """
-    job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "second": second}
+    job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "arguments": arguments or {}}
     try:
         run_child(
             "compare.runtimes.tracer",
-            job | {"threads": threads},
+            job | {"second": second, "threads": threads},
             threads=threads,
             log=log,
             timeout=timeout,
@@ -73,7 +76,8 @@ def trace(
 
 
 def _work(job: dict[str, Any]) -> None:
-    runtime = spec_of(job["runtime"]).load_class()(Path(job["model"]), threads=job["threads"], graph="inspect")
+    kind = spec_of(job["runtime"]).load_class()
+    runtime = kind(Path(job["model"]), threads=job["threads"], graph="inspect", **job["arguments"])
     _run(runtime, Path(job["inputs"]), Path(job["out"]))
     if job["second"] is not None:
         inputs, out, rows = job["second"]

@@ -27,11 +27,14 @@ def every_runtime(graph: Graph | None = None) -> Any:
     return pytest.mark.parametrize("name", [marked(s) for s in registry.BUILT_IN if graph is None or graph in s.graphs])
 
 
-def loaded(spec: Spec, folder: Path, graph: Graph) -> Runtime:
-    """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed."""
+def loaded(spec: Spec, folder: Path, graph: Graph, **more: Any) -> Runtime:
+    """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed.
+
+    more: further arguments, such as options.
+    """
     if missing := spec.missing():
         pytest.skip(f"{', '.join(missing)} not installed")
-    return spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph)
+    return spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph, **more)
 
 
 @cache

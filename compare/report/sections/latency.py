@@ -95,7 +95,12 @@ def _time_table(report: Report) -> Table:
         )
     rows += [[f"{r.name} (hybrid)", *[NOTHING] * 2, "not timed", *[NOTHING] * 4] for r in report.runtimes if r.hybrid]
     columns = ["runtime", "ms", "ratio [95 %]", "reading", "load s", "first call s", "peak MB", "settled MB"]
-    return Table(f"Latency of one forward pass: {rounds_words(report)}", columns, rows, _NOTES)
+    notes = _NOTES
+    if any(row.device_bytes for row in report.latency):
+        columns, notes = [*columns, "GPU MB"], f"{_NOTES} GPU MB: the most memory of the GPU that torch had in use."
+        known = {worker_name(row.runtime, again=row.again): megabytes(row.device_bytes) for row in report.latency}
+        rows = [[*cells, known.get(cells[0], NOTHING)] for cells in rows]
+    return Table(f"Latency of one forward pass: {rounds_words(report)}", columns, rows, notes)
 
 
 def _sample_table(report: Report) -> Table:

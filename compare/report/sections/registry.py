@@ -23,6 +23,7 @@ TOPICS = (
     "observer",
     "exporters",
     "graphs",
+    "providers",
 )
 
 SECTIONS: tuple[Section, ...] = tuple(import_module(f"{__package__}.{topic}").SECTION for topic in TOPICS)

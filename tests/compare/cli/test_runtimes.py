@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.cli.runtimes import as_markdown
+from compare.cli.runtimes import as_markdown, options_as_markdown
 from compare.runtimes.registry import BUILT_IN
 from tests.helpers import fakes
 from tests.helpers.commands import command
@@ -41,6 +41,8 @@ def test_a_broken_entry_point_is_listed_with_its_error(tmp_path: Path, capsys, m
     assert "hollow is broken: TypeError: x is a str\n" in out
 
 
-def test_the_docs_have_the_table_of_the_registry() -> None:
-    assert as_markdown() in (DOCS / "runtimes.md").read_text()
-    assert command("runtimes", "--markdown").stdout == as_markdown() + "\n"
+def test_the_docs_have_the_tables_of_the_registry() -> None:
+    docs = (DOCS / "runtimes.md").read_text()
+    tables = as_markdown(), options_as_markdown()
+    assert all(f"\n\n{table}\n\n" in docs for table in tables)
+    assert command("runtimes", "--markdown").stdout == "\n\n".join(tables) + "\n"

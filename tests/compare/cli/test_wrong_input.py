@@ -37,6 +37,40 @@ from tests.helpers.commands import command, refused
         (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime or "),
         (["--runtimes", ","], 2, "--runtimes has no names"),
+        (["--device", "gpu"], 2, "--device is 'gpu'; it must be cpu or cuda"),
+        (["--option", "spinning=0"], 2, "--option is 'spinning=0'; it must be RUNTIME.KEY=VALUE, such as "),
+        (["--option", "a.b=1", "--option", "a.b=2"], 2, "--option a.b is given twice, with '1' and '2'"),
+        (
+            ["--option", "onnxruntim.session.x=0"],
+            2,
+            "--option: the comparison has no row 'onnxruntim'; did you mean onnxruntime?",
+        ),
+        (["--option", "optimum.x=0"], 2, "runtime optimum takes no options"),
+        (
+            ["--option", "torch-eager.matmul_precison=high"],
+            2,
+            "runtime torch-eager has no option 'matmul_precison'; did you mean matmul_precision?",
+        ),
+        (
+            ["--option", "torch-eager.matmul_precision=hi"],
+            2,
+            "option matmul_precision of runtime torch-eager is 'hi'; did you mean high?",
+        ),
+        (
+            ["--provider", "CUDExecutionProvider"],
+            2,
+            "--provider CUDExecutionProvider is no installed package or file of a plug-in, and ONNX Runtime has no ",
+        ),
+        (
+            ["--provider", "AzureExecutionProvider"],
+            2,
+            "--provider AzureExecutionProvider cannot have a row: it sends requests to models on Azure",
+        ),
+        (
+            ["--onnx", "a", "--baseline", "b", "--provider", "CPUExecutionProvider"],
+            2,
+            "--provider cannot be used with --baseline; set the option provider of the rows onnx-file and ",
+        ),
         (
             ["--runtimes", "optimum", "--no-latency"],
             3,

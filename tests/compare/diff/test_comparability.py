@@ -77,3 +77,12 @@ def test_changed_circumstances_are_reported(report: Report, altered: Report) -> 
         f"packages differ: onnxruntime {version} then, 99.1 now, abacus not installed then, 1.0 now",
     ]
     assert f"NOTE: {found[-1]}" in said(report, altered)
+
+
+def test_another_device_and_other_options_are_reported(report: Report, altered: Report) -> None:
+    altered.environment.device, altered.environment.gpus = "cuda", ["Abacus 9, 1 MiB, driver 1.0"]
+    altered.runtimes[-1] = replace(altered.runtimes[-1], options={"b": "2", "a": "1"})
+    assert circumstances(report, altered) == [
+        "the device differs: cpu then, cuda; Abacus 9, 1 MiB, driver 1.0 now; that alone may change ratios",
+        f"options of {altered.runtimes[-1].name} differ: none then, a=1, b=2 now",
+    ]

@@ -57,6 +57,14 @@ def test_memory_is_the_largest_and_what_it_settled_at(altered: Report) -> None:
     assert table.rows[0][-2:] == ["1,234", "567"]
 
 
+def test_memory_of_a_gpu_has_a_column_if_there_is_some(altered: Report) -> None:
+    assert "GPU MB" not in latency.tables(altered)[0].columns
+    altered.latency[0].device_bytes = 345_000_000
+    table = latency.tables(altered)[0]
+    assert (table.columns[-1], table.rows[0][-1], table.rows[1][-1]) == ("GPU MB", "345", NOTHING)
+    assert "GPU MB: the most memory of the GPU" in table.notes
+
+
 def test_hybrids_are_in_the_latency_table_without_a_time(report: Report) -> None:
     rows = {row[0]: row for row in latency.tables(report)[0].rows}
     assert rows["numpy-reference (hybrid)"][3] == "not timed"

@@ -1,0 +1,138 @@
+"""What the settings `device`, `providers` and `options` make of the rows of a comparison."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
+from compare.pipeline.settings import RuntimeSettings, Settings
+from compare.processes.child import ChildFailed
+from compare.runtimes.device_probe import why_not
+from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
+from compare.runtimes.spec import DEVICES, Spec
+from export.errors import BadSetting, CannotRun, near
+from export.exporters import DEFAULT_EXPORTER
+
+#: The execution provider that computes on the CPU whatever the device of the other rows is.
+CPU = "CPUExecutionProvider"
+
+#: Execution providers that compute no model, and why.
+NOT_COMPUTING = {"AzureExecutionProvider": "it sends requests to models on Azure and computes nothing here"}
+
+#: What the name of a plug-in's package or file may begin with.
+_PREFIX = re.compile(r"^(lib)?(onnxruntime|ort)?[-_]?(ep|providers?)?[-_]")
+
+
+def rows_of(specs: Sequence[Spec], settings: RuntimeSettings, folder: Path) -> list[Row]:
+    """Return a row for each runtime and for each execution provider. folder: the folder of the model's cache entry."""
+    named = settings.names or ()
+    rows = [Row(spec.name, spec, folder, named=spec.name in named) for spec in specs]
+    for provider in dict.fromkeys(settings.providers or ()):
+        key = "provider" if provider in available_providers() else "plugin"
+        rows.append(Row(row_of(provider), spec_of(GRAPH_RUNTIME), folder, named=True, options={key: provider}))
+    return rows
+
+
+def configured(row: Row, settings: RuntimeSettings) -> Row:
+    """Return a row with its device and its options; unusable if its runtime cannot compute on the device."""
+    options = {**row.options, **(settings.options or {}).get(row.name, {})}
+    on_cpu = options.get("provider") == CPU
+    device = next(device for device in DEVICES if device == ("cpu" if on_cpu else settings.device))
+    if device not in row.spec.devices:
+        return replace(row, options=options, unusable=f"it computes on the CPU alone, and the device is {device}")
+    return replace(row, options=options, device=device)
+
+
+def option_notes(settings: RuntimeSettings) -> list[str]:
+    """Return a note for each row with options, which says that it does not run as by default."""
+    return [
+        f"{name} does not run as by default: {', '.join(f'{key}={value}' for key, value in options.items())}"
+        for name, options in (settings.options or {}).items()
+    ]
+
+
+def check_row_settings(specs: Sequence[Spec], settings: Settings) -> None:
+    """Raise `BadInput` for a device, a provider or an option that no row can have.
+
+    specs: the runtimes that were chosen. An option that only the runtime's library knows is not checked here.
+    """
+    device = settings.runtimes.device
+    if device not in DEVICES:
+        raise BadSetting("{device} is {value!r}; it must be {known}", value=device, known=" or ".join(DEVICES))
+    rows = {spec.name: spec for spec in specs}
+    for provider in dict.fromkeys(settings.runtimes.providers or ()):
+        check_provider(provider)
+        if rows.setdefault(row_of(provider), graphs := spec_of(GRAPH_RUNTIME)) is not graphs:
+            raise BadSetting("{providers} {provider} would have a row of the same name as a runtime", provider=provider)
+    rows |= dict.fromkeys(_rows_of_files(settings), spec_of(GRAPH_RUNTIME))
+    for name, options in (settings.runtimes.options or {}).items():
+        if name not in rows:
+            raise BadSetting(
+                "{options}: the comparison has no row {name!r}; {known}", name=name, known=near(name, rows)
+            )
+        for key, value in options.items():
+            rows[name].check_option(key, value)
+
+
+def _rows_of_files(settings: Settings) -> list[str]:
+    """Return the names of the rows that run a graph which was given, or that of the default exporter."""
+    if settings.input.baseline is not None:
+        return [ONNX_BASELINE, ONNX_FILE]
+    beside = [BESIDE] if settings.input.exporter != DEFAULT_EXPORTER else []
+    return beside + ([ONNX_FILE] if settings.input.onnx is not None else [])
+
+
+def check_provider(provider: str) -> None:
+    """Raise `BadInput` for a provider that computes nothing, or that the installed build does not have."""
+    if provider in NOT_COMPUTING:
+        why = NOT_COMPUTING[provider]
+        raise BadSetting("{providers} {provider} cannot have a row: {why}", provider=provider, why=why)
+    if provider in available_providers() or Path(provider).is_file() or _is_package(provider):
+        return
+    raise BadSetting(
+        "{providers} {provider} is no installed package or file of a plug-in, and ONNX Runtime has no such provider; "
+        "this build has {known}",
+        provider=provider,
+        known=", ".join(name for name in available_providers() if name not in NOT_COMPUTING),
+    )
+
+
+def check_device(device: str, *, threads: int, timeout: float) -> None:
+    """Raise `CannotRun` if torch cannot compute on a device here, because then there is no baseline.
+
+    threads: the number of threads of a process that finds out. timeout: the most time that it may take, in seconds.
+    """
+    if device == "cpu":
+        return
+    try:
+        why = why_not(device, threads=threads, timeout=timeout)
+    except ChildFailed as error:
+        why = str(error)
+    if why:
+        raise CannotRun(f"the device {device} cannot be used: {why}")
+
+
+def row_of(provider: str) -> str:
+    """Return the name of the row of an execution provider, or of a plug-in with one.
+
+    >>> row_of("CUDAExecutionProvider"), row_of("onnxruntime_ep_openvino"), row_of("/opt/libonnxruntime_providers_x.so")
+    ('onnxruntime-cuda', 'onnxruntime-openvino', 'onnxruntime-x')
+    """
+    name = Path(provider).name.partition(".")[0].removesuffix("ExecutionProvider").lower()
+    return f"{GRAPH_RUNTIME}-{_PREFIX.sub('', name) or name}"
+
+
+def available_providers() -> list[str]:
+    """Return the execution providers of the installed build of ONNX Runtime."""
+    spec_of(GRAPH_RUNTIME).check_installed()
+    import onnxruntime  # only if a provider is asked for
+
+    found: list[str] = onnxruntime.get_available_providers()
+    return found
+
+
+def _is_package(name: str) -> bool:
+    module = name.replace("-", "_")
+    return module.isidentifier() and find_spec(module) is not None
