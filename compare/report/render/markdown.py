@@ -28,7 +28,7 @@ def to_markdown(report: Report, figures: tuple[str, ...] = (), longest: int | No
     last = captions.software(report) + "\n"
     shown = "\n".join(_opening(report)) + "\n"
     middle = [[f"![{figure}]({figure})", ""] for figure in figures]
-    tables = chain(_sections(report), middle, (list(_table(t)) for s in SECTIONS for t in s.details(report)))
+    tables = chain(_sections(report), middle, (list(table_lines(t)) for s in SECTIONS for t in s.details(report)))
     left_out = 0
     for lines in tables:
         text = "\n".join(lines) + "\n"
@@ -52,7 +52,7 @@ def _opening(report: Report) -> Iterator[str]:
     yield from ("", ", ".join(shown.header), "")
     for note in report.notes:
         yield from (f"> **NOTE:** {note}", "")
-    yield from _table(shown.table)
+    yield from table_lines(shown.table)
     yield f"**{' '.join((*shown.verdict, *shown.advice))}**"
     yield ""
     yield from chain.from_iterable((line, "") for line in shown.quality)
@@ -64,7 +64,7 @@ def _sections(report: Report) -> Iterator[list[str]]:
     """Yield the lines of each table of the sections, and those of each section's sentences."""
     for section in SECTIONS:
         for table in section.tables(report):
-            yield list(_table(table))
+            yield list(table_lines(table))
         if sentences := section.sentences(report):
             yield list(_list(sentences))
 
@@ -75,7 +75,8 @@ def _list(sentences: list[str]) -> Iterator[str]:
         yield ""
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_lines(table: Table) -> Iterator[str]:
+    """Yield the lines of a table, with its title and notes."""
     if table.title:
         yield from (f"## {table.title}", "")
     yield "| " + " | ".join(table.columns) + " |"
