@@ -1,27 +1,43 @@
 """The attention of exported graphs, and adapters between attention functions and transformers.
 
-transformers looks up attention functions and their masks by name. It calls them with arguments of its own.
+transformers looks up attention functions and their masks by name (`AttentionInterface`, `AttentionMaskInterface`), and
+calls them with arguments of its own. The attention of some models does not use this interface and cannot be replaced.
 """
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from export.errors import CannotRun
 
-#: (query, key, value, mask, scale) -> (context, attention). Query and context are (batch, heads, sequence, head_dim);
-#: key and value may have fewer heads (grouped queries). The mask is boolean, True where a query may attend to a key,
-#: and broadcasts to the scores (batch, heads, query, key).
-AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
+#: The name under which `installed` registers an attention function.
+_NAME = "onnx_attention_compare"
 
 
-def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+class AttentionFunction(Protocol):
+    """An attention that can replace a model's own.
+
+    Query and context are (batch, heads, sequence, head_dim); key and value may have fewer heads (grouped queries). The
+    mask broadcasts to the scores (batch, heads, query, key). It is boolean, True where a query may attend to a key, or
+    holds numbers that are added to the scores. scale: the factor of the scores. softcap: the bound to which a tanh
+    limits the scores before the mask is applied; 0 for no bound. Returns the context and the attention.
+    """
+
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0, /
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+def graph_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """The attention in exported graphs: scale the product, mask, softmax (Vaswani et al. 2017, eq. 1).
 
     Masked scores become the smallest finite number, as in transformers' eager attention, so that a padding query whose
@@ -31,8 +47,20 @@ def graph_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sca
     if groups > 1:
         key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
     scores = (query @ key.transpose(-1, -2)) * scale
-    attention = torch.softmax(torch.where(mask, scores, torch.finfo(scores.dtype).min), dim=-1)
+    attention = torch.softmax(masked(soft_capped(scores, softcap), mask), dim=-1)
     return attention @ value, attention
+
+
+def soft_capped(scores: Tensor, softcap: float) -> Tensor:
+    """Return the scores, kept within +-softcap by a tanh; 0 leaves them unchanged."""
+    return torch.tanh(scores / softcap) * softcap if softcap else scores
+
+
+def masked(scores: Tensor, mask: Tensor) -> Tensor:
+    """Return the scores with a mask applied, which is boolean or holds numbers that are added."""
+    if mask.dtype != torch.bool:
+        return scores + mask
+    return torch.where(mask, scores, torch.finfo(scores.dtype).min)
 
 
 def scale_of(module: Any, query: Tensor, scaling: float | None) -> float:
@@ -57,8 +85,36 @@ def own_attention(model: PreTrainedModel, name: str) -> tuple[Callable[..., Any]
     return attention, ALL_MASK_ATTENTION_FUNCTIONS[name]
 
 
-#: Arguments of transformers' attention functions that change the result and are not supported here.
-_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "head_mask")
+def uses_interface(model: PreTrainedModel) -> bool:
+    """Return whether transformers lets the attention function of a model be chosen by name."""
+    return bool(type(model)._can_set_attn_implementation()) and hasattr(
+        sys.modules[type(model).__module__], "eager_attention_forward"
+    )
+
+
+@contextmanager
+def installed(model: PreTrainedModel, function: Callable[..., Any], mask: Callable[..., Any]) -> Iterator[None]:
+    """Install an attention function and its mask function, with transformers' signatures, in the `with` block.
+
+    Not thread-safe, because transformers registers attention functions by name for all models.
+    """
+    before = model.config._attn_implementation
+    AttentionInterface.register(_NAME, function)
+    AttentionMaskInterface.register(_NAME, mask)
+    model.set_attn_implementation(_NAME)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def replacing(model: PreTrainedModel, attention: AttentionFunction) -> AbstractContextManager[None]:
+    """Return a context in which a model has another attention, in every forward pass."""
+    return installed(model, adapted(attention), boolean_mask)
+
+
+#: Arguments of transformers' attention functions that change the result and that `adapted` does not pass on.
+UNSUPPORTED = ("position_bias", "head_mask")
 
 
 def adapted(attention: AttentionFunction) -> Callable[..., Any]:
@@ -71,15 +127,63 @@ def adapted(attention: AttentionFunction) -> Callable[..., Any]:
         value: Tensor,
         attention_mask: Tensor,
         scaling: float | None = None,
+        softcap: float | None = None,
+        s_aux: Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor]:
-        for name in _UNSUPPORTED:
+        for name in UNSUPPORTED:
             if kwargs.get(name) is not None:
                 raise CannotRun(f"attention of {type(module).__name__} uses {name}, which is not supported here")
-        context, probabilities = attention(query, key, value, attention_mask, scale_of(module, query, scaling))
+        scale = scale_of(module, query, scaling)
+        capped = () if softcap is None else (softcap,)
+        if s_aux is None:
+            context, probabilities = attention(query, key, value, attention_mask, scale, *capped)
+        else:
+            key, value, mask = _with_sink(query, key, value, attention_mask, s_aux)
+            context, probabilities = attention(query, key, value, mask, scale, *capped)
+            probabilities = probabilities[..., :-1]
         return context.transpose(1, 2), probabilities
 
     return forward
+
+
+def _with_sink(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return key, value and mask with one more key, whose scores are `sinks` (heads,) and whose value is zero.
+
+    The attention of GPT-OSS can attend to nothing: its softmax has a further score for each head.
+    """
+    zero = key.new_zeros((1, 1, 1, 1))
+    added = masked(torch.zeros((), dtype=query.dtype, device=query.device), mask)
+    added = added.expand(query.shape[0], query.shape[1], query.shape[2], key.shape[2])
+    column = sinks.to(query.dtype).reshape(1, -1, 1, 1).expand(*added.shape[:3], 1)
+    key, value = (torch.cat([x, zero.expand(*x.shape[:2], 1, x.shape[-1])], dim=2) for x in (key, value))
+    return key, value, torch.cat([added, column], dim=-1)
+
+
+#: The largest difference between two attentions that agree, relative to the context. They are compared in float64, but
+#: some models compute their softmax in float32.
+_AGREEMENT = 1e-5
+
+
+def agree(
+    own: Callable[..., Any], module: nn.Module, inputs: Sequence[Tensor], mask: Any, *args: Any, **kwargs: Any
+) -> bool:
+    """Return whether an adapted attention computes the same as a model's own, for the arguments of a call.
+
+    inputs: query, key and value.
+    """
+    if mask is None or any(kwargs.get(name) is not None for name in UNSUPPORTED):
+        return False
+    wide = [tensor.double() for tensor in inputs]
+    seen = mask if mask.dtype == torch.bool else mask.double()
+    expected = own(module, *wide, added_mask(seen, wide[0]), *args, **kwargs)[0].double()
+    found = adapted(graph_attention)(module, *wide, seen, *args, **kwargs)[0]
+    return bool((found - expected).abs().max() <= _AGREEMENT * expected.abs().max())
+
+
+def added_mask(mask: Any, query: Tensor) -> Any:
+    """Return a mask in the form of transformers' eager attention: numbers that are added to the scores, or None."""
+    return mask if mask is None else masked(query.new_zeros(()), mask)
 
 
 def boolean_mask(

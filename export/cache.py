@@ -36,7 +36,8 @@ class Entry:
     @property
     def notes(self) -> list[str]:
         """The notes that every report on this model shows."""
-        return [*([] if self.note is None else [self.note]), *self.manifest.checkpoint.notes()]
+        own = [] if self.note is None else [self.note]
+        return [*own, *self.manifest.checkpoint.notes(), *self.manifest.notes]
 
     @property
     def bytes(self) -> int:

@@ -1,9 +1,10 @@
-"""The exporter `dynamo`, which uses `torch.onnx.export(dynamo=True)` and exposes every tap."""
+"""The exporter `dynamo`, which uses `torch.onnx.export(dynamo=True)` and exposes every tap of the model's layout."""
 
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,15 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from export.attention import graph_attention
+from export.arguments import forward_arguments
+from export.attention import graph_attention, replacing
 from export.errors import CannotRun, first_line
-from export.graphs import cache_names, cache_sizes
-from export.positions import positions_of
-from export.taps import complete, tap_names, tapped
+from export.experts import exportable_experts
+from export.graphs import cache_names
+from export.layout import Layout
+from export.past import past_sizes
+from export.probe import layout_of
+from export.taps import tapped
 from export.weights_file import WEIGHTS, tensor_offsets
 
 if TYPE_CHECKING:
@@ -29,27 +34,36 @@ OPSET = 20
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
     """Return the graph with all taps; its weights refer to `model.safetensors` in the folder.
 
-    Raises `CannotRun` if the architecture is unknown or torch cannot trace it.
+    If torch cannot trace the taps, the graph has only logits. Raises `CannotRun` if torch cannot trace the model.
     """
+    try:
+        return _export_pass(_Tapped(model), folder)
+    except CannotRun:
+        if not layout_of(model).layers:
+            raise
+        return _export_pass(_Tapped(model, replace(layout_of(model), layers=(), returned=False)), folder)
+
+
+def _export_pass(wrapped: "_Tapped", folder: Path) -> onnx.ModelProto:
     example = torch.zeros((2, 8), dtype=torch.int64)
     free = {0: "batch", 1: "sequence"}
     return _export(
-        _Tapped(model),
+        wrapped,
         folder,
         (example, torch.ones_like(example)),
         {"input_ids": free, "attention_mask": free},
         inputs=["input_ids", "attention_mask"],
-        outputs=tap_names(model.config.num_hidden_layers),
+        outputs=wrapped.layout.names(),
     )
 
 
 def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
     """Return the graph that takes the keys and values of earlier positions; its weights refer to the same file.
 
-    Raises `CannotRun` if the architecture is unknown or torch cannot trace it with a past.
+    Raises `CannotRun` if the model has no cache of keys and values, or torch cannot trace it with a past.
     """
-    layers, heads, head_dim = cache_sizes(model.config)
-    past = [torch.zeros((2, heads, 5, head_dim)) for _ in range(2 * layers)]
+    past = [torch.zeros((2, heads, 5, size)) for heads, size in past_sizes(model)]
+    layers = len(past) // 2
     return _export(
         _Decoding(model),
         folder,
@@ -78,7 +92,7 @@ def _export(
     free: the dynamic dimensions of each argument, as number -> name.
     """
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), _quiet(), exportable_experts(wrapped.model):
             program = torch.onnx.export(
                 wrapped.eval(),
                 example,
@@ -103,27 +117,21 @@ def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding")
     if isinstance(cause, CannotRun):
         return cause
     what = f"models of type {wrapped.model.config.model_type!r}{wrapped.how}"
-    return CannotRun(f"torch cannot export {what}: {first_line(cause)}")
+    return CannotRun(f"torch cannot export {what}: {first_line(cause)}; another exporter may: --exporter optimum")
 
 
 class _Tapped(nn.Module):
-    """A module for the exporter to trace; its forward pass returns all taps of the model."""
+    """A module for the exporter to trace; its forward pass returns all taps of a layout, by default the model's."""
 
     how = ""
 
-    def __init__(self, model: "PreTrainedModel") -> None:
+    def __init__(self, model: "PreTrainedModel", layout: Layout | None = None) -> None:
         super().__init__()
         self.model = model
+        self.layout = layout or layout_of(model)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
-        with tapped(self.model, graph_attention) as taps:
-            logits = self.model(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                position_ids=positions_of(attention_mask, input_ids.shape[1]),
-                use_cache=False,
-            ).logits
-        return complete(taps, logits, self.model.config.num_hidden_layers)
+        return tapped(self.model, input_ids, attention_mask, graph_attention, layout=self.layout)
 
 
 class _Decoding(nn.Module):
@@ -142,15 +150,17 @@ class _Decoding(nn.Module):
         cache = DynamicCache()  # without a configuration it does not slide; a sliding cache would drop positions
         for i, (key, value) in enumerate(zip(past[::2], past[1::2], strict=True)):
             cache.update(key, value, i)
-        with tapped(self.model, graph_attention):
-            logits = self.model(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                position_ids=positions_of(attention_mask, input_ids.shape[1]),
-                past_key_values=cache,
-                use_cache=True,
-            ).logits
+        options = {"past_key_values": cache, "use_cache": True}
+        with replaced_attention(self.model):
+            logits = self.model(**forward_arguments(self.model, input_ids, attention_mask, **options)).logits
         return [logits, *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values))]
+
+
+def replaced_attention(model: "PreTrainedModel") -> AbstractContextManager[None]:
+    """Return a context in which a model has the attention of exported graphs, if its own can be replaced."""
+    if not layout_of(model).replaceable:
+        return nullcontext()
+    return replacing(model, graph_attention)
 
 
 def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path) -> None:

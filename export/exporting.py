@@ -6,18 +6,21 @@ import shutil
 from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from export import models, sources
 from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
 from export.checkpoint import Checkpoint
 from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
-from export.manifest import SCHEMA, Manifest, ModelFacts
+from export.manifest import NO_LIMIT, SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
 from export.models import MiniTransformer
 from export.progress import SILENT, Progress
 from export.sources import Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 #: Exporter -> the packages whose versions determine the exported graph.
 _DECISIVE = {
@@ -26,7 +29,7 @@ _DECISIVE = {
 }
 
 #: A number that increases when this project's part of an export changes, so that older entries are not used.
-_REVISION = 3
+_REVISION = 4
 
 
 def exported(
@@ -101,13 +104,14 @@ def export_model(
 
     def build(folder: Path) -> Manifest:
         from export.graphs import GRAPHS
+        from export.probe import layout_of
 
-        progress.stage(
-            f"exporting {source.name} with {exporter}",
+        size = (
             f"{parameters / 1e6:.1f} million parameters, {4 * parameters / 1e9:.2f} GB on disk, "
-            f"about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory",
-            of=1 + len(GRAPHS),
+            f"about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
         )
+        about = "; ".join([size, *layout_of(transformer.model).notes()])
+        progress.stage(f"exporting {source.name} with {exporter}", about, of=1 + len(GRAPHS))
         with progress.ticking():
             return _build(transformer, source, exporter, folder, progress)
 
@@ -123,33 +127,45 @@ def entry_key(source: Source, exporter: str) -> str:
 
 
 def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: Path, progress: Progress) -> Manifest:
-    from export.graphs import cache_sizes, write_graphs
+    from export.graphs import write_graphs
+    from export.probe import layout_of
 
-    opset = write_graphs(transformer.model, folder, source.label, import_module(EXPORTERS[exporter]), progress)
+    model = transformer.model
+    written = write_graphs(model, folder, source.label, import_module(EXPORTERS[exporter]), progress)
     transformer.tokenizer.save_pretrained(folder)
-    config = transformer.model.config
-    layers, key_value_heads, head_dim = cache_sizes(config)
-    facts: ModelFacts = {
-        "type": config.model_type,
-        "layers": layers,
-        "heads": config.num_attention_heads,
-        "key_value_heads": key_value_heads,
-        "head_dim": head_dim,
-        "hidden": config.hidden_size,
-        "vocabulary": config.vocab_size,
-        "positions": config.max_position_embeddings,
-        "parameters": sum(p.numel() for p in transformer.model.parameters()),
-        "tokens": "bytes" if len(transformer.tokenizer) == 256 else "vocabulary",
-    }
     return Manifest(
         source=source,
         exporter=exporter,
-        opset=opset,
+        opset=written.opset,
         versions=_versions(exporter),
-        model=facts,
+        model=facts_of(model, tokens=len(transformer.tokenizer)),
         checkpoint=models.checkpoint_noted(transformer) if source == transformer.provenance else Checkpoint(),
+        notes=[*layout_of(model).notes(), *written.notes],
         fingerprint=fingerprint(model_files(Path(source.origin))) if source.kind == "folder" else {},
     )
+
+
+def facts_of(model: "PreTrainedModel", *, tokens: int) -> ModelFacts:
+    """Return the type and sizes of a model, from its configuration. tokens: the size of its tokenizer's vocabulary.
+
+    Architectures name their sizes differently, and some have no attention or no limit of positions.
+    """
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_attention_heads", 0)
+    shared = [getattr(config, name, None) for name in ("num_key_value_heads", "num_kv_heads")]
+    positions = [getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len")]
+    return {
+        "type": model.config.model_type,
+        "layers": config.num_hidden_layers,
+        "heads": heads,
+        "key_value_heads": next(filter(None, shared), heads),
+        "head_dim": getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0),
+        "hidden": config.hidden_size,
+        "vocabulary": config.vocab_size,
+        "positions": next(filter(None, positions), NO_LIMIT),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "tokens": "bytes" if tokens == 256 else "vocabulary",
+    }
 
 
 def _versions(exporter: str) -> dict[str, str]:

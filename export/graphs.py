@@ -4,11 +4,11 @@
 positions) and `deploy-last.onnx` (logits of the last position) are cut from it, so they differ from it only in their
 outputs. `decode.onnx` takes the keys and values of earlier positions and returns those of all positions. That is
 another computation, so it is a separate export. The weights are stored once, as `model.safetensors`
-(`export.weights_file`).
+(`export.weights_file`). A model that keeps no plain keys and values has no `decode.onnx`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import onnx
 from onnx import helper
@@ -16,12 +16,14 @@ from onnx.utils import Extractor
 
 from export.errors import CannotRun
 from export.models import no_progress_bar
+from export.probe import layout_of
 from export.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx", "decode.onnx")
+DECODE = "decode.onnx"
+GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx", DECODE)
 
 
 class Exporter(Protocol):
@@ -34,30 +36,14 @@ class Exporter(Protocol):
         """Return the graph with a past."""
 
 
-class CacheSizes(NamedTuple):
-    """The sizes of a past, which is 2 x layers tensors (batch, heads, past, head_dim).
+class Written(NamedTuple):
+    """What `write_graphs` wrote.
 
-    heads: the number of key/value heads.
+    opset: the graphs' ONNX opset version. notes: sentences on what the graphs lack.
     """
 
-    layers: int
-    heads: int
-    head_dim: int
-
-
-def cache_sizes(config: Any) -> CacheSizes:
-    """Return the sizes of a past for a transformers configuration.
-
-    >>> from transformers import LlamaConfig
-    >>> cache_sizes(LlamaConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1))
-    CacheSizes(layers=2, heads=1, head_dim=16)
-    """
-    heads = config.num_attention_heads
-    return CacheSizes(
-        config.num_hidden_layers,
-        getattr(config, "num_key_value_heads", None) or heads,
-        getattr(config, "head_dim", None) or config.hidden_size // heads,
-    )
+    opset: int
+    notes: list[str]
 
 
 def cache_names(stem: str, layers: int) -> list[str]:
@@ -71,17 +57,18 @@ def cache_names(stem: str, layers: int) -> list[str]:
 
 def write_graphs(
     model: "PreTrainedModel", folder: Path, label: str, exporter: Exporter, progress: Progress = SILENT
-) -> int:
-    """Write a model's weights and its four graphs into a folder, and return the graphs' ONNX opset version.
+) -> Written:
+    """Write a model's weights and its four graphs into a folder.
 
     Inputs: all graphs take `input_ids` and `attention_mask`, int64 (batch, sequence), with both dimensions dynamic.
     Graphs of optimum also take `position_ids` (`export.positions.positions_of`); graphs of dynamo compute them.
     `decode` also takes `past_key_values.0.key` and so on, float32 (batch, key/value heads, past, head_dim), where past
     is dynamic and may be 0; its mask is (batch, past + sequence).
 
-    Outputs: `inspect` has tensors of `export.taps.tap_names`. The others have `logits`, (batch, sequence, vocabulary);
-    in deploy-last, (batch, 1, vocabulary). `decode` also has `present.0.key` and so on, with past + sequence positions,
-    which are the past of the next step.
+    Outputs: `inspect` has tensors of `export.layout.Layout.names`. The others have `logits`, (batch, sequence,
+    vocabulary); in deploy-last, (batch, 1, vocabulary). `decode` also has `present.0.key` and so on, with past +
+    sequence positions, which are the past of the next step. If the model cannot be exported with a past, there is no
+    `decode`, and a note says why.
 
     label: written into each graph's metadata.
     progress: has a step for the weights and one for each graph.
@@ -94,14 +81,22 @@ def write_graphs(
     progress.waits("tracing the graph with every tap")
     inspect = exporter.export_inspect(model, folder)
     deploy = cut(inspect, ["logits"])
+    graphs = dict(zip(GRAPHS, (inspect, deploy, last_position(deploy)), strict=False))
+    notes = []
+    if len(inspect.graph.output) == 1 and layout_of(model).layers:
+        notes.append("exported graphs are compared on logits: their taps cannot be exported")
     progress.waits("tracing the graph with a cache of keys and values")
-    graphs = inspect, deploy, last_position(deploy), exporter.export_decode(model, folder)
-    for name, graph in zip(GRAPHS, graphs, strict=True):
+    try:
+        graphs[DECODE] = exporter.export_decode(model, folder)
+    except CannotRun as error:
+        notes.append(f"decoding is left out: {error}")
+    for name, graph in graphs.items():
         helper.set_model_props(graph, {"model": label})
         onnx.save(graph, folder / name)
         onnx.checker.check_model(folder / name)
         progress.step(f"{name}, {(folder / name).stat().st_size / 1e6:.1f} MB")
-    return next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
+    opset = next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
+    return Written(opset, notes)
 
 
 def cut(graph: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
@@ -112,25 +107,29 @@ def cut(graph: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
 
 
 def last_position(deploy: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a deploy graph that computes only the logits of the last position, by a slice before the head.
+    """Return a copy of a deploy graph that computes only the logits of the last position.
 
-    The head is the last matrix product before the logits. Raises `CannotRun` if there is none.
+    The last position is cut out before the head, which is the last matrix product before the logits. If there is no
+    matrix product, it is cut out of the logits.
     """
     graph = onnx.ModelProto()
     graph.CopyFrom(deploy)
     nodes = graph.graph.node
     makers = {output: node for node in nodes for output in node.output}
-    head = makers["logits"]
-    while head.op_type != "MatMul":
-        if head.input[0] not in makers:
-            raise CannotRun(f"no matrix product before the logits, only {head.op_type}: deploy-last cannot be cut")
-        head = makers[head.input[0]]
+    head: onnx.NodeProto | None = makers["logits"]
+    while head is not None and head.op_type != "MatMul":
+        head = next((makers[name] for name in head.input if name in makers), None)
     constants = {"last.starts": [-1], "last.ends": [2**63 - 1], "last.axes": [1]}
     for name, value in constants.items():
         graph.graph.initializer.append(helper.make_tensor(name, onnx.TensorProto.INT64, [1], value))
-    slice_node = helper.make_node("Slice", [head.input[0], *constants], ["last.hidden_state"], name="last")
-    head.input[0] = "last.hidden_state"
-    nodes.insert(list(nodes).index(head), slice_node)
+    if head is None:
+        maker = makers["logits"]
+        maker.output[list(maker.output).index("logits")] = "logits.all"
+        nodes.append(helper.make_node("Slice", ["logits.all", *constants], ["logits"], name="last"))
+    else:
+        slice_node = helper.make_node("Slice", [head.input[0], *constants], ["last.hidden_state"], name="last")
+        head.input[0] = "last.hidden_state"
+        nodes.insert(list(nodes).index(head), slice_node)
     logits = graph.graph.output[0]
     logits.type.tensor_type.shape.dim[1].dim_value = 1
     del graph.graph.value_info[:]  # shapes after the slice have changed

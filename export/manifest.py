@@ -12,13 +12,18 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 from export.checkpoint import Checkpoint
 from export.sources import Source
 
-SCHEMA = 2
+SCHEMA = 3
+
+
+#: The number of positions of a model whose positions are not limited, such as one with linear biases.
+NO_LIMIT = 2**31 - 1
 
 
 class ModelFacts(TypedDict):
     """The type and sizes of a model.
 
-    positions: the length of the longest sequence that it supports.
+    heads, key_value_heads, head_dim: 0 if it has no attention.
+    positions: the length of the longest sequence that it supports; `NO_LIMIT` if there is none.
     tokens: "bytes" if its tokenizer has one token for each byte, else "vocabulary".
     """
 
@@ -51,6 +56,7 @@ class Manifest:
     """The source, the files and the model of a cache entry.
 
     checkpoint: facts about the files that the model was loaded from, for every report.
+    notes: sentences on what of the model is not compared, for every report.
     fingerprint: size and modification time of the source folder's files, so that a look-up need not read them.
     """
 
@@ -60,10 +66,16 @@ class Manifest:
     versions: dict[str, str]
     model: ModelFacts
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    notes: list[str] = field(default_factory=list)
     fingerprint: dict[str, list[int]] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     schema: int = SCHEMA
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the model could be exported with a cache of keys and values."""
+        return "decode.onnx" in self.files
 
     def to_json(self) -> str:
         """Return the manifest as the text of its file."""
@@ -79,7 +91,7 @@ def manifest_of(text: bytes) -> Manifest:
 
     Raises `OtherSchema` if another version wrote it, and `ValueError`, with what is wrong, if it is not a manifest.
 
-    >>> manifest_of(b'{"schema": 2, "source": "nowhere"}')
+    >>> manifest_of(b'{"schema": 3, "source": "nowhere"}')
     Traceback (most recent call last):
     ...
     ValueError: it has no checkpoint

@@ -51,8 +51,7 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
 
 def load_exported(folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
     """Load a model from its folder in the cache. `source` and `checkpoint` are those in the entry's manifest."""
-    model = read_weights(folder)
-    return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source), checkpoint)
+    return _with_tokenizer(read_weights(folder), folder, source, checkpoint)
 
 
 def changed(transformer: MiniTransformer) -> Source:
@@ -142,7 +141,12 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
 
 def _load_folder(folder: Path, source: Source) -> MiniTransformer:
     model, checkpoint = _read(folder)
-    return _noted(MiniTransformer(model, read_tokenizer(folder, model.config.vocab_size), source), checkpoint)
+    return _with_tokenizer(model, folder, source, checkpoint)
+
+
+def _with_tokenizer(model: "PreTrainedModel", folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
+    tokenizer = read_tokenizer(folder, model.config.get_text_config().vocab_size)
+    return _noted(MiniTransformer(model, tokenizer, source), checkpoint)
 
 
 def _load_seeded(source: Source) -> MiniTransformer:

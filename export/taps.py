@@ -1,65 +1,31 @@
 """Run a model and record its taps, with the same names for every architecture.
 
-transformers looks attention functions up by name (`AttentionInterface`, `AttentionMaskInterface`). `tapped` registers
-a function that also records the query, key, value, probabilities and context of each layer. Hooks on the inputs of the
-norms record the residual stream. The attention can be the model's own, the exported one, or one of the caller's.
+`export.layout` says which tensors can be tapped. transformers' attention interface shows the query, key, value,
+probabilities and context of each layer; hooks on modules record the rest. The attention can be the model's own, the
+exported one, or one of the caller's.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedModel
-from transformers.masking_utils import AttentionMaskInterface
+from transformers import PreTrainedModel
 
-from export.attention import AttentionFunction, adapted, boolean_mask, own_attention
+from export.arguments import forward_arguments
+from export.attention import AttentionFunction, adapted, boolean_mask, installed, own_attention
 from export.errors import CannotRun
-from export.positions import positions_of
-
-_NAME = "onnx_attention_compare"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The modules of an architecture that are tapped.
-
-    blocks, final_norm: attribute paths from the model. attention_norm, mlp_norm: attribute names in a block.
-    """
-
-    blocks: str
-    attention_norm: str
-    mlp_norm: str
-    final_norm: str
-
-
-_LLAMA = Layout("model.layers", "input_layernorm", "post_attention_layernorm", "model.norm")
-
-#: `model_type` of a configuration -> layout. One line adds an architecture.
-LAYOUTS = {
-    "gpt2": Layout("transformer.h", "ln_1", "ln_2", "transformer.ln_f"),
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "qwen3": _LLAMA,
-}
-
-
-def layout_of(model: PreTrainedModel) -> Layout:
-    """Return the layout of a transformers model. Raises `CannotRun` if the architecture is unknown."""
-    model_type = model.config.model_type
-    if model_type not in LAYOUTS:
-        raise CannotRun(
-            f"models of type {model_type!r} cannot be tapped; known types: {', '.join(LAYOUTS)}. "
-            "To add one, add a line to LAYOUTS in export/taps.py"
-        )
-    return LAYOUTS[model_type]
+from export.hooks import Change, on_input, on_output
+from export.layout import Layout
+from export.probe import layout_of
 
 
 def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
     """Return the names of all taps of a model with this number of layers, in the order in which they are computed.
+
+    A model may lack some of them (`export.layout.Layout.names`).
 
     >>> print(*tap_names(1))
     hidden_state.0 query.0 key.0 value.0 attention.0 context.0 mid_state.0 hidden_state.1 logits
@@ -69,64 +35,53 @@ def tap_names(layers: int, *, probabilities: bool = True) -> list[str]:
     return [f"{kind}.{i}" for i in range(layers) for kind in kinds] + [f"hidden_state.{layers}", "logits"]
 
 
-@contextmanager
 def tapped(
-    model: PreTrainedModel, attention: str | AttentionFunction, *, given: Mapping[str, Tensor] | None = None
-) -> Iterator[dict[str, Tensor]]:
-    """Record the taps of every forward pass of `model` in the `with` block, in the dictionary that this yields.
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    attention: str | AttentionFunction,
+    *,
+    probabilities: bool = True,
+    given: Mapping[str, Tensor] | None = None,
+    positions: Tensor | None = None,
+    layout: Layout | None = None,
+) -> dict[str, Tensor]:
+    """Run one forward pass and return all taps as name -> tensor, in the order of `Layout.names`.
 
-    The dictionary does not include `logits`. It has no `attention.i` if the attention function returns no
-    probabilities, as in "sdpa".
-
-    attention: the name of one of transformers' implementations ("eager", "sdpa"), which computes exactly the
-    same as without taps, or an `AttentionFunction` to use instead.
+    input_ids, attention_mask: int64 (batch, sequence).
+    attention: the name of one of transformers' implementations ("eager", "sdpa"), which computes exactly the same as
+    without taps, or an `AttentionFunction` to use instead. In a model whose attention cannot be replaced
+    (`Layout.replaceable`), the function is not used, but the implementation of the loaded model.
+    probabilities: whether the taps must include `attention.i`.
     given: tap name -> tensor that replaces the model's own tensor after that was recorded. The rest of the model,
     including the residual stream, uses the replacement, so each segment of the model can be run on chosen inputs.
-
-    Not thread-safe, because transformers registers attention functions by name for all models.
-    """
-    layout = layout_of(model)
-    taps: dict[str, Tensor] = {}
-    given = given or {}
-    function, mask = (
-        own_attention(model, attention) if isinstance(attention, str) else (adapted(attention), boolean_mask)
-    )
-
-    def record(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
-        i = module.layer_idx
-        own = {f"query.{i}": query, f"key.{i}": key, f"value.{i}": value}
-        taps.update(own)
-        inputs = (given.get(name, tensor) for name, tensor in own.items())
-        context, probabilities = function(module, *inputs, *args, **kwargs)
-        if probabilities is not None:
-            taps[f"attention.{i}"] = probabilities
-        taps[f"context.{i}"] = context.transpose(1, 2)
-        if f"context.{i}" in given:
-            context = given[f"context.{i}"].transpose(1, 2)
-        return context, probabilities
-
-    with ExitStack() as stack:
-        blocks = model.get_submodule(layout.blocks)
-        for i, block in enumerate(blocks):
-            for name, norm in (("hidden_state", layout.attention_norm), ("mid_state", layout.mlp_norm)):
-                stack.enter_context(_input_tap(taps, given, f"{name}.{i}", block.get_submodule(norm)))
-        final = model.get_submodule(layout.final_norm)
-        stack.enter_context(_input_tap(taps, given, f"hidden_state.{len(blocks)}", final))
-        before = model.config._attn_implementation
-        AttentionInterface.register(_NAME, record)
-        AttentionMaskInterface.register(_NAME, mask)
-        model.set_attn_implementation(_NAME)
-        stack.callback(model.set_attn_implementation, before)
-        yield taps
-
-
-def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilities: bool = True) -> dict[str, Tensor]:
-    """Return the taps and the logits in the order of `tap_names`.
+    positions: position ids, int64 (batch, sequence); by default `positions_of(attention_mask, sequence)`.
+    layout: which taps to record; all of the model's by default.
 
     Raises `CannotRun` if a tap is missing, for example because the attention function returned no probabilities.
     """
-    taps = {**taps, "logits": logits}
-    names = tap_names(layers, probabilities=probabilities)
+    layout = layout or layout_of(model)
+    recorder = _Recorder(layout, getattr(model.config.get_text_config(), "num_attention_heads", 0), given or {})
+    arguments = forward_arguments(model, input_ids, attention_mask, positions=positions, use_cache=False)
+    if layout.returned and probabilities:
+        arguments["output_attentions"] = True
+    with recorder.hooked(model), recorder.attending(model, attention):
+        output = model(**arguments)
+    taps = recorder.taps | {"logits": output.logits}
+    if layout.returned and probabilities:
+        taps |= {f"attention.{i}": tensor for i, tensor in enumerate(output.attentions)}
+    return complete(taps, layout.names(probabilities=probabilities))
+
+
+#: `tapped` without gradients.
+run_tapped = torch.no_grad()(tapped)
+
+
+def complete(taps: Mapping[str, Tensor], names: list[str]) -> dict[str, Tensor]:
+    """Return the named taps, in the order of the names.
+
+    Raises `CannotRun` if one is missing, for example because the attention function returned no probabilities.
+    """
     missing = [name for name in names if name not in taps]
     if missing:
         raise CannotRun(
@@ -136,36 +91,97 @@ def complete(taps: dict[str, Tensor], logits: Tensor, layers: int, *, probabilit
     return {name: taps[name] for name in names}
 
 
-def run_tapped(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    attention_mask: Tensor,
-    attention: str | AttentionFunction,
-    *,
-    probabilities: bool = True,
-    given: Mapping[str, Tensor] | None = None,
-    positions: Tensor | None = None,
-) -> dict[str, Tensor]:
-    """Run one forward pass and return all taps as name -> tensor, in the order of `tap_names`.
+class _Recorder:
+    """The taps of one pass, and the tensors that replace them."""
 
-    input_ids, attention_mask: int64 (batch, sequence). attention, given: as in `tapped`.
-    probabilities: whether the taps must include `attention.i`.
-    positions: position ids, int64 (batch, sequence); by default `positions_of(attention_mask, sequence)`.
-    """
-    if positions is None:
-        positions = positions_of(attention_mask, input_ids.shape[1])
-    with torch.no_grad(), tapped(model, attention, given=given) as taps:
-        logits = model(
-            input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False
-        ).logits
-    return complete(taps, logits, model.config.num_hidden_layers, probabilities=probabilities)
+    def __init__(self, layout: Layout, heads: int, given: Mapping[str, Tensor]) -> None:
+        self.layout = layout
+        self.heads = heads
+        self.given = given
+        self.taps: dict[str, Tensor] = {}
+        self.layer = 0
 
+    @contextmanager
+    def hooked(self, model: PreTrainedModel) -> Iterator[None]:
+        """Record hidden states, mid states, and contexts of layers that do not call the attention interface."""
+        with ExitStack() as hooks:
+            for i, layer in enumerate(self.layout.layers):
+                changes = {layer.block: self._entered(i)}
+                if layer.middle:
+                    changes[layer.middle] = self._overwritten(f"mid_state.{i}")
+                if layer.projection:
+                    changes[layer.projection] = self._split(f"context.{i}")
+                for path, change in changes.items():
+                    hooks.enter_context(on_input(model.get_submodule(path), change))
+            if self.layout.layers:
+                last = model.get_submodule(self.layout.layers[-1].block)
+                hooks.enter_context(on_output(last, self._replaced(f"hidden_state.{len(self.layout.layers)}")))
+            yield
 
-def _input_tap(taps: dict[str, Tensor], given: Mapping[str, Tensor], name: str, module: nn.Module) -> Any:
-    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        taps[name] = inputs[0]
-        if name in given:
-            taps[name] = inputs[0].clone()
-            inputs[0].copy_(given[name])  # in place: the residual connection holds the same tensor
+    @contextmanager
+    def attending(self, model: PreTrainedModel, attention: str | AttentionFunction) -> Iterator[None]:
+        """Install an attention that also records its tensors, in models that call the attention interface."""
+        if not (self.layout.replaceable or any(layer.attends for layer in self.layout.layers)):
+            yield
+            return
+        if not isinstance(attention, str) and not self.layout.replaceable:
+            attention = "eager"
+        if isinstance(attention, str):
+            function, mask = own_attention(model, attention)
+        else:
+            function, mask = adapted(attention), boolean_mask
+        with installed(model, partial(self._attend, function), mask):
+            yield
 
-    return module.register_forward_pre_hook(hook)
+    def _attend(self, function: Any, module: nn.Module, *tensors: Any, **kwargs: Any) -> Any:
+        i, (query, key, value, *rest) = self.layer, tensors
+        if not any(layer.attends for layer in self.layout.layers[i : i + 1]):
+            return function(module, *tensors, **kwargs)
+        own = {f"query.{i}": query, f"key.{i}": key, f"value.{i}": value}
+        self.taps.update(own)
+        inputs = (self.given.get(name, tensor) for name, tensor in own.items())
+        context, probabilities = function(module, *inputs, *rest, **kwargs)
+        if probabilities is not None:
+            self.taps[f"attention.{i}"] = probabilities
+        self.taps[f"context.{i}"] = context.transpose(1, 2)
+        if f"context.{i}" in self.given:
+            context = self.given[f"context.{i}"].transpose(1, 2)
+        return context, probabilities
+
+    def _entered(self, i: int) -> Change:
+        replaced = self._replaced(f"hidden_state.{i}")
+
+        def change(state: Tensor) -> Tensor | None:
+            self.layer = i
+            return replaced(state)
+
+        return change
+
+    def _replaced(self, name: str) -> Change:
+        def change(state: Tensor) -> Tensor | None:
+            self.taps[name] = state
+            return self.given.get(name)
+
+        return change
+
+    def _overwritten(self, name: str) -> Change:
+        """Replace in place, because the residual connection holds the same tensor, which may have flat positions."""
+
+        def change(state: Tensor) -> None:
+            shape = self.taps[f"hidden_state.{self.layer}"].shape
+            if name in self.given:
+                self.taps[name] = state.clone().reshape(shape)
+                state.copy_(self.given[name].reshape(state.shape))
+            else:
+                self.taps[name] = state.reshape(shape)
+
+        return change
+
+    def _split(self, name: str) -> Change:
+        """Record the heads of a context in which they are joined."""
+
+        def change(joined: Tensor) -> Tensor | None:
+            self.taps[name] = joined.reshape(*joined.shape[:-1], self.heads, -1).transpose(1, 2)
+            return self.given[name].transpose(1, 2).flatten(2) if name in self.given else None
+
+        return change

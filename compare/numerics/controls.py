@@ -25,7 +25,7 @@ from compare.numerics.summation_orders import (
     sequential_total,
     split_product,
 )
-from export.attention import AttentionFunction, graph_attention
+from export.attention import AttentionFunction, graph_attention, masked, soft_capped
 from export.taps import run_tapped
 
 
@@ -63,30 +63,34 @@ def control_runs(
 
 
 def root_scaled_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Attention with query and key each multiplied by the root of the scale, as in ONNX's Attention operator."""
     root = scale**0.5
-    return graph_attention(query * root, key * root, value, mask, 1.0)
+    return graph_attention(query * root, key * root, value, mask, 1.0, softcap)
 
 
-def streamed_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def streamed_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Attention with a streaming softmax over blocks of 16 keys (Dao et al. 2022).
 
     The probabilities are computed separately, as exp(scores - logsumexp(scores)).
     """
     groups = query.shape[1] // key.shape[1]
     scores = (query @ key.repeat_interleave(groups, dim=1).transpose(-1, -2)) * scale
-    scores = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    scores = masked(soft_capped(scores, softcap), mask)
     attention = torch.exp(scores - torch.logsumexp(scores, dim=-1, keepdim=True))
-    return streaming_attention(query, key, value, mask=mask, scale=scale, block=16), attention
+    return streaming_attention(query, key, value, mask=mask, scale=scale, softcap=softcap, block=16), attention
 
 
-def permuted_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def permuted_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Attention with keys and values permuted, so that its sums over keys run in another order."""
     order = permutation(key.shape[2], 0)
     mask = mask.expand(*mask.shape[:-1], len(order))
-    context, attention = graph_attention(query, key[:, :, order], value[:, :, order], mask[..., order], scale)
+    context, attention = graph_attention(query, key[:, :, order], value[:, :, order], mask[..., order], scale, softcap)
     return context, attention[..., torch.argsort(order)]
 
 

@@ -1,4 +1,4 @@
-"""Golden: the whole model in float64, with its attention replaced by the reference attention.
+"""Golden: the whole model in float64, with its attention replaced by the reference attention if it can be replaced.
 
 Before any run is judged, golden is compared with transformers' own eager attention in float64. The two differ in the
 order of summation, by about 1e-15 of each tensor's size. If the difference is beyond `RULER_LIMIT`, one of the two
@@ -32,6 +32,8 @@ def ruler_of(
 def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run a float64 model with golden's attention and with transformers' eager one; return all taps of both.
 
+    The two are the same if the model's attention cannot be replaced.
+
     input_ids, attention_mask: (batch, sequence).
     """
     from export.taps import run_tapped
@@ -43,11 +45,11 @@ def float64_runs(model: Any, input_ids: Any, attention_mask: Any) -> tuple[dict[
         )
 
 
-def golden_attention(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
-    """The reference attention, with the signature that `export.taps` calls."""
+def golden_attention(query: Any, key: Any, value: Any, mask: Any, scale: float, softcap: float = 0.0) -> Any:
+    """The reference attention as an `export.attention.AttentionFunction`."""
     from compare.attention.reference import reference_attention
 
-    return reference_attention(query, key, value, mask=mask, scale=scale)
+    return reference_attention(query, key, value, mask=mask, scale=scale, softcap=softcap)
 
 
 def float64_throughout() -> Any:

@@ -134,7 +134,7 @@ def _work(job: dict[str, Any]) -> None:
 
     from compare.numerics.replay import profile_of
     from compare.numerics.weigher import Scales
-    from export.taps import tap_names
+    from export.probe import layout_of
 
     torch.set_num_threads(job["threads"])
     model, kept = Path(job["model"]), Path(job["kept"])
@@ -145,7 +145,7 @@ def _work(job: dict[str, Any]) -> None:
             case ["golden"]:
                 answer(asdict(scales.make_golden()))
             case ["controls"]:
-                profile = profile_of(tap_names(scales.double.config.num_hidden_layers))
+                profile = profile_of(layout_of(scales.double).names())
                 names, distinct = scales.make_floors(profile)
                 answer({"names": names, "distinct": distinct})
             case ["weigh", precision, folder]:

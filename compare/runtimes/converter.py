@@ -29,7 +29,7 @@ class Converter(Protocol):
 
         folder: the folder of the cache entry.
         out: an empty folder.
-        graphs: the graphs that the runtime can load.
+        graphs: the graphs that the runtime can load, without "decode" if the model does not decode.
         """
 
 
@@ -58,7 +58,9 @@ def _work(job: dict[str, Any]) -> None:
     out = Path(job["out"])
     out.mkdir(parents=True)
     function: Converter = imported(spec.converter)
-    facts = function(Path(job["folder"]), out, spec.graphs)
+    folder = Path(job["folder"])
+    decodes = (folder / "decode.onnx").is_file()
+    facts = function(folder, out, tuple(graph for graph in spec.graphs if decodes or graph != "decode"))
     (out / _FACTS).write_text(json.dumps(facts))
 
 

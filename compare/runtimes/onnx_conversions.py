@@ -55,7 +55,8 @@ def fused(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str]:
         before = _operators(onnx.load(source, load_external_data=False))
         made = [name for name, count in optimized.get_fused_operator_statistics().items() if count > before[name]]
         counts[graph] = ", ".join(f"{_operators(optimized.model)[name]} {name}" for name in made) or "nothing"
-    return {"fused": counts["deploy"], "fused for decoding": counts["decode"]}
+    decoding = {"fused for decoding": counts["decode"]} if "decode" in counts else {}
+    return {"fused": counts["deploy"], **decoding}
 
 
 def split_gemms(model: ModelProto) -> None:

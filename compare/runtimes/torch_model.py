@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compare.runtimes.spec import Device, Graph
-from export.attention import AttentionFunction
+from export.arguments import forward_arguments
+from export.attention import AttentionFunction, replacing
 from export.errors import CannotRun
 from export.models import read_weights
-from export.positions import positions_of
-from export.taps import run_tapped, tapped
+from export.probe import layout_of
+from export.taps import run_tapped
 
 
 class TorchModel:
     """The model of a cache entry in torch, as a `compare.runtimes.spec.Decoder`."""
 
-    #: The attention: the name of one of transformers' implementations, or a function for `export.taps.tapped`.
+    #: The attention: the name of one of transformers' implementations, or a function that replaces the model's own.
     attention: str | AttentionFunction
     #: The name of the type that the model computes in. Outputs are float32 in any case.
     dtype = "float32"
@@ -43,6 +44,8 @@ class TorchModel:
         self.graph, self.device = graph, device
         self.past: Any = None
         model: Any = read_weights(folder, attention=own if isinstance(own, str) else "eager", dtype=self.dtype)
+        if not isinstance(own, str) and not layout_of(model).replaceable:
+            raise CannotRun(f"the attention of models of type {model.config.model_type!r} cannot be replaced")
         self.model = model.to(device)
 
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -69,15 +72,15 @@ class TorchModel:
     def _forward(
         self, input_ids: NDArray[Any], attention_mask: NDArray[Any], **options: Any
     ) -> dict[str, NDArray[Any]]:
-        """Run a pass that returns only logits. An attention function is installed through the tap hook."""
+        """Run a pass that returns only logits: of the last position with `logits_to_keep=1`, else of all positions."""
         ids, mask = self._here(input_ids), self._here(attention_mask)
-        positions = {"position_ids": positions_of(mask, ids.shape[1])}
         attention = type(self).attention
-        door = nullcontext() if isinstance(attention, str) else tapped(self.model, attention)
-        with torch.inference_mode(), door:
-            output = self.model(input_ids=ids, attention_mask=mask, **(positions | options))
-        self.past = output.past_key_values
-        return self._as_arrays({"logits": output.logits})
+        replaced = nullcontext() if isinstance(attention, str) else replacing(self.model, attention)
+        with torch.inference_mode(), replaced:
+            output = self.model(**forward_arguments(self.model, ids, mask, **options))
+        self.past = output.get("past_key_values")
+        kept = output.logits[:, -options.get("logits_to_keep", 0) :]  # a model may not know the option
+        return self._as_arrays({"logits": kept})
 
     def _here(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -43,9 +43,11 @@ class TorchFp16(TorchEager):
     dtype = "float16"
 
 
-def in_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def in_torch(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """The reference attention as an `export.attention.AttentionFunction`."""
-    return reference_attention(query, key, value, mask=mask, scale=scale)
+    return reference_attention(query, key, value, mask=mask, scale=scale, softcap=softcap)
 
 
 class TorchReference(TorchModel):
@@ -54,10 +56,12 @@ class TorchReference(TorchModel):
     attention = staticmethod(in_torch)
 
 
-def in_numpy(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def in_numpy(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """The reference attention in NumPy, as an `export.attention.AttentionFunction`. Arrays and tensors share memory."""
     arrays = [tensor.numpy() for tensor in (query, key, value)]
-    context, probabilities = reference_attention(*arrays, mask=mask.numpy(), scale=scale)
+    context, probabilities = reference_attention(*arrays, mask=mask.numpy(), scale=scale, softcap=softcap)
     return torch.from_numpy(context), torch.from_numpy(probabilities)
 
 

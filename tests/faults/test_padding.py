@@ -25,11 +25,11 @@ from compare.runtimes.registry import BUILT_IN, spec_of
 from compare.traces import Trace, write_trace
 from export.cache import Entry
 from export.exporting import exported
-from export.taps import LAYOUTS
 from tests.faults.graph import Graph
 from tests.faults.kinds.fault import NotHere
 from tests.faults.padding import PADDING_FAULTS
 from tests.helpers.graphs import nameless
+from tests.helpers.tiny import USUAL
 
 OPTIMUM = pytest.param("optimum", marks=pytest.mark.optimum)
 
@@ -85,7 +85,7 @@ def planted(entry: Entry, graph: str, fault: str | None) -> onnx.ModelProto:
     return onnx.load_from_string(editable.serialized())
 
 
-@pytest.mark.parametrize("model_type", LAYOUTS)
+@pytest.mark.parametrize("model_type", USUAL)
 def test_a_clean_run_is_rounding_in_every_runtime(model, tiny_export, model_type: str) -> None:
     where = model(model_type)
     ids, mask = (tensor.numpy() for tensor in where.scales.tensors)
@@ -96,7 +96,7 @@ def test_a_clean_run_is_rounding_in_every_runtime(model, tiny_export, model_type
 
 
 @pytest.mark.parametrize("exporter", ["dynamo", OPTIMUM])
-@pytest.mark.parametrize("model_type", LAYOUTS)
+@pytest.mark.parametrize("model_type", USUAL)
 def test_a_clean_graph_is_rounding(model, tiny_export, model_type: str, exporter: str) -> None:
     where, entry = model(model_type), tiny_export(model_type, exporter)
     bare = nameless(planted(entry, "deploy", None))

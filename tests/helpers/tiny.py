@@ -2,6 +2,9 @@
 
 from typing import Any
 
+#: The types of models that `tiny_model` makes.
+USUAL = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+
 
 def tiny_model(
     model_type: str = "gpt2",

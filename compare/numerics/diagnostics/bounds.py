@@ -17,9 +17,10 @@ def longest_sum(tensor: str, config: Any, keys: int) -> int:
     """
     hidden: int = config.hidden_size
     width: int = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * hidden
-    head_dim: int = getattr(config, "head_dim", None) or hidden // config.num_attention_heads
+    heads: int = getattr(config, "num_attention_heads", 0)
+    head_dim: int = getattr(config, "head_dim", None) or (hidden // heads if heads else 0)
     if tensor == "hidden_state.0":
         return 2  # a token's embedding and, in some models, its position's
     terms = {"attention": max(head_dim, keys), "context": keys, "hidden_state": max(hidden, width)}
-    terms["mid_state"] = config.num_attention_heads * head_dim
+    terms["mid_state"] = heads * head_dim
     return terms.get(tensor.partition(".")[0], hidden)

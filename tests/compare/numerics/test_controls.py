@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from compare.numerics.controls import CONTROLS, control_runs
 from compare.numerics.golden import float64_runs
 from compare.numerics.summation_orders import permuted_product, sequential_product, sequential_total, split_product
-from export.taps import LAYOUTS, run_tapped, tap_names
+from export.taps import run_tapped, tap_names
+from tests.helpers.tiny import USUAL
 
 
-@pytest.mark.parametrize("model_type", list(LAYOUTS))
+@pytest.mark.parametrize("model_type", USUAL)
 def test_every_control_is_the_model_within_rounding(tiny, ids_and_mask, model_type: str) -> None:
     model = tiny(model_type)
     ids, mask = map(torch.from_numpy, ids_and_mask)

@@ -18,7 +18,8 @@ from compare.numerics.replay import profile_of
 from compare.numerics.single_attention.scale import attention_scale
 from compare.numerics.weigher import NotRepeatable, Scales
 from compare.traces import write_trace
-from export.taps import LAYOUTS, tap_names
+from export.taps import tap_names
+from tests.helpers.tiny import USUAL
 
 #: Functions as torch names them, by the operators that call them inside.
 CALLED_BY = {"logsumexp": ("exp", "log"), "pow": ("sqrt",)}
@@ -73,7 +74,7 @@ def test_the_warm_up_calls_each_function_on_one_element_once_a_process(cold: Non
     assert recorded.calls == []
 
 
-@pytest.mark.parametrize("model_type", list(LAYOUTS))
+@pytest.mark.parametrize("model_type", USUAL)
 def test_what_golden_and_controls_call_is_warmed_up(tiny: Any, ids_and_mask: Any, model_type: str) -> None:
     """All functions of oneMKL that five architectures call are on the list, in float64 and in float32."""
     ids, mask = map(torch.from_numpy, ids_and_mask)

@@ -6,14 +6,15 @@ import torch
 
 from compare.numerics.golden import RULER_LIMIT, float64_runs, ruler_of
 from compare.results.circumstances import Ruler
-from export.taps import LAYOUTS, run_tapped, tap_names
+from export.taps import run_tapped, tap_names
+from tests.helpers.tiny import USUAL
 
 
 def arrays(run):
     return {name: tensor.numpy() for name, tensor in run.items()}
 
 
-@pytest.mark.parametrize("model_type", list(LAYOUTS))
+@pytest.mark.parametrize("model_type", USUAL)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_ruler_holds(tiny, ids_and_mask, model_type: str, seed: int) -> None:
     _, mask = ids_and_mask

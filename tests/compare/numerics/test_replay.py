@@ -7,10 +7,11 @@ import torch
 
 from compare.numerics.golden import float64_runs
 from compare.numerics.replay import FORWARDED, profile_of, replay
-from export.taps import LAYOUTS, run_tapped, tap_names
+from export.taps import run_tapped, tap_names
+from tests.helpers.tiny import USUAL
 
 
-@pytest.fixture(params=list(LAYOUTS))
+@pytest.fixture(params=USUAL)
 def runs(request, tiny, ids_and_mask):
     """A float64 model, ids, mask, and the golden run."""
     double = tiny(request.param).double()

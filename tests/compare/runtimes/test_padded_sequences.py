@@ -7,8 +7,9 @@ import torch
 from compare.runtimes.registry import spec_of
 from export.attention import graph_attention
 from export.positions import positions_of
-from export.taps import LAYOUTS, run_tapped
+from export.taps import run_tapped
 from tests.helpers.runtimes import LARGEST, decoded, every_runtime, loaded
+from tests.helpers.tiny import USUAL
 
 LENGTH, PADDING = 7, 5
 OPTIMUM = pytest.param("optimum", marks=pytest.mark.optimum)
@@ -43,7 +44,7 @@ def test_positions_are_counted_over_what_is_real(padded) -> None:
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa", graph_attention])
-@pytest.mark.parametrize("model_type", LAYOUTS)
+@pytest.mark.parametrize("model_type", USUAL)
 def test_the_torch_model(tiny, alone, padded, model_type: str, attention) -> None:
     model = tiny(model_type)
     options = {"attention": attention, "probabilities": attention != "sdpa"}
@@ -58,7 +59,7 @@ def test_the_torch_model(tiny, alone, padded, model_type: str, attention) -> Non
 
 
 def test_without_padding_the_positions_are_those_of_transformers(tiny, alone) -> None:
-    for model_type in LAYOUTS:
+    for model_type in USUAL:
         model, ids = tiny(model_type), torch.from_numpy(alone)
         with torch.no_grad():
             untouched = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
@@ -66,7 +67,7 @@ def test_without_padding_the_positions_are_those_of_transformers(tiny, alone) ->
 
 
 @pytest.mark.parametrize("exporter", ["dynamo", OPTIMUM])
-@pytest.mark.parametrize("model_type", LAYOUTS)
+@pytest.mark.parametrize("model_type", USUAL)
 def test_every_graph(tiny_export, alone, padded, model_type: str, exporter: str) -> None:
     """The graphs are inspect, deploy, deploy-last, and decode, token by token after three prefills."""
     folder = tiny_export(model_type, exporter).folder

@@ -1,0 +1,44 @@
+"""The arguments of a model's forward pass, which differ between architectures."""
+
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from export.positions import positions_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+
+def forward_arguments(
+    model: "PreTrainedModel",
+    input_ids: "Tensor",
+    attention_mask: "Tensor",
+    *,
+    positions: "Tensor | None" = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return the keyword arguments of a forward pass, without those that the model does not declare.
+
+    A model that does not take position ids counts positions by the mask itself, or has no positions.
+
+    input_ids: int64 (batch, sequence). attention_mask: int64 (batch, past + sequence). positions: position ids, int64
+    (batch, sequence); by default `positions_of(attention_mask, sequence)`. options: further arguments, such as
+    `use_cache`.
+    """
+    known = declared(type(getattr(model, "_orig_mod", model)))  # torch.compile wraps a model in another class
+    given = {"input_ids": input_ids, "attention_mask": attention_mask}
+    if "position_ids" in known:
+        given["position_ids"] = positions_of(attention_mask, input_ids.shape[1]) if positions is None else positions
+    return given | {name: value for name, value in options.items() if name in known}
+
+
+def declared(model_class: Any) -> frozenset[str]:
+    """Return the names of the parameters that a model class's forward pass declares."""
+    return _parameters(model_class)
+
+
+@cache  # it takes longer than the rest of a tiny model's call
+def _parameters(model_class: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(model_class.forward).parameters)
