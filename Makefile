@@ -25,7 +25,8 @@ LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden
 LOADS += numerics/test_planted_faults numerics/test_replay numerics/test_verdicts onnx_files/test_structure
 LOADS += pipeline/test_compare_model pipeline/test_decode_stage pipeline/test_failing_runtimes pipeline/test_inputs
 LOADS += pipeline/test_padding_stage pipeline/test_refused_comparisons runtimes/test_decoders
-LOADS += runtimes/test_padded_sequences runtimes/test_runtimes test_model_utils test_pytest_plugin
+LOADS += runtimes/test_onnx_attention runtimes/test_padded_sequences runtimes/test_runtimes
+LOADS += runtimes/test_sdpa_probabilities test_model_utils test_pytest_plugin
 TESTS5 := tests/export tests/faults tests/benchmarks/test_trials.py tests/test_docstrings.py tests/test_light_imports.py
 TESTS5 += $(LOADS:%=tests/compare/%.py)
 

@@ -32,8 +32,8 @@ def convert(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str
         counts[graph] = fuse_attention(model)
         if not counts[graph]:
             raise CannotRun(
-                f"no attention of {graph}.onnx could be replaced by ONNX's Attention operator; it replaces those of "
-                "the exporter dynamo, which is the default"
+                f"no attention of {graph}.onnx could be replaced by ONNX's Attention operator, because none has the "
+                "form that the default exporter, dynamo, writes; leave out --exporter"
             )
         tensors = (value.const_value for value in model.graph.initializers.values())
         weights |= {tensor.location for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
