@@ -19,8 +19,8 @@ test: .venv/engines
 test-all: test
 	$(BIN)/python $(PYTEST) -m slow tests $(ARGS)
 
-# The unit tests of what loads, exports, taps and runs a model of transformers, under its version 5. optimum-onnx does not
-# allow that one yet, so without it.
+# The unit tests of what loads, exports, taps and runs a model of transformers, with the newest version of everything.
+# optimum-onnx does not allow transformers 5 yet, so without it.
 LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
 LOADS += numerics/test_planted_faults numerics/test_replay numerics/test_verdicts onnx_files/test_structure
 LOADS += pipeline/test_compare_model pipeline/test_decode_stage pipeline/test_failing_runtimes pipeline/test_inputs
@@ -49,12 +49,12 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,optimum]'
 	touch $@
 
 # Kernel libraries that only tests, and a comparison that names them, need.
 .venv/engines: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[engines]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,engines,optimum]'
 	touch $@
 
 .venv5/installed: pyproject.toml constraints-transformers5.txt

@@ -22,12 +22,12 @@ from safetensors.numpy import save_file
 
 from export import telemetry
 from export.errors import CannotRun, first_line
+from export.exporters import check_exporter
+from export.extras import install_command
 from export.weights_file import WEIGHTS, tensor_offsets
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-INSTALL = "pip install optimum-onnx"
 
 #: The files for weights that this exporter stores in another form than the model does, mostly transposed. The second
 #: file is for weights of decode that inspect does not have.
@@ -41,7 +41,7 @@ _SMALL = 1024
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
     """Return the graph with `logits`, `attention.i` and `hidden_state.i`; its weights refer to files in the folder.
 
-    Raises `CannotRun` if optimum-onnx is not installed or cannot export the architecture.
+    Raises `CannotRun` if optimum-onnx is not installed, cannot be imported, or cannot export the architecture.
     """
     taps = {"output_attentions": True, "output_hidden_states": True}
     graph = _export(model, folder, "text-generation", _tapped_config, model_kwargs=taps)
@@ -71,12 +71,16 @@ def _export(
 
     config: a function that makes the configuration for the export from the model and optimum's configuration class.
     """
+    check_exporter("optimum")
     telemetry.turn_off()  # optimum imports ONNX Runtime
     try:
         from optimum.exporters.onnx import main_export
         from optimum.exporters.tasks import TasksManager
-    except ImportError as error:
-        raise CannotRun(f"the exporter optimum needs optimum-onnx (not installed); install with: {INSTALL}") from error
+    except ImportError as error:  # with a version of transformers that optimum-onnx does not allow
+        raise CannotRun(
+            f"the exporter optimum cannot be imported: {first_line(error)}; install versions that fit together with: "
+            f"{install_command('optimum')}"
+        ) from error
     try:
         known = TasksManager.get_exporter_config_constructor(
             "onnx", model=model, task=task, library_name="transformers"

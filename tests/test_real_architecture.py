@@ -53,8 +53,9 @@ def test_every_runtime_lies_within_the_limits(default_run) -> None:
         assert runtime.error is None
         assert runtime.largest("logits") <= 1e-4
         assert runtime.verdict.kind == "rounding"
-        assert all(gap.exposed for gap in runtime.gaps)
-        assert runtime.above_diagonal() == 0
+        exposes = any(gap.exposed for gap in runtime.gaps if gap.tensor.startswith("attention"))
+        assert runtime.above_diagonal() == (0 if exposes else None)
+        assert exposes == (runtime.name != "optimum")
     assert report.ruler.worst <= 1e-12
 
 

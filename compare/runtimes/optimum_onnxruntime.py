@@ -1,7 +1,7 @@
-"""The runtime optimum: the decode graph, run by optimum's `ORTModelForCausalLM` in ONNX Runtime.
+"""The runtime optimum: the deploy and decode graphs, run by optimum's `ORTModelForCausalLM` in ONNX Runtime.
 
-The runtime onnxruntime decodes with the same file, the same provider and the same options, so the difference between
-their times is that of the code around each step.
+The runtime onnxruntime runs the same files, with the same provider and the same options, so the difference between
+their times is that of the code around each call.
 """
 
 from pathlib import Path
@@ -19,12 +19,15 @@ from export.positions import positions_of
 
 
 class OptimumOnnxRuntime:
+    """It returns logits alone, whatever the graph outputs, so its gaps are those of the graph that is timed."""
+
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
         self.threads = threads
         self.past: Any = None
         self.model = optimum.onnxruntime.ORTModelForCausalLM.from_pretrained(
             folder,
-            file_name=f"{graph}.onnx",
+            file_name=f"{'deploy' if graph == 'inspect' else graph}.onnx",
+            use_cache=graph == "decode",
             provider="CPUExecutionProvider",
             session_options=session_options(threads),
             use_io_binding=False,  # its default on the CPU
@@ -39,7 +42,7 @@ class OptimumOnnxRuntime:
         ids, mask = torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
         positions = positions_of(mask, ids.shape[1])  # by default, optimum's forward counts padding too
         output = self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.past)
-        self.past = output.past_key_values
+        self.past = output.past_key_values  # None without a cache
         return {"logits": output.logits.numpy()}
 
     def facts(self) -> dict[str, str]:

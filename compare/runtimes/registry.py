@@ -14,6 +14,7 @@ from typing import Any
 from compare.lazy import TORCH_LIBRARIES
 from compare.runtimes.spec import ALL_GRAPHS, DEVICES, Graph, Option, Spec
 from export.errors import BadInput, CannotRun, near
+from export.extras import install_command
 
 ENTRY_POINTS = "onnx_attention_compare.runtimes"
 BASELINE = "torch-eager"
@@ -69,7 +70,7 @@ def _openvino(name: str, class_name: str, summary: str, precision: str) -> Spec:
     target = f"{_CLASSES}.openvino_runtime:{class_name}"
     options = (Option("*", "a property of `compile_model`, such as `NUM_STREAMS`"),)
     given: Any = {"engine": "OpenVINO", "graphs": _DECODES, "default": False, "options": options}
-    return Spec(name, target, summary, ("openvino",), "pip install openvino", precision=precision, **given)
+    return Spec(name, target, summary, ("openvino",), install_command("engines"), precision=precision, **given)
 
 
 def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Spec:
@@ -82,7 +83,7 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
         f"{module}:{class_name}",
         summary,
         ("ctranslate2", "transformers"),
-        "pip install ctranslate2",
+        install_command("engines"),
         precision=precision,
         converter=f"{module}:convert",
         **given,
@@ -105,11 +106,11 @@ BUILT_IN = (
     Spec(
         "optimum",
         "compare.runtimes.optimum_onnxruntime:OptimumOnnxRuntime",
-        "the exported graph in optimum's ORTModelForCausalLM; decodes, and nothing else",
+        "the exported graph in optimum's ORTModelForCausalLM",
         ("onnxruntime", "optimum.onnxruntime"),
-        "pip install optimum-onnx",
+        install_command("optimum"),
         engine="ONNX Runtime",
-        graphs=("decode",),
+        graphs=_DECODES,
         exposes="logits",
         libraries=TORCH_LIBRARIES,
     ),
@@ -166,7 +167,7 @@ BUILT_IN = (
         "compare.runtimes.jax_runtime:Jax",
         "GPT-2 or Llama written in JAX, compiled as a whole",
         ("jax",),
-        "pip install jax",
+        install_command("engines"),
         engine="XLA",
         devices=DEVICES,
         graphs=ALL_GRAPHS,

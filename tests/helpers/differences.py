@@ -5,6 +5,7 @@ import numpy as np
 from compare.diff import text as difference_text
 from compare.diff.compare import diff
 from compare.report.schema import Report
+from compare.results.latency import LatencyRow
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 
@@ -33,3 +34,9 @@ def said(older: Report, newer: Report, fail_over: float = 5.0) -> str:
 
 def runtime(report: Report, name: str) -> RuntimeResult:
     return next(runtime for runtime in report.runtimes if runtime.name == name)
+
+
+def fail_while_timed(report: Report, name: str, error: str) -> None:
+    """Replace the times of a runtime by an error."""
+    failed = LatencyRow(runtime=name, again=False, error=error)
+    report.latency = [failed if row.runtime == name else row for row in report.latency]

@@ -1,7 +1,6 @@
 """Reports as a default run would write them, and the changes under which the screen must still be readable."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +9,13 @@ from tests.helpers.reports import verdict
 
 if TYPE_CHECKING:
     from compare.report.schema import Report
+    from compare.results.latency import DecodeRow
 
 
 def as_default_run(report: "Report", folder: Path) -> "Report":
     """Write a report into a folder, with random weights, and with onnxruntime as the fastest runtime in everything."""
     from compare.results.latency import Ratio
 
-    steps = deepcopy(next(row for row in report.decoding if row.runtime == "onnxruntime"))
-    steps.runtime = "optimum"
-    report.decoding = [*(row for row in report.decoding if row.runtime != "optimum"), steps]
     for rows in (report.latency, report.decoding):
         next(row for row in rows if row.runtime == "onnxruntime").ratio = Ratio(estimate=0.25, low=0.24, high=0.26)
     for row in report.decoding[1:]:
@@ -41,15 +38,25 @@ def with_a_fault(report: "Report") -> None:
     )
 
 
+def with_a_decoder(report: "Report") -> "DecodeRow":
+    """Replace optimum by a runtime that only decodes, as one of another package may, and return its row."""
+    for rows in (report.latency, report.self_gaps):
+        rows[:] = [row for row in rows if row.runtime != "optimum"]
+    report.runtimes = [runtime for runtime in report.runtimes if runtime.name != "optimum"]
+    steps = next(row for row in report.decoding if row.runtime == "optimum")
+    steps.runtime = "decoder"
+    return steps
+
+
 def with_failures(report: "Report") -> None:
-    """torch-sdpa did not run, and optimum did not decode."""
+    """torch-sdpa did not run, and a runtime that only decodes failed."""
     runtime = next(runtime for runtime in report.runtimes if runtime.name == "torch-sdpa")
     runtime.error, runtime.verdict, runtime.gaps = (
         "it was killed by SIGSEGV while it ran the text, see its log",
         None,
         [],
     )
-    report.decoding[-1].error = "no kernel for this"
+    with_a_decoder(report).error = "no kernel for this"
 
 
 def with_a_busy_machine(report: "Report") -> None:

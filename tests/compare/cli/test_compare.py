@@ -20,7 +20,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     run = command("--model", tiny_folder, "--json", "--no-latency", "--text", "Hello", "--out", tmp_path / "out")
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime"]
+    names = ["torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime", "optimum"]
     assert [runtime["name"] for runtime in report["runtimes"]] == names
     assert "golden: the model runs in float64" in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report

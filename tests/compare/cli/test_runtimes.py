@@ -3,8 +3,6 @@
 from importlib import metadata
 from pathlib import Path
 
-import pytest
-
 from compare.cli.runtimes import as_markdown, options_as_markdown
 from compare.runtimes.registry import BUILT_IN
 from tests.helpers import fakes
@@ -27,18 +25,6 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     assert "another library and are not timed: numpy-reference.\n" in run.stdout
     usual = "torch-eager, torch-sdpa, torch-reference, numpy-reference, onnxruntime, optimum"
     assert f"Without --runtimes, a comparison runs {usual}" in run.stdout
-
-
-def test_a_broken_entry_point_is_listed_with_its_error(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    from compare.cli.runtimes import runtimes
-    from compare.runtimes import registry
-
-    found = registry.listing()
-    broken = registry.Listing(found.specs, {"hollow": "TypeError: x is a str"})
-    monkeypatch.setattr(registry, "listing", lambda: broken)
-    runtimes()
-    out = capsys.readouterr().out
-    assert "hollow is broken: TypeError: x is a str\n" in out
 
 
 def test_the_docs_have_the_tables_of_the_registry() -> None:

@@ -71,16 +71,6 @@ from tests.helpers.commands import command, refused
             2,
             "--provider cannot be used with --baseline; set the option provider of the rows onnx-file and ",
         ),
-        (
-            ["--runtimes", "optimum", "--no-latency"],
-            3,
-            "runtime optimum can load only decode, and decoding is off because latency is off, so ",
-        ),
-        (
-            ["--runtimes", "onnxruntime,optimum", "--no-decode"],
-            3,
-            "and decoding is off, so it would have no row",
-        ),
         (["--out", "/proc/nowhere"], 2, "the folder /proc/nowhere cannot be written"),
         (["--model", ""], 2, "the model's name is empty"),
         (["--model", "/no/such/folder"], 2, "the model folder /no/such/folder does not exist"),

@@ -5,25 +5,25 @@ import pytest
 from compare.diff import text as difference_text
 from compare.diff.compare import diff, verdict_change
 from compare.report.schema import Report
-from compare.results.latency import LatencyRow
 from export.errors import BadInput
-from tests.helpers.differences import runtime, said, verdict, with_turns
+from tests.helpers.differences import fail_while_timed, runtime, said, verdict, with_turns
 
 
 def test_a_report_against_itself_is_no_regression(report: Report) -> None:
     report = with_turns(report)
     difference = diff(report, report)
     assert difference.exit_code() == 0
-    assert [row.change for row in difference.runtimes] == ["same"] * 5
+    assert [row.change for row in difference.runtimes] == ["same"] * 6
     assert {(row.runtime, row.again) for row in difference.latency} == {
-        *(("torch-eager", True), ("torch-sdpa", False), ("torch-reference", False), ("onnxruntime", False))
+        *(("torch-eager", True), ("torch-sdpa", False), ("torch-reference", False)),
+        *(("onnxruntime", False), ("optimum", False)),
     }
     for row in difference.latency:
         assert row.change.estimate == 1
         assert row.change.low <= 1 <= row.change.high
         assert row.memory_percent == 0
         assert row.again or difference_text.reading(row).startswith("no clear difference (+-")
-    answer = "no regression: of 5 verdicts none is worse and at or beyond different, and of 3 runtimes timed none"
+    answer = "no regression: of 6 verdicts none is worse and at or beyond different, and of 4 runtimes timed none"
     assert difference_text.answer(difference).startswith(answer)
     assert difference.notes == []
 
@@ -128,7 +128,7 @@ def test_a_verdict_that_was_as_bad_is_no_regression(report: Report, altered: Rep
 def test_a_runtime_that_ran_and_fails_is_a_regression_once(report: Report, altered: Report) -> None:
     row = runtime(altered, "onnxruntime")
     row.error, row.verdict, row.gaps = "killed", None, []
-    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="not timed, because its trace failed")
+    fail_while_timed(altered, "onnxruntime", "not timed, because its trace failed")
     difference = diff(report, altered)
     assert [(part.kind, part.said) for part in difference.regressions] == [
         ("failure", "onnxruntime ran and fails now: killed")
@@ -139,9 +139,10 @@ def test_a_runtime_that_ran_and_fails_is_a_regression_once(report: Report, alter
 
 
 def test_a_runtime_that_cannot_be_timed_any_more_is_a_regression(report: Report, altered: Report) -> None:
-    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="crashed")
+    fail_while_timed(altered, "onnxruntime", "crashed")
     assert [part.said for part in diff(report, altered).regressions] == ["onnxruntime ran and fails now: crashed"]
-    assert diff(report, altered).latency[-1].missing == "failed in B: crashed"
+    missing = {row.runtime: row.missing for row in diff(report, altered).latency}
+    assert missing["onnxruntime"] == "failed in B: crashed"
 
 
 def test_a_runtime_in_one_report_only_is_named_and_not_judged(report: Report, altered: Report) -> None:
@@ -164,7 +165,8 @@ def test_too_few_rounds_are_reported(report: Report) -> None:
 
 def test_a_change_known_only_within_a_factor_of_two_has_no_number(report: Report) -> None:
     difference = diff(with_turns(report, rounds=4), with_turns(report, rounds=4, noise=1.5, onnxruntime=20))
-    reading = difference_text.reading(difference.latency[-1])
+    (row,) = (row for row in difference.latency if row.runtime == "onnxruntime")
+    reading = difference_text.reading(row)
     assert reading == "not measurable: known to no better than a factor of two"
     assert difference.regressions == []
 

@@ -25,14 +25,29 @@ from tests.helpers.settings import small
 
 #: The runtimes that have a row of gaps; one that only decodes has no tensors to compare.
 COMPARED = [spec for spec in BUILT_IN if spec.default and "inspect" in spec.graphs]
+INSTALLED = [spec for spec in COMPARED if not spec.missing()]
+
+#: What a runtime says that it exposes -> the tensors.
+EXPOSED = {
+    "every tap": tap_names(2),
+    "no probabilities": tap_names(2, probabilities=False),
+    "logits": ["logits"],
+}
+
+
+def test_a_runtime_that_is_not_installed_is_a_row_that_says_what_installs_it(report) -> None:
+    assert [runtime.name for runtime in report.runtimes] == [spec.name for spec in COMPARED]
+    for runtime, spec in zip(report.runtimes, COMPARED, strict=True):
+        assert (runtime.error is None) == (spec in INSTALLED)
+        assert runtime.error is None or runtime.error.endswith(f"(not installed); install with: {spec.install}")
 
 
 def test_every_runtime_is_a_row_with_every_tensor(report) -> None:
-    assert [runtime.name for runtime in report.runtimes] == [spec.name for spec in COMPARED]
-    for runtime in report.runtimes:
-        assert runtime.error is None
+    rows = {runtime.name: runtime for runtime in report.runtimes}
+    for spec in INSTALLED:
+        runtime = rows[spec.name]
         assert [gap.tensor for gap in runtime.gaps] == tap_names(2)
-        assert all(gap.exposed for gap in runtime.gaps)
+        assert [gap.tensor for gap in runtime.gaps if gap.exposed] == EXPOSED[spec.exposes]
         assert report.beyond(runtime) is None
         assert runtime.verdict.kind == "rounding"
         assert 0 < runtime.largest("logits") < 1e-4
@@ -55,7 +70,7 @@ def test_gaps_are_those_of_the_traces(report) -> None:
 
 def test_every_timed_runtime_has_its_samples_and_the_baseline_is_timed_twice(report) -> None:
     rows = [(row.runtime, row.again) for row in report.latency]
-    timed = [spec.name for spec in COMPARED if not spec.hybrid]
+    timed = [spec.name for spec in INSTALLED if not spec.hybrid]
     assert rows == [(BASELINE, False), (BASELINE, True), *((name, False) for name in timed if name != BASELINE)]
     assert report.latency[0].ratio is None
     for row in report.latency:
@@ -67,7 +82,7 @@ def test_every_timed_runtime_has_its_samples_and_the_baseline_is_timed_twice(rep
 
 def test_each_timed_runtime_is_rerun_and_compared_with_itself(report) -> None:
     """The comparison uses one thread, so the other number of threads is two."""
-    timed = [spec.name for spec in COMPARED if not spec.hybrid]
+    timed = [spec.name for spec in INSTALLED if not spec.hybrid]
     assert [row.runtime for row in report.self_gaps] == timed
     for row in report.self_gaps:
         own = {change: gap for change, gap in row.gaps.items() if change != BASELINE}
@@ -99,7 +114,7 @@ def test_the_report_holds_the_model_input_environment_and_heads(report, entry: E
     assert [head.name.partition("(")[2] for head in report.heads] == ["sharpest)", "middle)", "flattest)"]
     with np.load(report.folder / "maps.npz") as maps:
         names = {name.partition("/")[0] for name in maps}
-        assert names == {"golden"} | {spec.name for spec in COMPARED}
+        assert names == {"golden"} | {spec.name for spec in INSTALLED if spec.exposes == "every tap"}
         assert maps["golden/0"].shape == (20, 20)
     assert {"model and graphs", "golden, controls, traces, gaps", "rounds", "in all"} <= set(report.phases)
 

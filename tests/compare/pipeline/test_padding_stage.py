@@ -12,6 +12,7 @@ from compare.report.schema import Report
 from compare.report.sections import explanation, gaps, padding
 from compare.results.runtimes import PaddedResult
 from compare.results.verdicts import Verdict
+from compare.runtimes.registry import spec_of
 
 
 def verdict(kind: str, **facts) -> Verdict:
@@ -85,7 +86,9 @@ def test_every_reading_is_another_one_and_the_true_one_is_not_among_them() -> No
 def test_each_runtime_was_judged_where_sequences_are_padded(report: Report) -> None:
     assert report.input.padded is not None
     assert (report.input.padded.longest, report.input.padded.shortest) == (12, 7)
-    for runtime in report.runtimes:
+    installed = [runtime for runtime in report.runtimes if not spec_of(runtime.name).missing()]
+    assert len(installed) >= 5
+    for runtime in installed:
         part = runtime.padding
         assert part is not None and part.verdict is not None
         assert {part.text.kind, part.verdict.kind} <= {"rounding", "identical"}
@@ -124,7 +127,7 @@ def test_what_was_found_there_is_judged_again_and_explained(altered: Report) -> 
 
 
 def test_what_the_row_does_not_say_is_said_below(altered: Report) -> None:
-    row = altered.runtimes[-1]
+    row = next(runtime for runtime in altered.runtimes if runtime.name == "onnxruntime")
     assert row.padding is not None and row.padding.verdict is not None
     row.padding.cause = COUNTED
     why = "which rotates queries and keys by the same angle, so no other tensor changes."

@@ -12,9 +12,10 @@ from compare.pipeline.compare_model import compare
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, Settings
 from compare.results.circumstances import Ruler
-from compare.runtimes.registry import BASELINE, BUILT_IN
+from compare.runtimes.registry import BASELINE
 from compare.runtimes.spec import Spec
 from compare.traces import Trace
+from export import exporters
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from tests.helpers.settings import small
@@ -27,10 +28,23 @@ def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
     with pytest.raises(CannotRun, match=message):
         prepare.check_rows([only_deploy], ["half"], CheckSettings())
     prepare.check_rows([only_deploy], [], CheckSettings())
-    optimum = next(spec for spec in BUILT_IN if spec.name == "optimum")
-    prepare.check_rows([optimum], ["optimum"], CheckSettings())
-    prepare.check_rows([optimum], [], CheckSettings(latency=False))
-    prepare.check_rows([optimum], ["all"], CheckSettings(decode=False))
+
+
+@pytest.mark.parametrize(
+    ("checks", "why"),
+    [
+        (CheckSettings(decode=False), "decoding is off"),
+        (CheckSettings(latency=False), "decoding is off because latency is off"),
+    ],
+)
+def test_a_named_runtime_that_only_decodes_is_refused_without_decoding(checks: CheckSettings, why: str) -> None:
+    decoder = Spec("steps", "nowhere:Steps", "decodes", (), "pip install steps", graphs=("decode",))
+    message = f"runtime steps can load only decode, and {why}, so it would have no row; leave it out"
+    with pytest.raises(CannotRun, match=message):
+        prepare.check_rows([decoder], ["steps"], checks)
+    prepare.check_rows([decoder], ["steps"], CheckSettings())
+    prepare.check_rows([decoder], [], checks)
+    prepare.check_rows([decoder], ["all"], checks)
 
 
 def test_nothing_is_judged_if_the_ruler_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
@@ -77,6 +91,15 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
     ):
         prepare.chosen_runtimes(["absent"])
     assert "absent" in [spec.name for spec in prepare.chosen_runtimes(None)]  # unnamed, it is a row
+
+
+def test_an_exporter_that_is_missing_is_refused_before_any_work(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(exporters.metadata, "distributions", lambda name: [])
+    out = tmp_path / "out"
+    with pytest.raises(CannotRun, match=r"^the exporter optimum needs optimum-onnx \(not installed\); install with: "):
+        compare("byte-gpt2", small(out, BASELINE, exporter="optimum", cache_dir=tmp_path / "cache"))
+    assert not out.exists()
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(

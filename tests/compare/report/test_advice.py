@@ -76,6 +76,7 @@ def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> No
         "torch-sdpa": (0.8, 3e-6),
         "torch-reference": (0.9, 4e-6),
         "onnxruntime": (0.5, 5e-6),
+        "optimum": (0.6, 6e-6),
         "torch-eager": (1.0, 1e-6),
     }
     for row in altered.latency[1:]:

@@ -10,6 +10,7 @@ from compare.report.schema import SCHEMA, Report
 from compare.results.verdicts import VERDICTS
 from export.errors import BadInput
 from tests.helpers.reports import verdict
+from tests.helpers.screens import with_a_decoder
 
 
 def test_round_trip(report: Report, tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_verdicts_as_sentences(facts: dict, sentence: str) -> None:
 
 
 def test_a_named_runtime_that_only_decodes_and_fails_did_not_run(altered: Report) -> None:
-    row = next(row for row in altered.decoding if row.runtime == "optimum")
+    row = with_a_decoder(altered)
     row.error, row.turns, row.checks = "killed", {}, {}
     assert altered.exit_code() == 0
     row.named = True

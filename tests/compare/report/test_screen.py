@@ -15,6 +15,7 @@ from tests.helpers.screens import (
     CHANGES,
     of_two_files,
     with_a_busy_machine,
+    with_a_decoder,
     with_a_fault,
     with_failures,
     without_latency,
@@ -63,9 +64,17 @@ def test_its_table_has_a_row_for_each_runtime(default_run: Report) -> None:
     assert rows["torch-sdpa"][3] == "no difference"
     assert rows["onnxruntime"][3] == rows["onnxruntime"][5] == "0.25 ±.01"
     assert rows["numpy-reference"][2:] == [NOTHING] * 5
-    assert rows["optimum"][:2] == ["yes", NOTHING]
-    assert rows["optimum"][3:6] == ["0.50 ±.05", "1", "no difference"]
+    assert (rows["optimum"][0], rows["optimum"][2:6]) == ("yes", ["1", "no difference"] * 2)
     assert "numpy-reference computes the attention alone and is not timed." in shown.notes
+
+
+def test_a_runtime_that_only_decodes_has_its_prefill_as_the_time_of_a_pass(default_run: Report) -> None:
+    with_a_decoder(default_run)
+    shown = screen(default_run)
+    row = next(row[1:] for row in shown.table.rows if row[0] == "decoder")
+    assert row[:2] == ["yes", NOTHING]
+    assert row[3:6] == ["0.50 ±.05", "1", "no difference"]
+    assert shown.verdict == ["Same model: 6 of 6 runtimes."]
 
 
 def test_a_fault_has_a_word_and_a_place_and_no_times(default_run: Report) -> None:
@@ -85,8 +94,8 @@ def test_a_failure_is_a_row_and_a_sentence(default_run: Report) -> None:
     why = "it was killed by SIGSEGV while it ran the text, see its log"
     rows = {row[0]: row for row in shown.table.rows}
     assert rows["torch-sdpa"][1] == f"did not run: {why}"
-    assert rows["optimum"][1] == "did not run: no kernel for this"
-    assert shown.verdict[1:] == [f"torch-sdpa did not run: {why}.", "optimum could not decode: no kernel for this."]
+    assert rows["decoder"][1] == "did not run: no kernel for this"
+    assert shown.verdict[1:] == [f"torch-sdpa did not run: {why}.", "decoder could not decode: no kernel for this."]
     cut = next(line for line in screen_of(default_run, 60).splitlines() if line.startswith("torch-sdpa"))
     assert len(cut) <= 60
     assert cut.endswith("…")
@@ -111,13 +120,14 @@ def test_other_verdicts_have_their_words(default_run: Report) -> None:
 
 
 def test_a_wrong_cache_has_no_time_of_a_token(default_run: Report) -> None:
+    with_a_decoder(default_run)
     for row in default_run.decoding:
-        if row.runtime in ("onnxruntime", "optimum"):
+        if row.runtime in ("onnxruntime", "decoder"):
             row.checks = {"1": verdict("different", place="final norm and head", tensor="logits", multiple=99.0)}
     shown = screen(default_run)
     rows = {row[0]: row for row in shown.table.rows}
     assert (rows["onnxruntime"][1], rows["onnxruntime"][5:7]) == ("yes", ["wrong", NOTHING])
-    assert rows["optimum"][1] == "NO: decoding"
+    assert rows["decoder"][1] == "NO: decoding"
     assert shown.verdict[0] == "Same model: 4 of 6 runtimes."
     assert shown.verdict[1].startswith("onnxruntime decodes wrongly: it is different from final norm and head on")
 
@@ -190,7 +200,7 @@ def test_the_table_grows_while_a_run_goes_on(default_run: Report) -> None:
     bare = [replace(runtime, verdict=None, gaps=[]) for runtime in default_run.runtimes]
     assert table(bare, [], []).columns == ["runtime", "same model?"]
     judged = [*default_run.runtimes[:1], *bare[1:]]
-    assert [row[1] for row in table(judged, [], []).rows] == ["yes", *[NOTHING] * 4]
+    assert [row[1] for row in table(judged, [], []).rows] == ["yes", *[NOTHING] * 5]
     early = [LatencyRow(runtime=row.runtime, again=row.again) for row in default_run.latency]
     assert table(judged, early, []).columns == ["runtime", "same model?", "error"]
     row = next(row for row in default_run.latency if row.runtime == "torch-sdpa")

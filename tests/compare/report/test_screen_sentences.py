@@ -10,7 +10,8 @@ from tests.helpers.screens import with_a_fault
 
 def test_its_advice_is_that_of_the_full_answer(default_run: Report) -> None:
     default_run.latency[0].peak_bytes = 800_000_000
-    next(row for row in default_run.latency if row.runtime == "onnxruntime").peak_bytes = 400_000_000
+    row = next(row for row in default_run.latency if row.runtime == "onnxruntime")
+    row.peak_bytes = 400_000_000
     passes, steps = for_passes(default_run), for_generation(default_run)
     assert passes and passes.deployed and steps and steps.deployed
     assert (passes.deployed.runtime, steps.deployed.runtime) == ("onnxruntime", "onnxruntime")
@@ -18,13 +19,13 @@ def test_its_advice_is_that_of_the_full_answer(default_run: Report) -> None:
         "Use onnxruntime: 0.25 [0.24, 0.26] of torch-eager's time for prefill, 0.25 [0.24, 0.26] for each token to "
         "generate, 0.50 of the memory."
     ]
-    default_run.latency[-1].ratio = Ratio(estimate=1.0, low=0.9, high=1.1)
+    row.ratio = Ratio(estimate=1.0, low=0.9, high=1.1)
     assert screen(default_run).advice == [
         "Use onnxruntime to generate: 0.25 of torch-eager's time a token [0.24, 0.26], 0.50 of the memory.",
         "For prefill, no runtime is measurably faster.",
     ]
-    for row in default_run.decoding[1:]:
-        row.ratio = Ratio(estimate=1.0, low=0.9, high=1.1)
+    for steps in default_run.decoding[1:]:
+        steps.ratio = Ratio(estimate=1.0, low=0.9, high=1.1)
     assert screen(default_run).advice == [
         "No runtime is measurably faster than torch-eager, for prefill or to generate."
     ]

@@ -71,5 +71,6 @@ def test_built_in_runtimes_of_one_library_have_one_template() -> None:
         "torch-sdpa",
         "torch-reference",
         "numpy-reference",
+        "optimum",
     ]
     assert not {library for library in spec_of("onnxruntime").libraries if library.startswith(("torch", "transf"))}

@@ -7,7 +7,8 @@ import pytest
 
 from compare.report.render.pytest_benchmark import stats, to_pytest_benchmark
 from compare.report.schema import Report
-from compare.results.latency import LatencyRow, Ratio
+from compare.results.latency import Ratio
+from tests.helpers.differences import fail_while_timed
 
 #: All fields that pytest-benchmark 5.3.1 writes for a benchmark and for its samples.
 BENCHMARK = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}
@@ -94,7 +95,7 @@ def test_a_ratio_that_is_not_measurable_is_null(altered: Report) -> None:
 
 
 def test_a_worker_that_failed_is_no_benchmark(altered: Report) -> None:
-    altered.latency[-1] = LatencyRow(runtime="onnxruntime", again=False, error="killed")
+    fail_while_timed(altered, "onnxruntime", "killed")
     assert not any("onnxruntime" in benchmark["name"] for benchmark in saved(altered)["benchmarks"])
 
 
