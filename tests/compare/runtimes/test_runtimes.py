@@ -1,14 +1,15 @@
-"""Test a contract for every runtime, and that broken runtimes do not affect the registry."""
+"""Test a contract for every runtime, and the errors of unknown and missing ones."""
 
 import re
-from importlib import metadata
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from compare.runtimes import registry
-from compare.runtimes.registry import BASELINE, listing, spec_of
+from compare.runtimes.registry import BASELINE, spec_of
 from compare.runtimes.spec import Spec
 from compare.testing import assert_attention_close
 from export.cache import Entry
@@ -16,6 +17,11 @@ from export.errors import BadInput, CannotRun
 from export.models import read_weights
 from export.taps import run_tapped, tap_names
 from tests.helpers.runtimes import LARGEST, every_runtime, loaded
+
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
+
+#: Extra of this project -> what it installs.
+EXTRAS = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
 
 
 @every_runtime("inspect")
@@ -103,6 +109,9 @@ def test_contract_of_the_listing(name: str) -> None:
     assert spec.summary
     assert spec.install.startswith("pip install ")
     assert spec.target.startswith("compare.runtimes.")
+    if extra := re.fullmatch(r"pip install 'onnx-attention-compare\[(\w+)\]'", spec.install):
+        brought = {re.split("[<>=]", line)[0] for line in EXTRAS[extra[1]]}
+        assert brought & {package.partition(".")[0] for package in spec.requires}
 
 
 def test_listing_imports_no_runtime() -> None:
@@ -125,35 +134,3 @@ def test_a_missing_runtime_says_what_installs_it() -> None:
         CannotRun, match=r"runtime ghost needs no_such_package_9 \(not installed\); install with: pip install ghost"
     ):
         spec.load_class()
-
-
-class _Point:
-    def __init__(self, name: str, loaded: object) -> None:
-        self.name, self.value, self._loaded = name, f"somewhere:{name}", loaded
-
-    def load(self) -> object:
-        if isinstance(self._loaded, Exception):
-            raise self._loaded
-        return self._loaded
-
-
-def test_others_bring_runtimes_and_a_broken_one_stays_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = Spec("theirs", "x:Y", "someone else's", (), "pip install theirs")
-    impostor = Spec(BASELINE, "evil:Evil", "not the baseline", (), "")
-    points = [
-        _Point("theirs", theirs),
-        _Point("bad", ImportError("no libfoo")),
-        _Point("odd", 3),
-        _Point("i", impostor),
-    ]
-    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
-    listing.cache_clear()
-    try:
-        assert list(listing().specs) == [*(spec.name for spec in registry.BUILT_IN), "theirs"]
-        assert listing().specs[BASELINE].target == "compare.runtimes.torch_runtimes:TorchEager"
-        assert listing().broken["bad"] == "ImportError: no libfoo"
-        assert "somewhere:odd is a int, not a" in listing().broken["odd"]
-        with pytest.raises(CannotRun, match="runtime bad is broken: ImportError: no libfoo"):
-            spec_of("bad")
-    finally:
-        listing.cache_clear()

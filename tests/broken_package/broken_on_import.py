@@ -1,0 +1,3 @@
+"""A module of a runtime that raises when it is imported."""
+
+raise ImportError("libkernels.so.9 cannot be opened")
