@@ -16,6 +16,7 @@ from transformers import DynamicCache
 
 from export.arguments import forward_arguments
 from export.attention import graph_attention, replacing
+from export.bfloat16 import widen_bfloat16
 from export.errors import CannotRun, first_line
 from export.experts import exportable_experts
 from export.graphs import cache_names
@@ -106,6 +107,7 @@ def _export(
     except torch.onnx.OnnxExporterError as error:
         raise _reason(error, wrapped) from error
     assert program is not None
+    widen_bfloat16(program.model.graph)
     _share_weights(program.model, wrapped.model, folder)
     _forget_origin(program.model)
     return ir.to_proto(program.model)
@@ -117,7 +119,10 @@ def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding")
     if isinstance(cause, CannotRun):
         return cause
     what = f"models of type {wrapped.model.config.model_type!r}{wrapped.how}"
-    return CannotRun(f"torch cannot export {what}: {first_line(cause)}; another exporter may: --exporter optimum")
+    why = first_line(cause)
+    if "inferred a static shape" in str(cause):
+        why = "its code has a loop over the sequence, so the graph would have one length"
+    return CannotRun(f"torch cannot export {what}: {why}; another exporter may: --exporter optimum")
 
 
 class _Tapped(nn.Module):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.checkpoint import Checkpoint, checkpoint_of
-from export.errors import BadInput, first_line
+from export.errors import BadInput, CannotRun, first_line
 from export.hub import download
 from export.model_folder import weight_files
 from export.progress import SILENT, Progress
@@ -90,7 +90,8 @@ def read_weights(folder: Path, *, attention: str = "eager", dtype: str = "float3
     attention: the name of one of transformers' attention implementations.
     dtype: the name of the type of its weights in torch.
     Raises `BadInput` if `export.model_folder` refuses the folder, transformers cannot read it, the file lacks tensors,
-    which transformers would fill with random numbers, or the model is not a causal language model.
+    which transformers would fill with random numbers, or the model is not a causal language model, and `CannotRun` if
+    transformers does not have this attention for the model.
     """
     model, _ = _read(folder, attention, dtype)
     return model
@@ -128,6 +129,8 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
                 output_loading_info=True,
             )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
+        if "does not support an attention implementation" in str(error):
+            raise CannotRun(f"transformers has no {attention} attention for {str(error).split()[0]}") from error
         raise BadInput(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
     checkpoint = checkpoint_of(model, folder, loading)
     if loading["missing_keys"]:
