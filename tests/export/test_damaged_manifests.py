@@ -79,8 +79,8 @@ def test_a_damaged_manifest_is_reported_like_any_damaged_file(root: Path, thing:
 
 def test_an_entry_of_another_schema_says_how_to_mend_it(root: Path, thing: Entry) -> None:
     manifest = thing.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema": 2', '"schema": 99'))
+    manifest.write_text(manifest.read_text().replace('"schema": 3', '"schema": 99'))
     with pytest.raises(
-        BadInput, match=r"cache schema 99, but this version uses 2; remove it: python -m export --remove thing-123"
+        BadInput, match=r"cache schema 99, but this version uses 3; remove it: python -m export --remove thing-123"
     ):
         look_up(root, "thing", "123")

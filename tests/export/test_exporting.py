@@ -91,7 +91,7 @@ def test_what_an_older_version_exported_is_exported_anew(entry: Entry, tiny_fold
     assert new.manifest.checkpoint == entry.manifest.checkpoint
     error = damaged(tmp_path)[old.name]
     assert str(error) == (
-        "tiny-0123456789ab was written under cache schema 1, but this version uses 2; "
+        "tiny-0123456789ab was written under cache schema 1, but this version uses 3; "
         "remove it: python -m export --remove tiny-0123456789ab"
     )
 
