@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-all test-transformers5 check handoff clean
+.PHONY: compare test test-all test-transformers5 large check handoff clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -32,6 +32,10 @@ TESTS5 += $(LOADS:%=tests/compare/%.py)
 
 test-transformers5: .venv5/installed
 	$(BIN5)/python $(PYTEST) -m "not slow and not optimum" $(TESTS5) $(ARGS)
+
+# Compares a model with more than 2 GB of weights, which it makes first. It takes minutes, and 12 GB of memory.
+large: .venv/installed
+	$(BIN)/python -m benchmarks.large
 
 check: .venv/installed
 	$(BIN)/ruff check .

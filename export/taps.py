@@ -52,7 +52,8 @@ def tapped(
     attention: the name of one of transformers' implementations ("eager", "sdpa"), which computes exactly the same as
     without taps, or an `AttentionFunction` to use instead. In a model whose attention cannot be replaced
     (`Layout.replaceable`), the function is not used, but the implementation of the loaded model.
-    probabilities: whether the taps must include `attention.i`.
+    probabilities: whether the taps must include `attention.i`. They never do if the attention is fused and the model
+    does not call transformers' interface.
     given: tap name -> tensor that replaces the model's own tensor after that was recorded. The rest of the model,
     including the residual stream, uses the replacement, so each segment of the model can be run on chosen inputs.
     positions: position ids, int64 (batch, sequence); by default `positions_of(attention_mask, sequence)`.
@@ -63,6 +64,8 @@ def tapped(
     layout = layout or layout_of(model)
     recorder = _Recorder(layout, getattr(model.config.get_text_config(), "num_attention_heads", 0), given or {})
     arguments = forward_arguments(model, input_ids, attention_mask, positions=positions, use_cache=False)
+    if layout.returned and isinstance(attention, str) and attention != "eager":
+        probabilities = False  # such a model computes them only in its eager attention
     if layout.returned and probabilities:
         arguments["output_attentions"] = True
     with recorder.hooked(model), recorder.attending(model, attention):

@@ -89,3 +89,12 @@ def test_a_model_without_layers_is_compared_on_its_logits(tmp_path: Path) -> Non
     expected = run_tapped(model, torch.from_numpy(ids), torch.from_numpy(mask), graph_attention)
     assert list(found) == list(expected) == ["logits"]
     np.testing.assert_allclose(found["logits"], expected["logits"].numpy(), atol=1e-5)
+
+
+def test_fused_attention_that_is_not_replaced_has_no_probabilities() -> None:
+    """Asking Falcon for them would make it compute its eager attention."""
+    model = family_model("Falcon")
+    model.config._attn_implementation = "sdpa"
+    ids, mask = map(torch.from_numpy, inputs())
+    found = run_tapped(model, ids, mask, "sdpa")
+    assert list(found) == layout_of(model).names(probabilities=False)
