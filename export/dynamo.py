@@ -150,22 +150,20 @@ class _Decoding(nn.Module):
     def __init__(self, model: "PreTrainedModel") -> None:
         super().__init__()
         self.model = model
+        self.replaceable = layout_of(model).replaceable
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, past: list[Tensor]) -> list[Tensor]:
         cache = DynamicCache()  # without a configuration it does not slide; a sliding cache would drop positions
         for i, (key, value) in enumerate(zip(past[::2], past[1::2], strict=True)):
             cache.update(key, value, i)
         options = {"past_key_values": cache, "use_cache": True}
-        with replaced_attention(self.model):
+        with self.replaced():
             logits = self.model(**forward_arguments(self.model, input_ids, attention_mask, **options)).logits
         return [logits, *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values))]
 
-
-def replaced_attention(model: "PreTrainedModel") -> AbstractContextManager[None]:
-    """Return a context in which a model has the attention of exported graphs, if its own can be replaced."""
-    if not layout_of(model).replaceable:
-        return nullcontext()
-    return replacing(model, graph_attention)
+    def replaced(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has the attention of exported graphs, if its own can be replaced."""
+        return replacing(self.model, graph_attention) if self.replaceable else nullcontext()
 
 
 def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path) -> None:

@@ -32,6 +32,16 @@ def exportable_experts(model: PreTrainedModel) -> Iterator[None]:
         yield
 
 
+def plain_experts(model: PreTrainedModel) -> PreTrainedModel:
+    """Let a model compute each expert with ordinary matrix products, and return it.
+
+    The default of transformers 5 is one fused product for all experts, which torch does not have in float64.
+    """
+    if hasattr(model, "set_experts_implementation") and model._can_set_experts_implementation():
+        model.set_experts_implementation("eager")
+    return model
+
+
 def _every_expert(self: Any, hidden_states: Tensor) -> tuple[Tensor, Tensor]:
     """The forward pass of a block with a list of experts: (batch, sequence, hidden) -> the same, and router logits."""
     tokens = hidden_states.flatten(0, 1)

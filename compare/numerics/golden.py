@@ -65,7 +65,9 @@ def float64_throughout() -> Any:
                 func = torch.Tensor.double
             widened = [torch.float64 if x is torch.float32 else x for x in args]
             named = {k: torch.float64 if v is torch.float32 else v for k, v in (kwargs or {}).items()}
-            if func is torch.full and isinstance(widened[1], float):  # a mask's smallest number in float64
+            if func is torch.full and float in map(
+                type, (*widened, *named.values())
+            ):  # as the smallest number, in masks
                 named.setdefault("dtype", torch.float64)
             return func(*widened, **named)
 

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from compare.numerics.controls import CONTROLS, control_runs
 from compare.results.precisions import OWN_CONTROLS
 from export.attention import graph_attention
+from export.experts import plain_experts
 from export.models import read_weights
 from export.taps import run_tapped
 
@@ -59,12 +60,12 @@ def low_runs(
     (batch, sequence).
     """
     if precision in _TYPES:
-        model = read_weights(folder, dtype=_TYPES[precision])
+        model = plain_experts(read_weights(folder, dtype=_TYPES[precision]))
         controls = [control for control in CONTROLS if control.name not in _WITHOUT]
         for name, run in control_runs(model, input_ids, attention_mask, controls):
             yield name, {tensor: values.float() for tensor, values in run.items()}
         return
-    model = read_weights(folder)
+    model = plain_experts(read_weights(folder))
     for quantization in QUANTIZATIONS[precision]:
         with _Quantized(model, quantization):
             run = run_tapped(model, input_ids, attention_mask, graph_attention)

@@ -26,6 +26,7 @@ from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap, OwnEvidence, TensorEvidence
 from compare.results.precisions import FLOAT32
 from compare.traces import Trace, write_trace
+from export.experts import plain_experts
 from export.models import read_weights
 
 
@@ -50,7 +51,7 @@ class Scales:
         """
         warm_up()
         self.model_folder, self.out = model, out
-        self.double = read_weights(model).double() if double is None else double
+        self.double = plain_experts(read_weights(model)).double() if double is None else double
         given = Trace(inputs)
         self.mask = given["attention_mask"].copy()
         self.tensors = torch.from_numpy(given["input_ids"].copy()), torch.from_numpy(self.mask)
@@ -110,7 +111,7 @@ class Scales:
         """Return the runs of a precision's controls, and in float32 a further pass of the first one."""
         if precision != FLOAT32:
             return low_runs(self.model_folder, precision, *self.tensors), {}
-        runs = control_runs(read_weights(self.model_folder), *self.tensors, (CONTROLS[0], *CONTROLS))
+        runs = control_runs(plain_experts(read_weights(self.model_folder)), *self.tensors, (CONTROLS[0], *CONTROLS))
         return runs, next(runs)[1]
 
     def weigh(self, trace: Trace, precision: str = FLOAT32) -> dict[str, Gap]:

@@ -69,7 +69,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     if file is not None:
         check_inputs(file, inputs.input_ids, inputs.attention_mask)
     checks = replace(settings.checks, decode=settings.checks.decode and entry.manifest.decodes)
-    check_rows(specs, named, checks, why="" if entry.manifest.decodes else " for this model")
+    check_rows(specs, named, checks)
     run = ModelRun(
         entry=entry,
         beside=beside,
@@ -143,8 +143,8 @@ def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
     return [baseline, *(spec for spec in chosen if spec != baseline)]
 
 
-def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings, why: str = "") -> None:
-    """Raise `CannotRun` if a named runtime would have no row. why: words that say why decoding is off."""
+def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
+    """Raise `CannotRun` if a named runtime would have no row."""
     for spec in specs:
         if spec.name not in named or "inspect" in spec.graphs:
             continue
@@ -152,7 +152,7 @@ def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings, w
         if "decode" not in spec.graphs:
             raise CannotRun(f"{holds}, so it can be neither compared nor used for decoding; leave it out")
         if not checks.decodes:
-            off = f"decoding is off{why or ('' if checks.latency else ' because latency is off')}"
+            off = "decoding is off" if checks.latency else "decoding is off because latency is off"
             raise CannotRun(f"{holds}, and {off}, so it would have no row; leave it out")
 
 

@@ -41,11 +41,3 @@ def test_a_model_that_does_not_decode_is_compared_without_it(tiny_folder: Path, 
     assert "decoding is left out: it keeps something else" in report.notes
     assert report.decoding == []
     assert [row.error for row in report.latency] == [None] * len(report.latency)
-
-
-@pytest.mark.optimum
-@pytest.mark.usefixtures("no_past")
-def test_a_runtime_that_only_decodes_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
-    settings = small(tmp_path / "out", "optimum", decode=True, cache_dir=tmp_path / "cache")
-    with pytest.raises(CannotRun, match="decoding is off for this model, so it would have no row; leave it out"):
-        compare(str(tiny_folder), settings)
