@@ -1,4 +1,4 @@
-"""Measure how small a fault can be and still be detected and located, and how often a clean run raises a false alarm.
+"""Measure how small a fault can be and still be detected and located.
 
 Faults of every kind and size are planted into exported graphs, on models, inputs and seeds that were not used to choose
 the limits. A fault's size is its effect on its own segment in float64, in floors.
@@ -12,20 +12,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks.clean_runs import CleanRun, clean_runs, precision_runs, unseen_runs
-from benchmarks.load import busy
 from benchmarks.progress import one_by_one
-from benchmarks.proportions import upper_bound
 from benchmarks.record import RESULTS, Aim, arguments, finish
-from benchmarks.setups import REPORTING, Stand, in_pairs, stands
+from benchmarks.setups import REPORTING, Stand, stands
 from benchmarks.trials import BINS, Trial, bin_name, bin_of, faults, tried
 from compare import machine
 from tests.faults.bench import Planted
 from tests.faults.kinds import KINDS
 from tests.faults.kinds.fault import NotHere, segment_of
-
-#: The number of processes that load the CPU while clean runs are traced.
-LOAD = 2
 
 
 def main() -> None:
@@ -33,11 +27,6 @@ def main() -> None:
     torch.set_num_threads(machine.cores())
     with tempfile.TemporaryDirectory() as scratch:
         there = list(stands(REPORTING[:1] if options.quick else REPORTING, Path(scratch)))
-        with busy(LOAD):
-            pairs = list(in_pairs(there))
-            clean = [run for pair in one_by_one("clean runs, pair of benches", pairs) for run in clean_runs(*pair)]
-        unseen = [run for stand in one_by_one("unseen orders, bench", there) for run in unseen_runs(stand)]
-        lower = [run for stand in one_by_one("lower precisions, bench", there) for run in precision_runs(stand)]
         trials = list(faults(there, np.random.default_rng(1), draws=1 if options.quick else 3))
         full = in_full(there[2])
     table(trials)
@@ -52,37 +41,16 @@ def main() -> None:
     print(
         f"in full, in every place of {there[2].name}: {sum(t.placed for t in full)} of {len(full)} named where they are"
     )
-    bound = upper_bound(false_alarms(clean), len(distinct(clean)))
-    print(
-        f"clean runs: {len(clean)}, {fresh(clean)} of them the first of a process, {len(distinct(clean))} distinct, "
-        f"{wavering(clean)} unsteady; false alarms {false_alarms(clean)}, "
-        f"with 95 % confidence at most {bound:.2%}; in {len(unseen)} runs in unseen orders {false_alarms(unseen)}"
-    )
-    named = sum(run.verdict.kind == "reduced precision" and run.verdict.precision == run.runtime for run in lower)
-    print(f"bf16 and fp16: {named} of {len(lower)} named from the numbers alone")
     plot(trials, quick=options.quick)
     figures = {
         "bins": {bin_name(i): counts([t for t in trials if bin_of(t.size.floors) == i]) for i in range(len(BINS))},
-        "clean": {
-            "runs": len(clean),
-            "distinct": len(distinct(clean)),
-            "first of a process": fresh(clean),
-            "busy processes": LOAD,
-            "unsteady": [f"{run.runtime} on {run.stand}: {run.said.sentence}" for run in clean if unsteady(run)],
-            "false alarms": false_alarms(clean),
-            "upper 95 % bound": bound,
-            "alarms": [f"{run.runtime} on {run.stand}: {run.said.sentence}" for run in clean + unseen if alarm(run)],
-            "unseen orders": {"runs": len(unseen), "false alarms": false_alarms(unseen)},
-        },
-        "precision": {"runs": len(lower), "named": named},
         "in full": [trial.as_figures() for trial in full],
         "faults": [trial.as_figures() for trial in trials],
     }
-    finish("faults", figures, aims(trials, full, clean, named, len(lower)), quick=options.quick)
+    finish("faults", figures, aims(trials, full), quick=options.quick)
 
 
-def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: int, lower: int) -> list[Aim]:
-    """Return the aims for the verdicts."""
+def aims(trials: list[Trial], full: list[Trial]) -> list[Aim]:
     rates = {i: [t for t in trials if bin_of(t.size.floors) == i] for i in range(len(BINS))}
     found = [trial for trial in trials + full if trial.found]
     fewest = min(len(chosen) for chosen in list(rates.values())[:-1])
@@ -97,10 +65,6 @@ def aims(trials: list[Trial], full: list[Trial], clean: list[CleanRun], named: i
         Aim("found in 8 to 16", ">= 95 %", f"{rate(rates[3]):.1%}", rate(rates[3]) >= 0.95),
         Aim("found in 4 to 8", ">= 50 %", f"{rate(rates[2]):.1%}", rate(rates[2]) >= 0.5),
         Aim("layer and segment right", ">= 95 %", f"{right:.1%}", right >= 0.95),
-        Aim("clean runs", ">= 300", str(len(clean)), len(clean) >= 300),
-        Aim("first of a process", ">= 200", str(fresh(clean)), fresh(clean) >= 200),
-        Aim("false alarms", "0", str(false_alarms(clean)), false_alarms(clean) == 0),
-        Aim("precisions named", "all", f"{named} of {lower}", named == lower),
     ]
 
 
@@ -151,32 +115,6 @@ def counts(trials: list[Trial]) -> dict[str, int]:
 
 def rate(trials: list[Trial]) -> float:
     return sum(trial.found for trial in trials) / len(trials) if trials else 0.0
-
-
-def alarm(run: CleanRun) -> bool:
-    """Return whether a clean run is called faulty. `unsteady` does not count: its first process was wrong."""
-    return run.said.kind in ("reduced precision", "different", "broken")
-
-
-def unsteady(run: CleanRun) -> bool:
-    return run.said.kind == "unsteady"
-
-
-def fresh(clean: list[CleanRun]) -> int:
-    return sum(run.fresh for run in clean)
-
-
-def false_alarms(clean: list[CleanRun]) -> int:
-    return sum(map(alarm, clean))
-
-
-def wavering(clean: list[CleanRun]) -> int:
-    return sum(map(unsteady, clean))
-
-
-def distinct(clean: list[CleanRun]) -> set[tuple[str, str]]:
-    """Return the distinct results of clean runs, each as (stand, evidence)."""
-    return {(run.stand, repr(run.evidence)) for run in clean}
 
 
 def plot(trials: list[Trial], *, quick: bool) -> None:

@@ -39,6 +39,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def recorded(name: str, *, quick: bool) -> dict[str, Any]:
+    """Return the figures of a benchmark's last run; empty if there is none."""
+    path = _path(name, quick=quick)
+    figures: dict[str, Any] = json.loads(path.read_text())["figures"] if path.is_file() else {}
+    return figures
+
+
 def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: bool) -> NoReturn:
     """Save the figures with environment and commit, print the aims on one line, and exit with 0 if all hold, else 1."""
     RESULTS.mkdir(exist_ok=True)
@@ -56,7 +63,10 @@ def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: boo
         "aims": [asdict(aim) for aim in aims],
         "figures": figures,
     }
-    path = RESULTS / f"{name}{'.quick' if quick else ''}.json"
-    path.write_text(json.dumps(kept, indent=1) + "\n")
+    _path(name, quick=quick).write_text(json.dumps(kept, indent=1) + "\n")
     print(" | ".join(map(str, aims)))
     sys.exit(0 if all(aim.held for aim in aims) else 1)
+
+
+def _path(name: str, *, quick: bool) -> Path:
+    return RESULTS / f"{name}{'.quick' if quick else ''}.json"

@@ -19,6 +19,7 @@ from export import dynamo, optimum_exporter
 from export.graphs import write_graphs
 from export.models import read_weights
 from export.sources import SHIPPED
+from export.tokens import byte_tokenizer
 from tests.faults.bench import Bench
 from tests.helpers.tiny import tiny_model
 
@@ -97,6 +98,7 @@ def stands(setups: tuple[Setup, ...], scratch: Path) -> Iterator[Stand]:
             entries[name] = scratch / setup.name.replace(" ", "-") / f"seed {setup.seed}" / name
             entries[name].mkdir(parents=True)
             write_graphs(model, entries[name], setup.name, exporter)
+            byte_tokenizer().save_pretrained(entries[name])  # as an export does; a converter may read it
         for batch, sequence in setup.inputs:
             folder = entries["dynamo"].parent / f"{batch} x {sequence}"
             yield Stand(setup, Bench(entries["dynamo"], setup.ids(batch, sequence), folder), entries)

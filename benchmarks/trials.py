@@ -36,7 +36,7 @@ class Trial:
 
     @property
     def found(self) -> bool:
-        return reaches(self.verdict.kind, "reduced precision")
+        return alarms(self.verdict)
 
     @property
     def placed(self) -> bool:
@@ -99,6 +99,11 @@ def tried(stand: Stand, planted: Planted, size: Size) -> Trial:
     """Plant a fault into the graph that is judged, and judge it."""
     evidence, same = stand.bench.outcome(planted)
     return Trial(planted, stand.name, size, same, evidence, judge(evidence, bitwise=False))
+
+
+def alarms(verdict: Verdict) -> bool:
+    """Return whether a verdict calls a run faulty. A run in floors of its own precision may be in that precision."""
+    return reaches(verdict.kind, "different" if verdict.own else "reduced precision")
 
 
 def bin_of(size: float) -> int:

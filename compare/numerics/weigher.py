@@ -24,7 +24,7 @@ from compare.numerics.replay import FORWARDED, profile_of, replay
 from compare.numerics.tensors import Tensor
 from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap, OwnEvidence, TensorEvidence
-from compare.results.precisions import FLOAT32
+from compare.results.precisions import FLOAT32, ROUNDOFFS, UNIT_ROUNDOFF
 from compare.traces import Trace, write_trace
 from export.experts import plain_experts
 from export.models import read_weights
@@ -98,8 +98,9 @@ class Scales:
             local, accumulated = self._errors(exposed, golden, profile)
             for tensor in accumulated:
                 errors.setdefault(tensor, []).append((local[tensor], accumulated[tensor]))
+        roundoff = ROUNDOFFS.get(precision, UNIT_ROUNDOFF)
         self.floors[profile, precision] = {
-            tensor: (floor_of([local for local, _ in pairs]), floor_of([accumulated for _, accumulated in pairs]))
+            tensor: (floor_of([pair[0] for pair in pairs], roundoff), floor_of([pair[1] for pair in pairs], roundoff))
             for tensor, pairs in errors.items()
         }
         if self.shelf and self.key:

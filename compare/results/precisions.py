@@ -12,6 +12,9 @@ FLOAT32 = "float32"
 #: The unit roundoffs of lower precisions that a runtime may compute in: 2**-n for n significand bits.
 LOWER = {"bf16": 2.0**-8, "fp16 or TF32": 2.0**-11}
 
+#: The unit roundoffs of the precisions in which values are rounded, not only the weights and inputs of linear maps.
+ROUNDOFFS = {FLOAT32: UNIT_ROUNDOFF, "bf16": LOWER["bf16"], "fp16": LOWER["fp16 or TF32"]}
+
 #: The precisions that have controls of their own (`compare.numerics.low_precision`).
 OWN_CONTROLS = ("bf16", "fp16", "int8", "int4")
 

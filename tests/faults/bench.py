@@ -1,11 +1,13 @@
 """The bench for faults: measures a fault's size and judges a faulty graph, for one model on one input.
 
 The size of a fault is the change that it causes in its own segment in the float64 graph: the largest of the four
-statistics of that change, in local floors. It does not depend on a runtime, a limit or a verdict.
+statistics of that change, in local floors. It does not depend on a runtime, a limit or a verdict. In a lower precision,
+floors are those of its controls, and the judged graph rounds every number to it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +20,7 @@ from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 from compare.numerics.errors import error_of
-from compare.numerics.floors import Floor, multiples_of
+from compare.numerics.floors import Floor, larger, multiples_of
 from compare.numerics.replay import profile_of
 from compare.numerics.verdicts import judge, place_of
 from compare.numerics.weigher import Scales
@@ -29,6 +31,7 @@ from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.traces import Trace, write_trace
 from tests.faults.graph import Graph
 from tests.faults.kinds.fault import Fault
+from tests.faults.lower import rounded
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -54,15 +57,21 @@ class Planted:
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a fault in floors, with the statistic and the tensor of its own segment that determine it."""
+    """The size of a fault in floors, with the statistic and the tensor of its own segment that determine it.
+
+    rms: the largest root mean square in floors, which no other error can hide.
+    """
 
     floors: float
     statistic: str
     tensor: str
+    rms: float = 0.0
 
 
 class Bench:
-    """A model exported with all taps, on one input. ids: (batch, sequence), without padding."""
+    """A model exported with all taps, on one input, in one precision. ids: (batch, sequence), without padding."""
+
+    precision = FLOAT32
 
     def __init__(self, entry: Path, ids: NDArray[Any], scratch: Path, *, threads: int = 2) -> None:
         self.scratch, self.threads = scratch, threads
@@ -75,6 +84,14 @@ class Bench:
         self.double = Graph.read(entry / "inspect.onnx", double=True).serialized()
         self.check_double()
 
+    def lowered(self, precision: str) -> "Bench":
+        """Return a bench of the same model and input in a lower precision, one of `tests.faults.lower.TYPES`."""
+        other = copy(self)
+        other.precision = precision
+        for cached in ("floors", "clean_outputs"):
+            vars(other).pop(cached, None)
+        return other
+
     @cached_property
     def clean(self) -> Tensors:
         """The outputs of the graph without a fault, in float64."""
@@ -83,9 +100,12 @@ class Bench:
     @cached_property
     def floors(self) -> dict[str, tuple[Floor, Floor]]:
         """The local and accumulated floors of each tensor."""
-        profile = profile_of(self.clean)
-        self.scales.make_floors(profile)
-        return self.scales.floors[profile, FLOAT32]
+        profile, known = profile_of(self.clean), self.scales.floors
+        for precision in dict.fromkeys((FLOAT32, self.precision)):
+            if (profile, precision) not in known:
+                self.scales.make_floors(profile, precision)
+        single, own = known[profile, FLOAT32], known[profile, self.precision]
+        return {n: (larger(single[n][0], own[n][0]), larger(single[n][1], own[n][1])) for n in single}
 
     @property
     def places(self) -> list[str]:
@@ -109,11 +129,13 @@ class Bench:
         """Return the size of a fault. Raises `NotHere` if the fault cannot be planted in this graph."""
         faulty = self.run_double(planted.into(Graph(self.double)))
         mask = self.inputs["attention_mask"]
-        sizes = [Size(0.0, "", "")]
+        sizes, rms = [Size(0.0, "", "")], [0.0]
         for name in (name for name in self.clean if place_of(name) == planted.place):
             found = multiples_of(error_of(name, faulty[name], self.clean[name], mask), self.floors[name][0])
             sizes += [Size(getattr(found, s), s, name) for s in ("rms", "max", "channel", "slope")]
-        return max(sizes, key=lambda size: (size.floors != size.floors, size.floors))
+            rms.append(found.rms)
+        largest = max(sizes, key=lambda size: (size.floors != size.floors, size.floors))
+        return replace(largest, rms=max(rms))
 
     @cached_property
     def clean_outputs(self) -> Tensors:
@@ -133,10 +155,12 @@ class Bench:
     def evidence(self, run: Tensors) -> dict[str, TensorEvidence]:
         """Return the evidence of a run, by tensor."""
         write_trace(self.scratch / "run", run)
-        return evidence_of(self.scales.weigh(Trace(self.scratch / "run")).values())
+        return evidence_of(self.scales.weigh(Trace(self.scratch / "run"), self.precision).values())
 
     def run_single(self, graph: bytes) -> Tensors:
         """Run a graph in ONNX Runtime, as the comparison does, and return all outputs."""
+        if self.precision != FLOAT32:
+            graph = rounded(graph, self.precision)
         with TemporaryDirectory(dir=self.scratch) as folder:
             (Path(folder) / "inspect.onnx").write_bytes(graph)
             return OnnxRuntime(Path(folder), threads=self.threads, graph="inspect").run(**self.inputs)

@@ -23,6 +23,10 @@ Array = NDArray[Any]
 BITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 
 
+#: The beginning of the names of planted nodes.
+PLANTED = "planted"
+
+
 @dataclass(frozen=True)
 class Map:
     """A linear map of the graph: the multiplying node, the weight as (input, output), and the bias, if it has one."""
@@ -33,9 +37,13 @@ class Map:
 
 
 class Graph:
-    """An ONNX graph in memory with taps as outputs. dtype: the type that it computes in."""
+    """An ONNX graph in memory with taps as outputs.
 
-    def __init__(self, serialized: bytes) -> None:
+    dtype: the type that it computes in. prefix: the beginning of the names of what is added to it.
+    """
+
+    def __init__(self, serialized: bytes, prefix: str = PLANTED) -> None:
+        self.prefix = prefix
         self.model = ir.from_proto(onnx.load_from_string(serialized))
         taps = [value for value in self.model.graph.outputs if value.name == "logits"]
         self.dtype = np.dtype(taps[0].dtype.numpy())  # type: ignore[union-attr]
@@ -205,7 +213,7 @@ class Graph:
 
     def _name(self) -> str:
         self._made += 1
-        return f"planted.{self._made}"
+        return f"{self.prefix}.{self._made}"
 
 
 def _widen(node: ir.Node) -> None:

@@ -19,16 +19,17 @@ from compare.numerics.low_precision import (
     low_runs,
     symmetric,
 )
+from compare.numerics.replay import profile_of
 from compare.numerics.verdicts import judge
 from compare.numerics.weigher import Scales
 from compare.results.gaps import evidence_of
-from compare.results.precisions import OWN_CONTROLS
+from compare.results.precisions import OWN_CONTROLS, ROUNDOFFS
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, write_trace
 from export.attention import graph_attention
 from export.models import load
 from export.sources import find
-from export.taps import run_tapped
+from export.taps import run_tapped, tap_names
 
 MATRICES = arrays.arrays(
     np.float32,
@@ -77,6 +78,15 @@ def test_controls_of_a_precision_differ_and_are_far_from_float32(scales: Scales,
     for run in runs.values():
         assert run.dtype == torch.float32
         assert 1e-3 < np.abs(run.numpy() - golden).max() < 10
+
+
+@pytest.mark.parametrize("precision", TYPES)
+def test_a_floor_is_at_least_a_quarter_of_the_unit_roundoff_of_its_precision(scales: Scales, precision: str) -> None:
+    """The slope of every control can be tiny by chance, and a clean runtime's would then be many floors."""
+    profile = profile_of(tap_names(4))
+    scales.make_floors(profile, precision)
+    floors = scales.floors[profile, precision]
+    assert min(local.slope.min() for local, _ in floors.values()) == ROUNDOFFS[precision] / 4
 
 
 @pytest.mark.parametrize("precision", TYPES)
