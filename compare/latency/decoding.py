@@ -5,13 +5,14 @@ of each further token.
 """
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.runtimes.spec import Decoder
+from compare.runtimes.spec import Decoder, SelfTimedDecoder
 
 #: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16
@@ -45,18 +46,23 @@ def generate(decoder: Decoder, prompt: NDArray[Any], count: int = TOKENS) -> dic
     batch, length = prompt.shape
     decoder.run(prompt[:, :1].copy(), np.ones((batch, 1), np.int64))
     mask = np.ones((batch, length + count), np.int64)
-    start = time.perf_counter_ns()
-    logits = decoder.run(prompt, mask[:, :length].copy())["logits"]
-    end = time.perf_counter_ns()
-    prefill, steps, tokens = end - start, [], [next_tokens(logits)]
+    prefill, logits = timed(decoder, decoder.run, prompt, mask[:, :length].copy())
+    steps, tokens = [], [next_tokens(logits)]
     for place in range(length, length + count - 1):
-        ids, seen = tokens[-1], mask[:, : place + 1].copy()
-        start = time.perf_counter_ns()
-        logits = decoder.step(ids, seen)["logits"]
-        end = time.perf_counter_ns()
-        steps.append(end - start)
+        taken, logits = timed(decoder, decoder.step, tokens[-1], mask[:, : place + 1].copy())
+        steps.append(taken)
         tokens.append(next_tokens(logits))
     return {"prefill_ns": prefill, "ns": steps, "tokens": np.concatenate(tokens, axis=1).tolist()}
+
+
+def timed(
+    decoder: Decoder, call: Callable[..., Any], ids: NDArray[Any], mask: NDArray[Any]
+) -> tuple[int, NDArray[Any]]:
+    """Make a call of a decoder, its `run` or `step`, and return its time in nanoseconds and its logits."""
+    start = time.perf_counter_ns()
+    logits = call(ids, mask)["logits"]
+    end = time.perf_counter_ns()
+    return (decoder.last_ns if isinstance(decoder, SelfTimedDecoder) else end - start), logits
 
 
 def next_tokens(logits: NDArray[Any]) -> NDArray[Any]:

@@ -102,6 +102,14 @@ class SelfTimed(Runtime, Protocol):
         """
 
 
+@runtime_checkable
+class SelfTimedDecoder(Decoder, Protocol):
+    """A decoder that measures the time of its calls itself."""
+
+    #: The time of the last call of `run` or `step`, in nanoseconds.
+    last_ns: int
+
+
 @dataclass(frozen=True)
 class Spec(Listed):
     """A runtime's entry in the registry.

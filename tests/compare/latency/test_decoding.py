@@ -45,6 +45,28 @@ def test_a_generation_feeds_each_token_back() -> None:
     assert counter.calls == [("run", 1, 1), ("run", 2, 2), *steps]
 
 
+class TimedCounter(Counter):
+    """A decoder that measures its own calls: each takes a nanosecond longer than the one before."""
+
+    last_ns = 0
+
+    def facts(self): ...
+
+    def operators(self, ids, mask): ...
+
+    def close(self): ...
+
+    def _one(self, ids):
+        self.last_ns = len(self.calls)
+        return super()._one(ids)
+
+
+def test_a_decoder_that_measures_its_own_calls_gives_their_times() -> None:
+    found = decoding.generate(TimedCounter(), np.array([[1, 2], [3, 4]]), 4)
+    assert found["prefill_ns"] == 2  # the second call, after one that warms up
+    assert found["ns"] == [3, 4, 5]
+
+
 @pytest.mark.parametrize("prefill", [1, 3, 5])
 def test_following_a_text_gives_the_logits_of_every_position_once(prefill: int) -> None:
     ids = np.array([[1, 2, 3, 4, 5, 6]])
