@@ -58,7 +58,8 @@ clean:
 
 # Kernel libraries that only tests, and a comparison that names them, need.
 .venv/engines: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,engines,optimum]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,engines,optimum,web]'
+	$(BIN)/python -m compare runtimes --install onnxruntime-web
 	touch $@
 
 .venv5/installed: pyproject.toml constraints-transformers5.txt

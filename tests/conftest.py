@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from compare.lazy import TORCH_LIBRARIES
+from compare.runtimes.npm_packages import ENVIRONMENTS
+from export.cache import cache_root
 from export.telemetry import turn_off
 from tests.helpers.processes import kept_template
 from tests.helpers.tiny import tiny_model
@@ -32,11 +35,14 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_dir(shared_folder: Path) -> Path:
-    """The session's own cache, so that no test reads or changes the checkout's.
+    """The session's own cache, so that no test reads or changes the checkout's, except for its environments.
 
     All pytest-xdist workers share it, so each model is exported once.
     """
     folder = shared_folder / "cache"
+    folder.mkdir(exist_ok=True)
+    with suppress(FileExistsError):  # another worker has made it
+        (folder / ENVIRONMENTS).symlink_to(cache_root() / ENVIRONMENTS)
     os.environ["ONNX_ATTENTION_COMPARE_CACHE"] = str(folder)
     return folder
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.errors import BadInput
+
 if TYPE_CHECKING:
     from compare.runtimes.spec import Option, Spec
 
@@ -13,14 +15,23 @@ def runtimes(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the built-in runtimes, and their options, as Markdown tables.")
     ] = False,
+    install: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Install what a runtime needs besides Python packages.")
+    ] = None,
 ) -> None:
-    """List the runtimes, and how to install the missing ones."""
+    """List the runtimes, and how to install the missing ones.
+
+    Exit codes: 0 success, 2 wrong input, 3 a runtime cannot be installed.
+    """
     from compare.report.formatting import Table
     from compare.report.render.tables import print_table, stdout
     from compare.runtimes.registry import listing
 
     if markdown:
         typer.echo(f"{as_markdown()}\n\n{options_as_markdown()}")
+        return
+    if install is not None:
+        typer.echo(install_runtime(install))
         return
     found = listing()
     columns = ["runtime", "package", "type", "exposes", "decodes"]
@@ -36,6 +47,24 @@ def runtimes(
     typer.echo(f"Hybrids compute the attention in another library and are not timed: {', '.join(hybrids)}.")
     usual = [name for name, spec in found.specs.items() if spec.default]
     typer.echo(f"Without --runtimes, a comparison runs {', '.join(usual)}.")
+
+
+def install_runtime(name: str) -> str:
+    """Install what a runtime needs besides Python packages, and return a sentence that says where it is.
+
+    Raises `BadInput` if there is no such runtime, or if it needs Python packages alone; `CannotRun` if something cannot
+    be installed.
+    """
+    from compare.cli.live import command_progress
+    from compare.runtimes.npm_packages import folder
+    from compare.runtimes.registry import spec_of
+
+    spec = spec_of(name)
+    if spec.npm is None:
+        raise BadInput(f"runtime {name} needs Python packages alone; install it with: {spec.install}")
+    with command_progress() as progress:
+        spec.npm.make(progress)
+    return f"{name} is installed in {folder()}"
 
 
 def as_markdown() -> str:
@@ -70,9 +99,14 @@ def facts_of(spec: "Spec") -> list[str]:
 
 
 def package_of(spec: "Spec") -> str:
-    """Return the first package that a runtime requires, with its version; "missing" if one is not installed."""
+    """Return the first package that a runtime requires, with its version; "missing" if one is not installed.
+
+    For a runtime in JavaScript, it is the npm package.
+    """
     if spec.missing():
         return "missing"
+    if spec.npm is not None:
+        return f"{spec.npm.package} {spec.npm.version}"
     package = spec.requires[0].partition(".")[0] if spec.requires else spec.target.partition(".")[0]
     return f"{package} {version_of(package).partition('+')[0]}".strip()
 

@@ -1,6 +1,5 @@
 """Sessions of ONNX Runtime: the execution provider that they run in, plug-ins with providers, and options."""
 
-import json
 import mmap
 import tempfile
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
+from compare.runtimes.onnx_profile import nodes_of
 from compare.runtimes.spec import Device
 from export.errors import CannotRun
 
@@ -95,14 +95,12 @@ class Sessions:
     def nodes(self, graph: Path, names: list[str], inputs: Mapping[str, NDArray[Any]]) -> list[tuple[str, str]]:
         """Run a graph once, in a session with a profile; return operator and provider of each node that ran.
 
-        names: the outputs. inputs: the arrays by name. ONNX Runtime does not expose its optimized graph in another way.
+        names: the outputs. inputs: the arrays by name.
         """
         with tempfile.TemporaryDirectory() as folder:
             session = self.start(graph, profile=str(Path(folder) / "profile"))
             session.run(names, inputs)
-            events = json.loads(Path(session.end_profiling()).read_text())
-        ran = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
-        return [(event["args"]["op_name"], event["args"].get("provider", "")) for event in ran]
+            return nodes_of(Path(session.end_profiling()))
 
     @cached_property
     def _devices(self) -> list[Any]:

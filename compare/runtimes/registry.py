@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from compare.lazy import TORCH_LIBRARIES
+from compare.runtimes.npm_packages import NpmPackages
 from compare.runtimes.spec import ALL_GRAPHS, DEVICES, Graph, Option, Spec
 from export.errors import BadInput, CannotRun, near
 from export.extras import install_command
@@ -88,6 +89,16 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
         converter=f"{module}:convert",
         **given,
     )
+
+
+def _javascript(name: str, target: str, summary: str, package: str, *, browser: bool = False) -> Spec:
+    """Return the entry of a runtime that runs a graph in an npm package."""
+    packages = ("playwright", "onnx") if browser else ("onnx",)
+    extra = f"{install_command('web')} && " if browser else ""
+    install = f"{extra}python -m compare runtimes --install {name}"
+    engine = "ONNX Runtime" if package == "onnxruntime-node" else "ONNX Runtime Web"
+    given: Any = {"engine": engine, "graphs": _DECODES, "default": False, "npm": NpmPackages(package, browser)}
+    return Spec(name, f"{_CLASSES}.javascript.{target}", summary, packages, install, **given)
 
 
 BUILT_IN = (
@@ -175,6 +186,15 @@ BUILT_IN = (
     ),
     _ctranslate2("ctranslate2", "CTranslate2", "the model in CTranslate2's own format", "float32"),
     _ctranslate2("ctranslate2-int8", "CTranslate2Int8", "with linear maps quantized to 8 bits", "int8"),
+    _javascript(
+        "onnxruntime-web",
+        "page:OnnxRuntimeWeb",
+        "in WebAssembly, in a headless Chromium",
+        "onnxruntime-web",
+        browser=True,
+    ),
+    _javascript("onnxruntime-web-node", "node:OnnxRuntimeWebNode", "in WebAssembly, under Node", "onnxruntime-web"),
+    _javascript("onnxruntime-node", "node:OnnxRuntimeNode", "in ONNX Runtime's addon for Node", "onnxruntime-node"),
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 from compare.lazy import Listed
+from compare.runtimes.npm_packages import NpmPackages
 from export.errors import BadInput, near
 
 if TYPE_CHECKING:  # listing the runtimes works without NumPy
@@ -127,6 +128,7 @@ class Spec(Listed):
     libraries: modules that are imported before the class. Processes of runtimes with the same libraries are forked from
         one process that has imported them; without libraries, a process of the runtime is started on its own. Their
         import must start no threads.
+    npm: the npm packages that it runs, if it runs JavaScript.
     """
 
     noun = "runtime"
@@ -140,6 +142,11 @@ class Spec(Listed):
     options: tuple[Option, ...] = ()
     converter: str = ""
     libraries: tuple[str, ...] = ()
+    npm: NpmPackages | None = None
+
+    def missing(self) -> list[str]:
+        """Return the required packages and programs that are not installed."""
+        return [*super().missing(), *([] if self.npm is None else self.npm.missing())]
 
     def load_class(self) -> type[Runtime]:
         """Import the runtime's libraries and its class. Raises `CannotRun` if a required package is not installed."""

@@ -30,11 +30,21 @@ def every_runtime(graph: Graph | None = None) -> Any:
 def loaded(spec: Spec, folder: Path, graph: Graph, **more: Any) -> Runtime:
     """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed.
 
-    more: further arguments, such as options.
+    more: further arguments, such as options. `close_all` closes the runtime.
     """
     if missing := spec.missing():
         pytest.skip(f"{', '.join(missing)} not installed")
-    return spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph, **more)
+    _open.append(spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph, **more))
+    return _open[-1]
+
+
+def close_all() -> None:
+    """Close every runtime that was loaded since the last call."""
+    while _open:
+        _open.pop().close()
+
+
+_open: list[Runtime] = []
 
 
 @cache

@@ -37,7 +37,6 @@ def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, atol:
         np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=atol, rtol=0)
     found = decoded(runtime, ids[:1], mask[:1], 4)
     np.testing.assert_allclose(found, expected[:1], atol=atol, rtol=0)
-    runtime.close()
 
 
 @every_runtime("decode")
@@ -60,7 +59,6 @@ def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> No
     first = decoded(runtime, ids, mask, 5)
     decoded(runtime, ids[:1, ::-1], mask[:1], 3)
     np.testing.assert_array_equal(decoded(runtime, ids, mask, 5), first)
-    runtime.close()
 
 
 @pytest.mark.optimum

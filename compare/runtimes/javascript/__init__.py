@@ -1,0 +1,1 @@
+"""Runtimes that run JavaScript, in a page of a browser or under Node."""

@@ -1,0 +1,14 @@
+"""Read a profile that ONNX Runtime has written, because it does not expose its optimized graph in another way."""
+
+import json
+from pathlib import Path
+
+
+def nodes_of(profile: Path) -> list[tuple[str, str]]:
+    """Return operator and execution provider of each node that ran, in order.
+
+    profile: the file; its session ran one pass.
+    """
+    events = json.loads(profile.read_text())
+    ran = [event["args"] for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
+    return [(each["op_name"], each.get("provider", "")) for each in ran]
