@@ -19,6 +19,7 @@ from export.attention import graph_attention, replacing
 from export.bfloat16 import widen_bfloat16
 from export.errors import CannotRun, first_line
 from export.experts import exportable_experts
+from export.folded_weights import FOLDED, FOLDED_DECODE, SMALL, Place, places_of
 from export.graphs import cache_names
 from export.layout import Layout
 from export.past import past_sizes
@@ -55,6 +56,7 @@ def _export_pass(wrapped: "_Tapped", folder: Path) -> onnx.ModelProto:
         {"input_ids": free, "attention_mask": free},
         inputs=["input_ids", "attention_mask"],
         outputs=wrapped.layout.names(),
+        rest=FOLDED,
     )
 
 
@@ -76,6 +78,7 @@ def export_decode(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
         },
         inputs=["input_ids", "attention_mask", *cache_names("past_key_values", layers)],
         outputs=["logits", *cache_names("present", layers)],
+        rest=FOLDED_DECODE,
     )
 
 
@@ -87,10 +90,11 @@ def _export(
     *,
     inputs: list[str],
     outputs: list[str],
+    rest: str,
 ) -> onnx.ModelProto:
     """Return the graph of one forward pass, traced with an example.
 
-    free: the dynamic dimensions of each argument, as number -> name.
+    free: the dynamic dimensions of each argument, as number -> name. rest: the file for weights in another form.
     """
     try:
         with torch.no_grad(), _quiet(), exportable_experts(wrapped.model):
@@ -109,6 +113,7 @@ def _export(
     assert program is not None
     widen_bfloat16(program.model.graph)
     _share_weights(program.model, wrapped.model, folder)
+    _store_folded(program.model, folder, rest)
     _forget_origin(program.model)
     return ir.to_proto(program.model)
 
@@ -119,7 +124,8 @@ def _reason(error: torch.onnx.OnnxExporterError, wrapped: "_Tapped | _Decoding")
     if isinstance(cause, CannotRun):
         return cause
     what = f"models of type {wrapped.model.config.model_type!r}{wrapped.how}"
-    why = first_line(cause)
+    lines = str(cause).strip().splitlines()[:2]
+    why = " ".join(lines) if lines and lines[0].endswith(":") else first_line(cause)
     if "inferred a static shape" in str(cause):
         why = "its code has a loop over the sequence, so the graph would have one length"
     return CannotRun(f"torch cannot export {what}: {why}; another exporter may: --exporter optimum")
@@ -180,15 +186,38 @@ def _share_weights(graph_model: ir.Model, model: "PreTrainedModel", folder: Path
         offset, length = offsets[stored[raw.data_ptr()]]
         if raw.nbytes != length or not raw.is_contiguous():
             raise CannotRun(f"{name} is a view of a part of {stored[raw.data_ptr()]}, so its weights cannot be shared")
-        value.const_value = ir.ExternalTensor(
-            WEIGHTS,
-            offset=offset,
-            length=length,
-            dtype=ir.DataType.FLOAT,
-            shape=ir.Shape(raw.shape),
-            name=name,
-            base_dir=folder,
-        )
+        value.const_value = _stored(name, value, Place(WEIGHTS, offset, length), folder)
+
+
+def _store_folded(graph_model: ir.Model, folder: Path, rest: str) -> None:
+    """Make the initializers that the exporter computed from parameters refer to a safetensors file.
+
+    It transposes the matrices of linear maps. If they stayed in the graph, each graph would have its own copy, and a
+    graph of more than 2 GB cannot be written.
+    """
+    values = graph_model.graph.initializers
+    made = {name: value.const_value for name, value in values.items() if value.const_value is not None}
+    large = {
+        name: tensor.numpy()
+        for name, tensor in made.items()
+        if not isinstance(tensor, ir.ExternalTensor) and tensor.dtype == ir.DataType.FLOAT and tensor.nbytes >= SMALL
+    }
+    for name, place in (places_of(large, folder, rest) if large else {}).items():
+        values[name].const_value = _stored(name, values[name], place, folder)
+
+
+def _stored(name: str, value: ir.Value, place: Place, folder: Path) -> ir.ExternalTensor:
+    """Return a float32 tensor that is stored in a file of a folder, with the shape of an initializer's value."""
+    assert value.const_value is not None
+    return ir.ExternalTensor(
+        place.file,
+        offset=place.offset,
+        length=place.length,
+        dtype=ir.DataType.FLOAT,
+        shape=ir.Shape(value.const_value.shape),
+        name=name,
+        base_dir=folder,
+    )
 
 
 def _forget_origin(graph_model: ir.Model) -> None:

@@ -29,7 +29,7 @@ _DECISIVE = {
 }
 
 #: A number that increases when this project's part of an export changes, so that older entries are not used.
-_REVISION = 4
+_REVISION = 5
 
 
 def exported(
@@ -100,15 +100,16 @@ def export_model(
     if (entry := look_up(root, source.name, key)) is not None:
         return entry
     parameters = sum(p.numel() for p in transformer.model.parameters())
-    _check_disk(root, 4 * parameters)
+    weights = 4 * parameters
+    _check_disk(root, 2 * weights)  # graphs can need all weights in another form too
 
     def build(folder: Path) -> Manifest:
         from export.graphs import GRAPHS
         from export.probe import layout_of
 
         size = (
-            f"{parameters / 1e6:.1f} million parameters, {4 * parameters / 1e9:.2f} GB on disk, "
-            f"about {(4 * parameters * 2.5 + 5e8) / 1e9:.1f} GB of memory"
+            f"{parameters / 1e6:.1f} million parameters, {weights / 1e9:.2f} to {2 * weights / 1e9:.2f} GB on disk, "
+            f"about {(weights * 3 + 5e8) / 1e9:.1f} GB of memory"
         )
         about = "; ".join([size, *layout_of(transformer.model).notes()])
         progress.stage(f"exporting {source.name} with {exporter}", about, of=1 + len(GRAPHS))

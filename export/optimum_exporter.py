@@ -15,27 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
-from safetensors.numpy import save_file
 
 from export import telemetry
 from export.errors import CannotRun, first_line
 from export.exporters import check_exporter
 from export.extras import install_command
-from export.weights_file import WEIGHTS, tensor_offsets
+from export.folded_weights import FOLDED, FOLDED_DECODE, SMALL, places_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-#: The files for weights that this exporter stores in another form than the model does, mostly transposed. The second
-#: file is for weights of decode that inspect does not have.
-FOLDED = "folded.safetensors"
-FOLDED_DECODE = "folded-decode.safetensors"
-
-#: Initializers smaller than this many bytes stay in the graph.
-_SMALL = 1024
 
 
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
@@ -144,25 +134,10 @@ def _share_weights(graph: onnx.ModelProto, folder: Path, rest: str) -> None:
 
     Weights that no file contains are written to the file `rest`.
     """
-    stored = {name: np.memmap(folder / name, mode="r") for name in (WEIGHTS, FOLDED) if (folder / name).is_file()}
-    by_content = {}
-    for name, content in stored.items():
-        for offset, length in tensor_offsets(folder / name).values():
-            by_content[hash(content[offset : offset + length].tobytes())] = (name, offset, length)
-    folded: dict[str, TensorProto] = {}
-    for tensor in graph.graph.initializer:
-        wanted = numpy_helper.to_array(tensor).tobytes()
-        if len(wanted) < _SMALL:
-            continue
-        name, offset, length = by_content.get(hash(wanted), (WEIGHTS, 0, 0))
-        if length == len(wanted) and stored[name][offset : offset + length].tobytes() == wanted:
-            _refer(tensor, name, offset, length)
-        else:
-            folded[tensor.name] = tensor
-    if folded:
-        save_file({name: numpy_helper.to_array(tensor) for name, tensor in folded.items()}, folder / rest)
-        for name, (offset, length) in tensor_offsets(folder / rest).items():
-            _refer(folded[name], rest, offset, length)
+    tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
+    arrays = {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
+    for name, place in places_of({n: a for n, a in arrays.items() if a.nbytes >= SMALL}, folder, rest).items():
+        _refer(tensors[name], *place)
 
 
 def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:

@@ -9,6 +9,7 @@ import torch
 from export import dynamo
 from export.cache import Entry
 from export.errors import CannotRun
+from export.folded_weights import FOLDED
 from export.graphs import GRAPHS, cut, last_position, write_graphs
 from export.models import read_weights
 from export.taps import run_tapped, tap_names
@@ -102,6 +103,18 @@ def test_the_weights_are_there_once(entry: Entry) -> None:
             where = {item.key: item.value for item in tensor.external_data}
             assert where["location"] == WEIGHTS
             assert (int(where["offset"]), int(where["length"])) in offsets.values()
+
+
+def test_transposed_weights_are_outside_the_graphs(tiny_export) -> None:
+    """The exporter transposes the matrices of a Llama; a graph with them inside could not exceed 2 GB."""
+    entry = tiny_export("llama")
+    for graph in GRAPHS:
+        model = onnx.load(entry.folder / graph, load_external_data=False)
+        inside = [t for t in model.graph.initializer if t.data_location != onnx.TensorProto.EXTERNAL]
+        assert sum(t.ByteSize() for t in inside) < 4000
+    files = {path.name for path in entry.folder.glob("*.safetensors")}
+    assert files == {WEIGHTS, FOLDED}  # decode has the same ones
+    assert (entry.folder / FOLDED).stat().st_size < 1.05 * (entry.folder / WEIGHTS).stat().st_size
 
 
 def test_the_graphs_hold_the_label_and_no_path_of_this_machine(entry: Entry) -> None:

@@ -12,8 +12,9 @@ import torch
 from export.cache import Entry
 from export.errors import CannotRun
 from export.exporting import entry_key, exported
+from export.folded_weights import FOLDED
 from export.graphs import GRAPHS
-from export.optimum_exporter import FOLDED, export_decode, export_inspect
+from export.optimum_exporter import export_decode, export_inspect
 from export.taps import run_tapped
 from export.weights_file import WEIGHTS
 from tests.helpers.graphs import RunnableGraph, run_graph

@@ -83,10 +83,15 @@ def family_model(family: str) -> Any:
 class Measured:
     """What was measured of a family.
 
-    names: its taps. graph: the outputs of its inspect graph. ruler: whether golden agrees with transformers. replayed:
-    whether golden's own tensors replay as golden. verdict: on ONNX Runtime. decodes: whether the decode graph gives the
-    logits of the deploy graph; None without one. notes: what the report would say. own_attention: whether golden has
-    transformers' own attention.
+    names: its taps.
+    graph: the outputs of its inspect graph.
+    ruler: whether golden agrees with transformers.
+    replayed: whether golden's own tensors replay as golden.
+    verdict: on ONNX Runtime.
+    decodes: whether the decode graph gives the logits of the deploy graph; None without one.
+    last: whether the deploy-last graph gives the last logits.
+    notes: what the report would say.
+    own_attention: whether golden has transformers' own attention.
     """
 
     names: list[str]
@@ -95,6 +100,7 @@ class Measured:
     replayed: bool
     verdict: Verdict
     decodes: bool | None
+    last: bool
     notes: list[str]
     own_attention: bool
 
@@ -133,6 +139,7 @@ def measure(family: str, folder: Path) -> Measured:
     found = run_graph(folder, "inspect.onnx", ids, mask)
     given = {name: golden[name] for name in profile_of(names)}
     again = replay(scales.double, *scales.tensors, given)
+    last = run_graph(folder, "deploy-last.onnx", ids, mask)["logits"]
     decodes = None
     if (folder / "decode.onnx").is_file():
         logits = RunnableGraph(folder / "decode.onnx").decode(ids, mask, 5)
@@ -144,6 +151,7 @@ def measure(family: str, folder: Path) -> Measured:
         replayed=all(np.array_equal(again[name].numpy(), golden[name], equal_nan=True) for name in golden),
         verdict=verdict_of(scales, found, folder / "run"),
         decodes=decodes,
+        last=bool(np.abs(last - found["logits"][:, -1:]).max() < 1e-4),
         notes=[*layout_of(model).notes(), *written.notes],
         own_attention=layout_of(model).own_attention,
     )
