@@ -214,7 +214,7 @@ def _stored(name: str, value: ir.Value, place: Place, folder: Path) -> ir.Extern
         offset=place.offset,
         length=place.length,
         dtype=ir.DataType.FLOAT,
-        shape=ir.Shape(value.const_value.shape),
+        shape=ir.Shape(value.const_value.shape.numpy()),
         name=name,
         base_dir=folder,
     )
