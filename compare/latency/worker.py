@@ -34,7 +34,7 @@ from typing import Any, cast
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.machine_limits import spec_of
 from compare.processes.child_side import in_a_line, main_of_child, questions
-from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed
+from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed, SelfTimedDecoder
 from compare.traces import Trace, write_trace
 
 
@@ -144,7 +144,7 @@ def timed_calls(runtime: Runtime, ids: Any, mask: Any, calls: int) -> list[int]:
         start = time.perf_counter_ns()
         runtime.run(ids, mask)
         end = time.perf_counter_ns()
-        samples.append(end - start)
+        samples.append(runtime.last_ns if isinstance(runtime, SelfTimedDecoder) else end - start)
     return samples
 
 

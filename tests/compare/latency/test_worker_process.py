@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from compare.latency.series import Series
-from compare.latency.worker import stand, turn
+from compare.latency.worker import stand, timed_calls, turn
 from compare.traces import Trace, write_trace
 from tests.helpers.processes import comes_true, gone, stopped
 
@@ -50,6 +50,13 @@ class CountingAndTimed(Counting):
     def timed(self, input_ids: np.ndarray, attention_mask: np.ndarray, calls: int) -> list[int]:
         return [n + 1 for n in range(calls)]
 
+    @property
+    def last_ns(self) -> int:
+        return self.calls
+
+    def step(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
 
 def test_a_turn_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
     plain, own = Counting(), CountingAndTimed()
@@ -57,6 +64,7 @@ def test_a_turn_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
     assert plain.calls == 4  # the first one is not timed
     assert turn(own, *ids_and_mask, 3) == [1, 2, 3]
     assert own.calls == 0
+    assert timed_calls(own, *ids_and_mask, 3) == [1, 2, 3]
 
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
