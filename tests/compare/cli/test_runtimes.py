@@ -4,8 +4,12 @@ from importlib import metadata
 from itertools import takewhile
 from pathlib import Path
 
-from compare.cli.runtimes import as_markdown, options_as_markdown
+import pytest
+
+from compare.cli.runtimes import as_markdown, install_runtime, options_as_markdown
+from compare.runtimes.npm_packages import NpmPackages, folder
 from compare.runtimes.registry import BUILT_IN
+from export.errors import BadInput
 from tests.helpers import fakes
 from tests.helpers.commands import command
 
@@ -34,3 +38,15 @@ def test_the_docs_have_the_tables_of_the_registry() -> None:
     tables = as_markdown(), options_as_markdown()
     assert all(f"\n\n{table}\n\n" in docs for table in tables)
     assert command("runtimes", "--markdown").stdout == "\n\n".join(tables) + "\n"
+
+
+def test_what_a_runtime_needs_besides_python_packages_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[NpmPackages] = []
+    monkeypatch.setattr(NpmPackages, "make", lambda self, progress: made.append(self))
+    assert install_runtime("onnxruntime-node") == f"onnxruntime-node is installed in {folder()}"
+    assert made == [NpmPackages("onnxruntime-node")]
+
+
+def test_a_runtime_of_python_packages_alone_is_not_installed_here() -> None:
+    with pytest.raises(BadInput, match="runtime onnx-reference needs Python packages alone; install it with: pip inst"):
+        install_runtime("onnx-reference")
