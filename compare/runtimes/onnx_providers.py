@@ -4,7 +4,7 @@ import mmap
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -105,19 +105,8 @@ class Sessions:
     @cached_property
     def _devices(self) -> list[Any]:
         """The devices of the plug-in: those of the kind that was asked for first."""
-        library, name = library_of(self.plugin)
-        before = {device.ep_name for device in onnxruntime.get_ep_devices()}
-        try:
-            onnxruntime.register_execution_provider_library(self.plugin, str(library))
-        except Exception as error:  # it may raise anything
-            if "already registered" not in str(error):
-                raise CannotRun(f"the plug-in {library} could not be loaded: {error}") from error
-        devices = onnxruntime.get_ep_devices()
-        found = [device for device in devices if device.ep_name == name or (not name and device.ep_name not in before)]
-        if not found:
-            raise CannotRun(f"the plug-in {library} has no device here; ONNX Runtime has {_names(devices)}")
         kind = {"cpu": "CPU", "cuda": "GPU"}[self.device]
-        return sorted(found, key=lambda device: str(device.device.type).rpartition(".")[2] != kind)
+        return sorted(devices_of(self.plugin), key=lambda device: str(device.device.type).rpartition(".")[2] != kind)
 
 
 def session_options(threads: int, level: Any = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL) -> Any:
@@ -129,19 +118,42 @@ def session_options(threads: int, level: Any = onnxruntime.GraphOptimizationLeve
     return options
 
 
+@cache
+def devices_of(plugin: str) -> list[Any]:
+    """Load a plug-in into this process, and return its devices.
+
+    plugin: see `library_of`. Raises `CannotRun` if it cannot be loaded, or has no device here.
+    """
+    library, name = library_of(plugin)
+    before = {device.ep_name for device in onnxruntime.get_ep_devices()}
+    try:
+        onnxruntime.register_execution_provider_library(name, str(library))
+    except Exception as error:  # it may raise anything
+        raise CannotRun(f"the plug-in {library} could not be loaded: {error}") from error
+    devices = onnxruntime.get_ep_devices()
+    found = [device for device in devices if device.ep_name not in before]
+    if not found:
+        names = ", ".join(dict.fromkeys(device.ep_name for device in devices)) or "none"
+        raise CannotRun(f"the plug-in {library} has no device here; ONNX Runtime has {names}")
+    return found
+
+
 def library_of(plugin: str) -> tuple[Path, str]:
-    """Return the library of a plug-in, and the name of its provider; that is empty if the plug-in does not tell.
+    """Return the library of a plug-in, and a name for its provider.
 
     plugin: a path, or a Python package with a function `get_library_path`, as ONNX Runtime's documentation recommends
-    for plug-ins. Raises `CannotRun` if there is no such file, or if the package has no such function.
+    for plug-ins, or `library_path`. Raises `CannotRun` if there is no such file, or if the package has no such
+    function.
     """
     if Path(plugin).is_file():
-        return Path(plugin), ""
+        return Path(plugin), Path(plugin).stem
     try:
         package = import_module(plugin.replace("-", "_"))
-        return Path(package.get_library_path()), package.get_ep_name() if hasattr(package, "get_ep_name") else ""
+        path = package.library_path() if hasattr(package, "library_path") else package.get_library_path()
     except (ImportError, AttributeError) as error:
         raise CannotRun(f"{plugin} is no file and no installed package of a plug-in: {error}") from error
+    name = package.get_ep_name() if hasattr(package, "get_ep_name") else getattr(package, "EP_NAME", plugin)
+    return Path(path), name
 
 
 def entry_of(key: str) -> str:
@@ -170,7 +182,3 @@ def fell_back(nodes: Iterable[tuple[str, str]]) -> str:
     """
     counts = Counter(provider for _, provider in nodes)
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda each: each[0] == CPU))
-
-
-def _names(devices: Iterable[Any]) -> str:
-    return ", ".join(dict.fromkeys(device.ep_name for device in devices)) or "none"

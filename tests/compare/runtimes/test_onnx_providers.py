@@ -1,12 +1,13 @@
 """Test execution providers, plug-ins and options of ONNX Runtime, as far as a build for the CPU shows them."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from compare.runtimes.onnx_providers import CPU, Sessions, entry_of, fell_back
+from compare.runtimes.onnx_providers import CPU, Sessions, entry_of, fell_back, library_of
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from export.cache import Entry
 from export.errors import CannotRun
@@ -62,6 +63,24 @@ def test_a_plug_in_that_is_not_there_is_named(entry: Entry) -> None:
         Sessions(1, LEVEL, "cpu", {"plugin": "no_such_package_9"}).start(entry.folder / "deploy.onnx")
     with pytest.raises(CannotRun, match=r"json is no file and no .* of a plug-in: .* 'get_library_path'"):
         Sessions(1, LEVEL, "cpu", {"plugin": "json"}).start(entry.folder / "deploy.onnx")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (
+            "def get_library_path(): return '/x/liba.so'\ndef get_ep_name(): return 'AExecutionProvider'",
+            "AExecutionProvider",
+        ),
+        ("EP_NAME = 'b'\ndef library_path(): return '/x/liba.so'", "b"),
+        ("def get_library_path(): return '/x/liba.so'", "made-up-plugin"),
+    ],
+)
+def test_a_package_tells_its_library_and_its_provider(module: str, name: str, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "made_up_plugin.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "made_up_plugin", raising=False)
+    assert library_of("made-up-plugin") == (Path("/x/liba.so"), name)
 
 
 def test_a_library_that_is_no_plug_in_is_named(entry: Entry, tmp_path: Path) -> None:
