@@ -44,6 +44,8 @@ class TorchModel:
         self.graph, self.device = graph, device
         self.past: Any = None
         model: Any = read_weights(folder, attention=own if isinstance(own, str) else "eager", dtype=self.dtype)
+        if graph == "inspect":
+            layout_of(model)  # on the CPU, so that a GPU has the same taps
         if not isinstance(own, str) and not layout_of(model).replaceable:
             raise CannotRun(f"the attention of models of type {model.config.model_type!r} cannot be replaced")
         self.model = model.to(device)
