@@ -53,7 +53,8 @@ def load_mini_transformer(
     shown = default_progress() if progress is None else progress
     with shown.ticking():
         entry = exported(name, offline=offline, fallback=fallback, cache_dir=cache_dir, progress=shown)
-    return load_exported(entry.folder, entry.manifest.source, entry.manifest.checkpoint)
+    manifest = entry.manifest
+    return load_exported(entry.folder, manifest.source, manifest.checkpoint, manifest.model["pooling"])
 
 
 def compare_attention_implementations(

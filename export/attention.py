@@ -6,7 +6,7 @@ calls them with arguments of its own. The attention of some models does not use 
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -108,11 +108,6 @@ def installed(model: PreTrainedModel, function: Callable[..., Any], mask: Callab
         model.set_attn_implementation(before)
 
 
-def replacing(model: PreTrainedModel, attention: AttentionFunction) -> AbstractContextManager[None]:
-    """Return a context in which a model has another attention, in every forward pass."""
-    return installed(model, adapted(attention), boolean_mask)
-
-
 #: Arguments of transformers' attention functions that change the result and that `adapted` does not pass on.
 UNSUPPORTED = ("position_bias", "head_mask")
 
@@ -162,7 +157,7 @@ def _with_sink(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, sinks: T
 
 #: The largest difference between two attentions that agree, relative to the context. They are compared in float64, but
 #: some models compute their softmax in float32.
-_AGREEMENT = 1e-5
+AGREEMENT = 1e-5
 
 
 def agree(
@@ -178,7 +173,7 @@ def agree(
     seen = mask if mask.dtype == torch.bool else mask.double()
     expected = own(module, *wide, added_mask(seen, wide[0]), *args, **kwargs)[0].double()
     found = adapted(graph_attention)(module, *wide, seen, *args, **kwargs)[0]
-    return bool((found - expected).abs().max() <= _AGREEMENT * expected.abs().max())
+    return bool((found - expected).abs().max() <= AGREEMENT * expected.abs().max())
 
 
 def added_mask(mask: Any, query: Tensor) -> Any:

@@ -189,9 +189,9 @@ def _locked(path: Path, name: str, progress: Progress) -> Iterator[bool]:
         lock.release()
 
 
-def fingerprint(files: list[Path]) -> dict[str, list[int]]:
-    """Return file name -> [size, modification time]. Files of a folder with equal fingerprints count as unchanged."""
-    return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+def fingerprint(folder: Path, files: list[Path]) -> dict[str, list[int]]:
+    """Return file -> [size, modification time]. Files of a folder with equal fingerprints count as unchanged."""
+    return {str(path.relative_to(folder)): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
 def _make_root(root: Path) -> None:

@@ -8,17 +8,22 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from export.errors import BadInput
-from export.model_folder import CONFIG, read_json, weight_files
+from export.kinds import is_causal_class, is_encoder, named_class
+from export.model_folder import CONFIG, weight_files
 from export.weights_file import tensor_types
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-#: Buffers that older versions of transformers saved and newer versions compute: causal masks and rotary frequencies.
-_HARMLESS = re.compile(r"(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq)$")
+#: Buffers that older versions of transformers saved and newer versions compute: causal masks, rotary frequencies, and
+#: the numbers of positions.
+_HARMLESS = re.compile(r"(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq|embeddings\.position_ids)$")
+
+#: Names of a norm's parameters in old checkpoints of encoders -> their names today.
+_RENAMED = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 #: torch's names for types of safetensors. Other types keep the name that the file gives them.
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -34,11 +39,13 @@ class Checkpoint:
     types: the types of the tensors that the model uses; empty if all are float32.
     dropped: the names of the tensors that the model does not use.
     architecture: [class named in the configuration, class that is compared]; empty if they are the same.
+    modules: further modules of sentence-transformers, which are not applied to embeddings.
     """
 
     types: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     architecture: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         """Return the sentences that every report shows.
@@ -57,9 +64,12 @@ class Checkpoint:
             notes.append(f"the checkpoint's weights are {' and '.join(self.types)}; they were {how}")
         if self.architecture:
             named, compared = self.architecture
-            notes.append(f"{CONFIG} names {named}; the model is compared as {compared}")
+            without = "" if is_causal_class(compared) else ", without its head"
+            notes.append(f"{CONFIG} names {named}; the model is compared as {compared}{without}")
         if self.dropped:
             notes.append(f"the compared model does not use {named_tensors(self.dropped)}")
+        if self.modules:
+            notes.append(f"embeddings are compared before {', '.join(self.modules)} of sentence-transformers")
         return notes
 
 
@@ -87,8 +97,8 @@ def checkpoint_of(model: "PreTrainedModel", folder: Path, loading: dict[str, Col
     overridden = _overridden(model, used, {name: path for name, (path, _) in stored.items()})
     dropped = sorted(name for name in stored if name not in used and not _HARMLESS.search(name)) + overridden
     compared = type(model).__name__
-    named = _named_architecture(folder) or compared
-    if not _is_causal(named, model):
+    named = named_class(model.config) or compared
+    if not is_encoder(model.config) and not _is_causal(named, model):
         raise _another(folder, named, compared, dropped, missing=sorted(loading["missing_keys"]))
     types = {_TYPES.get(kind, kind) for name, (_, kind) in stored.items() if name in used}
     return Checkpoint(
@@ -107,7 +117,8 @@ def _used(model: "PreTrainedModel", stored: Collection[str], unexpected: Collect
     prefix, own = f"{model.base_model_prefix}.", model.state_dict().keys()
     used = {}
     for name in stored:
-        candidates = (name, prefix + name, name.removeprefix(prefix))
+        today = _today(name)
+        candidates = (today, prefix + today, today.removeprefix(prefix))
         found = next((candidate for candidate in candidates if candidate in own), None)
         if found is not None and not {name, prefix + name} & set(unexpected):
             used[name] = found
@@ -131,11 +142,11 @@ def _overridden(model: "PreTrainedModel", used: dict[str, str], paths: dict[str,
     return sorted(found)
 
 
-def _named_architecture(folder: Path) -> str | None:
-    """Return the class that the configuration names, or the first of several; None if it names none."""
-    named: Any = read_json(folder / CONFIG).get("architectures")
-    first = named[0] if isinstance(named, list) and named else named
-    return first if isinstance(first, str) else None
+def _today(name: str) -> str:
+    """Return the name that a tensor of an old checkpoint has today."""
+    for old, new in _RENAMED.items():
+        name = name.replace(old, new)
+    return name
 
 
 def _is_causal(architecture: str, model: "PreTrainedModel") -> bool:
@@ -144,7 +155,7 @@ def _is_causal(architecture: str, model: "PreTrainedModel") -> bool:
     A checkpoint without a head is accepted here. If the head is tied to the embedding, nothing is missing; otherwise
     the missing head raises another error.
     """
-    return architecture == type(model.base_model).__name__ or architecture.endswith(("ForCausalLM", "LMHeadModel"))
+    return architecture == type(model.base_model).__name__ or is_causal_class(architecture)
 
 
 def _another(folder: Path, named: str, compared: str, dropped: list[str], *, missing: list[str]) -> BadInput:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from export.arguments import forward_arguments
-from export.attention import graph_attention, replacing
+from export.arguments import forward_arguments, has_token_types
+from export.attention import graph_attention
 from export.bfloat16 import widen_bfloat16
 from export.errors import CannotRun, first_line
 from export.experts import exportable_experts
@@ -24,7 +24,7 @@ from export.graphs import cache_names
 from export.layout import Layout
 from export.past import past_sizes
 from export.probe import layout_of
-from export.taps import tapped
+from export.taps import replacing, tapped
 from export.weights_file import WEIGHTS, tensor_offsets
 
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
 
 def _export_pass(wrapped: "_Tapped", folder: Path) -> onnx.ModelProto:
     example = torch.zeros((2, 8), dtype=torch.int64)
-    free = {0: "batch", 1: "sequence"}
+    inputs = {"input_ids": example, "attention_mask": torch.ones_like(example)}
+    if has_token_types(wrapped.model):
+        inputs["token_type_ids"] = torch.zeros_like(example)  # torch.export takes one tensor given twice as one input
     return _export(
         wrapped,
         folder,
-        (example, torch.ones_like(example)),
-        {"input_ids": free, "attention_mask": free},
-        inputs=["input_ids", "attention_mask"],
+        tuple(inputs.values()),
+        {name: {0: "batch", 1: "sequence"} for name in inputs},
+        inputs=list(inputs),
         outputs=wrapped.layout.names(),
         rest=FOLDED,
     )
@@ -141,8 +143,11 @@ class _Tapped(nn.Module):
         self.model = model
         self.layout = layout or layout_of(model)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
-        return tapped(self.model, input_ids, attention_mask, graph_attention, layout=self.layout)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        inputs = input_ids, attention_mask
+        return tapped(self.model, *inputs, graph_attention, token_types=token_type_ids, layout=self.layout)
 
 
 class _Decoding(nn.Module):

@@ -13,9 +13,11 @@ from export.cache import Entry, cache_root, checked, entries, fingerprint, look_
 from export.checkpoint import Checkpoint
 from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
+from export.kinds import is_encoder, output_of, skipped_positions
 from export.manifest import NO_LIMIT, SCHEMA, Manifest, ModelFacts
 from export.model_folder import model_files
 from export.models import MiniTransformer
+from export.pooling import Pooling
 from export.progress import SILENT, Progress
 from export.sources import Source
 
@@ -139,16 +141,17 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
         exporter=exporter,
         opset=written.opset,
         versions=_versions(exporter),
-        model=facts_of(model, tokens=len(transformer.tokenizer)),
+        model=facts_of(model, tokens=len(transformer.tokenizer), pooling=models.pooling_noted(transformer)),
         checkpoint=models.checkpoint_noted(transformer) if source == transformer.provenance else Checkpoint(),
         notes=[*layout_of(model).notes(), *written.notes],
-        fingerprint=fingerprint(model_files(Path(source.origin))) if source.kind == "folder" else {},
+        fingerprint=_fingerprint(Path(source.origin)) if source.kind == "folder" else {},
     )
 
 
-def facts_of(model: "PreTrainedModel", *, tokens: int) -> ModelFacts:
-    """Return the type and sizes of a model, from its configuration. tokens: the size of its tokenizer's vocabulary.
+def facts_of(model: "PreTrainedModel", *, tokens: int, pooling: Pooling) -> ModelFacts:
+    """Return the type and sizes of a model, from its configuration.
 
+    tokens: the size of its tokenizer's vocabulary. pooling: how embeddings are made if it is an encoder.
     Architectures name their sizes differently, and some have no attention or no limit of positions.
     """
     config = model.config.get_text_config()
@@ -163,9 +166,11 @@ def facts_of(model: "PreTrainedModel", *, tokens: int) -> ModelFacts:
         "head_dim": getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0),
         "hidden": config.hidden_size,
         "vocabulary": config.vocab_size,
-        "positions": next(filter(None, positions), NO_LIMIT),
+        "positions": next(filter(None, positions), NO_LIMIT) - skipped_positions(model),
         "parameters": sum(p.numel() for p in model.parameters()),
         "tokens": "bytes" if tokens == 256 else "vocabulary",
+        "output": output_of(model.config),
+        "pooling": pooling.modes if is_encoder(model.config) else [],
     }
 
 
@@ -202,9 +207,13 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
     """
     if not Path(name).expanduser().is_dir():
         return None
-    now = fingerprint(model_files(Path(name).expanduser()))
+    now = _fingerprint(Path(name).expanduser())
     same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)
     return next((source for source in same if source.kind == "folder"), None)
+
+
+def _fingerprint(folder: Path) -> dict[str, list[int]]:
+    return fingerprint(folder, model_files(folder))
 
 
 def _source(known: list[Entry], name: str) -> Source | Entry:

@@ -15,6 +15,7 @@ from onnx import helper
 from onnx.utils import Extractor
 
 from export.errors import CannotRun
+from export.kinds import LOGITS, output_of, output_phrase
 from export.models import no_progress_bar
 from export.probe import layout_of
 from export.progress import SILENT, Progress
@@ -22,8 +23,8 @@ from export.progress import SILENT, Progress
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-DECODE = "decode.onnx"
-GRAPHS = ("inspect.onnx", "deploy.onnx", "deploy-last.onnx", DECODE)
+LAST, DECODE = "deploy-last.onnx", "decode.onnx"
+GRAPHS = ("inspect.onnx", "deploy.onnx", LAST, DECODE)
 
 
 class Exporter(Protocol):
@@ -62,11 +63,13 @@ def write_graphs(
 
     Inputs: all graphs take `input_ids` and `attention_mask`, int64 (batch, sequence), with both dimensions dynamic.
     Graphs of optimum also take `position_ids` (`export.positions.positions_of`); graphs of dynamo compute them.
+    Graphs of an encoder with several token types also take `token_type_ids`.
     `decode` also takes `past_key_values.0.key` and so on, float32 (batch, key/value heads, past, head_dim), where past
     is dynamic and may be 0; its mask is (batch, past + sequence).
 
     Outputs: `inspect` has tensors of `export.layout.Layout.names`. The others have `logits`, (batch, sequence,
-    vocabulary); in deploy-last, (batch, 1, vocabulary). `decode` also has `present.0.key` and so on, with past +
+    vocabulary); in deploy-last, (batch, 1, vocabulary). An encoder has only `inspect` and `deploy`, which outputs
+    `last_hidden_state`, (batch, sequence, hidden). `decode` also has `present.0.key` and so on, with past +
     sequence positions, which are the past of the next step. If the model cannot be exported with a past, there is no
     `decode`, and a note says why.
 
@@ -80,16 +83,14 @@ def write_graphs(
     progress.step("weights")
     progress.waits("tracing the graph with every tap")
     inspect = exporter.export_inspect(model, folder)
-    deploy = cut(inspect, ["logits"])
-    graphs = dict(zip(GRAPHS, (inspect, deploy, last_position(deploy)), strict=False))
+    output = output_of(model.config)
+    deploy = cut(inspect, [output])
+    graphs = dict(zip(GRAPHS, (inspect, deploy), strict=False))
     notes = []
     if len(inspect.graph.output) == 1 and layout_of(model).layers:
-        notes.append("exported graphs are compared on logits: their taps cannot be exported")
-    progress.waits("tracing the graph with a cache of keys and values")
-    try:
-        graphs[DECODE] = exporter.export_decode(model, folder)
-    except CannotRun as error:
-        notes.append(f"decoding is left out: {error}")
+        notes.append(f"exported graphs are compared on {output_phrase(output)}: their taps cannot be exported")
+    if output == LOGITS:
+        graphs |= _generating(model, deploy, folder, exporter, notes, progress)
     for name, graph in graphs.items():
         helper.set_model_props(graph, {"model": label})
         onnx.save(graph, folder / name)
@@ -97,6 +98,24 @@ def write_graphs(
         progress.step(f"{name}, {(folder / name).stat().st_size / 1e6:.1f} MB")
     opset = next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
     return Written(opset, notes)
+
+
+def _generating(
+    model: "PreTrainedModel",
+    deploy: onnx.ModelProto,
+    folder: Path,
+    exporter: Exporter,
+    notes: list[str],
+    progress: Progress,
+) -> dict[str, onnx.ModelProto]:
+    """Return the further graphs of a causal language model. A note is added if it has no graph with a past."""
+    graphs = {LAST: last_position(deploy)}
+    progress.waits("tracing the graph with a cache of keys and values")
+    try:
+        graphs[DECODE] = exporter.export_decode(model, folder)
+    except CannotRun as error:
+        notes.append(f"decoding is left out: {error}")
+    return graphs
 
 
 def cut(graph: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:

@@ -12,6 +12,9 @@ from export.model_folder import MissingShard, model_files
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
+#: Patterns of files in folders other than 1_Pooling, the pooling of sentence-transformers. A star matches slashes too.
+_OTHER_FOLDERS = ["[!1]*/*", "1[!_]*/*", "1_[!P]*/*"]
+
 #: Timeout for the hub's first response, in seconds.
 _PATIENCE = 5
 
@@ -45,7 +48,7 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
             source.origin,
             revision=source.revision,
             allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
-            ignore_patterns=["*/*"],
+            ignore_patterns=_OTHER_FOLDERS,
             local_files_only=offline_by is not None,
             etag_timeout=_PATIENCE,
         )

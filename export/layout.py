@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from export.kinds import LOGITS, output_phrase
+
 #: The kinds of taps of a layer, in the order in which they are computed.
 KINDS = ("hidden_state", "query", "key", "value", "attention", "context", "mid_state")
-
-#: The sentence on a model without taps.
-LOGITS_ALONE = "compared on logits: nothing inside the model is exposed"
 
 
 @dataclass(frozen=True)
@@ -17,26 +16,33 @@ class Layer:
     attends: whether it calls transformers' attention interface, which exposes query, key, value, attention and context.
     projection: the module whose input is the context of a layer that does not; empty if there is none.
     middle: the module whose input is the mid state; empty if there is none.
+    maps: the linear maps to query, key and value of a layer that does not call the interface; empty if it has no such
+        maps, or if its attention cannot be computed from them.
     """
 
     block: str
     attends: bool
     projection: str = ""
     middle: str = ""
+    maps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Layout:
     """The taps of a model.
 
-    layers: empty if only the logits can be compared.
+    layers: empty if only the output can be compared.
     replaceable: whether the reference attention can replace the model's own.
     returned: whether transformers returns the attention of layers that do not call its interface.
+    output: the name of the model's output (`export.kinds`).
+    ends: whether the output is that of the last layer, without a norm or a head, as in BERT.
     """
 
     layers: tuple[Layer, ...] = ()
     replaceable: bool = False
     returned: bool = False
+    output: str = LOGITS
+    ends: bool = False
 
     def names(self, *, probabilities: bool = True) -> list[str]:
         """Return the names of the taps, in the order in which they are computed.
@@ -47,14 +53,14 @@ class Layout:
         for i, layer in enumerate(self.layers):
             exposed = {
                 "hidden_state": True,
-                **dict.fromkeys(("query", "key", "value"), layer.attends),
+                **dict.fromkeys(("query", "key", "value"), layer.attends or bool(layer.maps)),
                 "attention": probabilities and (layer.attends or self.returned),
                 "context": layer.attends or bool(layer.projection),
                 "mid_state": bool(layer.middle),
             }
             names += [f"{kind}.{i}" for kind in exposed if exposed[kind]]
-        last = [f"hidden_state.{len(self.layers)}"] if self.layers else []
-        return [*names, *last, "logits"]
+        last = [f"hidden_state.{len(self.layers)}"] if self.layers and not self.ends else []
+        return [*names, *last, self.output]
 
     @property
     def own_attention(self) -> bool:
@@ -71,7 +77,7 @@ class Layout:
         not exposed: query, key, value; a segment that ends there is replayed as one with the next segment
         """
         if not self.layers:
-            return [LOGITS_ALONE]
+            return [f"compared on {output_phrase(self.output)}: nothing inside the model is exposed"]
         notes = []
         if self.own_attention:
             notes.append(

@@ -25,6 +25,8 @@ class ModelFacts(TypedDict):
     heads, key_value_heads, head_dim: 0 if it has no attention.
     positions: the length of the longest sequence that it supports; `NO_LIMIT` if there is none.
     tokens: "bytes" if its tokenizer has one token for each byte, else "vocabulary".
+    output: the name of its output, "logits" or "last_hidden_state" (`export.kinds`).
+    pooling: for an encoder, how the embeddings of texts are made (`export.pooling.Pooling.modes`); else empty.
     """
 
     type: str
@@ -37,6 +39,8 @@ class ModelFacts(TypedDict):
     positions: int
     parameters: int
     tokens: Literal["bytes", "vocabulary"]
+    output: Literal["logits", "last_hidden_state"]
+    pooling: list[str]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from export.weights_file import WEIGHTS
 CONFIG = "config.json"
 INDEX = f"{WEIGHTS}.index.json"
 
+#: The configuration of the pooling of sentence-transformers.
+POOLING = "1_Pooling/config.json"
+
 #: Files that transformers reads if they exist, in addition to the configuration, `tokenizer*.json` and the weights.
 _OPTIONAL = (
     "generation_config.json",
@@ -26,6 +29,7 @@ _OPTIONAL = (
     "merges.txt",
     "tokenizer.model",
     "spiece.model",
+    POOLING,
 )
 
 

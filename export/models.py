@@ -5,7 +5,7 @@ Only safetensors are read, and remote code is never run.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from export.checkpoint import Checkpoint, checkpoint_of
 from export.errors import BadInput, CannotRun, first_line
 from export.hub import download
+from export.kinds import is_encoder, loader_of
 from export.model_folder import weight_files
+from export.pooling import Pooling, pooling_of
 from export.progress import SILENT, Progress
 from export.sources import SEEDED, SHIPPED, Source
 from export.tokens import byte_tokenizer, read_tokenizer
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class MiniTransformer(NamedTuple):
-    """A loaded model: a causal language model of transformers in float32, its tokenizer, and the source of both."""
+    """A loaded model of transformers in float32, its tokenizer, and the source of both (`export.kinds`)."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
@@ -37,7 +39,7 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
     offline: whether to use only what was downloaded before.
     progress: has a stage for loading, and one for a download.
     Raises `CannotRun` if the hub does not have the model or does not answer, and `BadInput` if a folder's weights are
-    missing or incomplete, are not safetensors, or do not belong to a causal language model.
+    missing or incomplete, are not safetensors, or belong to a model of another kind (`export.kinds`).
     """
     if source.kind == "hub":
         folder = download(source, offline=offline, progress=progress)
@@ -49,9 +51,13 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
         return _load_seeded(source) if source.kind == "seeded" else _load_folder(folder, source)
 
 
-def load_exported(folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
-    """Load a model from its folder in the cache. `source` and `checkpoint` are those in the entry's manifest."""
-    return _with_tokenizer(read_weights(folder), folder, source, checkpoint)
+def load_exported(folder: Path, source: Source, checkpoint: Checkpoint, pooling: Sequence[str] = ()) -> MiniTransformer:
+    """Load a model from its folder in the cache.
+
+    source, checkpoint: those in the entry's manifest. pooling: the modes in the manifest's facts about the model.
+    """
+    made = Pooling(list(pooling)) if pooling else Pooling()
+    return _with_tokenizer(read_weights(folder), folder, source, checkpoint, made)
 
 
 def changed(transformer: MiniTransformer) -> Source:
@@ -73,6 +79,12 @@ def checkpoint_noted(transformer: MiniTransformer) -> Checkpoint:
     return Checkpoint() if noted is None else noted.checkpoint
 
 
+def pooling_noted(transformer: MiniTransformer) -> Pooling:
+    """Return how embeddings are made from a live model; the default if this module did not load it."""
+    noted = getattr(transformer.model, _NOTE, None)
+    return Pooling() if noted is None else noted.pooling
+
+
 def weights_digest(model: Any) -> str:
     """Return the SHA-256 of a live model's parameters and configuration."""
     import torch
@@ -90,8 +102,8 @@ def read_weights(folder: Path, *, attention: str = "eager", dtype: str = "float3
     attention: the name of one of transformers' attention implementations.
     dtype: the name of the type of its weights in torch.
     Raises `BadInput` if `export.model_folder` refuses the folder, transformers cannot read it, the file lacks tensors,
-    which transformers would fill with random numbers, or the model is not a causal language model, and `CannotRun` if
-    transformers does not have this attention for the model.
+    which transformers would fill with random numbers, or the model is of another kind (`export.kinds`), and `CannotRun`
+    if transformers does not have this attention for the model.
     """
     model, _ = _read(folder, attention, dtype)
     return model
@@ -114,12 +126,13 @@ def no_progress_bar() -> Iterator[None]:
 def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tuple["PreTrainedModel", Checkpoint]:
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig
 
     weight_files(folder)
     try:
+        loader, options = loader_of(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
         with no_progress_bar():
-            model, loading = AutoModelForCausalLM.from_pretrained(
+            model, loading = loader.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
                 attn_implementation=attention,
@@ -127,6 +140,7 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                **options,
             )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         if "does not support an attention implementation" in str(error):
@@ -144,12 +158,15 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
 
 def _load_folder(folder: Path, source: Source) -> MiniTransformer:
     model, checkpoint = _read(folder)
-    return _with_tokenizer(model, folder, source, checkpoint)
+    pooling = pooling_of(folder) if is_encoder(model.config) else Pooling()
+    return _with_tokenizer(model, folder, source, replace(checkpoint, modules=pooling.left_out), pooling)
 
 
-def _with_tokenizer(model: "PreTrainedModel", folder: Path, source: Source, checkpoint: Checkpoint) -> MiniTransformer:
+def _with_tokenizer(
+    model: "PreTrainedModel", folder: Path, source: Source, checkpoint: Checkpoint, pooling: Pooling
+) -> MiniTransformer:
     tokenizer = read_tokenizer(folder, model.config.get_text_config().vocab_size)
-    return _noted(MiniTransformer(model, tokenizer, source), checkpoint)
+    return _noted(MiniTransformer(model, tokenizer, source), checkpoint, pooling)
 
 
 def _load_seeded(source: Source) -> MiniTransformer:
@@ -160,22 +177,23 @@ def _load_seeded(source: Source) -> MiniTransformer:
     settings = {key: value for key, value in SEEDED[source.name].items() if not key.startswith("_")}
     model = GPT2LMHeadModel._from_config(GPT2Config(**settings), attn_implementation="eager")
     fill(model, int(source.revision))
-    return _noted(MiniTransformer(model.eval(), byte_tokenizer(), source), Checkpoint())
+    return _noted(MiniTransformer(model.eval(), byte_tokenizer(), source), Checkpoint(), Pooling())
 
 
 class _Noted(NamedTuple):
-    """The data stored on a loaded model: the digest of its weights, and facts about its files."""
+    """The data stored on a loaded model: the digest of its weights, facts about its files, and its pooling."""
 
     digest: str
     checkpoint: Checkpoint
+    pooling: Pooling
 
 
 #: The attribute of the model that holds its `_Noted`.
 _NOTE = "_onnx_attention_compare_loaded"
 
 
-def _noted(transformer: MiniTransformer, checkpoint: Checkpoint) -> MiniTransformer:
-    setattr(transformer.model, _NOTE, _Noted(weights_digest(transformer.model), checkpoint))
+def _noted(transformer: MiniTransformer, checkpoint: Checkpoint, pooling: Pooling) -> MiniTransformer:
+    setattr(transformer.model, _NOTE, _Noted(weights_digest(transformer.model), checkpoint, pooling))
     return transformer
 
 

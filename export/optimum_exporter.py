@@ -23,6 +23,7 @@ from export.errors import CannotRun, first_line
 from export.exporters import check_exporter
 from export.extras import install_command
 from export.folded_weights import FOLDED, FOLDED_DECODE, SMALL, places_of
+from export.kinds import is_encoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 def export_inspect(model: "PreTrainedModel", folder: Path) -> onnx.ModelProto:
     """Return the graph with `logits`, `attention.i` and `hidden_state.i`; its weights refer to files in the folder.
 
-    Raises `CannotRun` if optimum-onnx is not installed, cannot be imported, or cannot export the architecture.
+    Raises `CannotRun` if optimum-onnx is not installed, cannot be imported, or cannot export the architecture, and for
+    every encoder.
     """
+    if is_encoder(model.config):
+        raise CannotRun("encoders are exported with dynamo only; leave out --exporter optimum")
     taps = {"output_attentions": True, "output_hidden_states": True}
     graph = _export(model, folder, "text-generation", _tapped_config, model_kwargs=taps)
     _rename_outputs(graph, model.config.num_hidden_layers)

@@ -8,7 +8,7 @@ A tensor that fails is not tapped.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,14 +20,18 @@ from transformers.pytorch_utils import Conv1D
 
 from export.arguments import declared, forward_arguments
 from export.attention import (
+    AGREEMENT,
     added_mask,
     agree,
     boolean_mask,
+    graph_attention,
     installed,
     own_attention,
     uses_interface,
 )
-from export.hooks import Change, first_input, first_output, on_call, on_input, on_output, with_input
+from export.hooks import Change, first_input, on_call, on_input, on_output, with_input
+from export.inline_attention import replacing_inline
+from export.kinds import LOGITS, output_of
 from export.layout import Layer, Layout
 
 _LAYOUTS: WeakKeyDictionary[PreTrainedModel, Layout] = WeakKeyDictionary()
@@ -65,6 +69,7 @@ class _Probe:
         self.model = model
         self.modules = dict(model.named_modules())
         self.interface = uses_interface(model)
+        self.output = output_of(model.config)
         self.agrees = True
         self.current: _Call | None = None
         self.usual = ""
@@ -74,12 +79,19 @@ class _Probe:
         with torch.no_grad():
             blocks = self._blocks()
             if not blocks or not self._separate(blocks):
-                return Layout()
+                return Layout(output=self.output)
             with self._interface():
                 calls, returned = self._calls(blocks)
                 layers = tuple(self._layer(block, call) for block, call in zip(blocks, calls, strict=True))
+            ends = self.output != LOGITS and self._ends(blocks[-1])
         attends = any(layer.attends for layer in layers)
-        return Layout(layers, replaceable=attends and self.agrees, returned=returned and not attends)
+        return Layout(
+            layers,
+            replaceable=(attends and self.agrees) or all(layer.maps for layer in layers),
+            returned=returned and not attends,
+            output=self.output,
+            ends=ends,
+        )
 
     def _run(self, first: int = 1, **options: Any) -> Any:
         """Run the model on four tokens, of which `first` is the first."""
@@ -117,6 +129,12 @@ class _Probe:
             return found
 
         return all(map(_same, outputs(1), outputs(2)))
+
+    def _ends(self, last: str) -> bool:
+        """Return whether the output of the last layer is the model's output."""
+        found: list[Tensor] = []
+        with on_output(self.modules[last], found.append):
+            return _same(self._run()[self.output], found[0])
 
     @contextmanager
     def _interface(self) -> Iterator[None]:
@@ -171,20 +189,21 @@ class _Probe:
 
     def _layer(self, block: str, call: _Call) -> Layer:
         attention = self._attention(call)
-        return Layer(
+        layer = Layer(
             block,
             attends=call.attentions == 1,
             projection=self._projection(block, call, attention) if attention and not call.attentions else "",
             middle=self._middle(block, call) if attention or call.attentions else "",
+            maps=self._linear_maps(call, attention)[:3],
         )
+        return layer if self._computable(layer, call) else replace(layer, maps=())
 
     def _projection(self, block: str, call: _Call, attention: str) -> str:
         """Return the last linear map in an attention module, if the others are read only through it; else "".
 
         Its input is the context: (batch, sequence, heads x head_dim).
         """
-        inside = [name for name in call.called if name.startswith(f"{attention}.")]
-        maps = [name for name in inside if isinstance(self.modules[name], nn.Linear | Conv1D)]
+        maps = self._linear_maps(call, attention)
         heads = getattr(self.model.config.get_text_config(), "num_attention_heads", 0)
         if len(maps) < 2 or not heads:
             return ""
@@ -202,6 +221,20 @@ class _Probe:
                 return self._output(block, call, 3)
 
         return maps[-1] if _same(output(0), output(1)) and fits == [True, True] else ""
+
+    def _linear_maps(self, call: _Call, attention: str) -> tuple[str, ...]:
+        """Return the linear maps that a layer called in its attention module, in order."""
+        inside = (name for name in call.called if name.startswith(f"{attention}."))
+        return tuple(name for name in inside if isinstance(self.modules[name], nn.Linear | Conv1D))
+
+    def _computable(self, layer: Layer, call: _Call) -> bool:
+        """Return whether the attention of an encoder's layer can be computed from the first three linear maps."""
+        if self.output == LOGITS or not layer.projection or len(layer.maps) != 3:
+            return False
+        own = self._output(layer.block, call, 4)
+        with replacing_inline(self.model, [layer], graph_attention):
+            found = self._output(layer.block, call, 4)
+        return bool((found - own).abs().max() <= AGREEMENT * own.abs().max())
 
     def _middle(self, block: str, call: _Call) -> str:
         """Return the first module after attention through whose input alone a layer reads its input; "" if none.
@@ -232,7 +265,9 @@ class _Probe:
         """Return the output of a layer for a random input."""
         hidden = _noise(first_input(call.args, call.kwargs), seed)
         args, kwargs = with_input(call.args, call.kwargs, hidden)
-        found: Tensor = first_output(self.modules[block](*args, **kwargs))
+        output = self.modules[block](*args, **kwargs)
+        outputs = output if isinstance(output, tuple) else (output,)
+        found: Tensor = next(x for x in outputs if isinstance(x, Tensor) and x.shape == hidden.shape)
         return found
 
 

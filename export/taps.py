@@ -6,7 +6,7 @@ exported one, or one of the caller's.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from export.arguments import forward_arguments
 from export.attention import AttentionFunction, adapted, boolean_mask, installed, own_attention
 from export.errors import CannotRun
 from export.hooks import Change, on_input, on_output
+from export.inline_attention import replacing_inline
 from export.layout import Layout
 from export.probe import layout_of
 
@@ -44,6 +45,7 @@ def tapped(
     probabilities: bool = True,
     given: Mapping[str, Tensor] | None = None,
     positions: Tensor | None = None,
+    token_types: Tensor | None = None,
     layout: Layout | None = None,
 ) -> dict[str, Tensor]:
     """Run one forward pass and return all taps as name -> tensor, in the order of `Layout.names`.
@@ -57,6 +59,7 @@ def tapped(
     given: tap name -> tensor that replaces the model's own tensor after that was recorded. The rest of the model,
     including the residual stream, uses the replacement, so each segment of the model can be run on chosen inputs.
     positions: position ids, int64 (batch, sequence); by default `positions_of(attention_mask, sequence)`.
+    token_types: the type of each token, int64 (batch, sequence); by default 0.
     layout: which taps to record; all of the model's by default.
 
     Raises `CannotRun` if a tap is missing, for example because the attention function returned no probabilities.
@@ -66,11 +69,13 @@ def tapped(
     arguments = forward_arguments(model, input_ids, attention_mask, positions=positions, use_cache=False)
     if layout.returned and isinstance(attention, str) and attention != "eager":
         probabilities = False  # such a model computes them only in its eager attention
+    if token_types is not None:
+        arguments["token_type_ids"] = token_types
     if layout.returned and probabilities:
         arguments["output_attentions"] = True
     with recorder.hooked(model), recorder.attending(model, attention):
         output = model(**arguments)
-    taps = recorder.taps | {"logits": output.logits}
+    taps = recorder.taps | {layout.output: output[layout.output]}
     if layout.returned and probabilities:
         taps |= {f"attention.{i}": tensor for i, tensor in enumerate(output.attentions)}
     return complete(taps, layout.names(probabilities=probabilities))
@@ -78,6 +83,14 @@ def tapped(
 
 #: `tapped` without gradients.
 run_tapped = torch.no_grad()(tapped)
+
+
+def replacing(model: PreTrainedModel, attention: AttentionFunction) -> AbstractContextManager[None]:
+    """Return a context in which a model has another attention, in every forward pass."""
+    layers = layout_of(model).layers
+    if any(layer.maps for layer in layers):
+        return replacing_inline(model, layers, attention)
+    return installed(model, adapted(attention), boolean_mask)
 
 
 def complete(taps: Mapping[str, Tensor], names: list[str]) -> dict[str, Tensor]:
@@ -106,7 +119,7 @@ class _Recorder:
 
     @contextmanager
     def hooked(self, model: PreTrainedModel) -> Iterator[None]:
-        """Record hidden states, mid states, and contexts of layers that do not call the attention interface."""
+        """Record hidden and mid states, and the tensors of attention that does not call transformers' interface."""
         with ExitStack() as hooks:
             for i, layer in enumerate(self.layout.layers):
                 changes = {layer.block: self._entered(i)}
@@ -116,7 +129,9 @@ class _Recorder:
                     changes[layer.projection] = self._split(f"context.{i}")
                 for path, change in changes.items():
                     hooks.enter_context(on_input(model.get_submodule(path), change))
-            if self.layout.layers:
+                for kind, path in zip(("query", "key", "value"), layer.maps, strict=False):
+                    hooks.enter_context(on_output(model.get_submodule(path), self._split(f"{kind}.{i}")))
+            if self.layout.layers and not self.layout.ends:
                 last = model.get_submodule(self.layout.layers[-1].block)
                 hooks.enter_context(on_output(last, self._replaced(f"hidden_state.{len(self.layout.layers)}")))
             yield
@@ -124,6 +139,10 @@ class _Recorder:
     @contextmanager
     def attending(self, model: PreTrainedModel, attention: str | AttentionFunction) -> Iterator[None]:
         """Install an attention that also records its tensors, in models that call the attention interface."""
+        if any(layer.maps for layer in self.layout.layers):
+            with nullcontext() if isinstance(attention, str) else replacing(model, attention):
+                yield
+            return
         if not (self.layout.replaceable or any(layer.attends for layer in self.layout.layers)):
             yield
             return
@@ -181,7 +200,7 @@ class _Recorder:
         return change
 
     def _split(self, name: str) -> Change:
-        """Record the heads of a context in which they are joined."""
+        """Record the heads of a tensor in which they are joined."""
 
         def change(joined: Tensor) -> Tensor | None:
             self.taps[name] = joined.reshape(*joined.shape[:-1], self.heads, -1).transpose(1, 2)

@@ -15,7 +15,7 @@ def read_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":
     vocabulary: the size of the model's vocabulary. Raises `BadInput` if it is too small for bytes, or if the folder's
     tokenizer is not a fast one.
     """
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer.model")):
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model")):
         if vocabulary < 256:
             raise BadInput(f"{folder} has no tokenizer, and a vocabulary of {vocabulary} is too small for bytes (256)")
         return byte_tokenizer()

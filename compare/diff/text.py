@@ -29,7 +29,7 @@ def _side(side: Side) -> str:
 def tables(difference: Difference) -> list[Table]:
     """Return the tables of verdicts and of latency, a row for each runtime."""
     numbers = Table(
-        "Verdicts, and the largest logit gap in units of rounding",
+        "Verdicts, and the largest gap of the output in units of rounding",
         ["runtime", "A", "B", "x rounding, A", "B", "verdict"],
         [_numbers(row) for row in difference.runtimes],
     )

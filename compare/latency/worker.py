@@ -13,11 +13,11 @@ of stdin:
     generate N    generate N tokens (`compare.latency.decoding`)    {"prefill_ns": ..., "ns": [...], "tokens": [[...]]}
     inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
     operators     run once and count the operators                  {operator: how often}
-    rerun NAME    rerun with other inputs, write the logits         {"error": ..., or null}
+    rerun NAME    rerun with other inputs, write the output         {"error": ..., or null}
     follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
 
 The last three are for the time after the rounds, when nothing is timed any more. A rerun takes its inputs and its
-number of threads from the trace folder VARIANTS/NAME. Logits are written to OUT/NAME and OUT/follow-N. The job gives
+number of threads from the trace folder VARIANTS/NAME. Outputs are written to OUT/NAME and OUT/follow-N. The job gives
 the folders VARIANTS and OUT. `follow` and `generate` need the graph "decode".
 """
 
@@ -85,11 +85,11 @@ def _work(job: dict[str, Any]) -> None:
                 variant = Trace(Path(job["variants"]) / name)
                 if variant.facts["threads"] != job["threads"]:
                     runtime = kind(threads=variant.facts["threads"], graph="deploy")
-                answer({"error": written(partial(first_logits, runtime, variant), Path(job["out"]) / name)})
+                answer({"error": written(partial(first_outputs, runtime, variant), Path(job["out"]) / name)})
             case ["follow", prefill]:
                 assert runtime is not None, "follow before load"
-                logits = partial(follow, cast(Decoder, runtime), ids, mask, int(prefill))
-                answer({"error": written(logits, Path(job["out"]) / f"follow-{prefill}")})
+                decode = partial(followed, cast(Decoder, runtime), ids, mask, int(prefill))
+                answer({"error": written(decode, Path(job["out"]) / f"follow-{prefill}")})
             case _:
                 raise ValueError(
                     f"unknown command {line!r}; the commands are import, load GRAPH, stand N, call, turn N, "
@@ -157,25 +157,30 @@ def untimed_call(runtime: Runtime, ids: Any, mask: Any) -> str | None:
     return None
 
 
-def first_logits(runtime: Runtime, inputs: Trace) -> Any:
-    """Return the logits of a run on other inputs, for the first sequences only.
+def first_outputs(runtime: Runtime, inputs: Trace) -> dict[str, Any]:
+    """Return the output of a run on other inputs, for the first sequences only.
 
     The fact "sequences" of the inputs gives their number; the default is one.
     """
-    logits = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())["logits"]
-    return logits[: inputs.facts.get("sequences", 1)]
+    outputs = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
+    return {name: tensor[: inputs.facts.get("sequences", 1)] for name, tensor in outputs.items()}
 
 
-def written(logits: Callable[[], Any], out: Path) -> str | None:
-    """Write the logits of a run to a trace folder; return the error if the run fails, else None.
+def followed(runtime: Decoder, ids: Any, mask: Any, prefill: int) -> dict[str, Any]:
+    """Return the logits of a text that is decoded after a prefill."""
+    return {"logits": follow(runtime, ids, mask, prefill)}
+
+
+def written(run: Callable[[], dict[str, Any]], out: Path) -> str | None:
+    """Write the outputs of a run to a trace folder; return the error if the run fails, else None.
 
     For example, a runtime whose graph has fixed shapes fails on other inputs.
     """
     try:
-        found = logits()
+        found = run()
     except Exception as error:  # a runtime may raise anything
         return in_a_line(error, most=200)
-    write_trace(out, {"logits": found})
+    write_trace(out, found)
     return None
 
 

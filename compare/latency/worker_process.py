@@ -141,7 +141,7 @@ class WorkerProcess:
             return {}
 
     def rerun(self, name: str) -> str | None:
-        """Rerun the runtime with other inputs and write the logits; return the error, or None.
+        """Rerun the runtime with other inputs and write its output; return the error, or None.
 
         name: the name of the rerun. Call this after the rounds.
         """

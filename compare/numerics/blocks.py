@@ -1,6 +1,6 @@
 """Two tensors as blocks of a few rows: their difference and the reference in float64, in buffers that are reused.
 
-Of attention, only the keys up to the last one that a query of the block sees are read: about half of the tensor.
+Of causal attention, only the keys up to the last one that a query of the block sees are read: about half of the tensor.
 """
 
 from collections.abc import Iterator
@@ -42,11 +42,13 @@ class Block:
     padding: float = 0.0
 
 
-def blocks_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array) -> Iterator[Block]:
+def blocks_of(
+    name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array, *, causal: bool = True
+) -> Iterator[Block]:
     """Yield the blocks of two tensors, without queries that are padding.
 
     name: the tensors', as in `export.taps.tap_names`. attention_mask, keys: the masks of the queries and of the keys,
-    (batch, sequence), 0 at padding.
+    (batch, sequence), 0 at padding. causal: whether a query sees only the keys up to its own position.
     """
     step = max(1, SIZE * attention_mask.size // reference.size)
     longest = min(step, attention_mask.shape[1])
@@ -60,7 +62,8 @@ def blocks_of(name: str, actual: Array, reference: Array, attention_mask: Array,
             index: Any = slice(rows[0], rows[-1] + 1) if whole else rows
             found, truth = (x[index] for x in both)
             if name.startswith("attention."):
-                shown = rows + (reference.shape[-1] - reference.shape[-2])  # the last key that each query may see
+                last = reference.shape[-1] - 1
+                shown = rows + last - (reference.shape[-2] - 1) if causal else np.full_like(rows, last)
                 yield _attention_block(batch, rows, shown, found, truth, keys[batch], buffers)
             else:
                 yield _plain_block(batch, rows, found, truth, buffers)
@@ -82,8 +85,8 @@ def _attention_block(
 ) -> Block:
     """Return a block of attention, in which each query is compared on the keys that it sees.
 
-    rows: the queries. shown: the last key on or below the causal diagonal, for each of them. found, truth: (rows,
-    heads, keys). keys: the mask of the keys, (keys,).
+    rows: the queries. shown: the last key that each of them may see. found, truth: (rows, heads, keys). keys: the mask
+    of the keys, (keys,).
     """
     queries, heads, last = truth.shape
     seen = np.clip(shown + 1, 0, last)

@@ -49,11 +49,14 @@ class Error:
     padding: float = 0.0
 
 
-def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None) -> Error:
+def error_of(
+    name: str, actual: Array, reference: Array, attention_mask: Array, keys: Array | None = None, *, causal: bool = True
+) -> Error:
     """Compute the error of one tensor over the queries that are not padding.
 
     name: the tensor's, as in `export.taps.tap_names`. attention_mask: (batch, sequence), 0 at padding. keys: the mask
-    of the keys, (batch, sequence), 0 at padding; attention_mask by default.
+    of the keys, (batch, sequence), 0 at padding; attention_mask by default. causal: whether a query sees only the keys
+    up to its own position.
 
     Both tensors are read once, a block at a time, so memory-mapped tensors can have any size. Differences are computed
     and summed in float64.
@@ -71,7 +74,8 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
     bins = _no_bins()
     place, furthest, truth_nan = (0,) * reference.ndim, -1.0, False
     above, padding = 0.0, 0.0
-    for block in blocks_of(name, actual, reference, attention_mask, attention_mask if keys is None else keys):
+    keys = attention_mask if keys is None else keys
+    for block in blocks_of(name, actual, reference, attention_mask, keys, causal=causal):
         difference, truth = block.difference, block.truth
         count += block.counted / groups
         squares += np.einsum("rge,rge->g", difference, difference)
@@ -104,18 +108,20 @@ def error_of(name: str, actual: Array, reference: Array, attention_mask: Array, 
     )
 
 
-def ulps_of(name: str, actual: Array, reference: Array, attention_mask: Array) -> tuple[float, ...]:
+def ulps_of(
+    name: str, actual: Array, reference: Array, attention_mask: Array, *, causal: bool = True
+) -> tuple[float, ...]:
     """Return the quantiles (`QUANTILES`) of the error in units in the last place of float32.
 
     The unit is the distance from the reference to the next float32 (Muller et al. 2018, definition 2.6). Near zero the
-    unit is tiny, so a large number of units there means little. Verdicts do not use it.
+    unit is tiny, so a large number of units there means little. Verdicts do not use it. causal: as in `error_of`.
 
     >>> one = np.array([[[1.0, 1.0]]])
     >>> round(ulps_of("logits", one + 2**-23, one, np.array([[1]]))[0], 1)
     1.0
     """
     bins = _no_bins()
-    for block in blocks_of(name, actual, reference, attention_mask, attention_mask):
+    for block in blocks_of(name, actual, reference, attention_mask, attention_mask, causal=causal):
         with np.errstate(over="ignore"):
             unit = np.spacing(np.abs(block.truth).astype(np.float32)).astype(np.float64)
         units = np.divide(block.difference, unit, out=block.difference)

@@ -13,16 +13,19 @@ class WrongShape(Exception):
     """A tensor of a run does not have golden's shape."""
 
 
-def gaps(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_mask: Tensor) -> Iterator[Gap]:
+def gaps(
+    actual: Mapping[str, Tensor], golden: Mapping[str, Tensor], attention_mask: Tensor, *, causal: bool = True
+) -> Iterator[Gap]:
     """Yield the gaps of all tensors of golden that the run exposes, in golden's order.
 
-    attention_mask: (batch, sequence), 0 at padding; padding queries are left out. Raises `WrongShape` if a tensor does
-    not have golden's shape.
+    attention_mask: (batch, sequence), 0 at padding; padding queries are left out. causal: whether a query sees only the
+    keys up to its own position. Raises `WrongShape` if a tensor does not have golden's shape.
     """
     check_shapes(actual, golden)
     for name, reference in golden.items():
         if name in actual:
-            yield gap_of(name, error_of(name, actual[name], reference, attention_mask))
+            error = error_of(name, actual[name], reference, attention_mask, causal=causal)
+            yield gap_of(name, error, causal=causal)
 
 
 def check_shapes(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor]) -> None:
@@ -32,8 +35,8 @@ def check_shapes(actual: Mapping[str, Tensor], golden: Mapping[str, Tensor]) -> 
             raise WrongShape(f"{name} has shape {actual[name].shape}, golden has {reference.shape}")
 
 
-def gap_of(name: str, error: Error) -> Gap:
-    """Return the gap of one tensor: its error, combined over groups.
+def gap_of(name: str, error: Error, *, causal: bool = True) -> Gap:
+    """Return the gap of one tensor: its error, combined over groups. causal: as in `gaps`.
 
     >>> error = error_of("logits", np.array([[[1.0, 2.5]]]), np.array([[[1.0, 2.0]]]), np.array([[1]]))
     >>> gap_of("logits", error).max
@@ -52,7 +55,7 @@ def gap_of(name: str, error: Error) -> Gap:
         slope=float(error.slope.max()),
         place=error.place,
         heads=tuple(error.max.tolist()) if attention else (),
-        above_diagonal=error.above if attention else None,
+        above_diagonal=error.above if attention and causal else None,
     )
 
 

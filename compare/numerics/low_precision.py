@@ -164,7 +164,8 @@ class _Quantized(TorchFunctionMode):
     def __init__(self, model: Any, quantization: Quantization) -> None:
         super().__init__()
         self.quantization = quantization
-        self.head = model.get_output_embeddings().weight
+        head = model.get_output_embeddings()
+        self.head = None if head is None else head.weight  # an encoder has none
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}

@@ -66,12 +66,16 @@ def cause_of(scales: "Scales", trace: Trace, names: Collection[str]) -> Cause:
 
     mask = scales.mask
     given = Reading("", mask, positions_of(mask, mask.shape[1]))
+    others = readings(mask, positions=scales.causal)
     sides = [side for side in SIDES if (rows := padded_on(mask, side)).any() and not fits(given, mask * rows)]
-    return Cause(next((reading.words for reading in readings(mask) if fits(reading)), ""), sides)
+    return Cause(next((reading.words for reading in others if fits(reading)), ""), sides)
 
 
-def readings(mask: Tensor) -> Iterator[Reading]:
-    """Yield the wrong readings of a mask (batch, sequence), the likeliest first."""
+def readings(mask: Tensor, *, positions: bool = True) -> Iterator[Reading]:
+    """Yield the wrong readings of a mask (batch, sequence), the likeliest first.
+
+    positions: whether position ids are computed from the mask. Those of an encoder do not depend on it.
+    """
     columns = np.broadcast_to(np.arange(mask.shape[1]), mask.shape)
     own = positions_of(mask, mask.shape[1])
     masks = [(COUNTED, mask), (IGNORED, np.ones_like(mask)), (WRONG_SIDE, mask[:, ::-1])]
@@ -84,9 +88,9 @@ def readings(mask: Tensor) -> Iterator[Reading]:
         masks.append((ONE_OFF, np.roll(mask, by, axis=1)))
     for words, other in masks:
         read = np.ascontiguousarray(other)
-        for positions in (own, columns, positions_of(read, mask.shape[1])):
-            if words != COUNTED or positions is columns:
-                yield Reading(words, read, np.ascontiguousarray(positions))
+        for numbers in (own, columns, positions_of(read, mask.shape[1])) if positions else (own,):
+            if words != COUNTED or numbers is columns:
+                yield Reading(words, read, np.ascontiguousarray(numbers))
 
 
 def padded_on(mask: Tensor, side: str) -> Tensor:

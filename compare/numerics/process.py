@@ -78,7 +78,7 @@ class Numerics:
         return Trace(self._out), ruler
 
     def controls(self) -> tuple[list[str], int]:
-        """Run the controls. Return their names, and how many of them have distinct logits."""
+        """Run the controls. Return their names, and how many of them have distinct outputs."""
         answer = self._ask("controls")
         return answer["names"], answer["distinct"]
 

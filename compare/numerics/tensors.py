@@ -1,7 +1,7 @@
 """The layout of a trace's tensors, and which of their elements are compared.
 
 Tensors with heads are (batch, heads, sequence, ...), all others (batch, sequence, ...). Padding queries are left out.
-In attention, only elements on and below the causal diagonal are compared, except for those on padding keys.
+In causal attention, only elements on and below the diagonal are compared. Elements on padding keys are left out.
 """
 
 from typing import Any
@@ -35,18 +35,19 @@ def query_rows(name: str, tensor: Tensor, attention_mask: Tensor) -> Tensor:
     return kept
 
 
-def seen_keys(queries: int, keys: int, *, mask: Tensor | None = None) -> Tensor:
+def seen_keys(queries: int, keys: int, *, mask: Tensor | None = None, causal: bool = True) -> Tensor:
     """Return a mask (query, key), True where a query may see a key: on and below the causal diagonal.
 
-    The last query sees every key. mask: (keys,), 0 at keys that are padding, which no query sees.
+    The last query sees every key. mask: (keys,), 0 at keys that are padding, which no query sees. causal: if False,
+    every query sees every key that is not padding.
 
     >>> seen_keys(2, 3).astype(int).tolist()
     [[1, 1, 0], [1, 1, 1]]
     >>> seen_keys(2, 3, mask=np.array([0, 1, 1])).astype(int).tolist()
     [[0, 1, 0], [0, 1, 1]]
     """
-    causal = np.tri(queries, keys, keys - queries, dtype=bool)
-    return causal if mask is None else causal & mask.astype(bool)
+    seen = np.tri(queries, keys, keys - queries, dtype=bool) if causal else np.ones((queries, keys), dtype=bool)
+    return seen if mask is None else seen & mask.astype(bool)
 
 
 def rms(values: Tensor) -> float:

@@ -4,14 +4,16 @@ This module alone defines the limits. Local errors are checked first, in the ord
 errors, whose limits are wider.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Literal
 
+from compare.numerics.places import SEGMENTS, hidden_segments, place_of
 from compare.results.gaps import Multiples, TensorEvidence
 from compare.results.precisions import LOWER
 from compare.results.verdicts import Verdict, VerdictWord
+from export.kinds import output_among
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,10 @@ class Limits:
     """The multiples of floors up to which an error is called rounding (docs/method.md says how they were chosen).
 
     local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
-    only logits. precision_range: errors in this range indicate a precision (local error over the tensor's size, in unit
-    roundoffs of that precision). quantized_range: quantized operators explain errors in this range (local error over
-    the tensor's size); at least two kinds of segments must reach the lower end, and an error above the upper end is a
-    fault.
+    only the model's output. precision_range: errors in this range indicate a precision (local error over the tensor's
+    size, in unit roundoffs of that precision). quantized_range: quantized operators explain errors in this range (local
+    error over the tensor's size); at least two kinds of segments must reach the lower end, and an error above the upper
+    end is a fault.
     """
 
     local: Multiples
@@ -54,18 +56,6 @@ LIMITS = Limits(
 
 #: The precision that a verdict names for a graph with quantized operators.
 QUANTIZED = "quantized"
-
-#: The segment of a layer that makes each kind of tensor. A hidden state is made by the layer before it.
-SEGMENTS = {
-    "query": "norm and projections to query, key, value",
-    "key": "norm and projections to query, key, value",
-    "value": "norm and projections to query, key, value",
-    "attention": "attention",
-    "context": "attention",
-    "mid_state": "output projection",
-    "hidden_state": "norm and MLP",
-    "logits": "final norm and head",
-}
 
 
 def judge(
@@ -135,8 +125,8 @@ def _judge(
             return Verdict(kind="broken", tensor=name, note=f"{name} has NaN where golden has none")
     if bitwise:
         return Verdict(kind="identical")
-    if set(evidence) == {"logits"}:
-        return _judge_logits_alone(evidence["logits"], limits)
+    if len(evidence) == 1 and (output := output_among(evidence)):
+        return _judge_output_alone(output, evidence[output], limits)
     coarse: Verdict | None = None
     for name, found in evidence.items():
         if found.unseen:
@@ -166,7 +156,7 @@ def _judge(
 def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
     """Return the tensors that are beyond a local limit, or that have a probability on a hidden key.
 
-    weak: whether the run exposes only logits.
+    weak: whether the run exposes only the model's output.
     """
     local = limits.weak if weak else limits.local
     return [n for n, found in evidence.items() if found.unseen or (found.local and found.local.beyond(local))]
@@ -191,52 +181,14 @@ def _excused(evidence: Mapping[str, TensorEvidence], limits: Limits) -> frozense
 def _linear(name: str, exposed: Collection[str]) -> bool:
     """Return whether the segment that makes a tensor has a linear map."""
     kind, _, number = name.partition(".")
-    hidden = _hidden_segments(kind, int(number), exposed) if number else ()
+    hidden = hidden_segments(kind, int(number), exposed) if number else ()
     return {SEGMENTS[kind], *hidden} != {SEGMENTS["attention"]}
 
 
-def place_of(tensor: str, exposed: Collection[str] = ()) -> str:
-    """Return the layer and segment that make a tensor, in words.
-
-    exposed: the tensors that the run exposes. If it exposes fewer than all, every segment since the last exposed tensor
-    is named.
-
-    >>> place_of("hidden_state.0"), place_of("query.1"), place_of("logits")
-    ('embedding', 'layer 1, norm and projections to query, key, value', 'final norm and head')
-    >>> place_of("hidden_state.2", {"hidden_state.1", "context.1", "hidden_state.2"})
-    'layer 1, output projection or norm and MLP'
-    """
-    kind, _, number = tensor.partition(".")
-    if not number:
-        return SEGMENTS[kind]
-    layer = int(number) - (kind == "hidden_state")
-    if layer < 0:
-        return "embedding"
-    made = dict.fromkeys([*_hidden_segments(kind, layer, exposed), SEGMENTS[kind]])
-    return f"layer {layer}, {' or '.join(made)}"
-
-
-#: A kind of tensor -> the kinds in the same layer that it is computed from.
-_MADE_OF = {
-    "attention": ("query", "key"),
-    "context": ("query", "key", "value"),
-    "mid_state": ("context",),
-    "hidden_state": ("mid_state",),
-}
-
-
-def _hidden_segments(kind: str, layer: int, exposed: Collection[str]) -> Iterator[str]:
-    """Yield the segments before a tensor's own in the same layer whose tensors the run does not expose."""
-    for before in _MADE_OF.get(kind, ()) if exposed else ():
-        if f"{before}.{layer}" not in exposed:
-            yield from _hidden_segments(before, layer, exposed)
-            yield SEGMENTS[before]
-
-
-def _judge_logits_alone(found: TensorEvidence, limits: Limits) -> Verdict:
-    note = "rests on accumulated logits alone, which is a weak test"
+def _judge_output_alone(output: str, found: TensorEvidence, limits: Limits) -> Verdict:
+    note = f"rests on accumulated {output.replace('_', ' ')} alone, which is a weak test"
     nearest = Verdict(
-        kind="rounding", tensor="logits", statistic="max", multiple=found.accumulated.max, note=note, weak=True
+        kind="rounding", tensor=output, statistic="max", multiple=found.accumulated.max, note=note, weak=True
     )
     if passed := found.accumulated.beyond(limits.weak):
         statistic = next(iter(passed))

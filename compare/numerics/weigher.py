@@ -27,6 +27,7 @@ from compare.results.gaps import Gap, OwnEvidence, TensorEvidence
 from compare.results.precisions import FLOAT32, ROUNDOFFS, UNIT_ROUNDOFF
 from compare.traces import Trace, write_trace
 from export.experts import plain_experts
+from export.kinds import is_encoder, output_of
 from export.models import read_weights
 
 
@@ -52,6 +53,8 @@ class Scales:
         warm_up()
         self.model_folder, self.out = model, out
         self.double = plain_experts(read_weights(model)).double() if double is None else double
+        self.causal = not is_encoder(self.double.config)
+        self.output = output_of(self.double.config)
         given = Trace(inputs)
         self.mask = given["attention_mask"].copy()
         self.tensors = torch.from_numpy(given["input_ids"].copy()), torch.from_numpy(self.mask)
@@ -73,7 +76,7 @@ class Scales:
     def make_floors(self, profile: frozenset[str], precision: str = FLOAT32) -> tuple[list[str], int]:
         """Make the floors of a profile with the controls of a precision, or take them from the cache.
 
-        Returns the names of the controls, and how many of them have distinct logits. Raises `NotRepeatable` if two
+        Returns the names of the controls, and how many of them have distinct outputs. Raises `NotRepeatable` if two
         passes of the first control differ in a bit.
         """
         named = " ".join(sorted(profile)) + (precision if precision != FLOAT32 else "")
@@ -93,7 +96,7 @@ class Scales:
                 check_repeatable(name, {n: t.numpy() for n, t in twin.items()}, found)
                 twin.clear()  # frees its memory
             names.append(name)
-            outputs.add(found["logits"].tobytes())
+            outputs.add(found[self.output].tobytes())
             exposed = {n: t for n, t in found.items() if n in profile or n.partition(".")[0] not in FORWARDED}
             local, accumulated = self._errors(exposed, golden, profile)
             for tensor in accumulated:
@@ -131,9 +134,11 @@ class Scales:
         found = {}
         for name, tensor in shown.items():
             floors = self.floors[profile, FLOAT32][name]
-            gap = gap_of(name, accumulated[name])
-            ulps = ulps_of(name, tensor, golden[name], self.mask)
-            rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max) if gap.heads else None
+            gap = gap_of(name, accumulated[name], causal=self.causal)
+            ulps = ulps_of(name, tensor, golden[name], self.mask, causal=self.causal)
+            rows = None
+            if gap.heads:
+                rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max, causal=self.causal)
             evidence = self._evidence(name, tensor, (local[name], accumulated[name]), floors)
             if precision != FLOAT32:
                 # A segment that the controls do not round, such as the attention in 8 bits, has the floors of float32.
@@ -148,17 +153,18 @@ class Scales:
     ) -> dict[str, TensorEvidence]:
         """Return the local evidence on some tensors of a weighed trace, replayed with another mask and positions.
 
-        mask, positions: int64 (batch, sequence), instead of the input's. queries: the positions to compare, int64
-        (batch, sequence); those that are not padding by default. Positions that see no key under the other mask are
-        left out, because attention is undefined there.
+        mask, positions: int64 (batch, sequence), instead of the input's; an encoder takes no positions. queries: the
+        positions to compare, int64 (batch, sequence); those that are not padding by default. Positions that see no key
+        under the other mask are left out, because attention is undefined there.
         """
         profile = profile_of(trace)
         given = {name: trace[name] for name in profile}
         other = replay(self.double, self.tensors[0], torch.from_numpy(mask), given, torch.from_numpy(positions))
-        counted = (self.mask if queries is None else queries) * (mask.cumsum(1) > 0)
+        seeing = mask.cumsum(1) > 0 if self.causal else mask.any(axis=1, keepdims=True)
+        counted = (self.mask if queries is None else queries) * seeing
         found = {}
         for name in names:
-            error = error_of(name, trace[name], other[name].numpy(), counted, keys=mask)
+            error = error_of(name, trace[name], other[name].numpy(), counted, keys=mask, causal=self.causal)
             found[name] = self._evidence(name, trace[name], (error, error), self.floors[profile, FLOAT32][name])
         return found
 
@@ -201,11 +207,12 @@ class Scales:
 
         golden: opened once by the caller, because every page of a file that is opened anew must be mapped anew.
         """
-        accumulated = {name: error_of(name, run[name], golden[name], self.mask) for name in run}
+        mask, causal = self.mask, self.causal
+        accumulated = {name: error_of(name, run[name], golden[name], mask, causal=causal) for name in run}
         if not profile:
             return accumulated, accumulated
         replayed = replay(self.double, *self.tensors, {name: run[name] for name in profile})
-        local = {name: error_of(name, run[name], replayed[name].numpy(), self.mask) for name in run}
+        local = {name: error_of(name, run[name], replayed[name].numpy(), mask, causal=causal) for name in run}
         return local, accumulated
 
 

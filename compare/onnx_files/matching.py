@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from compare.onnx_files.reading import OnnxFile, shape_of
 from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
+from export.kinds import LAST_HIDDEN_STATE, LOGITS, OUTPUTS, output_among
 
 #: Pattern of an output's name with the number of a layer -> the kind of tap that it is.
 _NUMBERED = {
@@ -36,7 +37,7 @@ def tap_of(output: str, layers: int) -> str | None:
     >>> tap_of("attentions.0", 2), tap_of("present.1.key", 2), tap_of("hidden_states.2", 2), tap_of("loss", 2)
     ('attention.0', 'key.1', None, None)
     """
-    if output == "logits":
+    if output in OUTPUTS:
         return output
     kind, layer = _parts(output)
     last = layers if output == f"hidden_state.{layers}" else layers - 1
@@ -46,19 +47,23 @@ def tap_of(output: str, layers: int) -> str | None:
 def exposed(file: OnnxFile, layers: int) -> dict[str, str]:
     """Map outputs of the file to taps of a model of that many layers. Other outputs are left out."""
     found = {output: tap_of(output, layers) for output in file.outputs}
-    return {output: tap for output, tap in found.items() if tap is not None}
+    other = set(OUTPUTS) - {output_among(file.outputs)}
+    return {output: tap for output, tap in found.items() if tap is not None and tap not in other}
 
 
 def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
-    """Raise `BadInput` if a file does not fit a model: it has no logits, or other numbers of layers or tokens.
+    """Raise `BadInput` if a file does not fit a model: it has another output, or other numbers of layers or tokens.
 
-    model: `layers` and `vocabulary` from the manifest of a cache entry. A number that cannot be determined from the
-    file is not checked.
+    model: the model's facts from the manifest of a cache entry. A number that cannot be determined from the file is not
+    checked.
     """
-    check_logits(file)
+    check_output(file, model["output"])
+    width = ("tokens in its vocabulary", model["vocabulary"])
+    if model["output"] != LOGITS:
+        width = ("channels", model["hidden"])
     for what, found, expected in (
         ("layers", layers_of(file), model["layers"]),
-        ("tokens in its vocabulary", vocabulary_of(file), model["vocabulary"]),
+        (width[0], width_of(file), width[1]),
     ):
         if found not in (None, expected):
             raise BadInput(
@@ -67,17 +72,18 @@ def check_model(file: OnnxFile, model: Mapping[str, Any]) -> None:
             )
 
 
-def check_logits(file: OnnxFile) -> None:
-    """Raise `BadInput` if a file has no output named logits."""
-    if "logits" not in file.outputs:
+def check_output(file: OnnxFile, output: str | None = None) -> None:
+    """Raise `BadInput` if a file has no output of this name; by default, of one of the names in `OUTPUTS`."""
+    if (output_among(file.outputs) if output is None else output) not in file.outputs:
+        how = "without a head" if output == LAST_HIDDEN_STATE else "with its head"
         raise BadInput(
-            f"{file.path} has no output logits, only {', '.join(list(file.outputs)[:3])}: export the model with "
-            "its head"
+            f"{file.path} has no output {output or LOGITS}, only {', '.join(list(file.outputs)[:3])}: "
+            f"export the model {how}"
         )
 
 
 def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> None:
-    """Check that a file accepts this input and returns logits of every position.
+    """Check that a file accepts this input and returns its output for every position.
 
     input_ids, attention_mask: (batch, sequence). Raises `CannotRun` if the file needs an input that cannot be made from
     them, and `BadInput` if its fixed shapes differ from theirs.
@@ -86,12 +92,13 @@ def check_inputs(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: N
         feed(file.inputs, input_ids, attention_mask)
     except (BadInput, CannotRun) as error:
         raise type(error)(f"{file.path}: {error}") from error
-    declared, given = file.outputs["logits"], input_ids.shape
+    output = output_among(file.outputs) or LOGITS
+    declared, given = file.outputs[output], input_ids.shape
+    words = output.replace("_", " ")
     if declared is not None and not (len(declared) == 3 and fits(given, declared[:2])):
         raise BadInput(
-            f"{file.path}: the shape of its logits is {written(declared)}, which does not fit this input, "
-            f"{given}. Logits of all "
-            f"positions are needed{mended(declared, given)}"
+            f"{file.path}: the shape of its {words} is {written(declared)}, which does not fit this input, "
+            f"{given}. {words.capitalize()} of all positions are needed{mended(declared, given)}"
         )
 
 
@@ -117,13 +124,16 @@ def layers_of(file: OnnxFile) -> int | None:
     return max(attentions, *(_layers_told(name) for name in names)) or None
 
 
-def vocabulary_of(file: OnnxFile) -> int | None:
-    """Return the last dimension of a file's logits, declared or inferred from its weights; None if it is not known."""
-    declared = file.outputs["logits"]
+def width_of(file: OnnxFile) -> int | None:
+    """Return the last dimension of a file's output, declared or inferred from its weights; None if it is not known.
+
+    For logits, it is the size of the vocabulary.
+    """
+    output = output_among(file.outputs) or LOGITS
+    declared = file.outputs[output]
     if declared is None or declared[-1] is None:
         inferred = onnx.shape_inference.infer_shapes(file.model)
-        logits = next(value for value in inferred.graph.output if value.name == "logits")
-        declared = shape_of(logits)
+        declared = shape_of(next(value for value in inferred.graph.output if value.name == output))
     return declared[-1] if declared else None
 
 

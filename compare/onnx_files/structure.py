@@ -87,7 +87,7 @@ def misplaced(relative: Mapping[str, float], found: Iterable[str]) -> list[str]:
     healed = [
         place
         for place, name in enumerate(names)
-        if name.startswith(("hidden_state", "mid_state", "logits")) and relative[name] < MEETS
+        if name.startswith(("hidden_state", "mid_state", "logits", "last_hidden_state")) and relative[name] < MEETS
     ]
     last = max(healed, default=-1)
     return [name for name in found if name in relative and names.index(name) < last and relative[name] > MISSES]

@@ -14,8 +14,9 @@ import numpy as np
 
 from compare import machine
 from compare.numerics.gaps import gaps
-from compare.numerics.verdicts import place_of
-from compare.onnx_files.matching import check_inputs, check_logits, layers_of, vocabulary_of
+from compare.numerics.places import place_of
+from compare.onnx_files.matching import check_inputs, check_output, layers_of, width_of
+from compare.onnx_files.reading import OnnxFile
 from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
 from compare.pipeline.inputs import byte_inputs
@@ -37,6 +38,7 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.traces import Trace, write_trace
 from export.errors import CannotRun
+from export.kinds import LOGITS, output_among
 from export.progress import SILENT, Progress
 
 
@@ -98,11 +100,11 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
     check_row_settings([], settings)
     file, other = read_file(settings.input.onnx), read_file(settings.input.baseline)
     assert file is not None and other is not None
-    for graph in (other, file):
-        check_logits(graph)
+    check_output(other)
+    check_output(file, output_among(other.outputs))
     start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, templates, progress)
     inputs = byte_inputs(
-        vocabulary_of(other) or 256,
+        vocabulary_of(other),
         text=settings.input.text,
         sequence=settings.input.sequence,
         batch=settings.input.batch,
@@ -128,6 +130,11 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
         row = staged(run, name, graph, layers_of(graph) or 0)
         run.rows.append(configured(row, settings.runtimes))
     return run
+
+
+def vocabulary_of(file: OnnxFile) -> int:
+    """Return the number of tokens that a file certainly has: that of its logits, or that of a byte alphabet."""
+    return (width_of(file) or 256) if LOGITS in file.outputs else 256
 
 
 def compare_rows(run: Run) -> list[RuntimeResult]:
@@ -171,7 +178,10 @@ def compare_traces(row: RuntimeResult, trace: Trace, expected: Trace, run: Run) 
             error = f"{name} has shape {trace[name].shape}, the baseline's {tensor.shape}"
             return replace(row, error=error, verdict=broken(name, error))
     equal = {name: np.array_equal(trace[name].view(np.uint8), shared[name].view(np.uint8)) for name in shared}
-    between = [replace(gap, bitwise=equal[gap.tensor]) for gap in gaps(trace, shared, run.inputs.attention_mask)]
+    between = [
+        replace(gap, bitwise=equal[gap.tensor])
+        for gap in gaps(trace, shared, run.inputs.attention_mask, causal=run.causal)
+    ]
     nan = next((n for n in shared if np.isnan(trace[n]).any() and not np.isnan(shared[n]).any()), None)
     differing = [gap for gap in between if not gap.bitwise]
     if nan is not None:

@@ -19,6 +19,7 @@ from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from compare.runtimes.spec import Device, Spec
 from export.cache import Entry
 from export.exporters import DEFAULT_EXPORTER
+from export.kinds import LOGITS, output_among
 from export.progress import Progress
 
 #: The folder in a run's scratch folder that holds its inputs. It also marks a scratch folder as made by a comparison.
@@ -201,6 +202,16 @@ class Run:
         """The number of positions that the model has; None without a model."""
         return None
 
+    @property
+    def output_name(self) -> str:
+        """The name of the output that is compared: that of the model, or of the ONNX files."""
+        return output_among(self.rows[0].taps.values()) or LOGITS
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position sees only the positions before it, as in a causal language model."""
+        return self.output_name == LOGITS
+
     def log(self, name: str) -> Path:
         """Return the log file of a process."""
         return self.out / "logs" / f"{name}.log"
@@ -239,6 +250,12 @@ class ModelRun(Run):
         """The number of positions that the model has."""
         positions: int = self.entry.manifest.model["positions"]
         return positions
+
+    @property
+    def output_name(self) -> str:
+        """The name of the model's output."""
+        output: str = self.entry.manifest.model["output"]
+        return output
 
     @property
     def entries(self) -> list[Entry]:

@@ -13,7 +13,7 @@ from compare.latency.series import Role, Series
 from compare.numerics.process import Numerics
 from compare.pipeline.context import ModelRun
 from compare.pipeline.latency_stage import shifts_of, take_rounds
-from compare.pipeline.recheck_stage import logits_verdict
+from compare.pipeline.recheck_stage import output_verdict
 from compare.pipeline.stages import DECODE_CHECKS, DECODING
 from compare.pipeline.start_series import start_decoder, with_control
 from compare.results.verdicts import Verdict
@@ -98,7 +98,7 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
             found[str(prefill)] = Verdict(kind="broken", note=error)
             continue
         folder = run.self_folder(name) / f"follow-{prefill}"
-        found[str(prefill)] = logits_verdict(run, name, Trace(folder), numerics)
+        found[str(prefill)] = output_verdict(run, name, Trace(folder), numerics)
         shutil.rmtree(folder)
     kinds = dict.fromkeys(verdict.kind for verdict in found.values())
     run.progress.step(f"verdict on the cache of {name}: {', '.join(kinds)}")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,29 @@ from export.errors import BadInput, BadSetting
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 
-#: The lengths of the longer and the shorter sequence of the padded input, in tokens.
-PADDED_LENGTHS = 12, 7
+#: The sequences of the padded input: their lengths in tokens, and the side of their padding. They follow one another in
+#: the text, but a sequence as long as the one before it is the same again.
+PADDED = ((12, "right"), (7, "left"), (7, "right"))
+
+#: The same for an encoder, whose embeddings of these texts are compared.
+PADDED_TEXTS = (
+    *((12, "right"), (7, "left"), (8, "right"), (10, "right")),
+    *((9, "left"), (11, "right"), (5, "right"), (6, "right")),
+)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The input of a run.
 
-    input_ids, attention_mask: int64 (batch, sequence). tokens: the tokens of the first sequence, as text.
+    input_ids, attention_mask: int64 (batch, sequence). tokens: the tokens of the first sequence, as text. specials: the
+    numbers of special tokens at the start and at the end of each sequence, such as [CLS] and [SEP] of an encoder.
     """
 
     input_ids: NDArray[Any]
     attention_mask: NDArray[Any]
     tokens: list[str]
+    specials: tuple[int, int] = (0, 0)
 
     @property
     def sha256(self) -> str:
@@ -50,6 +60,7 @@ def tokenize(
     positions: int,
     quick: bool = False,
     setting: str = "sequence",
+    whole: bool = False,
 ) -> Inputs:
     """Encode a text with the tokenizer of a cache entry. Return a batch of sequences of one length.
 
@@ -62,6 +73,8 @@ def tokenize(
     positions: the number of positions that the model has.
     quick: without a `sequence`, take at most `QUICK_SEQUENCE` tokens.
     setting: the name of the setting that `sequence` comes from, for messages.
+    whole: whether each sequence has the special tokens that the tokenizer adds to a text, as an encoder expects. By
+    default, only the sequences at the ends of the text have them.
 
     Raises `BadInput` if the text is empty, or if the sequence is longer than the text or than the model's positions.
     """
@@ -75,29 +88,39 @@ def tokenize(
     length = _length(
         len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, setting=setting
     )
-    return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens[:length]], batch)
+    specials = _specials(encoding.special_tokens_mask) if whole else (0, 0)
+    return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens], length, batch, specials)
 
 
-def padded(inputs: Inputs, *, positions: int, vocabulary: int, model_folder: Path) -> Inputs:
-    """Return the padded input: a sequence of the text, and a shorter one twice, padded on the left and on the right.
+def padded(
+    inputs: Inputs,
+    *,
+    positions: int,
+    vocabulary: int,
+    model_folder: Path,
+    sequences: Sequence[tuple[int, str]] = PADDED,
+) -> Inputs:
+    """Return the padded input: short sequences of the text, padded to the length of the first one.
 
-    A text with too few tokens is repeated. If the model has too few positions, both sequences are shorter.
+    A text with too few tokens is repeated. If the model has too few positions, all sequences are shorter.
 
     positions, vocabulary: the model's limits. model_folder: the folder of the cache entry, whose configuration may name
-    a padding token; otherwise token 0 is used.
+    a padding token; otherwise token 0 is used. sequences: their lengths and the sides of their padding.
     """
-    length = min(PADDED_LENGTHS[0], positions)
-    short = max(1, length * PADDED_LENGTHS[1] // PADDED_LENGTHS[0])
     pad = json.loads((model_folder / "config.json").read_text()).get("pad_token_id")
-    text = np.resize(inputs.input_ids[0], length + short)
-    sides = (0, 0), (length - short, 0), (0, length - short)
-    sequences = text[:length], text[length:], text[length:]
-    ids = [
-        np.pad(x, side, constant_values=pad if pad in range(vocabulary) else 0)
-        for x, side in zip(sequences, sides, strict=True)
-    ]
-    mask = [np.pad(np.ones_like(x), side) for x, side in zip(sequences, sides, strict=True)]
-    return Inputs(np.stack(ids), np.stack(mask), [*np.resize(inputs.tokens, length)])
+    text, longest = inputs.input_ids[0], min(sequences[0][0], positions)
+    ids = np.full((len(sequences), longest), pad if pad in range(vocabulary) else 0, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    start, places, first = 0, np.arange(0), np.arange(0)
+    for row, (wanted, side) in enumerate(sequences):
+        length = max(1, longest * wanted // sequences[0][0])
+        if length != len(places):
+            places = _picks(len(text), start, length, inputs.specials)
+            start += max(1, length - sum(inputs.specials))
+        first = first if row else places
+        kept = slice(longest - length, None) if side == "left" else slice(length)
+        ids[row, kept], mask[row, kept] = text[places], 1
+    return Inputs(ids, mask, [inputs.tokens[place] for place in first], inputs.specials)
 
 
 def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:
@@ -116,14 +139,41 @@ def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batc
         quick=quick,
         setting="sequence",
     )
-    return _inputs([byte % vocabulary for byte in content], [repr(chr(byte))[1:-1] for byte in content[:length]], batch)
+    tokens = [repr(chr(byte))[1:-1] for byte in content]
+    return _inputs([byte % vocabulary for byte in content], tokens, length, batch)
 
 
-def _inputs(ids: list[int], tokens: list[str], batch: int) -> Inputs:
-    """Return a batch of sequences whose starts are spread evenly over the text."""
-    starts = [row * len(ids) // batch for row in range(batch)]
-    picks = (np.array(starts)[:, None] + np.arange(len(tokens))[None, :]) % len(ids)
-    return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, len(tokens)), dtype=np.int64), tokens)
+def _inputs(ids: list[int], tokens: list[str], length: int, batch: int, specials: tuple[int, int] = (0, 0)) -> Inputs:
+    """Return a batch of sequences whose starts are spread evenly over the text. specials: as in `Inputs`."""
+    starts = [row * (len(ids) - sum(specials)) // batch for row in range(batch)]
+    picks = np.stack([_picks(len(ids), start, length, specials) for start in starts])
+    shown = [tokens[place] for place in picks[0]]
+    return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, length), dtype=np.int64), shown, specials)
+
+
+def _picks(available: int, start: int, length: int, specials: tuple[int, int]) -> NDArray[np.int64]:
+    """Return the places of a sequence's tokens in a text: a cut of it, between the text's own special tokens.
+
+    A cut that reaches the end of the text continues at its beginning.
+
+    >>> _picks(8, 5, 4, (0, 0)).tolist(), _picks(8, 1, 5, (1, 1)).tolist()
+    ([5, 6, 7, 0], [0, 2, 3, 4, 7])
+    """
+    before, after = specials
+    inner = available - before - after
+    cut = before + (start + np.arange(max(0, length - before - after))) % max(1, inner)
+    return np.concatenate([np.arange(before), cut, np.arange(available - after, available)])[:length]
+
+
+def _specials(mask: list[int]) -> tuple[int, int]:
+    """Return the numbers of special tokens at the start and the end of a text. mask: 1 at special tokens.
+
+    >>> _specials([1, 0, 0, 1]), _specials([0, 0]), _specials([1, 1])
+    ((1, 1), (0, 0), (0, 0))
+    """
+    if all(mask):
+        return 0, 0
+    return mask.index(0), mask[::-1].index(0)
 
 
 def check_text(text: str | None) -> None:
@@ -164,7 +214,10 @@ def _length(
 def _tokenizer(folder: Path) -> Any:
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()  # models of sentence-transformers are saved with both
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _readable(token: str) -> str:

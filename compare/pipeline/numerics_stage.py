@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from compare.latency.series import Series
+from compare.numerics.diagnostics.embeddings import States, embedding_changes
 from compare.numerics.diagnostics.heads import choose_heads, head_map
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, gaps
@@ -27,6 +28,7 @@ from compare.pipeline.stages import TRACES
 from compare.processes.child import ChildFailed
 from compare.report.schema import MAPS_FILE
 from compare.results.circumstances import Controls, Head, Ruler
+from compare.results.embeddings import EmbeddingChanges
 from compare.results.gaps import Decisions, Gap
 from compare.results.machine_limits import Work
 from compare.results.runtimes import RuntimeResult
@@ -164,16 +166,18 @@ def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[R
         return replace(bare, error=str(error), verdict=verdict), None
     run.progress.waits(f"{row.name} is compared")
     trace, known, verdict = weighed(run, row, trace, numerics)
-    choices = decided(run, known["logits"], trace, golden) if run.entry.manifest.source.trained else None
+    output = known[run.output_name]
+    choices = decided(run, output, trace, golden) if run.causal and run.entry.manifest.source.trained else None
     run.phases.setdefault("until first gap row", time.monotonic() - run.started)
     run.progress.waits(f"{row.name}: {verdict.kind}; it is compared on the padded input")
     padding = judge_padded(run, row, verdict, trace, numerics)
-    run.progress.step(f"{row.name}: {worse(padding).kind}, logits {known['logits'].max:.1e} from golden")
+    run.progress.step(f"{row.name}: {worse(padding).kind}, {output.tensor} {output.max:.1e} from golden")
     weighed_row = replace(
         with_taps_by_structure(bare, [name for name in row.found if name in trace]),
         verdict=worse(padding),
         padding=padding,
         decisions=choices,
+        embeddings=None if run.causal else embedded(run, row, output, trace, golden),
         facts={**row.converted, **trace.facts["facts"]},
         gaps=[known.get(name) or Gap(tensor=name, exposed=False) for name in golden],
     )
@@ -182,11 +186,31 @@ def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[R
 
 def decided(run: ModelRun, logits: Gap, trace: Trace, golden: Trace) -> Decisions:
     """Return how a run's predicted next tokens differ from golden's."""
-    assert logits.max is not None and logits.evidence is not None
-    multiple = logits.evidence.accumulated.max
-    rounding = logits.max / multiple if multiple else 0.0  # the largest gap of the controls
-    inputs = run.inputs
+    inputs, rounding = run.inputs, rounding_of(logits)
     return decisions(trace["logits"], golden["logits"], inputs.input_ids, inputs.attention_mask, rounding=rounding)
+
+
+def embedded(run: ModelRun, row: Row, states: Gap, trace: Trace, golden: Trace) -> EmbeddingChanges | None:
+    """Return how a run's embeddings differ from golden's; None if there is only one text.
+
+    states: the gap of the last hidden states. trace, golden: those of the text. The texts of the padded input count
+    too, unless the row did not run on it.
+    """
+    name, padded = run.output_name, run.padded
+    inputs = [States(trace[name], golden[name], run.inputs.attention_mask)]
+    folders = run.padded_folder(trace.folder.name), run.padded_folder(GOLDEN)
+    if padded is not None and not row.unpadded and all(folder.is_dir() for folder in folders):
+        found, truth = map(Trace, folders)
+        if name in found and found[name].shape == truth[name].shape:
+            inputs.append(States(found[name], truth[name], padded.attention_mask))
+    return embedding_changes(inputs, run.entry.manifest.model["pooling"], rounding=rounding_of(states))
+
+
+def rounding_of(output: Gap) -> float:
+    """Return the largest gap of the controls' output, from the gap of a run's output and its evidence."""
+    assert output.max is not None and output.evidence is not None
+    multiple = output.evidence.accumulated.max
+    return output.max / multiple if multiple else 0.0
 
 
 def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:
@@ -198,4 +222,4 @@ def compare_exporters(run: ModelRun, traced: set[str]) -> dict[str, Gap]:
     if run.beside is None or not traced.issuperset(pair):
         return {}
     chosen, default = (Trace(run.scratch / name) for name in pair)
-    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask)}
+    return {gap.tensor: gap for gap in gaps(chosen, default, run.inputs.attention_mask, causal=run.causal)}

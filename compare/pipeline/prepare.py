@@ -15,7 +15,7 @@ from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
-from compare.pipeline.inputs import Inputs, padded, tokenize
+from compare.pipeline.inputs import PADDED, PADDED_TEXTS, Inputs, padded, tokenize
 from compare.pipeline.row_settings import check_device, check_row_settings, configured, option_notes, rows_of
 from compare.pipeline.setting_checks import check_settings, make_folder
 from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
@@ -29,6 +29,7 @@ from export.cache import Entry, cache_root
 from export.errors import BadInput, BadSetting, CannotRun
 from export.exporters import DEFAULT_EXPORTER
 from export.exporting import export_model, exported
+from export.kinds import LOGITS
 from export.models import MiniTransformer
 from export.progress import Progress
 
@@ -57,15 +58,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     beside = None
     if wanted.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, progress)
-    facts = entry.manifest.model
-    inputs = tokenize(
-        entry.folder,
-        text=wanted.text,
-        sequence=wanted.sequence,
-        batch=wanted.batch,
-        positions=facts["positions"],
-        quick=settings.checks.quick,
-    )
+    inputs = main_input(entry, wanted, quick=settings.checks.quick)
     if file is not None:
         check_inputs(file, inputs.input_ids, inputs.attention_mask)
     checks = replace(settings.checks, decode=settings.checks.decode and entry.manifest.decodes)
@@ -74,7 +67,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
         entry=entry,
         beside=beside,
         inputs=inputs,
-        padded=padded(inputs, positions=facts["positions"], vocabulary=facts["vocabulary"], model_folder=entry.folder),
+        padded=padded_input(entry, inputs),
         grid=grid_inputs(entry, settings.latency.grid, wanted.text),
         rows=[row for row in rows if "inspect" in row.spec.graphs],
         decoders=[row for row in rows if checks.decodes and "decode" in row.spec.graphs],
@@ -107,6 +100,32 @@ def write_inputs(run: ModelRun) -> None:
         write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
 
 
+def main_input(entry: Entry, wanted: InputSettings, *, quick: bool) -> Inputs:
+    """Return the input that is judged and timed. quick: as in `tokenize`, which also raises the errors."""
+    facts = entry.manifest.model
+    return tokenize(
+        entry.folder,
+        text=wanted.text,
+        sequence=wanted.sequence,
+        batch=wanted.batch,
+        positions=facts["positions"],
+        quick=quick,
+        whole=facts["output"] != LOGITS,
+    )
+
+
+def padded_input(entry: Entry, inputs: Inputs) -> Inputs:
+    """Return the padded input of a model."""
+    facts = entry.manifest.model
+    return padded(
+        inputs,
+        positions=facts["positions"],
+        vocabulary=facts["vocabulary"],
+        model_folder=entry.folder,
+        sequences=PADDED if facts["output"] == LOGITS else PADDED_TEXTS,
+    )
+
+
 def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
     """Return the inputs of every shape of a grid; empty without one.
 
@@ -120,6 +139,7 @@ def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape,
             batch=shape.batch,
             positions=entry.manifest.model["positions"],
             setting="grid",
+            whole=entry.manifest.model["output"] != LOGITS,
         )
         for shape in (shapes_of(grid) if grid is not None else [])
     }

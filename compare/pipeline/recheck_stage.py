@@ -1,4 +1,4 @@
-"""The reruns after the rounds: each runtime's logits under other circumstances, and the observer effect.
+"""The reruns after the rounds: each runtime's output under other circumstances, and the observer effect.
 
 Reruns use the processes that were timed, because these have loaded the models. A rerun may change the number of
 threads, so a process is not timed after its reruns. So the baseline, which is timed in every shift, is rerun last.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compare.latency.series import Role, Series, of_role
-from compare.numerics.diagnostics.rerun_variants import Variant, logit_gap, make_variants
+from compare.numerics.diagnostics.rerun_variants import Variant, make_variants, output_gap
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
@@ -30,13 +30,13 @@ class Observer:
 
     #: The series of the inspect graph, which exposes every tap.
     inspect: Series
-    #: The series of the deploy graph, which exposes logits alone.
+    #: The series of the deploy graph, which exposes the model's output alone.
     deploy: Series
     #: How often the inspect graph runs each operator in one pass; empty if that is not known.
     inspect_operators: Mapping[str, int]
     #: How often the deploy graph runs each operator in one pass; empty if that is not known.
     deploy_operators: Mapping[str, int]
-    #: The largest difference between the logits of the two; None if one of them has none.
+    #: The largest difference between the outputs of the two; None if one of them has none.
     gap: float | None
 
 
@@ -56,9 +56,10 @@ def write_variants(run: Run) -> list[Variant]:
     """Return the rerun variants of the run's input, and write their inputs to the folders that worker processes read.
 
     Unless the run is thorough, these are the plain run and one that changes nothing. The plain run, which is judged,
-    keeps the logits of all sequences; the other variants keep those of the first.
+    keeps the output of all sequences; the other variants keep that of the first.
     """
-    variants = list(make_variants(run.inputs.input_ids, run.inputs.attention_mask, threads=run.threads))
+    inputs = run.inputs
+    variants = list(make_variants(inputs.input_ids, inputs.attention_mask, threads=run.threads, causal=run.causal))
     if not run.checks.thorough:
         variants = variants[:2]
     for variant in variants:
@@ -84,7 +85,7 @@ def self_gaps(run: Run, series: Sequence[Series], variants: list[Variant]) -> li
 def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
     """Return the rows that are not empty, and add the gap between their plain runs and the baseline's.
 
-    The gap is left out if one of the two has no logits.
+    The gap is left out if one of the two has no output.
     """
     baseline = run.baseline.name
     expected = _plain(run, baseline)
@@ -97,22 +98,22 @@ def with_baseline_gap(run: Run, rows: list[RerunGaps]) -> list[RerunGaps]:
 
 
 def judge_timed(run: Run, rows: list[RerunGaps], numerics: Numerics) -> list[RerunGaps]:
-    """Return the rows, each with a verdict on the logits of the timed graph.
+    """Return the rows, each with a verdict on the output of the timed graph.
 
     Raises `CannotRun` if the numerics process fails.
     """
 
     def judged(row: RerunGaps) -> RerunGaps:
         plain = _plain(run, row.runtime)
-        return row if plain is None else replace(row, verdict=logits_verdict(run, row.runtime, plain, numerics))
+        return row if plain is None else replace(row, verdict=output_verdict(run, row.runtime, plain, numerics))
 
     with run.untimed_phase("runs again"):
-        run.progress.waits("the logits of each runtime are compared with golden")
+        run.progress.waits("the output of each runtime is compared with golden")
         return [judged(row) for row in rows]
 
 
-def logits_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Verdict:
-    """Return the verdict on a trace that has only logits: "broken" if their shape is not golden's.
+def output_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Verdict:
+    """Return the verdict on a trace that has only the model's output: "broken" if its shape is not golden's.
 
     name: the row. Raises `CannotRun` if the numerics process fails.
     """
@@ -122,7 +123,9 @@ def logits_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Ver
     except WrongShape as error:
         return Verdict(kind="broken", note=str(error))
     except ChildFailed as error:
-        raise CannotRun(f"the gap of the logits in {trace.folder.name} could not be computed: {error}") from error
+        raise CannotRun(
+            f"the gap of the {run.output_name} in {trace.folder.name} could not be computed: {error}"
+        ) from error
     return judge(evidence_of(weighed.values()), bitwise=False)
 
 
@@ -144,7 +147,7 @@ def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
             missing[variant.name] = error
         elif (plain := _plain(run, name)) is not None and variant is not variants[0]:
             trace = Trace(run.self_folder(name) / variant.name)
-            gaps[variant.name] = logit_gap(plain["logits"], trace["logits"], run.inputs.attention_mask)
+            gaps[variant.name] = output_gap(plain[run.output_name], trace[run.output_name], run.inputs.attention_mask)
             shutil.rmtree(trace.folder)
     return RerunGaps(runtime=name, gaps=gaps, missing=missing)
 
@@ -187,13 +190,14 @@ def _row_of(other: Series, series: Sequence[Series]) -> Series:
 
 
 def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
-    """Return the largest difference between two traces' logits; None if one is missing, or if their shapes differ."""
-    if first is None or second is None or first["logits"].shape != second["logits"].shape:
+    """Return the largest difference between two traces' outputs; None if one is missing, or if their shapes differ."""
+    output = run.output_name
+    if first is None or second is None or first[output].shape != second[output].shape:
         return None
-    return logit_gap(first["logits"], second["logits"], run.inputs.attention_mask)
+    return output_gap(first[output], second[output], run.inputs.attention_mask)
 
 
 def _plain(run: Run, row: str) -> Trace | None:
-    """Return the logits of a row's plain rerun, with the deploy graph on the run's input; None if missing."""
+    """Return the output of a row's plain rerun, with the deploy graph on the run's input; None if missing."""
     folder = run.self_folder(row) / "plain"
     return Trace(folder) if folder.is_dir() else None

@@ -17,6 +17,7 @@ from compare.results.verdicts import Verdict
 from compare.runtimes.tracer import Second, trace
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun
+from export.kinds import output_among
 
 
 def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
@@ -49,10 +50,10 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
 def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
     """Return a trace without the taps that were located by structure alone and do not have golden's shape.
 
-    Raises `WrongShape` if the trace has no logits, or if another tensor does not have golden's shape.
+    Raises `WrongShape` if the trace has no output of the model, or if another tensor does not have golden's shape.
     """
-    if "logits" not in found:
-        raise WrongShape("the run gave no logits")
+    if (output := output_among(golden)) not in found:
+        raise WrongShape(f"the run gave no {output}")
     if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
         found = forget(found.folder, unfit)
     check_shapes(found, golden)

@@ -59,7 +59,8 @@ def start_passes(run: Run) -> list[Series]:
     timed = [row for row in run.rows if not row.spec.hybrid and row.ready]
     roles = with_control(timed)
     further = (Role.OBSERVER, Role.LAST_POSITION) if run.checks.thorough else ()
-    roles += [(row, role) for row in timed if row.name == GRAPH_RUNTIME for role in further]
+    own = [row for row in timed if row.name == GRAPH_RUNTIME]
+    roles += [(row, role) for row in own for role in further if (row.folder / f"{role.graph}.onnx").is_file()]
     started: dict[int, Series] = {}
     for place, (row, role) in sorted(enumerate(roles), key=lambda each: each[1][1] is not Role.CONTROL):
         process = start(

@@ -6,6 +6,7 @@ from compare.report.formatting import interval, megabytes, number
 from compare.report.measurability import control_bound, why_not_measurable
 from compare.report.recommendation import Choice, choices, for_generation, for_passes
 from compare.report.schema import Report
+from compare.report.sections import embeddings
 from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyRow
 
@@ -21,14 +22,16 @@ def answer(report: Report) -> list[str]:
     if within and report.model is None:
         sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
     elif within:
-        worst = max(within, key=lambda runtime: runtime.largest("logits") or 0.0)
+        worst = max(within, key=lambda runtime: runtime.output_gap or 0.0)
         multiple = in_rounding(worst)
         shown = sum(runtime.above_diagonal() is not None for runtime in within)
         diagonal = f"; the {shown} that expose probabilities have none above the causal diagonal" if shown else ""
         sentences.append(
-            f"{len(within)} of {len(measured)} runtimes compute the same model: the largest logit gap is "
-            f"{number(worst.largest('logits'))} = {number(multiple)} x rounding ({worst.name}){diagonal}."
+            f"{len(within)} of {len(measured)} runtimes compute the same model: "
+            f"the largest {report.output_word} gap is {number(worst.output_gap)} = "
+            f"{number(multiple)} x rounding ({worst.name}){diagonal}."
         )
+    sentences += embeddings.answer(report)
     sentences += [f"{runtime.name} did not run: {runtime.error}." for runtime in report.runtimes if runtime.error]
     sentences += [*untimed(report), *advice(report), *decode_advice(report)]
     return list(dict.fromkeys(sentences))  # advice on passes and on generation may repeat a warning
@@ -71,7 +74,7 @@ def advice(report: Report) -> list[str]:
         sentences.append(f"Not measurably slower than it: {shown}.")
         sentences += caution(report, *recommended.rivals)
     trusted = {choice.name: choice for choice in choices(report) if choice.trusted}
-    if baseline in trusted and (costs := list(costs_of(trusted[best.runtime], trusted[baseline]))):
+    if baseline in trusted and (costs := list(costs_of(trusted[best.runtime], trusted[baseline], report.output_word))):
         sentences.append(f"What that costs compared with {baseline}: {'; '.join(costs)}.")
     return sentences
 
@@ -91,11 +94,14 @@ def caution(report: Report, *names: str) -> list[str]:
     ]
 
 
-def costs_of(best: Choice, baseline: Choice) -> Iterator[str]:
-    """Yield what is worse than with the baseline: precision, memory, the time until the first answer."""
+def costs_of(best: Choice, baseline: Choice, output_word: str) -> Iterator[str]:
+    """Yield what is worse than with the baseline: precision, memory, the time until the first answer.
+
+    output_word: the word for an element of the model's output.
+    """
     multiples = in_rounding(best.runtime), in_rounding(baseline.runtime)
     if multiples[0] is not None and multiples[1] is not None and multiples[0] > multiples[1]:
-        yield f"logits within {number(multiples[0])} x rounding instead of {number(multiples[1])} x"
+        yield f"{output_word}s within {number(multiples[0])} x rounding instead of {number(multiples[1])} x"
     if best.runtime.verdict is not None and best.runtime.verdict.kind == "reduced precision":
         yield f"precision ({best.runtime.verdict.precision})"
     memory = best.row.peak_bytes, baseline.row.peak_bytes

@@ -18,7 +18,13 @@ NOTHING = "–"
 NOT_MEASURABLE = "not measurable"
 
 #: The kinds of tensors that tables show, with their column headings, in the order in which a layer computes them.
-KINDS = {"attention": "attention", "context": "context", "hidden_state": "hidden states", "logits": "logits"}
+KINDS = {
+    "attention": "attention",
+    "context": "context",
+    "hidden_state": "hidden states",
+    "logits": "logits",
+    "last_hidden_state": "last hidden state",
+}
 
 #: Kind of tensor -> the names of its axes after the batch axis.
 _AXES = {
@@ -30,6 +36,7 @@ _AXES = {
     "hidden_state": ("position", "channel"),
     "mid_state": ("position", "channel"),
     "logits": ("position", "token"),
+    "last_hidden_state": ("position", "channel"),
 }
 
 #: The axes whose indices are positions of the input's tokens.
@@ -201,6 +208,15 @@ def ratio_words(ratio: "Ratio") -> str:
     if ratio.estimate > 1:
         return f"{ratio.estimate:.3g} x as long"
     return f"{1 / ratio.estimate:.3g} x as fast"
+
+
+def output_word(output: str) -> str:
+    """Return the word for an element of a model's output: "logit", or "output" for the last hidden state.
+
+    >>> output_word("logits"), output_word("last_hidden_state")
+    ('logit', 'output')
+    """
+    return "logit" if output == "logits" else "output"
 
 
 def verdict_word(verdict: "Verdict | None") -> str:

@@ -21,7 +21,7 @@ class Choice:
     time: Ratio
     #: Whether its verdict is better than `--fail-on`.
     trusted: bool
-    #: Its largest logit gap to golden; None if it has none.
+    #: The largest gap of its output to golden; None if it has none.
     gap: float | None
 
     @property
@@ -64,7 +64,7 @@ def choices(report: Report) -> list[Choice]:
         runtime, time = parts[row.runtime], baseline if row is report.latency[0] else row.ratio
         if time is not None:
             trusted = not runtime.error and runtime.name not in report.untrusted
-            found.append(Choice(row, runtime, time, trusted, runtime.largest("logits")))
+            found.append(Choice(row, runtime, time, trusted, runtime.output_gap))
     return found
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from compare.report.formatting import output_word
 from compare.report.older import updated
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
 from compare.results.machine_limits import MachineLimits
 from compare.results.reruns import ExporterComparison, ObserverEffect, RerunGaps
-from compare.results.runtimes import RuntimeResult
+from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
@@ -84,6 +85,18 @@ class Report(BaseModel):
     def token_word(self) -> str:
         """The word for the positions of the input: "tokens", or "bytes" if there is no vocabulary."""
         return "bytes" if self.model is None or self.model.tokens_are == "bytes" else "tokens"
+
+    @property
+    def output(self) -> str:
+        """The name of the output that is compared: "logits", or "last_hidden_state" for encoders."""
+        if self.model is not None:
+            return self.model.output
+        return output_among(self.runtimes)
+
+    @property
+    def output_word(self) -> str:
+        """The word for an element of the output: "logit", or "output" for encoders."""
+        return output_word(self.output)
 
     @property
     def subject(self) -> str:

@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compare.report import screen_sentences as say
-from compare.report.formatting import NOT_MEASURABLE, NOTHING, Table, megabytes, number, plus_minus, rough, times
+from compare.report.formatting import (
+    NOT_MEASURABLE,
+    NOTHING,
+    Table,
+    megabytes,
+    number,
+    output_word,
+    plus_minus,
+    rough,
+    times,
+)
 from compare.report.measurability import FEWEST_FOR_ADVICE, measurable, why_not_measurable
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_own_units, in_rounding
 from compare.results.latency import DecodeRow, LatencyRow, Ratio
 from compare.results.reruns import RerunGaps
-from compare.results.runtimes import RuntimeResult
+from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdicts import Verdict
 
 #: The widest name of a baseline that is in the heading of a column; a longer one makes the table too wide.
@@ -168,6 +178,8 @@ def _without_empty_columns(
     columns = [
         _COLUMNS[at] if at not in _RATIOS else versus if at - 1 in kept else f"{_COLUMNS[at]} {versus}" for at in kept
     ]
+    if output_among(runtimes) != "logits":  # an encoder has no prefill
+        columns = [column.replace("prefill", "pass") for column in columns]
     return Table("", columns, [[row[at] for at in kept] for row in rows], _notes(rows, columns, runtimes))
 
 
@@ -175,7 +187,8 @@ def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequ
     """Explain the columns and the words of the table."""
     notes = []
     if "error" in columns:
-        notes.append("error: largest logit error in units of float32 rounding.")
+        word = output_word(output_among(runtimes))
+        notes.append(f"error: largest {word} error in units of float32 rounding.")
     if any("±" in cell for row in rows for cell in row):
         notes.append("Intervals: 95 %.")
     if any(NOT_MEASURABLE in row for row in rows):
@@ -191,6 +204,6 @@ def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequ
         notes.append(f"{', '.join(own)}: reduced precision; the error is in units of what that precision alone does.")
     notes += [f"{precision}: the model in reduced precision." for precision in inferred]
     hybrid = [runtime.name for runtime in runtimes if runtime.hybrid]
-    if hybrid and "prefill ms" in columns:
+    if hybrid and any(column.endswith(" ms") for column in columns):
         notes += [f"{name} computes the attention alone and is not timed." for name in hybrid]
     return " ".join(notes)

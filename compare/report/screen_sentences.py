@@ -9,6 +9,7 @@ from compare.report.formatting import plus_minus
 from compare.report.measurability import others, why_not_measurable
 from compare.report.recommendation import Recommendation, for_generation, for_passes
 from compare.report.schema import Report
+from compare.report.sections import embeddings
 from compare.results.latency import DecodeRow
 from compare.results.verdicts import reaches
 
@@ -53,6 +54,7 @@ def verdict(report: Report) -> list[str]:
     said += [
         *faults.values(),
         *([f"Not trusted with --fail-on {report.fail_on}: {', '.join(strict)}."] if strict else []),
+        *embeddings.answer(report),
     ]
     return said + _failures(report)
 

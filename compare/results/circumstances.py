@@ -28,6 +28,9 @@ class ComparedModel(Result):
     exporter: str  # the exporter of its graphs
     opset: int
     graph_bytes: int  # size of all files of the entry
+    output: Literal["logits", "last_hidden_state"] = "logits"  # the latter for an encoder
+    # for an encoder: the modes by which sentence-transformers pools hidden states into an embedding
+    pooling: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -95,7 +98,7 @@ class Controls(Result):
     """The controls: float32 runs that differ from golden by rounding alone."""
 
     names: list[str]
-    distinct: int  # number of distinct logits among them
+    distinct: int  # number of distinct outputs among them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,7 @@ class Gap(Result):
     slope: float | None = None  # the part of the gap that is proportional to golden
     place: tuple[int, ...] | None = None  # index of the largest gap in the tensor
     heads: tuple[float, ...] = ()  # for attention: the largest gap of each head
-    above_diagonal: float | None = None  # for attention: the largest probability above the diagonal, which must be 0
+    above_diagonal: float | None = None  # for causal attention: the largest probability above it, which must be 0
     ulps: tuple[float, ...] = ()  # the three percentiles in units in the last place of float32
     softmax: SoftmaxGap | None = None  # for attention
     bitwise: bool | None = None  # if two graphs are compared without a model: whether it is bit for bit the baseline's

@@ -10,9 +10,9 @@ from compare.results.latency import TurnRecord
 class Work(Result):
     """The work of the model on the input (`compare.numerics.diagnostics.model_work`)."""
 
-    prefill_flops: int  # FLOPs of a pass that computes the logits of all positions
-    decode_bytes: int  # bytes read and written for one more token of each sequence
-    past: int  # number of positions before that token
+    prefill_flops: int  # FLOPs of a pass that computes the output of all positions
+    decode_bytes: int  # bytes read and written for one more token of each sequence; 0 for an encoder
+    past: int  # number of positions before that token; 0 for an encoder
 
 
 @dataclass(kw_only=True)

@@ -1,9 +1,11 @@
 """A runtime's row: its gaps, its verdict, and the evidence for it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import isnan
 
 from compare.results.base import Result
+from compare.results.embeddings import EmbeddingChanges
 from compare.results.gaps import Decisions, Gap, TensorEvidence
 from compare.results.verdicts import Verdict
 
@@ -60,20 +62,36 @@ class RuntimeResult(Result):
     verdict: Verdict | None = None  # the worse of the verdicts on the text and on the padded input, both in `padding`
     padding: PaddedResult | None = None
     decisions: Decisions | None = None
+    embeddings: EmbeddingChanges | None = None  # for an encoder
     facts: dict[str, str] = field(default_factory=dict)
     graph: OnnxGraph | None = None  # the ONNX file that it ran, if one was named
     gaps: list[Gap] = field(default_factory=list)
     again: list[FurtherRun] = field(default_factory=list)  # the further runs, if the first one was an alarm
 
     def largest(self, kind: str) -> float | None:
-        """Return the largest gap over the tensors of a kind ("attention", "logits", ...).
+        """Return the largest gap over the tensors of a kind ("attention", "hidden_state", ...).
 
         It is None if no such tensor is exposed, and NaN if one of the gaps is NaN.
         """
         found = [gap.max for gap in self.gaps if gap.tensor.partition(".")[0] == kind and gap.max is not None]
         return max(found, key=lambda value: (isnan(value), value)) if found else None
 
+    @property
+    def output(self) -> Gap | None:
+        """The gap of the model's output, which alone belongs to no layer; None if there are no gaps."""
+        return next((gap for gap in self.gaps if "." not in gap.tensor), None)
+
+    @property
+    def output_gap(self) -> float | None:
+        """The largest gap of the model's output; None if the run has none."""
+        return None if self.output is None else self.output.max
+
     def above_diagonal(self) -> float | None:
         """Return the largest probability above the causal diagonal; None if probabilities are not exposed."""
         found = [gap.above_diagonal for gap in self.gaps if gap.above_diagonal is not None]
         return max(found, key=lambda value: (isnan(value), value)) if found else None
+
+
+def output_among(runtimes: Iterable[RuntimeResult]) -> str:
+    """Return the name of the output that runtimes were compared on; "logits" if none has gaps."""
+    return next((runtime.output.tensor for runtime in runtimes if runtime.output), "logits")

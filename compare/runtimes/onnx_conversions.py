@@ -9,6 +9,7 @@ from onnx import ModelProto, NodeProto, helper
 
 from compare.runtimes.spec import Graph
 from export.errors import CannotRun
+from export.kinds import is_encoder
 
 
 def int8(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str]:
@@ -36,7 +37,7 @@ def int4(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str]:
 def fused(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str]:
     """Fuse operators with `onnxruntime.transformers.optimizer`, and count the fused operators. It may fuse none.
 
-    It fails on a graph with taps, so the graph "inspect" that is written here gives logits alone.
+    It fails on a graph with taps, so the graph "inspect" that is written here gives the model's output alone.
     """
     from onnxruntime.transformers.optimizer import optimize_model
 
@@ -46,7 +47,7 @@ def fused(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str]:
         source = folder / f"{'deploy' if graph == 'inspect' else graph}.onnx"
         optimized = optimize_model(
             str(source),
-            model_type="gpt2",  # the optimizer's name for decoders
+            model_type="bert" if is_encoder(config) else "gpt2",  # the optimizer's names for encoders and decoders
             num_heads=config.num_attention_heads,
             hidden_size=config.hidden_size,
             opt_level=0,  # the session optimizes the graph too

@@ -42,8 +42,8 @@ def feed(
     input_ids: int64 (batch, sequence).
     attention_mask: int64 (batch, past + sequence).
 
-    Position ids are those of `positions_of`. The past that is made here has no positions. `use_cache_branch` is true if
-    there is a past.
+    Position ids are those of `positions_of`. Token types are 0, as for a single text. The past that is made here has no
+    positions. `use_cache_branch` is true if there is a past.
 
     Raises `CannotRun` for an input that cannot be made from ids and mask, `BadInput` for an input whose fixed shape
     does not fit the ids.
@@ -79,6 +79,8 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
             array = attention_mask
         case "position_ids":
             array = positions_of(attention_mask, input_ids.shape[1])
+        case "token_type_ids":
+            array = np.zeros_like(input_ids)
         case "use_cache_branch":
             array = np.full(1, past > 0)
         case name if is_past(name) and wanted.shape is not None:
@@ -86,8 +88,7 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
         case _:
             raise CannotRun(
                 f"the graph has an input {wanted.name}, which cannot be made from ids and a mask; export it with "
-                f"no inputs "
-                "other than input_ids, attention_mask, position_ids and a past"
+                "no inputs other than input_ids, attention_mask, token_type_ids, position_ids and a past"
             )
     if wanted.shape is not None and not fits(array.shape, wanted.shape):
         batch, sequence = input_ids.shape

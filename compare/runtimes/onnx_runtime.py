@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, is_past, present_of
 from compare.runtimes.onnx_providers import CPU, Sessions, fell_back
 from compare.runtimes.spec import Device, Graph
+from export.kinds import OUTPUTS
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
@@ -43,7 +44,7 @@ class OnnxRuntime:
         #: For a decode graph: name of an input -> the keys or values of the past.
         self.past: dict[str, Any] = {}
         outputs = [output.name for output in self.session.get_outputs()]
-        self.names = outputs if graph == "inspect" else ["logits"]
+        self.names: list[str] = outputs if graph == "inspect" else [name for name in OUTPUTS if name in outputs][:1]
         self.ours = self.session.get_modelmeta().custom_metadata_map
         #: How many nodes ran in each provider; empty in the CPU provider, and before the first run.
         self.nodes = ""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # listing the runtimes works without NumPy
     from numpy.typing import NDArray
 
 #: The graphs that a runtime can load, named as the files of a cache entry (`export.graphs`): with all taps, with the
-#: logits of all positions, with those of the last position, and for decoding with a cache of keys and values.
+#: output of all positions, with that of the last position, and for decoding with a cache of keys and values. An encoder
+#: has only the first two.
 Graph = Literal["inspect", "deploy", "deploy-last", "decode"]
 ALL_GRAPHS: tuple[Graph, ...] = get_args(Graph)
 
@@ -44,8 +45,9 @@ class Runtime(Protocol):
     graph: what to load, one of the graphs in its `Spec`.
 
     With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
-    other graph, only `logits`. A runtime with the graph "decode" is a `Decoder`. A runtime's file must import libraries
-    at its top, so that importing and loading are separate steps.
+    other graph, only the model's output: `logits`, or `last_hidden_state` for an encoder. A runtime with the graph
+    "decode" is a `Decoder`. A runtime's file must import libraries at its top, so that importing and loading are
+    separate steps.
 
     Two more arguments are given only where they are needed. device: what it computes on, if that is not the CPU and its
     `Spec` lists it. options: a mapping from keys to values, both strings, if its `Spec` has options and some are set.
@@ -59,7 +61,8 @@ class Runtime(Protocol):
         input_ids, attention_mask: int64 (batch, sequence). Padding may be on either side.
 
         Logits are (batch, sequence, vocabulary), or (batch, 1, vocabulary) with the graph "deploy-last". Position ids
-        are those of `export.positions.positions_of`.
+        are those of `export.positions.positions_of`. An encoder gives (batch, sequence, hidden) and numbers positions
+        itself; its token types are 0.
         """
 
     def facts(self) -> dict[str, str]:

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from compare.runtimes.spec import Device, Graph
 from export.arguments import forward_arguments
-from export.attention import AttentionFunction, replacing
+from export.attention import AttentionFunction
 from export.errors import CannotRun
+from export.kinds import output_of
 from export.models import read_weights
 from export.probe import layout_of
-from export.taps import run_tapped
+from export.taps import replacing, run_tapped
 
 
 class TorchModel:
@@ -74,15 +75,16 @@ class TorchModel:
     def _forward(
         self, input_ids: NDArray[Any], attention_mask: NDArray[Any], **options: Any
     ) -> dict[str, NDArray[Any]]:
-        """Run a pass that returns only logits: of the last position with `logits_to_keep=1`, else of all positions."""
+        """Run a pass that returns only the output: that of the last position with `logits_to_keep=1`, else of all."""
         ids, mask = self._here(input_ids), self._here(attention_mask)
         attention = type(self).attention
         replaced = nullcontext() if isinstance(attention, str) else replacing(self.model, attention)
         with torch.inference_mode(), replaced:
             output = self.model(**forward_arguments(self.model, ids, mask, **options))
         self.past = output.get("past_key_values")
-        kept = output.logits[:, -options.get("logits_to_keep", 0) :]  # a model may not know the option
-        return self._as_arrays({"logits": kept})
+        name = output_of(self.model.config)
+        kept = output[name][:, -options.get("logits_to_keep", 0) :]  # a model may not know the option
+        return self._as_arrays({name: kept})
 
     def _here(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -11,7 +11,7 @@ from transformers.modeling_outputs import CausalLMOutput
 from export import dynamo
 from export.attention import graph_attention
 from export.graphs import write_graphs
-from export.layout import LOGITS_ALONE, Layout
+from export.layout import Layout
 from export.probe import layout_of
 from export.taps import run_tapped
 from tests.helpers.families import FAMILIES, family_model, inputs, scales_of, verdict_of
@@ -82,7 +82,7 @@ def test_a_model_without_layers_is_compared_on_its_logits(tmp_path: Path) -> Non
     """Its graphs compute it, and the notes say what is not compared."""
     model = Opaque(PretrainedConfig()).eval()
     assert layout_of(model) == Layout()
-    assert layout_of(model).notes() == [LOGITS_ALONE]
+    assert layout_of(model).notes() == ["compared on logits: nothing inside the model is exposed"]
     written = write_graphs(model, tmp_path, "opaque", dynamo)
     assert written.notes == ["decoding is left out: models of type '' have no cache of keys and values"]
     ids, mask = inputs()

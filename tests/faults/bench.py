@@ -21,8 +21,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 from compare.numerics.errors import error_of
 from compare.numerics.floors import Floor, larger, multiples_of
+from compare.numerics.places import place_of
 from compare.numerics.replay import profile_of
-from compare.numerics.verdicts import judge, place_of
+from compare.numerics.verdicts import judge
 from compare.numerics.weigher import Scales
 from compare.results.gaps import TensorEvidence, evidence_of
 from compare.results.precisions import FLOAT32

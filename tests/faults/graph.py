@@ -15,7 +15,7 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from compare.numerics.verdicts import place_of
+from compare.numerics.places import place_of
 
 Array = NDArray[Any]
 

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from compare.numerics.verdicts import judge, place_of
+from compare.numerics.places import place_of
+from compare.numerics.verdicts import judge
 from compare.pipeline.inputs import DEFAULT_TEXT
 from export.exporting import exported
 from export.taps import tap_names

@@ -17,6 +17,8 @@ FACTS: ModelFacts = {
     "positions": 64,
     "parameters": 12345,
     "tokens": "bytes",
+    "output": "logits",
+    "pooling": [],
 }
 
 

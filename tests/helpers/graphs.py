@@ -20,12 +20,16 @@ class RunnableGraph:
     def __init__(self, path: Path) -> None:
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         self.names = [output.name for output in self.session.get_outputs()]
-        self.numbered = "position_ids" in [value.name for value in self.session.get_inputs()]
+        inputs = [value.name for value in self.session.get_inputs()]
+        self.numbered = "position_ids" in inputs
+        self.typed = "token_type_ids" in inputs
 
     def __call__(self, ids, mask, past: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         feeds = {"input_ids": ids, "attention_mask": mask} | (self.nothing(len(ids)) if past is None else past)
         if self.numbered:
             feeds["position_ids"] = positions_of(mask, ids.shape[1])
+        if self.typed:
+            feeds["token_type_ids"] = np.zeros_like(ids)
         return dict(zip(self.names, self.session.run(self.names, feeds), strict=True))
 
     def nothing(self, batch: int) -> dict[str, np.ndarray]:

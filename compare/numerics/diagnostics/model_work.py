@@ -24,26 +24,37 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
     query with every key. Hidden keys, which are half of two products, count too, although a kernel may skip them. All
     tensors are float32.
 
-    If the model has no position for one more token, the decode step is that of its last position. Raises what
-    transformers raises if the folder has no configuration, and what torch raises if shapes depend on values.
+    If the model has no position for one more token, the decode step is that of its last position. An encoder has no
+    decode step. Raises what transformers raises if the folder has no configuration, and what torch raises if shapes
+    depend on values.
     """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.utils.flop_counter import FlopCounterMode
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
+
+    from export.arguments import forward_arguments
+    from export.kinds import is_encoder, loader_of
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    encoder = is_encoder(config)
     past = min(sequence, getattr(config, "max_position_embeddings", sequence + 1) - 1)
 
     # Not torch's "meta" device: rotary angles ask autocast about their device, and autocast does not support "meta".
     with FakeTensorMode(), torch.no_grad():
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+        loader, options = loader_of(config)
+        model = loader.from_config(config, attn_implementation="eager", dtype=torch.float32, **options).eval()
 
         def forward(length: int, **more: Any) -> Any:
-            return model(input_ids=torch.zeros(batch, length, dtype=torch.int64), **more)
+            ids = torch.zeros(batch, length, dtype=torch.int64)
+            if encoder:  # with a mask, because without one it looks for padding in the ids, which have no values
+                return model(**forward_arguments(model, ids, torch.ones_like(ids)))
+            return model(input_ids=ids, **more)
 
         with FlopCounterMode(display=False) as counter:
             forward(sequence, use_cache=False)
+        if encoder:
+            return Work(prefill_flops=counter.get_total_flops(), decode_bytes=0, past=0)
         cache = forward(past, use_cache=True).past_key_values if past else None
         step = forward(1, use_cache=True, past_key_values=cache)
         moved = weights_read(model, rows=batch) + sum(map(_bytes, _kept(step.past_key_values)))

@@ -1,4 +1,4 @@
-"""The inputs and thread counts of reruns, and the differences between the logits of one runtime's runs.
+"""The inputs and thread counts of reruns, and the differences between the outputs of one runtime's runs.
 
 These differences are not errors: they occur whenever the number of threads changes, or requests are batched. The report
 shows them next to the gaps between runtimes, for comparison.
@@ -30,11 +30,12 @@ class Variant:
     threads: int
 
 
-def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) -> Iterator[Variant]:
+def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int, causal: bool = True) -> Iterator[Variant]:
     """Yield the variants for an input (batch, sequence). "plain" and "again" are first; the last changes the threads.
 
     Each variant contains the first sequence of the input or the first half of it. If the input has one sequence, the
-    variant with another batch size adds rotated copies of it; otherwise it runs the first sequence alone.
+    variant with another batch size adds rotated copies of it; otherwise it runs the first sequence alone. If the model
+    is not causal, half of a sequence is another input, so that variant is left out.
 
     >>> ids = np.array([[5, 6, 7]])
     >>> variants = make_variants(ids, np.ones_like(ids), threads=2)
@@ -53,20 +54,22 @@ def make_variants(input_ids: Tensor, attention_mask: Tensor, *, threads: int) ->
         yield Variant(f"batch of {BATCH}", neighbours, np.repeat(seen, BATCH, axis=0), threads)
     longer = ((0, 0), (0, PADDING))
     yield Variant(f"{PADDING} of padding", np.pad(input_ids, longer), np.pad(attention_mask, longer), threads)
-    half = (input_ids.shape[1] + 1) // 2
-    yield Variant("first half", input_ids[:, :half], attention_mask[:, :half], threads)
+    if causal:
+        half = (input_ids.shape[1] + 1) // 2
+        yield Variant("first half", input_ids[:, :half], attention_mask[:, :half], threads)
     other = 1 if threads > 1 else 2
     yield Variant(f"{other} thread{'s' if other > 1 else ''}", input_ids, attention_mask, other)
 
 
-def logit_gap(actual: Tensor, other: Tensor, attention_mask: Tensor) -> float:
-    """Return the largest difference between two runs' logits on the first sequence of both.
+def output_gap(actual: Tensor, other: Tensor, attention_mask: Tensor) -> float:
+    """Return the largest difference between two runs' outputs on the first sequence of both.
 
-    actual, other: logits, (batch, sequence, vocabulary). attention_mask: (batch, sequence) of the first run. Padding
-    and positions that only one run has are left out. The result is NaN if one run has a NaN where the other has none.
+    actual, other: logits or last hidden states, (batch, sequence, ...). attention_mask: (batch, sequence) of the first
+    run. Padding and positions that only one run has are left out. The result is NaN if one run has a NaN where the
+    other has none.
 
     >>> actual = np.zeros((1, 2, 3)); other = np.ones((4, 9, 3)); other[0] = 0.5
-    >>> logit_gap(actual, other, np.array([[1, 1]]))
+    >>> output_gap(actual, other, np.array([[1, 1]]))
     0.5
     """
     largest = []

@@ -9,12 +9,14 @@ from compare.results.gaps import SoftmaxGap
 LEAST = 1e-6
 
 
-def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, rounding: Tensor) -> SoftmaxGap:
+def softmax_gap(
+    actual: Tensor, golden: Tensor, attention_mask: Tensor, *, rounding: Tensor, causal: bool = True
+) -> SoftmaxGap:
     """Compare the rows of a run's attention with golden's.
 
     actual, golden: attention, (batch, heads, query, key). attention_mask: (batch, sequence), 0 at padding. rounding:
-    the largest gap that rounding makes in each head, (heads,). Keys that a query may not see are left out of all
-    metrics.
+    the largest gap that rounding makes in each head, (heads,). causal: whether a query sees only the keys up to its own
+    position. Keys that a query may not see are left out of all metrics.
 
     >>> golden = np.array([[[[1.0, 0.0], [0.75, 0.25]]]])
     >>> run = np.array([[[[1.0, 0.0], [0.25, 0.75]]]])
@@ -24,7 +26,7 @@ def softmax_gap(actual: Tensor, golden: Tensor, attention_mask: Tensor, *, round
     """
     rows, flips, real, sums, variation, relative = 0, 0, 0, 0.0, 0.0, 0.0
     for batch, mask in enumerate(attention_mask.astype(bool)):
-        some = seen_keys(*golden.shape[-2:], mask=mask)[mask]
+        some = seen_keys(*golden.shape[-2:], mask=mask, causal=causal)[mask]
         for head in range(golden.shape[1]):
             found, truth = (np.where(some, x[batch, head][mask].astype(np.float64), 0.0) for x in (actual, golden))
             difference = np.abs(found - truth)

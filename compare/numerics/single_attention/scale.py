@@ -17,8 +17,9 @@ from compare.numerics.errors import Error, error_of
 from compare.numerics.first_calls import warm_up
 from compare.numerics.floors import Floor, floor_of, multiples_of
 from compare.numerics.gaps import WrongShape, check_shapes, gap_of
+from compare.numerics.places import place_of
 from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
-from compare.numerics.verdicts import LIMITS, Limits, judge, place_of
+from compare.numerics.verdicts import LIMITS, Limits, judge
 from compare.results.gaps import Gap, TensorEvidence, evidence_of
 from compare.results.verdicts import Verdict
 

@@ -13,9 +13,9 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from compare.report.formatting import KINDS
 from compare.report.recommendation import choices, front
 from compare.report.schema import MAPS_FILE, Report
+from compare.report.sections.tensors import shown_kinds
 from compare.results.runtimes import RuntimeResult
 
 #: Colours that can be distinguished with any colour vision (Okabe and Ito 2008), and marks for grey prints.
@@ -73,8 +73,8 @@ def gap_by_layer(report: Report) -> Figure:
     figure = _page(report, "How far from golden, layer by layer", (11, 7.5))
     panels = figure.subplots(2, 2)
     measured = [runtime for runtime in report.runtimes if runtime.gaps]
-    for axes, (kind, title) in zip(panels.flat, KINDS.items(), strict=True):
-        draw = _logits_panel if kind == "logits" else _layer_panel
+    for axes, (kind, title) in zip(panels.flat, shown_kinds(report).items(), strict=True):
+        draw = _output_panel if kind == report.output else _layer_panel
         draw(axes, measured, kind)
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_yscale("log")
@@ -99,7 +99,7 @@ def _layer_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _logits_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
+def _output_panel(axes: Axes, runtimes: list[RuntimeResult], kind: str) -> None:
     """Draw the largest gap, the 99.9th percentile and the root mean square for each runtime."""
     for place, runtime in enumerate(runtimes):
         gap = next((g for g in runtime.gaps if g.tensor == kind and g.exposed), None)
@@ -143,7 +143,7 @@ def latency_against_gap(report: Report) -> Figure:
         heights = [choice.gap or 0.0 for choice in found]
         axes.set_ylim(min(heights) / 4, max(heights) * 8)  # at least a decade, so that gaps of one size look alike
     axes.set_xlabel("time of one pass over the baseline's (bar: 95 % interval; dashed: no other beats these in both)")
-    axes.set_ylabel("largest |logit - golden|")
+    axes.set_ylabel(f"largest |{report.output_word} - golden|")
     axes.grid(alpha=0.25, which="both")
     return figure
 

@@ -1,17 +1,20 @@
 """The largest gaps of each runtime and its verdict."""
 
-from compare.report.formatting import KINDS, NOTHING, Table, number
+from compare.report.formatting import NOTHING, Table, number, output_word
 from compare.report.schema import Report
+from compare.report.sections.embeddings import changed_embeddings
 from compare.report.sections.next_tokens import changed_tokens
 from compare.report.sections.section import Section
+from compare.report.sections.tensors import shown_kinds
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 
 _NOTES = (
-    "golden: the model in float64, with which every run is compared. x rounding: the largest logit gap, in units of "
-    "the largest one among float32 runs that only sum in other orders. above diagonal: the largest probability above "
-    f"the causal diagonal, which must be 0. {NOTHING}: not exposed. verdict: rounding, identical: the same model."
+    "golden: the model in float64, with which every run is compared. x rounding: the largest {word} gap, in units of "
+    "the largest one among float32 runs that only sum in other orders. {diagonal}"
+    f"{NOTHING}: not exposed. verdict: rounding, identical: the same model."
 )
+_DIAGONAL = "above diagonal: the largest probability above the causal diagonal, which must be 0. "
 _HYBRID = " (hybrid): only the attention runs in that library."
 
 
@@ -19,23 +22,25 @@ def tables(report: Report) -> list[Table]:
     """Show the largest gap of each kind of tensor, a row for each runtime."""
     if report.model is None:
         return []
+    kinds, causal = shown_kinds(report), report.output == "logits"
+    columns = ["runtime", *kinds.values(), "x rounding", *(["above diagonal"] if causal else []), "verdict"]
     rows = []
     for runtime in report.runtimes:
         name = runtime.name + (" (hybrid)" if runtime.hybrid else "")
         if runtime.error:
-            rows.append([name, *[NOTHING] * (len(KINDS) + 2), f"failed: {runtime.error}"])
+            rows.append([name, *[NOTHING] * (len(columns) - 2), f"failed: {runtime.error}"])
             continue
         rows.append(
             [
                 name,
-                *[number(runtime.largest(kind)) for kind in KINDS],
+                *[number(runtime.largest(kind)) for kind in kinds],
                 number(in_rounding(runtime)),
-                number(runtime.above_diagonal()),
+                *([number(runtime.above_diagonal())] if causal else []),
                 verdict_cell(runtime),
             ]
         )
-    columns = ["runtime", *KINDS.values(), "x rounding", "above diagonal", "verdict"]
-    notes = _NOTES + (_HYBRID if any(runtime.hybrid for runtime in report.runtimes) else "")
+    notes = _NOTES.format(word=report.output_word, diagonal=_DIAGONAL if causal else "")
+    notes += _HYBRID if any(runtime.hybrid for runtime in report.runtimes) else ""
     return [Table("Largest gap to golden (float64), by kind of tensor", columns, rows, notes)]
 
 
@@ -52,7 +57,8 @@ def sentences(report: Report) -> list[str]:
     for runtime in report.runtimes:
         if runtime.verdict:
             verdict = _verdict_sentence(runtime, runtime.verdict)
-            lines.append(f"{runtime.name}  {verdict}{changed_tokens(report, runtime)}")
+            changed = changed_tokens(report, runtime) + changed_embeddings(runtime)
+            lines.append(f"{runtime.name}  {verdict}{changed}")
             lines += _runs(runtime.name, runtime.verdict)
     return lines
 
@@ -70,8 +76,8 @@ def verdict_cell(runtime: RuntimeResult) -> str:
 
 
 def in_own_units(runtime: RuntimeResult) -> float | None:
-    """Return the largest logit gap in units of what the runtime's precision does: float32, or the verdict's own."""
-    evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
+    """Return the largest output gap in units of what the runtime's precision does: float32, or the verdict's own."""
+    evidence = None if runtime.output is None else runtime.output.evidence
     judged_by_own = runtime.verdict is not None and runtime.verdict.own
     if evidence is None or not judged_by_own or evidence.own is None:
         return in_rounding(runtime)
@@ -79,17 +85,18 @@ def in_own_units(runtime: RuntimeResult) -> float | None:
 
 
 def in_rounding(runtime: RuntimeResult) -> float | None:
-    """Return the largest logit gap, in units of the largest among the controls; None if there is no evidence."""
-    evidence = next((gap.evidence for gap in runtime.gaps if gap.tensor == "logits"), None)
+    """Return the largest output gap, in units of the largest among the controls; None if there is no evidence."""
+    evidence = None if runtime.output is None else runtime.output.evidence
     return None if evidence is None else evidence.accumulated.max
 
 
 def _verdict_sentence(runtime: RuntimeResult, verdict: Verdict) -> str:
-    """Return a verdict as a sentence. For "rounding", it states the logit gap."""
+    """Return a verdict as a sentence. For "rounding", it states the gap of the output."""
     multiple = in_rounding(runtime)
-    if verdict.kind != "rounding" or multiple is None:
+    if verdict.kind != "rounding" or multiple is None or runtime.output is None:
         return verdict.sentence
-    return f"same model: largest logit gap {number(runtime.largest('logits'))} = {multiple:.2g} x rounding"
+    word = output_word(runtime.output.tensor)
+    return f"same model: largest {word} gap {number(runtime.output_gap)} = {multiple:.2g} x rounding"
 
 
 def _runs(name: str, verdict: Verdict) -> list[str]:

@@ -53,7 +53,7 @@ def sentences(report: Report) -> list[str]:
             f"At this machine's peak, {rate(peak)} in float32 matrix products, the {number(work.prefill_flops / 1e9)} "
             f"GFLOP of this input take {number(1e3 * work.prefill_flops / peak)} ms."
         )
-    if reads is not None:
+    if reads is not None and work.decode_bytes:
         lines.append(
             f"At {rate(reads, 'B/s')} from memory, the {number(work.decode_bytes / 1e6)} MB of one more token after "
             f"{work.past:,} take {number(1e3 * work.decode_bytes / reads)} ms."

@@ -15,7 +15,7 @@ def tables(report: Report) -> list[Table]:
             continue
         same = f"{part.positions - part.flips} of {part.positions}"
         divergence = map(number, (part.kl_mean, part.kl_p99, part.kl_max))
-        gap = [number(runtime.largest("logits")), number(part.centred)]
+        gap = [number(runtime.output_gap), number(part.centred)]
         rows.append(
             [runtime.name, same, str(part.real_flips), f"{part.top5:.2%}", *divergence, *gap, f"{part.perplexity:+.1e}"]
         )

@@ -6,8 +6,8 @@ from compare.report.sections.section import Section
 
 _NOTES = (
     "Gaps are measured in a graph that exposes its inner tensors (taps), such as the attention of each layer; latency "
-    "in the deploy graph, which does not. time ratio: exposed over deploy, paired by round. largest logit gap: between "
-    "the two. nodes run: exposed / deploy."
+    "in the deploy graph, which does not. time ratio: exposed over deploy, paired by round. largest {word} gap: "
+    "between the two. nodes run: exposed / deploy."
 )
 
 
@@ -18,8 +18,9 @@ def tables(report: Report) -> list[Table]:
         return []
     nodes = NOTHING if part.nodes is None else f"{part.nodes[0]} / {part.nodes[1]}"
     row = [part.runtime, interval(part.ratio), number(part.gap), nodes]
-    columns = ["runtime", "time ratio [95 %]", "largest logit gap", "nodes run"]
-    return [Table("Observer effect: every inner tensor exposed, against the deploy graph", columns, [row], _NOTES)]
+    columns = ["runtime", "time ratio [95 %]", f"largest {report.output_word} gap", "nodes run"]
+    notes = _NOTES.format(word=report.output_word)
+    return [Table("Observer effect: every inner tensor exposed, against the deploy graph", columns, [row], notes)]
 
 
 def sentences(report: Report) -> list[str]:

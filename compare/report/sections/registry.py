@@ -19,6 +19,7 @@ TOPICS = (
     "grid",
     "limits",
     "next_tokens",
+    "embeddings",
     "rerun",
     "observer",
     "exporters",

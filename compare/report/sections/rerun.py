@@ -1,4 +1,4 @@
-"""Reruns: how much each runtime's logits change when it runs the same input under other conditions."""
+"""Reruns: how much each runtime's output changes when it runs the same input under other conditions."""
 
 from compare.report.formatting import Table, number, verdict_word
 from compare.report.schema import Report
@@ -7,16 +7,16 @@ from compare.report.sections.section import Section
 _NOTES = "Each column changes one thing of the plain run; again: changes nothing."
 _GOLDEN_NOTES = (
     " golden: the difference from the model in float64, with every inner tensor exposed. as timed: the verdict on the "
-    "logits of the timed graph; rounding and identical are right, and ! marks any other."
+    "{word}s of the timed graph; rounding and identical are right, and ! marks any other."
 )
 
 
 def tables(report: Report) -> list[Table]:
-    """Show a runtime's largest logit differences from itself, the baseline and golden, and the verdict as timed."""
+    """Show a runtime's largest output differences from itself, the baseline and golden, and the verdict as timed."""
     changes = list(dict.fromkeys(change for row in report.self_gaps for change in (*row.gaps, *row.missing)))
     if not changes:
         return []
-    golden = {runtime.name: runtime.largest("logits") for runtime in report.runtimes} if report.model else {}
+    golden = {runtime.name: runtime.output_gap for runtime in report.runtimes} if report.model else {}
     rows = [
         [row.runtime, *(number(row.gaps.get(change)) for change in changes)]
         + ([number(golden.get(row.runtime)), verdict_word(row.verdict)] if golden else [])
@@ -25,8 +25,9 @@ def tables(report: Report) -> list[Table]:
     baseline = report.latency[0].runtime
     columns = ["runtime", *(f"to {change}" if change == baseline else change for change in changes)]
     columns += ["golden", "as timed"] if golden else []
-    title = "Each runtime against itself: largest logit difference when it runs again"
-    return [Table(title, columns, rows, _NOTES + (_GOLDEN_NOTES if golden else ""))]
+    word = report.output_word
+    title = f"Each runtime against itself: largest {word} difference when it runs again"
+    return [Table(title, columns, rows, _NOTES + (_GOLDEN_NOTES.format(word=word) if golden else ""))]
 
 
 def sentences(report: Report) -> list[str]:

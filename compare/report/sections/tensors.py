@@ -29,7 +29,7 @@ def details(report: Report) -> list[Table]:
     """Show the other kinds layer by layer, and every tensor of every runtime."""
     if report.model is None:
         return []
-    layers = [layer_table(report, kind) for kind in KINDS if kind not in _SHOWN]
+    layers = [layer_table(report, kind) for kind in shown_kinds(report) if kind not in _SHOWN]
     return layers + [_tensor_table(report, runtime) for runtime in report.runtimes if runtime.gaps]
 
 
@@ -42,6 +42,12 @@ def sentences(report: Report) -> list[str]:
         if hidden := [kind.replace("_", " ") for kind in kinds if kind not in exposed]:
             lines.append(f"{runtime.name} does not expose {', '.join(hidden)}, so these are not compared.")
     return lines
+
+
+def shown_kinds(report: Report) -> dict[str, str]:
+    """Return the kinds of tensors that tables show, with their headings. Of the outputs, only the model's is shown."""
+    outputs = ("logits", "last_hidden_state")
+    return {kind: words for kind, words in KINDS.items() if kind not in outputs or kind == report.output}
 
 
 def layer_table(report: Report, kind: str) -> Table:

@@ -52,16 +52,17 @@ def tensors(draw: st.DrawFn) -> tuple[str, Any, Any, Any, Any]:
     return name, actual, reference, queries, keys
 
 
-def compared(name: str, reference: Any, queries: Any, keys: Any) -> tuple[Any, Any, Any]:
+def compared(name: str, reference: Any, queries: Any, keys: Any, causal: bool) -> tuple[Any, Any, Any]:
     """Return what is compared, above the diagonal and on padding: three masks of the tensor's shape."""
     position = 2 if by_head(name) else 1
     shape = [length if axis in (0, position) else 1 for axis, length in enumerate(reference.shape)]
     chosen = np.broadcast_to(queries.astype(bool).reshape(shape), reference.shape)
     if name != "attention.0":
         return chosen, np.zeros_like(chosen), np.zeros_like(chosen)
-    causal = np.tri(*reference.shape[2:], reference.shape[3] - reference.shape[2], dtype=bool)
-    seen = causal & keys.astype(bool)[:, None, None, :]
-    return chosen & seen, chosen & ~causal, chosen & causal & ~seen
+    before = np.tri(*reference.shape[2:], reference.shape[3] - reference.shape[2], dtype=bool)
+    before = before if causal else np.ones_like(before)
+    seen = before & keys.astype(bool)[:, None, None, :]
+    return chosen & seen, chosen & ~before, chosen & before & ~seen
 
 
 def bin_middle(values: Any, share: float) -> float:
@@ -73,15 +74,15 @@ def bin_middle(values: Any, share: float) -> float:
     return 0.0 if value < 2.0**-1022 / 32 else float((low + high) / 2)
 
 
-@given(case=tensors(), size=st.sampled_from([1, 100, 5000, 2**18]))
-def test_errors_are_those_of_plain_numpy(case: tuple[str, Any, Any, Any, Any], size: int) -> None:
+@given(case=tensors(), size=st.sampled_from([1, 100, 5000, 2**18]), causal=st.booleans())
+def test_errors_are_those_of_plain_numpy(case: tuple[str, Any, Any, Any, Any], size: int, causal: bool) -> None:
     name, actual, reference, queries, keys = case
-    chosen, above, padding = compared(name, reference, queries, keys)
+    chosen, above, padding = compared(name, reference, queries, keys, causal)
     assume(chosen.any())
     found, truth = actual.astype(np.float64), reference.astype(np.float64)
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(blocks, "SIZE", size)
-        error = error_of(name, actual, reference, queries, keys)
+        error = error_of(name, actual, reference, queries, keys, causal=causal)
         difference = found - truth
         groups = [np.s_[:, head] for head in range(reference.shape[1])] if name == "attention.0" else [np.s_[:]]
         for number, group in enumerate(groups):
@@ -106,18 +107,21 @@ def test_errors_are_those_of_plain_numpy(case: tuple[str, Any, Any, Any, Any], s
             np.testing.assert_allclose(error.channels, channels, rtol=1e-12)
 
 
-@given(case=tensors(), size=st.sampled_from([1, 5000, 2**18]))
-def test_units_in_the_last_place_are_those_of_plain_numpy(case: tuple[str, Any, Any, Any, Any], size: int) -> None:
+@given(case=tensors(), size=st.sampled_from([1, 5000, 2**18]), causal=st.booleans())
+def test_units_in_the_last_place_are_those_of_plain_numpy(
+    case: tuple[str, Any, Any, Any, Any], size: int, causal: bool
+) -> None:
     name, actual, reference, queries, _ = case
     assume(name != "attention.0" or reference.shape[2] == reference.shape[3])
-    chosen, *_ = compared(name, reference, queries, keys=queries)
+    chosen, *_ = compared(name, reference, queries, queries, causal)
     assume(chosen.any())
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(blocks, "SIZE", size)
         found, truth = actual.astype(np.float64)[chosen], reference.astype(np.float64)[chosen]
         units = (found - truth) / np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
         expected = [bin_middle(units, share) for share in QUANTILES]
-        assert ulps_of(name, actual, reference, queries) == pytest.approx(expected, rel=1e-9, abs=0, nan_ok=True)
+        found = ulps_of(name, actual, reference, queries, causal=causal)
+        assert found == pytest.approx(expected, rel=1e-9, abs=0, nan_ok=True)
 
 
 @pytest.mark.parametrize("size", [1, 3 * 64 * 10, 2**18])

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compare.onnx_files.matching import check_inputs, check_model, exposed, layers_of, tap_of, vocabulary_of
+from compare.onnx_files.matching import check_inputs, check_model, exposed, layers_of, tap_of, width_of
 from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from export.cache import Entry
 from export.errors import BadInput
@@ -21,7 +21,7 @@ from export.errors import BadInput
         ("attentions.2", None),
         ("attention.2", None),
         ("hidden_state.3", None),
-        ("last_hidden_state", None),
+        ("last_hidden_state", "last_hidden_state"),
         ("present.0.query", None),
         ("xlogits", None),
     ],
@@ -30,10 +30,17 @@ def test_outputs_are_matched_by_name(output: str, tap: str | None) -> None:
     assert tap_of(output, 2) == tap
 
 
+def test_only_one_output_of_a_model_is_compared(entry: Entry) -> None:
+    def more(graph: onnx.GraphProto) -> None:
+        graph.output.append(helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, None))
+
+    assert exposed(changed(entry, more), 2) == {"logits": "logits"}
+
+
 def test_what_a_file_tells_of_its_model(entry: Entry) -> None:
     for graph in ("inspect.onnx", "deploy.onnx"):
         file = read_onnx_file(entry.folder / graph)
-        assert (layers_of(file), vocabulary_of(file)) == (2, 300)
+        assert (layers_of(file), width_of(file)) == (2, 300)
         del file.model.graph.output[-1].type.tensor_type.shape.dim[:]
         assert exposed(file, 2)["logits"] == "logits"
 
@@ -41,7 +48,7 @@ def test_what_a_file_tells_of_its_model(entry: Entry) -> None:
 def test_the_vocabulary_is_inferred_where_it_is_not_declared(entry: Entry) -> None:
     file = read_onnx_file(entry.folder / "deploy.onnx")
     file.model.graph.output[0].type.tensor_type.shape.dim[2].ClearField("dim_value")
-    assert vocabulary_of(file) == 300
+    assert width_of(file) == 300
 
 
 def changed(entry: Entry, change, graph: str = "deploy.onnx") -> OnnxFile:
@@ -63,21 +70,23 @@ def no_head(graph: onnx.GraphProto) -> None:
     [
         (
             lambda graph: None,
-            {"layers": 2, "vocabulary": 301},
+            {"vocabulary": 301},
             "has 300 tokens in its vocabulary, but the model has 301",
         ),
         (
             lambda graph: None,
-            {"layers": 6, "vocabulary": 300},
+            {"layers": 6},
             "has 2 layers, but the model has 6; give the model that",
         ),
-        (more_layers, {"layers": 2, "vocabulary": 300}, "has 6 layers, but the model has 2"),
-        (no_head, {"layers": 2, "vocabulary": 300}, "no output logits, only last_hidden_state: export the model"),
+        (more_layers, {}, "has 6 layers, but the model has 2"),
+        (no_head, {}, "no output logits, only last_hidden_state: export the model with its head"),
+        (no_head, {"output": "last_hidden_state", "hidden": 64}, "has 300 channels, but the model has 64"),
+        (lambda graph: None, {"output": "last_hidden_state"}, "no output last_hidden_state, only logits: export the "),
     ],
 )
 def test_a_file_of_another_model(entry: Entry, change, model, message: str) -> None:
     with pytest.raises(BadInput) as error:
-        check_model(changed(entry, change), model)
+        check_model(changed(entry, change), {"layers": 2, "vocabulary": 300, "output": "logits", "hidden": 64} | model)
     assert message in str(error.value)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.pipeline.inputs import DEFAULT_TEXT, byte_inputs, padded, tokenize
+from compare.pipeline.inputs import DEFAULT_TEXT, PADDED_TEXTS, byte_inputs, padded, tokenize
 from export.cache import Entry
 from export.errors import BadInput
 
@@ -99,3 +99,52 @@ def test_padding_is_the_models_own_token_where_it_has_one(entry: Entry, tmp_path
     (tmp_path / "config.json").write_text(json.dumps({"pad_token_id": said}))
     found = padded(tokens(entry, "ab"), positions=64, vocabulary=300, model_folder=tmp_path)
     assert set(found.input_ids[found.attention_mask == 0].tolist()) == {used}
+
+
+@pytest.fixture
+def bert_folder(tmp_path: Path) -> Path:
+    """A folder with a tokenizer that adds [CLS] and [SEP] to a text, ids 0 and 1, and letters from id 2 on."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Split
+    from tokenizers.processors import TemplateProcessing
+
+    vocabulary = {"[CLS]": 0, "[SEP]": 1, **{letter: i + 2 for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="a"))
+    tokenizer.pre_tokenizer = Split("", "isolated")
+    tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
+    tokenizer.post_processor = TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 1)])
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=32)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "config.json").write_text(json.dumps({"pad_token_id": 9}))
+    return tmp_path
+
+
+def test_each_sequence_of_an_encoder_is_a_whole_text(bert_folder: Path) -> None:
+    found = tokenize(bert_folder, text="abcdefgh", sequence=5, batch=2, positions=64, whole=True)
+    assert found.input_ids.tolist() == [[0, 2, 3, 4, 1], [0, 6, 7, 8, 1]]
+    assert found.tokens == ["[CLS]", "a", "b", "c", "[SEP]"]
+    assert found.specials == (1, 1)
+    all_of_it = tokenize(bert_folder, text="abc", sequence=None, batch=1, positions=64, whole=True)
+    assert all_of_it.input_ids.tolist() == [[0, 2, 3, 4, 1]]
+    cut = tokenize(bert_folder, text="abcdefgh", sequence=1, batch=1, positions=64, whole=True)
+    assert cut.input_ids.tolist() == [[0]]
+
+
+def test_the_padded_input_of_an_encoder_has_texts_that_differ(bert_folder: Path) -> None:
+    text = "abcdefghijklmnopqrstuvwxyz"
+    inputs = tokenize(bert_folder, text=text, sequence=None, batch=1, positions=64, whole=True)
+    found = padded(inputs, positions=64, vocabulary=28, model_folder=bert_folder, sequences=PADDED_TEXTS)
+    ids, mask = found.input_ids, found.attention_mask
+    assert mask.sum(axis=1).tolist() == [12, 7, 8, 10, 9, 11, 5, 6]
+    assert (ids[mask == 0] == 9).all()
+    texts = [row[kept.astype(bool)].tolist() for row, kept in zip(ids, mask, strict=True)]
+    assert texts[0] == [0, *range(2, 12), 1]
+    assert texts[1] == [0, *range(12, 17), 1]
+    assert all((row[0], row[-1]) == (0, 1) for row in texts)
+    assert len({tuple(row) for row in texts}) == len(texts)
+    assert mask[1].tolist() == [0] * 5 + [1] * 7
+    assert mask[2].tolist() == [1] * 8 + [0] * 4
+    short = padded(inputs, positions=6, vocabulary=28, model_folder=bert_folder, sequences=PADDED_TEXTS)
+    assert short.attention_mask.sum(axis=1).tolist() == [6, 3, 4, 5, 4, 5, 2, 3]

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from compare.numerics.verdicts import SEGMENTS
+from compare.numerics.places import SEGMENTS
 from tests.faults.graph import Graph
 
 Array = NDArray[Any]

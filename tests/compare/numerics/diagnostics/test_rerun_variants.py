@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare.numerics.diagnostics.rerun_variants import logit_gap, make_variants
+from compare.numerics.diagnostics.rerun_variants import make_variants, output_gap
 from compare.pipeline.recheck_stage import rerun
 from tests.helpers.series import series_of
 
@@ -54,14 +54,14 @@ def test_padding_does_not_count_nor_what_one_run_has_alone(two) -> None:
     plain = np.zeros((2, 5, 3))
     other = np.full((1, 13, 3), 9.0)
     other[0, :3] = 0.25
-    assert logit_gap(plain, other, mask) == 0.25
-    assert logit_gap(plain, other[:, :2], mask) == 0.25
+    assert output_gap(plain, other, mask) == 0.25
+    assert output_gap(plain, other[:, :2], mask) == 0.25
 
 
 def test_a_nan_in_one_run_is_a_gap_and_in_both_is_none() -> None:
     plain, other = np.zeros((2, 1, 2, 3))
     plain[0, 1, 2] = np.nan
     mask = np.ones((1, 2), dtype=int)
-    assert np.isnan(logit_gap(plain, other, mask))
+    assert np.isnan(output_gap(plain, other, mask))
     other[0, 1, 2] = np.nan
-    assert logit_gap(plain, other, mask) == 0
+    assert output_gap(plain, other, mask) == 0
