@@ -12,11 +12,11 @@ from export.attention import graph_attention
 from export.graphs import write_graphs
 from export.probe import layout_of
 from export.taps import run_tapped, tap_names
-from tests.helpers.encoders import ENCODERS, tiny_encoder
+from tests.helpers.families import ENCODERS, family_model
 from tests.helpers.graphs import run_graph
 
-#: The types of encoders with every tap.
-TAPPED = [model_type for model_type in ENCODERS if model_type != "albert"]
+#: The encoders with every tap.
+TAPPED = [family for family in ENCODERS if family != "ALBERT"]
 
 #: The taps of an encoder with two layers whose norms come after its blocks.
 TAPS = [name for name in tap_names(2) if name not in ("hidden_state.2", "logits")] + ["last_hidden_state"]
@@ -24,13 +24,13 @@ TAPS = [name for name in tap_names(2) if name not in ("hidden_state.2", "logits"
 
 @pytest.fixture(scope="module")
 def encoder():
-    """A function that returns the tiny encoder of a type."""
+    """A function that returns the tiny encoder of a family."""
     made = {}
 
-    def get(model_type: str):
-        if model_type not in made:
-            made[model_type] = tiny_encoder(model_type)
-        return made[model_type]
+    def get(family: str):
+        if family not in made:
+            made[family] = family_model(family)
+        return made[family]
 
     return get
 
@@ -44,9 +44,9 @@ def padded() -> tuple[Tensor, Tensor]:
     return torch.where(mask == 1, ids, 1), mask
 
 
-@pytest.mark.parametrize("model_type", TAPPED)
-def test_every_tap_is_exposed_and_looking_changes_nothing(encoder, padded, model_type: str) -> None:
-    model, (ids, mask) = encoder(model_type), padded
+@pytest.mark.parametrize("family", TAPPED)
+def test_every_tap_is_exposed_and_looking_changes_nothing(encoder, padded, family: str) -> None:
+    model, (ids, mask) = encoder(family), padded
     assert layout_of(model).names() == TAPS
     assert layout_of(model).notes() == []
     with torch.no_grad():
@@ -56,20 +56,20 @@ def test_every_tap_is_exposed_and_looking_changes_nothing(encoder, padded, model
     assert torch.equal(found["last_hidden_state"], untapped)
     for i in range(2):
         for kind in ("query", "key", "value", "context"):
-            assert found[f"{kind}.{i}"].shape == (3, 4, 12, 16)
+            assert found[f"{kind}.{i}"].shape == (3, 4, 12, 8)
         assert found[f"attention.{i}"].shape == (3, 4, 12, 12)
 
 
 def test_an_encoder_that_exposes_nothing_is_compared_on_its_output() -> None:
     """The layers of ALBERT are one module, which runs several times."""
-    layout = layout_of(tiny_encoder("albert"))
+    layout = layout_of(family_model("ALBERT"))
     assert layout.names() == ["last_hidden_state"]
     assert layout.notes() == ["compared on the last hidden state: nothing inside the model is exposed"]
 
 
-@pytest.mark.parametrize("model_type", TAPPED)
-def test_the_replaced_attention_is_the_models_own(encoder, padded, model_type: str) -> None:
-    model, (ids, mask) = encoder(model_type), padded
+@pytest.mark.parametrize("family", TAPPED)
+def test_the_replaced_attention_is_the_models_own(encoder, padded, family: str) -> None:
+    model, (ids, mask) = encoder(family), padded
     own, ours = (run_tapped(model, ids, mask, attention) for attention in ("eager", graph_attention))
     for name, tensor in own.items():
         kept = tensor.transpose(1, 2)[mask == 1] if tensor.ndim == 4 else tensor[mask == 1]
@@ -80,10 +80,10 @@ def test_the_replaced_attention_is_the_models_own(encoder, padded, model_type: s
     assert ours["attention.0"][1, :, 5, 6:].any()  # a query sees later keys
 
 
-@pytest.mark.parametrize("model_type", TAPPED)
-def test_the_graphs_give_what_transformers_gives(encoder, padded, tmp_path: Path, model_type: str) -> None:
-    model, (ids, mask) = encoder(model_type), padded
-    written = write_graphs(model, tmp_path, model_type, dynamo)
+@pytest.mark.parametrize("family", TAPPED)
+def test_the_graphs_give_what_transformers_gives(encoder, padded, tmp_path: Path, family: str) -> None:
+    model, (ids, mask) = encoder(family), padded
+    written = write_graphs(model, tmp_path, family, dynamo)
     assert written.notes == []
     assert sorted(path.name for path in tmp_path.glob("*.onnx")) == ["deploy.onnx", "inspect.onnx"]
     expected = run_tapped(model, ids, mask, graph_attention)

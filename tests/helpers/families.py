@@ -25,6 +25,8 @@ _WINDOW = {"sliding_window": 4}
 _BOTH = ["sliding_attention", "full_attention"]
 _LOCAL = {"attention_types": [[["global", "local"], 1]], "intermediate_size": 48, "max_position_embeddings": 64}
 _EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
+_TABLE = {"intermediate_size": 48, "max_position_embeddings": 64, "pad_token_id": 0}
+_AFTER_PADDING = {"intermediate_size": 48, "max_position_embeddings": 66, "pad_token_id": 1}
 
 #: Family -> type of the configuration and its settings.
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -57,20 +59,31 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "Cohere": ("cohere", _GATED),
     "MPT": ("mpt", {"d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 64}),
     "Mamba": ("mamba", {"state_size": 4, "time_step_rank": 4, "num_attention_heads": None}),
+    "BERT": ("bert", _TABLE),
+    "RoBERTa": ("roberta", _AFTER_PADDING),
+    "DistilBERT": ("distilbert", {"hidden_dim": 48, "max_position_embeddings": 64}),
+    "ELECTRA": ("electra", _TABLE | {"embedding_size": 16}),
+    "MPNet": ("mpnet", _AFTER_PADDING),
+    "ALBERT": ("albert", _TABLE | {"embedding_size": 16}),
 }
+
+#: The encoders of `FAMILIES`.
+ENCODERS = ("BERT", "RoBERTa", "DistilBERT", "ELECTRA", "MPNet", "ALBERT")
 
 
 def family_model(family: str) -> Any:
     """Return a model of a family with seeded weights that are large enough for every fault to have an effect."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
+    from export.kinds import loader_of
     from export.seeded import fill
 
     model_type, settings = FAMILIES[family]
     known = {name: value for name, value in (_SIZES | settings).items() if value is not None}
     config = AutoConfig.for_model(model_type, **known)
     with torch.random.fork_rng():
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+        loader, options = loader_of(config)
+        model = loader.from_config(config, attn_implementation="eager", **options).eval()
     fill(model, 0)
     with torch.no_grad():
         for parameter in model.parameters():

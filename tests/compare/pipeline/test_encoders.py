@@ -22,9 +22,8 @@ from export.attention import graph_attention
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.exporting import exported
-from export.models import read_weights
 from export.taps import run_tapped
-from tests.helpers.encoders import save_encoder, tiny_encoder
+from tests.helpers.families import family_model
 from tests.helpers.reports import screen_of, shown
 
 TEXT = "The quick brown fox jumps over the lazy dog, and runs away."
@@ -37,8 +36,9 @@ def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import BertModel
 
     folder = tmp_path_factory.mktemp("minilm") / "tiny-minilm"
-    model = BertModel(tiny_encoder("bert").config)
-    model.load_state_dict(tiny_encoder("bert").state_dict(), strict=False)
+    encoder = family_model("BERT")
+    model = BertModel(encoder.config)
+    model.load_state_dict(encoder.state_dict(), strict=False)
     model.save_pretrained(folder)
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
@@ -131,8 +131,8 @@ def test_a_runtime_that_only_decodes_is_refused_by_name(minilm: Path, tmp_path: 
 
 
 def test_a_layer_that_ignores_the_padding_mask_is_named(tmp_path: Path) -> None:
-    folder = save_encoder(tmp_path / "model", "roberta")
-    model = read_weights(folder)
+    model, folder = family_model("RoBERTa"), tmp_path / "model"
+    model.save_pretrained(folder)
     ids = np.random.default_rng(0).integers(2, 256, (3, 12))
     mask = np.ones_like(ids)
     mask[1, :5] = mask[2, 7:] = 0
@@ -161,7 +161,7 @@ def test_a_head_is_not_compared_and_the_report_says_so(tmp_path: Path, head: str
     from export.models import checkpoint_noted, load
     from export.sources import find
 
-    getattr(transformers, head)(tiny_encoder("bert").config).save_pretrained(tmp_path)
+    getattr(transformers, head)(family_model("BERT").config).save_pretrained(tmp_path)
     loaded = load(find(str(tmp_path)))
     assert type(loaded.model).__name__ == "BertModel"
     notes = checkpoint_noted(loaded).notes()
