@@ -6,9 +6,11 @@ for each position, and each position sees all others. An encoder is compared wit
 
 import inspect
 from collections.abc import Collection
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
-from export.errors import BadInput
+from export.errors import BadInput, CannotRun
 
 #: The output of a causal language model, (batch, sequence, vocabulary).
 LOGITS: Literal["logits"] = "logits"
@@ -17,7 +19,7 @@ LOGITS: Literal["logits"] = "logits"
 LAST_HIDDEN_STATE: Literal["last_hidden_state"] = "last_hidden_state"
 
 #: The outputs of models, of which each model has one.
-OUTPUTS = (LOGITS, LAST_HIDDEN_STATE)
+OUTPUTS: tuple[str, ...] = (LOGITS, LAST_HIDDEN_STATE)
 
 
 def is_causal_class(name: str) -> bool:
@@ -63,23 +65,35 @@ def is_encoder(config: Any) -> bool:
     A configuration of a type that has both forms, such as BERT's, is that of an encoder, unless it says that it is a
     decoder or names a class that is a causal language model.
     """
+    if is_encoder_decoder(config) or getattr(config, "is_decoder", False):
+        return False
+    return _is_encoder(type(config), config.model_type, named_class(config))
+
+
+@cache  # every forward pass asks
+def _is_encoder(config_class: Any, model_type: str, named: str) -> bool:
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
         MODEL_MAPPING_NAMES,
     )
 
-    if is_encoder_decoder(config) or getattr(config, "is_decoder", False):
-        return False
-    if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        return masked and not is_causal_class(named_class(config))
-    return config.model_type in MODEL_MAPPING_NAMES and _encoder_class(config).main_input_name == "input_ids"
+    if model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not is_causal_class(named)
+    return model_type in MODEL_MAPPING_NAMES and _encoder_class(config_class).main_input_name == "input_ids"
 
 
 def is_encoder_decoder(config: Any) -> bool:
     """Return whether a model has an encoder and a decoder, such as T5 and BART. config: its configuration."""
     return bool(getattr(config, "is_encoder_decoder", False))
+
+
+def check_causal(folder: Path, what: str) -> None:
+    """Raise `CannotRun` if the model in a folder is an encoder. what: the software that runs only other models."""
+    from transformers import AutoConfig
+
+    if is_encoder(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)):
+        raise CannotRun(f"{what} runs causal language models alone, and this model is an encoder")
 
 
 def named_class(config: Any) -> str:
@@ -115,11 +129,11 @@ def loader_of(config: Any) -> tuple[Any, dict[str, Any]]:
         )
     if not is_encoder(config):
         return AutoModelForCausalLM, {}
-    pooled = "add_pooling_layer" in inspect.signature(_encoder_class(config).__init__).parameters
+    pooled = "add_pooling_layer" in inspect.signature(_encoder_class(type(config)).__init__).parameters
     return AutoModel, {"add_pooling_layer": False} if pooled else {}
 
 
-def _encoder_class(config: Any) -> Any:
+def _encoder_class(config_class: Any) -> Any:
     from transformers import MODEL_MAPPING
 
-    return MODEL_MAPPING[type(config)]
+    return MODEL_MAPPING[config_class]

@@ -11,6 +11,7 @@ from ctranslate2.converters import TransformersConverter
 from numpy.typing import NDArray
 
 from compare.runtimes.spec import Graph
+from export.kinds import check_causal
 
 
 class CTranslate2:
@@ -70,6 +71,7 @@ def literal(value: str) -> Any:
 
 def convert(folder: Path, out: Path, _: tuple[Graph, ...]) -> dict[str, str]:
     """Convert a model to CTranslate2's format, with weights in float32; they are quantized when they are loaded."""
+    check_causal(folder, "CTranslate2's Generator")
     _Converter(str(folder)).convert(str(out), force=True)
     file = out / "config.json"
     config = json.loads(file.read_text())

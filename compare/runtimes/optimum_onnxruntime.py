@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compare.runtimes.onnx_providers import session_options
 from compare.runtimes.spec import Graph
+from export.kinds import check_causal
 from export.positions import positions_of
 
 
@@ -22,6 +23,7 @@ class OptimumOnnxRuntime:
     """It returns logits alone, whatever the graph outputs, so its gaps are those of the graph that is timed."""
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph) -> None:
+        check_causal(folder, "optimum's ORTModelForCausalLM")
         self.threads = threads
         self.past: Any = None
         self.model = optimum.onnxruntime.ORTModelForCausalLM.from_pretrained(

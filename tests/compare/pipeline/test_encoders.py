@@ -20,7 +20,7 @@ from compare.results.gaps import evidence_of
 from compare.traces import Trace, write_trace
 from export.attention import graph_attention
 from export.cache import Entry
-from export.errors import BadInput, CannotRun
+from export.errors import BadInput
 from export.exporting import exported
 from export.taps import run_tapped
 from tests.helpers.families import family_model
@@ -124,10 +124,12 @@ def test_the_report_speaks_of_embeddings(report: Report) -> None:
     assert Report.read(report.folder).runtimes == report.runtimes
 
 
-def test_a_runtime_that_only_decodes_is_refused_by_name(minilm: Path, tmp_path: Path) -> None:
+def test_a_runtime_of_causal_language_models_says_so(minilm: Path, tmp_path: Path) -> None:
     pytest.importorskip("optimum.onnxruntime")
-    with pytest.raises(CannotRun, match="runtime optimum can load only decode, and decoding is off for this model"):
-        compare(str(minilm), Settings.of(runtimes=["optimum"], text=TEXT, threads=1, out=tmp_path))
+    found = compare(str(minilm), Settings.of(runtimes=["optimum"], text=TEXT, latency=False, threads=1, out=tmp_path))
+    error = found.runtimes[1].error or ""
+    assert "ORTModelForCausalLM runs causal language models alone, and this model is an encoder" in error
+    assert found.exit_code() == 3
 
 
 def test_a_layer_that_ignores_the_padding_mask_is_named(tmp_path: Path) -> None:
