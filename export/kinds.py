@@ -67,7 +67,8 @@ def is_encoder(config: Any) -> bool:
     """
     if is_encoder_decoder(config) or getattr(config, "is_decoder", False):
         return False
-    return _is_encoder(type(config), config.model_type, named_class(config))
+    config_class: Any = type(config)
+    return _is_encoder(config_class, config.model_type, named_class(config))
 
 
 @cache  # every forward pass asks
