@@ -9,7 +9,8 @@ from compare import visualize_model_comparison
 from compare.report.render.plots import gap_by_layer, latency_against_gap
 from compare.report.schema import Report
 
-PAGES = {"heads_torch-eager", "heads_torch-reference", "heads_numpy-reference", "heads_onnxruntime"}
+EXPOSING = ("torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime")
+PAGES = {f"heads_{runtime}" for runtime in EXPOSING}
 
 
 @pytest.fixture(scope="module")
