@@ -61,7 +61,8 @@ def test_ten_percent_in_wide_noise_is_no_clear_change(report: Report) -> None:
     assert difference.exit_code() == 0
     text = said(older, newer)
     assert "These rounds neither show nor rule out a change of more than 5 %: torch-" in text
-    assert f"onnxruntime may take up to {100 * (row.change.high - 1):.0f} % longer; a longer --time narrows" in text
+    assert f"onnxruntime may take up to {100 * (row.change.high - 1):.0f} % longer" in text
+    assert "% longer; a longer --time narrows" in text
 
 
 @pytest.mark.parametrize(("fail_over", "code"), [(0, 1), (5, 1), (15, 0)])

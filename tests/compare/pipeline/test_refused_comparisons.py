@@ -94,7 +94,10 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
 
 
 def test_an_exporter_that_is_missing_is_refused_before_any_work(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(exporters.metadata, "distributions", lambda name: [])
+    real = exporters.metadata.distributions
+    monkeypatch.setattr(
+        exporters.metadata, "distributions", lambda **what: [] if what == {"name": "optimum-onnx"} else real(**what)
+    )
     out = tmp_path / "out"
     with pytest.raises(CannotRun, match=r"^the exporter optimum needs optimum-onnx \(not installed\); install with: "):
         compare("byte-gpt2", small(out, BASELINE, exporter="optimum", cache_dir=tmp_path / "cache"))

@@ -30,7 +30,7 @@ def test_terminal_and_markdown_say_the_same(report: Report) -> None:
 
 
 def test_markdown_has_every_tensor(report: Report) -> None:
-    assert to_markdown(report).count(", tensor by tensor") == 5
+    assert to_markdown(report).count(", tensor by tensor") == 6
     assert "tensor by tensor" not in shown(report)
 
 
