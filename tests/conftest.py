@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 from compare.lazy import TORCH_LIBRARIES
-from compare.runtimes.npm_packages import ENVIRONMENTS
+from compare.processes.virtual_environment import ENVIRONMENTS
 from export.cache import cache_root
 from export.telemetry import turn_off
 from tests.helpers.processes import kept_template

@@ -50,21 +50,21 @@ def runtimes(
 
 
 def install_runtime(name: str) -> str:
-    """Install what a runtime needs besides Python packages, and return a sentence that says where it is.
+    """Install what a runtime needs besides this environment's packages, and return a sentence that says where it is.
 
     Raises `BadInput` if there is no such runtime, or if it needs Python packages alone; `CannotRun` if something cannot
     be installed.
     """
     from compare.cli.live import command_progress
-    from compare.runtimes.npm_packages import folder
     from compare.runtimes.registry import spec_of
 
     spec = spec_of(name)
-    if spec.npm is None:
+    needed = spec.npm or spec.environment
+    if needed is None:
         raise BadInput(f"runtime {name} needs Python packages alone; install it with: {spec.install}")
     with command_progress() as progress:
-        spec.npm.make(progress)
-    return f"{name} is installed in {folder()}"
+        needed.make(progress)
+    return f"{name} is installed in {needed.folder}"
 
 
 def as_markdown() -> str:
@@ -101,12 +101,14 @@ def facts_of(spec: "Spec") -> list[str]:
 def package_of(spec: "Spec") -> str:
     """Return the first package that a runtime requires, with its version; "missing" if one is not installed.
 
-    For a runtime in JavaScript, it is the npm package.
+    For a runtime in JavaScript, it is the npm package; for one with an environment of its own, the first package there.
     """
     if spec.missing():
         return "missing"
     if spec.npm is not None:
         return f"{spec.npm.package} {spec.npm.version}"
+    if spec.environment is not None:
+        return spec.environment.requirements[0].replace("==", " ")
     package = spec.requires[0].partition(".")[0] if spec.requires else spec.target.partition(".")[0]
     return f"{package} {version_of(package).partition('+')[0]}".strip()
 

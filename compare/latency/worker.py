@@ -41,9 +41,10 @@ from compare.traces import Trace, write_trace
 def _work(job: dict[str, Any]) -> None:
     inputs = Trace(Path(job["inputs"]))
     ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
+    asked = questions()
     kind = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
     runtime: Runtime | None = None
-    for line, answer in questions():
+    for line, answer in asked:
         match line.split(maxsplit=1):
             case ["import"]:
                 answer({})

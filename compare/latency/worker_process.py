@@ -1,5 +1,6 @@
 """The handle of a latency worker (`compare.latency.worker`) in the parent, which suspends the worker between turns."""
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ class WorkerProcess:
         cpus: Collection[int] | None = None,
         max_load: float | None = None,
         libraries: Sequence[str] = (),
+        python: str = sys.executable,
     ) -> None:
         """Start the process.
 
@@ -49,6 +51,7 @@ class WorkerProcess:
         cpus: the CPUs that it is bound to, None for all that this process may use.
         max_load: the largest load at which a turn counts, None for `compare.latency.disturbance.MAX_LOAD`.
         libraries: the libraries of its runtime (`compare.runtimes.spec.Spec`).
+        python: the interpreter that runs it.
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
@@ -62,6 +65,7 @@ class WorkerProcess:
             cpus=cpus,
             libraries=libraries,
             own_memory=True,
+            python=python,
         )
         self._tree = self._child.tree
         if self.forked:

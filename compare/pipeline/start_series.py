@@ -134,6 +134,7 @@ def start(
         cpus=run.cpus,
         max_load=run.max_load,
         libraries=row.spec.libraries if forked else (),
+        python=row.spec.python,
     )
 
 

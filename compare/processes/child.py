@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,8 @@ class _Started:
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
     own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
         measured.
+    python: its interpreter. A template forks only children of this process's own interpreter, so give no libraries
+        with another one.
 
     Create it in a thread that lives as long as the child: Linux ends a child together with the thread that created it.
     """
@@ -50,6 +53,7 @@ class _Started:
         cpus: Collection[int] | None = None,
         libraries: Sequence[str] = (),
         own_memory: bool = False,
+        python: str = sys.executable,
         **pipes: Any,
     ) -> None:
         self.log = log
@@ -60,7 +64,9 @@ class _Started:
         with log.open("wb") as errors:
             streams = {"stdout": errors, **pipes, "stderr": errors}
             arguments = json.dumps(job, default=str)
-            self.process = _process(module, arguments, environ, cpus, libraries, streams, own_memory=own_memory)
+            self.process = _process(
+                module, arguments, environ, cpus, libraries, streams, own_memory=own_memory, python=python
+            )
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
 
@@ -87,6 +93,7 @@ def _process(
     streams: Mapping[str, Any],
     *,
     own_memory: bool,
+    python: str,
 ) -> "subprocess.Popen[bytes] | templates.Forked":
     """Fork a child from a template, or start it if there is none that can fork."""
     template = templates.find(libraries, environ, cpus) if libraries else None
@@ -94,7 +101,7 @@ def _process(
         with suppress(OSError):  # the template has ended, or memory is short
             return template.fork(module, job, environ, own_memory=own_memory, **streams)
     with pinned(cpus):
-        return subprocess.Popen(own_packages.command(module, job), env=environ, **streams)
+        return subprocess.Popen(own_packages.command(module, job, python=python), env=environ, **streams)
 
 
 #: The children of this process that `kill` has not ended yet.
@@ -114,6 +121,7 @@ def run_child(
     log: Path,
     timeout: float,
     libraries: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> None:
     """Run `python -m module JOB` to its end, with the packages of this project.
 
@@ -122,10 +130,12 @@ def run_child(
     log: the file for what it prints; removed if the child succeeds.
     timeout: the time limit, in seconds.
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
+    python: its interpreter; give no libraries with another one than this process's.
 
     Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
     """
-    child = _Started(module, job, threads=threads, log=log, libraries=libraries, stdin=subprocess.DEVNULL)
+    stdin = subprocess.DEVNULL
+    child = _Started(module, job, threads=threads, log=log, libraries=libraries, python=python, stdin=stdin)
     try:
         code = child.process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -148,6 +158,7 @@ class Dialogue:
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
     own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
         measured.
+    python: its interpreter; give no libraries with another one than this process's.
 
     Create it in the main thread: Linux ends a child together with the thread that created it.
     """
@@ -163,12 +174,21 @@ class Dialogue:
         cpus: Collection[int] | None = None,
         libraries: Sequence[str] = (),
         own_memory: bool = False,
+        python: str = sys.executable,
     ) -> None:
         self._timeout = timeout
         self._failed: ChildFailed | None = None
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._child = _Started(
-            module, job, threads=threads, log=log, cpus=cpus, libraries=libraries, own_memory=own_memory, **pipes
+            module,
+            job,
+            threads=threads,
+            log=log,
+            cpus=cpus,
+            libraries=libraries,
+            own_memory=own_memory,
+            python=python,
+            **pipes,
         )
         self.process, self.tree = self._child.process, self._child.tree
 

@@ -59,8 +59,10 @@ def adopt_orphans() -> None:
 
 
 def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
-    """Yield each line of a `Dialogue` on stdin, stripped, with the function that sends the answer."""
+    """Return each line of a `Dialogue` on stdin, stripped, with the function that sends the answer.
+
+    From this call on, what libraries print goes to the log, not between the answers. So call it before their import.
+    """
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # output of libraries goes to the log, not between the answers
-    for line in sys.stdin:
-        yield line.strip(), lambda answer: print(json.dumps(answer), file=answers)
+    os.dup2(2, 1)
+    return ((line.strip(), lambda answer: print(json.dumps(answer), file=answers)) for line in sys.stdin)

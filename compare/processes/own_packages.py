@@ -32,13 +32,15 @@ def pin() -> None:
     sys.meta_path.insert(0, _OwnPackages())
 
 
-def command(module: str, *arguments: str) -> list[str]:
+def command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
     """Return the command that runs a module in a new process with the packages of this project.
+
+    python: the interpreter, whose other packages the module can import.
 
     >>> command("compare.processes.guardian", "a/1")[3:]
     ['compare.processes.guardian', 'a/1']
     """
-    return [sys.executable, "-P", __file__, module, *arguments]
+    return [python, "-P", __file__, module, *arguments]
 
 
 if __name__ == "__main__":

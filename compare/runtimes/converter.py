@@ -48,7 +48,15 @@ def convert(runtime: str, folder: Path, out: Path, *, threads: int, log: Path, t
     spec = spec_of(runtime)
     job = {"runtime": runtime, "folder": folder, "out": out}
     start = time.monotonic()
-    run_child("compare.runtimes.converter", job, threads=threads, log=log, timeout=timeout, libraries=spec.libraries)
+    run_child(
+        "compare.runtimes.converter",
+        job,
+        threads=threads,
+        log=log,
+        timeout=timeout,
+        libraries=spec.libraries,
+        python=spec.python,
+    )
     facts: dict[str, str] = json.loads((out / _FACTS).read_text())
     return facts | {"conversion": f"{time.monotonic() - start:.1f} s"}
 

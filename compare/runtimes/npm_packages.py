@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from compare.processes.virtual_environment import ENVIRONMENTS
 from export.cache import cache_root
 from export.errors import CannotRun
 from export.progress import SILENT, Progress
 
 #: The folder with the JavaScript of this project and the lists of its npm packages.
 HERE = Path(__file__).parent / "javascript"
-
-#: The folder of the cache that holds what `python -m compare runtimes --install` installs.
-ENVIRONMENTS = "environments"
 
 _LISTS = ("package.json", "package-lock.json")
 
@@ -45,6 +43,11 @@ class NpmPackages:
         """The version of the package, which the list of packages pins."""
         version: str = json.loads((HERE / "package.json").read_text())["dependencies"][self.package]
         return version
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the npm packages."""
+        return folder()
 
     def missing(self) -> list[str]:
         """Return what is not installed: Node, the package, a Chromium."""

@@ -1,5 +1,6 @@
 """What a runtime is: its class, and its entry in the registry, which can be read without importing it."""
 
+import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -7,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 from compare.lazy import Listed
+from compare.processes.virtual_environment import VirtualEnvironment
 from compare.runtimes.npm_packages import NpmPackages
 from export.errors import BadInput, near
 
 if TYPE_CHECKING:  # listing the runtimes works without NumPy
     from numpy.typing import NDArray
+
+#: What the processes of this project that run a runtime import, for an environment of its own.
+CHILD_REQUIREMENTS = ("numpy==2.4.6", "psutil==7.2.2")
 
 #: The graphs that a runtime can load, named as the files of a cache entry (`export.graphs`): with all taps, with the
 #: output of all positions, with that of the last position, and for decoding with a cache of keys and values. An encoder
@@ -132,6 +137,9 @@ class Spec(Listed):
         one process that has imported them; without libraries, a process of the runtime is started on its own. Their
         import must start no threads.
     npm: the npm packages that it runs, if it runs JavaScript.
+    environment: the environment whose interpreter runs it, for libraries that cannot be installed together with this
+        project; None if this environment does. It needs `CHILD_REQUIREMENTS`, and the runtime has no `libraries`,
+        because a process of another interpreter cannot be forked.
     """
 
     noun = "runtime"
@@ -146,10 +154,25 @@ class Spec(Listed):
     converter: str = ""
     libraries: tuple[str, ...] = ()
     npm: NpmPackages | None = None
+    environment: VirtualEnvironment | None = None
+
+    @property
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        if self.environment is None or self.environment.runs_this:
+            return sys.executable
+        return str(self.environment.python)
 
     def missing(self) -> list[str]:
-        """Return the required packages and programs that are not installed."""
-        return [*super().missing(), *([] if self.npm is None else self.npm.missing())]
+        """Return the required packages and programs that are not installed where it runs.
+
+        If its own environment is not there, or has other versions than are required now, all of its packages are
+        missing.
+        """
+        absent = [] if self.npm is None else self.npm.missing()
+        if self.environment is None or self.environment.runs_this:
+            return [*super().missing(), *absent]
+        return [*([] if self.environment.is_made else self.requires), *absent]
 
     def load_class(self) -> type[Runtime]:
         """Import the runtime's libraries and its class. Raises `CannotRun` if a required package is not installed."""

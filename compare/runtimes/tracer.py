@@ -58,6 +58,7 @@ def trace(
     Raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises. If it fails only on the second
     input, the second trace has no tensors, and its facts hold the reason as "error".
     """
+    spec = spec_of(runtime)
     job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "arguments": arguments or {}}
     try:
         run_child(
@@ -66,7 +67,8 @@ def trace(
             threads=threads,
             log=log,
             timeout=timeout,
-            libraries=spec_of(runtime).libraries,
+            libraries=spec.libraries,
+            python=spec.python,
         )
     except ChildFailed as error:
         if second is None or not is_whole(out):

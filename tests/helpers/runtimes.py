@@ -1,7 +1,7 @@
 """Helpers for tests of runtimes: every built-in runtime as a parameter, loading it, and step-by-step decoding."""
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 
 from compare.lazy import imported
 from compare.runtimes import registry
+from compare.runtimes.converter import convert
 from compare.runtimes.spec import Decoder, Graph, Runtime, Spec
+from tests.helpers.remote_runtime import RemoteRuntime
 
 #: Precision -> the largest error of a value in the tiny GPT-2.
 LARGEST = {"float32": 2e-4, "fp16": 1e-2, "bf16": 0.1, "any": 0.1, "int8": 1.0, "int4": 2.0}
@@ -30,11 +32,13 @@ def every_runtime(graph: Graph | None = None) -> Any:
 def loaded(spec: Spec, folder: Path, graph: Graph, **more: Any) -> Runtime:
     """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed.
 
-    more: further arguments, such as options. `close_all` closes the runtime.
+    A runtime with an environment of its own is loaded there. more: further arguments, such as options. `close_all` closes
+    the runtime.
     """
     if missing := spec.missing():
         pytest.skip(f"{', '.join(missing)} not installed")
-    _open.append(spec.load_class()(_files_of(spec.name, folder), threads=1, graph=graph, **more))
+    kind = spec.load_class() if spec.environment is None else partial(RemoteRuntime, spec)
+    _open.append(kind(_files_of(spec.name, folder), threads=1, graph=graph, **more))
     return _open[-1]
 
 
@@ -55,6 +59,9 @@ def _files_of(name: str, folder: Path) -> Path:
         return folder
     _folders.append(tempfile.TemporaryDirectory())
     out = Path(_folders[-1].name)
+    if spec.environment is not None:
+        convert(spec.name, folder, out / "files", threads=1, log=out / "log", timeout=300)
+        return out / "files"
     imported(spec.converter)(folder, out, spec.graphs)
     return out
 
