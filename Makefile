@@ -60,6 +60,7 @@ clean:
 .venv/engines: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,engines,optimum,web]'
 	$(BIN)/python -m compare runtimes --install onnxruntime-web
+	$(BIN)/python -m compare runtimes --install mnn
 	touch $@
 
 .venv5/installed: pyproject.toml constraints-transformers5.txt

@@ -12,8 +12,9 @@ from importlib import metadata
 from typing import Any
 
 from compare.lazy import TORCH_LIBRARIES
+from compare.processes.virtual_environment import VirtualEnvironment
 from compare.runtimes.npm_packages import NpmPackages
-from compare.runtimes.spec import ALL_GRAPHS, DEVICES, Graph, Option, Spec
+from compare.runtimes.spec import ALL_GRAPHS, CHILD_REQUIREMENTS, DEVICES, Graph, Option, Spec
 from export.errors import BadInput, CannotRun, near
 from export.extras import install_command
 
@@ -183,6 +184,30 @@ BUILT_IN = (
         devices=DEVICES,
         graphs=ALL_GRAPHS,
         default=False,
+    ),
+    Spec(
+        "tract",
+        f"{_CLASSES}.tract_runtime:Tract",
+        "the exported graph in tract, with one thread",
+        ("tract", "onnx"),
+        install_command("engines"),
+        engine="tract",
+        graphs=("inspect", "deploy", "deploy-last"),
+        default=False,
+        converter=f"{_CLASSES}.tract_runtime:convert",
+    ),
+    Spec(
+        "mnn",
+        f"{_CLASSES}.mnn_runtime:Mnn",
+        "the exported graph in MNN's own format",
+        ("MNN",),
+        "python -m compare runtimes --install mnn",
+        engine="MNN",
+        graphs=ALL_GRAPHS,
+        default=False,
+        options=(Option("precision", "MNN's precision mode", ("high", "normal", "low")),),
+        converter=f"{_CLASSES}.mnn_runtime:convert",
+        environment=VirtualEnvironment("mnn", ("mnn==3.6.1", *CHILD_REQUIREMENTS)),
     ),
     _ctranslate2("ctranslate2", "CTranslate2", "the model in CTranslate2's own format", "float32"),
     _ctranslate2("ctranslate2-int8", "CTranslate2Int8", "with linear maps quantized to 8 bits", "int8"),

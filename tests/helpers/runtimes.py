@@ -32,8 +32,8 @@ def every_runtime(graph: Graph | None = None) -> Any:
 def loaded(spec: Spec, folder: Path, graph: Graph, **more: Any) -> Runtime:
     """Load a runtime on a cache entry's folder with one thread; skip the test if its packages are not installed.
 
-    A runtime with an environment of its own is loaded there. more: further arguments, such as options. `close_all` closes
-    the runtime.
+    more: further arguments, such as options. A runtime with an environment of its own is loaded there. `close_all`
+    closes the runtime.
     """
     if missing := spec.missing():
         pytest.skip(f"{', '.join(missing)} not installed")

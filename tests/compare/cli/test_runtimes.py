@@ -8,10 +8,10 @@ import pytest
 
 from compare.cli.runtimes import as_markdown, install_runtime, options_as_markdown
 from compare.runtimes.npm_packages import NpmPackages, folder
-from compare.runtimes.registry import BUILT_IN
+from compare.runtimes.registry import BUILT_IN, spec_of
 from export.errors import BadInput
 from tests.helpers import fakes
-from tests.helpers.commands import command
+from tests.helpers.commands import command, refused
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -31,6 +31,13 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     assert "another library and are not timed: numpy-reference.\n" in run.stdout
     usual = "torch-eager, torch-sdpa, torch-reference, numpy-reference, onnxruntime, optimum"
     assert f"Without --runtimes, a comparison runs {usual}" in run.stdout
+
+
+def test_a_runtime_of_python_packages_is_not_installed(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    line = refused(["runtimes", "--install", "jax"], 2, monkeypatch, capfd)
+    assert line == f"error: runtime jax needs Python packages alone; install it with: {spec_of('jax').install}\n"
+    line = refused(["runtimes", "--install", "mn"], 2, monkeypatch, capfd)
+    assert line.startswith("error: unknown runtime 'mn'; did you mean mnn")
 
 
 def test_the_docs_have_the_tables_of_the_registry() -> None:

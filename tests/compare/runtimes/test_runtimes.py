@@ -1,6 +1,7 @@
 """Test a contract for every runtime, and the errors of unknown and missing ones."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -106,6 +107,7 @@ def test_contract_of_the_listing(name: str) -> None:
     spec = spec_of(name)
     assert spec.summary
     assert spec.install.startswith(("pip install ", "python -m compare runtimes --install "))
+    assert spec.environment is None or spec.install == f"python -m compare runtimes --install {spec.name}"
     assert spec.target.startswith("compare.runtimes.")
     if extra := re.fullmatch(r"pip install 'onnx-attention-compare\[(\w+)\]'", spec.install):
         brought = {re.split("[<>=]", line)[0] for line in EXTRAS[extra[1]]}
@@ -114,7 +116,6 @@ def test_contract_of_the_listing(name: str) -> None:
 
 def test_listing_imports_no_runtime() -> None:
     import subprocess
-    import sys
 
     code = "import sys; from compare.runtimes.registry import listing; listing(); print('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
@@ -132,3 +133,14 @@ def test_a_missing_runtime_says_what_installs_it() -> None:
         CannotRun, match=r"runtime ghost needs no_such_package_9 \(not installed\); install with: pip install ghost"
     ):
         spec.load_class()
+
+
+def test_a_runtime_without_its_environment_says_what_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path))
+    spec = spec_of("mnn")
+    assert spec.missing() == ["MNN"]
+    message = r"^runtime mnn needs MNN \(not installed\); install with: python -m compare runtimes --install mnn$"
+    with pytest.raises(CannotRun, match=message):
+        spec.check_installed()
+    assert spec.python == str(tmp_path / "environments" / "mnn" / "bin" / "python")
+    assert spec_of(BASELINE).python == sys.executable
