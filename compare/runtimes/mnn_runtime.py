@@ -17,7 +17,9 @@ from export.errors import CannotRun
 class Mnn:
     """mnn: in the precision mode "high", which is float32.
 
-    In the modes "normal" and "low", MNN may compute in a lower precision on processors that have instructions for it.
+    Its probabilities are left out: MNN's exp gives no number below 1.6e-38, so a masked key has that probability, while
+    a probability on a masked key must be 0. In the modes "normal" and "low", MNN may compute in a lower precision on
+    processors that have instructions for it.
     """
 
     def __init__(self, folder: Path, *, threads: int, graph: Graph, options: Mapping[str, str] | None = None) -> None:
@@ -45,7 +47,8 @@ class Mnn:
         found = self.module.onForward([given[value.name] for value in self.inputs])
         outputs = dict(zip(self.outputs, found, strict=True))
         self.past = {name: outputs.pop(present) for present, name in self.presents.items()}
-        return {name: np.array(expr.convert(value, expr.NCHW).read()) for name, value in outputs.items()}
+        read = {name: value for name, value in outputs.items() if not name.startswith("attention.")}
+        return {name: np.array(expr.convert(value, expr.NCHW).read()) for name, value in read.items()}
 
     def facts(self) -> dict[str, str]:
         return {
