@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from compare.cli.runtimes import as_markdown, install_runtime, options_as_markdown
+from compare.processes.virtual_environment import VirtualEnvironment
 from compare.runtimes.npm_packages import NpmPackages, folder
 from compare.runtimes.registry import BUILT_IN, spec_of
 from export.errors import BadInput
 from tests.helpers import fakes
-from tests.helpers.commands import command, refused
+from tests.helpers.commands import command
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -33,13 +34,6 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     assert f"Without --runtimes, a comparison runs {usual}" in run.stdout
 
 
-def test_a_runtime_of_python_packages_is_not_installed(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    line = refused(["runtimes", "--install", "jax"], 2, monkeypatch, capfd)
-    assert line == f"error: runtime jax needs Python packages alone; install it with: {spec_of('jax').install}\n"
-    line = refused(["runtimes", "--install", "mn"], 2, monkeypatch, capfd)
-    assert line.startswith("error: unknown runtime 'mn'; did you mean mnn")
-
-
 def test_the_docs_have_the_tables_of_the_registry() -> None:
     docs = (DOCS / "runtimes.md").read_text()
     tables = as_markdown(), options_as_markdown()
@@ -52,6 +46,14 @@ def test_what_a_runtime_needs_besides_python_packages_is_installed(monkeypatch: 
     monkeypatch.setattr(NpmPackages, "make", lambda self, progress: made.append(self))
     assert install_runtime("onnxruntime-node") == f"onnxruntime-node is installed in {folder()}"
     assert made == [NpmPackages("onnxruntime-node")]
+
+
+def test_an_environment_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[VirtualEnvironment] = []
+    monkeypatch.setattr(VirtualEnvironment, "make", lambda self, progress: made.append(self))
+    own = spec_of("mnn").environment
+    assert install_runtime("mnn") == f"mnn is installed in {own.folder}"
+    assert made == [own]
 
 
 def test_a_runtime_of_python_packages_alone_is_not_installed_here() -> None:
