@@ -204,7 +204,7 @@ BUILT_IN = (
         "python -m compare runtimes --install mnn",
         engine="MNN",
         graphs=ALL_GRAPHS,
-        exposes="no probabilities",
+        exposes="no attention",
         default=False,
         options=(Option("precision", "MNN's precision mode", ("high", "normal", "low")),),
         converter=f"{_CLASSES}.mnn_runtime:convert",

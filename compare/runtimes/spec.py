@@ -147,7 +147,7 @@ class Spec(Listed):
     precision: str = "float32"
     hybrid: bool = False
     graphs: tuple[Graph, ...] = ("inspect", "deploy")
-    exposes: Literal["every tap", "no probabilities", "logits"] = "every tap"
+    exposes: Literal["every tap", "no attention", "logits"] = "every tap"
     default: bool = True
     devices: tuple[Device, ...] = ("cpu",)
     options: tuple[Option, ...] = ()

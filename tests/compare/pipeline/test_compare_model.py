@@ -30,7 +30,7 @@ INSTALLED = [spec for spec in COMPARED if not spec.missing()]
 #: What a runtime says that it exposes -> the tensors.
 EXPOSED = {
     "every tap": tap_names(2),
-    "no probabilities": tap_names(2, probabilities=False),
+    "no attention": tap_names(2, probabilities=False),
     "logits": ["logits"],
 }
 
