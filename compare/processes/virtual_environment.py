@@ -59,7 +59,6 @@ class VirtualEnvironment:
         from filelock import FileLock
 
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        (self.folder.parent / ".gitignore").write_text("*\n")
         progress.stage("environment", f"{self.name} is installed in {self.folder}")
         with progress.ticking(), FileLock(self.folder.with_name(f".{self.name}.lock")):
             if self.is_made:
