@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+#: Parameter of a forward pass -> its name from transformers 5.24 on.
+_RENAMED = {"past_key_values": "cache"}
+
 
 def forward_arguments(
     model: "PreTrainedModel",
@@ -33,7 +36,11 @@ def forward_arguments(
     given = {"input_ids": input_ids, "attention_mask": attention_mask}
     if "position_ids" in known and not is_encoder(model.config):
         given["position_ids"] = positions_of(attention_mask, input_ids.shape[1]) if positions is None else positions
-    return given | {name: value for name, value in options.items() if name in known}
+    return given | {
+        _RENAMED[name] if _RENAMED.get(name) in known else name: value
+        for name, value in options.items()
+        if name in known
+    }
 
 
 def has_token_types(model: "PreTrainedModel") -> bool:
@@ -42,10 +49,11 @@ def has_token_types(model: "PreTrainedModel") -> bool:
 
 
 def declared(model_class: Any) -> frozenset[str]:
-    """Return the names of the parameters that a model class's forward pass declares."""
+    """Return the names of the parameters that a model class's forward pass declares, under old names too."""
     return _parameters(model_class)
 
 
 @cache  # it takes longer than the rest of a tiny model's call
 def _parameters(model_class: Any) -> frozenset[str]:
-    return frozenset(inspect.signature(model_class.forward).parameters)
+    names = inspect.signature(model_class.forward).parameters
+    return frozenset(names) | {old for old, new in _RENAMED.items() if new in names}

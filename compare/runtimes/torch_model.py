@@ -81,7 +81,7 @@ class TorchModel:
         replaced = nullcontext() if isinstance(attention, str) else replacing(self.model, attention)
         with torch.inference_mode(), replaced:
             output = self.model(**forward_arguments(self.model, ids, mask, **options))
-        self.past = output.get("past_key_values")
+        self.past = getattr(output, "past_key_values", None)  # not its key, which transformers 5.24 renamed
         name = output_of(self.model.config)
         kept = output[name][:, -options.get("logits_to_keep", 0) :]  # a model may not know the option
         return self._as_arrays({name: kept})
