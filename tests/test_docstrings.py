@@ -9,6 +9,7 @@ import pytest
 
 import compare
 import export
+from compare.runtimes.registry import BUILT_IN
 
 #: Modules that can be imported only if the dependencies of a pytest marker are installed.
 MARKED = {"compare.runtimes.optimum_onnxruntime": pytest.mark.optimum}
@@ -27,7 +28,8 @@ def _modules() -> list[Any]:
         "benchmarks.trials",
         "tests.faults.kinds.fault",
     ]
-    modules = [name for name in found if not name.endswith("__main__")] + beside
+    elsewhere = {spec.target.partition(":")[0] for spec in BUILT_IN if spec.environment}  # their library is not here
+    modules = [name for name in found if not name.endswith("__main__") and name not in elsewhere] + beside
     return [pytest.param(name, marks=MARKED.get(name, ())) for name in modules]
 
 

@@ -25,6 +25,7 @@ from compare.numerics.places import place_of
 from compare.numerics.replay import profile_of
 from compare.numerics.verdicts import judge
 from compare.numerics.weigher import Scales
+from compare.pipeline.inputs import DEFAULT_TEXT
 from compare.results.gaps import TensorEvidence, evidence_of
 from compare.results.precisions import FLOAT32
 from compare.results.verdicts import Verdict
@@ -182,3 +183,9 @@ class Bench:
             session = ReferenceEvaluator(graph)
             names = session.output_names
         return dict(zip(names, session.run(None, self.inputs), strict=True))
+
+
+def bench_of(folder: Path, scratch: Path, length: int = 32) -> Bench:
+    """Return the bench of the model in a folder, on the first bytes of the shipped text."""
+    ids = np.frombuffer(DEFAULT_TEXT.read_bytes()[:length], dtype=np.uint8).astype(np.int64)[None]
+    return Bench(folder, ids, scratch)

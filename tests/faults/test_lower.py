@@ -9,11 +9,10 @@ import torch
 
 from compare.numerics.verdicts import judge
 from export.exporting import exported
-from tests.faults.bench import Bench, Planted
+from tests.faults.bench import Bench, Planted, bench_of
 from tests.faults.graph import Graph
 from tests.faults.kinds import KINDS
 from tests.faults.lower import TYPES, nearest, rounded
-from tests.faults.test_planter import bench_of
 
 KINDS_IN_TORCH = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

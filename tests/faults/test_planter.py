@@ -1,7 +1,6 @@
 """The planter: every kind of fault changes its own segment and nothing before it, and is detected there."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,18 +8,12 @@ import pytest
 
 from compare.numerics.places import place_of
 from compare.numerics.verdicts import judge
-from compare.pipeline.inputs import DEFAULT_TEXT
 from export.exporting import exported
 from export.taps import tap_names
-from tests.faults.bench import Bench, Planted
+from tests.faults.bench import Bench, Planted, bench_of
 from tests.faults.graph import Graph
 from tests.faults.kinds import KINDS
 from tests.faults.kinds.fault import EMBEDDING, NotHere, segment_of
-
-
-def bench_of(folder: Path, scratch: Path, length: int = 32) -> Bench:
-    ids = np.frombuffer(DEFAULT_TEXT.read_bytes()[:length], dtype=np.uint8).astype(np.int64)[None]
-    return Bench(folder, ids, scratch)
 
 
 @pytest.fixture(scope="module")

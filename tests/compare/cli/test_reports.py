@@ -26,7 +26,8 @@ def test_show_renders_a_saved_report_in_every_format(report) -> None:
 def test_a_saved_report_is_judged_again_without_a_run(report) -> None:
     same = command("rejudge", report.folder)
     assert same.returncode == 0, same.stderr
-    assert same.stdout.count("same model: largest logit gap") == 5
+    judged = [runtime for runtime in report.runtimes if runtime.verdict]
+    assert same.stdout.count("same model: largest logit gap") == len(judged) >= 5
     strict = command("rejudge", report.folder, "--rounding", "0.01")
     assert strict.returncode == 1
     assert "onnxruntime  different from embedding on: " in strict.stdout

@@ -80,7 +80,7 @@ def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, mo
         asked.append(prefill)
         (tmp_path / f"follow-{prefill}").mkdir()
 
-    monkeypatch.setattr(decode_stage, "logits_verdict", lambda *_: verdict("rounding"))
+    monkeypatch.setattr(decode_stage, "output_verdict", lambda *_: verdict("rounding"))
     monkeypatch.setattr(decode_stage, "Trace", lambda folder: folder)
     run = SimpleNamespace(
         inputs=SimpleNamespace(input_ids=np.zeros((1, 64), np.int64)),

@@ -38,7 +38,8 @@ class Fake:
         if self.folder == self.dies_on:
             raise ChildFailed("killed by SIGKILL")
         assert self.folder != "inputs" or turn == "turn 7"
-        return {"ns": [self.speed * 10**7] * int(turn.split()[1])}
+        calls = 1 if turn == "call" else int(turn.split()[1])
+        return {"ns": [self.speed * 10**7] * calls}
 
     def left_awake(self) -> nullcontext[None]:
         return nullcontext()

@@ -83,7 +83,10 @@ def test_what_is_too_slow_only_repeats_the_plain_rerun(tmp_path: Path) -> None:
     ids = np.zeros((1, 4), np.int64)
     variants = list(make_variants(ids, np.ones_like(ids), threads=2))
     run = SimpleNamespace(
-        positions=None, inputs=SimpleNamespace(attention_mask=np.ones_like(ids)), self_folder=lambda _: tmp_path
+        positions=None,
+        inputs=SimpleNamespace(attention_mask=np.ones_like(ids)),
+        self_folder=lambda _: tmp_path,
+        output_name="logits",
     )
     asked: list[str] = []
 
