@@ -41,7 +41,7 @@ def test_a_family_is_compared(family: str, tmp_path: Path) -> None:
 
 #: Family, the parameter that is scaled by 1 %, and the place that the verdict must name.
 FAULTS = [
-    ("GPT-J", "transformer.h.1.attn.v_proj.weight", "norm and projections to query, key, value or attention"),
+    ("GPT-J", "transformer.h.1.attn.v_proj.weight", "norm and projections to query, key, value"),
     ("BLOOM", "transformer.h.1.self_attention.query_key_value.weight", "norm and projections to query, key, value"),
     ("GPT-NeoX", "gpt_neox.layers.1.mlp.dense_h_to_4h.weight", "output projection or norm and MLP"),
     ("Falcon", "transformer.h.1.self_attention.dense.weight", "output projection or norm and MLP"),

@@ -89,7 +89,7 @@ def planted(entry: Entry, graph: str, fault: str | None) -> onnx.ModelProto:
 def test_a_clean_run_is_rounding_in_every_runtime(model, tiny_export, model_type: str) -> None:
     where = model(model_type)
     ids, mask = (tensor.numpy() for tensor in where.scales.tensors)
-    for spec in (spec for spec in BUILT_IN if spec.default and "inspect" in spec.graphs):
+    for spec in (spec for spec in BUILT_IN if spec.default and not spec.missing()):
         runtime = spec.load_class()(tiny_export(model_type).folder, threads=1, graph="inspect")
         verdict, _ = where.judged(runtime.run(ids, mask))
         assert verdict.kind == "rounding", f"{spec.name}: {verdict}"
