@@ -36,7 +36,7 @@ def test_a_family_is_compared(family: str, tmp_path: Path) -> None:
     assert found.replayed
     assert found.verdict.kind == "rounding", found.verdict
     assert found.decodes is not False
-    assert found.last
+    assert found.last is not False
 
 
 #: Family, the parameter that is scaled by 1 %, and the place that the verdict must name.
