@@ -10,13 +10,11 @@ from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
 from compare.pipeline.settings import RuntimeSettings, Settings
 from compare.processes.child import ChildFailed
 from compare.runtimes.device_probe import why_not
+from compare.runtimes.onnx_profile import CPU
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.runtimes.spec import DEVICES, Spec
 from export.errors import BadSetting, CannotRun, near
 from export.exporters import DEFAULT_EXPORTER
-
-#: The execution provider that computes on the CPU whatever the device of the other rows is.
-CPU = "CPUExecutionProvider"
 
 #: Execution providers that compute no model, and why.
 NOT_COMPUTING = {"AzureExecutionProvider": "it sends requests to models on Azure and computes nothing here"}

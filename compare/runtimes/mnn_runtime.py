@@ -9,7 +9,7 @@ import numpy as np
 from MNN import expr, nn
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_inputs import GraphInput, feed, is_past, present_of
+from compare.runtimes.onnx_inputs import GraphInput, feed, is_past, presents_of
 from compare.runtimes.spec import Graph
 from export.errors import CannotRun
 
@@ -30,9 +30,8 @@ class Mnn:
         declared = self.module.get_info()
         self.outputs: list[str] = declared["outputNames"]
         self.inputs = [_declared(*pair) for pair in zip(declared["inputNames"], declared["inputs"], strict=True)]
-        kept = [value.name for value in self.inputs if is_past(value.name)]
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
-        self.presents = {present_of(name): name for name in kept}
+        self.presents = presents_of(self.inputs)
         #: For a decode graph: name of an input -> the keys or values of the past.
         self.past: dict[str, Any] = {}
 

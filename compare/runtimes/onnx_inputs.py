@@ -64,6 +64,15 @@ def present_of(name: str) -> str:
     return _PAST.sub(r"present\g<rest>", name)
 
 
+def presents_of(inputs: Iterable[GraphInput]) -> dict[str, str]:
+    """Return output -> input that it becomes at the next step, for a graph's keys and values; empty without a past.
+
+    >>> presents_of([GraphInput("input_ids", "int64", None), GraphInput("past_key_values.0.key", "float32", None)])
+    {'present.0.key': 'past_key_values.0.key'}
+    """
+    return {present_of(each.name): each.name for each in inputs if is_past(each.name)}
+
+
 def is_past(name: str) -> bool:
     """Return whether an input holds keys or values of earlier positions."""
     return _PAST.fullmatch(name) is not None

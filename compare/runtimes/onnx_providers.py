@@ -12,11 +12,9 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_profile import nodes_of
+from compare.runtimes.onnx_profile import CPU, nodes_of
 from compare.runtimes.spec import Device
 from export.errors import CannotRun
-
-CPU = "CPUExecutionProvider"
 
 #: The provider on each device, and the options that it has unless they are given. CUDA computes float32 products in
 #: TF32 by default, which has 10 bits; torch does not.

@@ -11,10 +11,11 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, is_past, present_of
-from compare.runtimes.onnx_providers import CPU, Sessions, fell_back
+from compare.runtimes.onnx_inputs import TAP, GraphInput, feed, presents_of
+from compare.runtimes.onnx_profile import CPU
+from compare.runtimes.onnx_providers import Sessions, fell_back
 from compare.runtimes.spec import Device, Graph
-from export.kinds import OUTPUTS
+from export.kinds import LOGITS, output_among
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
@@ -38,13 +39,12 @@ class OnnxRuntime:
         self.sessions = Sessions(threads, self.level, device, options or {})
         self.session = self.sessions.start(self.graph)
         self.inputs = [_declared(value) for value in self.session.get_inputs()]
-        kept = [value.name for value in self.inputs if is_past(value.name)] if graph == "decode" else []
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
-        self.presents = {present_of(name): name for name in kept}
+        self.presents = presents_of(self.inputs) if graph == "decode" else {}  # a file of others may have a past too
         #: For a decode graph: name of an input -> the keys or values of the past.
         self.past: dict[str, Any] = {}
         outputs = [output.name for output in self.session.get_outputs()]
-        self.names: list[str] = outputs if graph == "inspect" else [name for name in OUTPUTS if name in outputs][:1]
+        self.names = outputs if graph == "inspect" else [output_among(outputs) or LOGITS]
         self.ours = self.session.get_modelmeta().custom_metadata_map
         #: How many nodes ran in each provider; empty in the CPU provider, and before the first run.
         self.nodes = ""

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_inputs import GraphInput, feed, is_past, present_of
+from compare.runtimes.onnx_inputs import GraphInput, feed, presents_of
 from compare.runtimes.spec import Graph
 
 
@@ -25,8 +25,7 @@ class OpenVino:
         self.inputs = [_declared(value) for value in self.model.inputs]
         self.outputs = {name: value for value in self.model.outputs for name in value.names}
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
-        kept = [value.name for value in self.inputs if is_past(value.name)]
-        self.presents = {present_of(name): name for name in kept}
+        self.presents = presents_of(self.inputs)
         #: For a decode graph: name of an input -> the keys or values of the past.
         self.past: dict[str, Any] = {}
 

@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compare.runtimes.onnx_inputs import GraphInput, feed, is_past, present_of
+from compare.runtimes.onnx_inputs import GraphInput, feed, is_past, presents_of
 from compare.runtimes.spec import Graph
+from export.kinds import LOGITS, output_among
 
 
 class JavaScriptError(Exception):
@@ -70,8 +71,9 @@ class JavaScriptRuntime(ABC):
         self.loaded, _ = self.host.ask("load", **self.session, threads=threads)
         self.inputs = [_declared(value) for value in self.loaded["inputs"]]
         #: For a decode graph: name of an output -> name of the input that it becomes at the next step.
-        self.presents = {present_of(each.name): each.name for each in self.inputs if is_past(each.name)}
-        self.names = self.loaded["outputs"] if graph == "inspect" else ["logits"]
+        self.presents = presents_of(self.inputs)
+        outputs: list[str] = self.loaded["outputs"]
+        self.names = outputs if graph == "inspect" else [output_among(outputs) or LOGITS]
         #: The time of the last call of `run` or `step`, in nanoseconds.
         self.last_ns = 0
 

@@ -17,14 +17,16 @@ from compare.pipeline.settings import Settings
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
+from compare.runtimes.registry import spec_of
 from compare.traces import Trace, write_trace
 from export.attention import graph_attention
 from export.cache import Entry
 from export.errors import BadInput
 from export.exporting import exported
 from export.taps import run_tapped
-from tests.helpers.families import family_model
+from tests.helpers.families import family_model, inputs
 from tests.helpers.reports import screen_of, shown
+from tests.helpers.runtimes import close_all, loaded
 
 TEXT = "The quick brown fox jumps over the lazy dog, and runs away."
 RUNTIMES = ("torch-eager", "torch-sdpa", "torch-reference", "numpy-reference", "onnxruntime")
@@ -122,6 +124,22 @@ def test_the_report_speaks_of_embeddings(report: Report) -> None:
     assert "It generates no tokens, so there is no decoding." in " ".join(full.split())
     assert "pooler.dense.weight" in " ".join(screen.split())
     assert Report.read(report.folder).runtimes == report.runtimes
+
+
+@pytest.mark.parametrize(
+    "name", ["openvino", "onnx-reference", "onnxruntime-node", "onnxruntime-web-node", "onnxruntime-web"]
+)
+def test_other_engines_give_the_last_hidden_state(entry: Entry, name: str) -> None:
+    ids, mask = inputs()
+    try:
+        expected, found = (
+            loaded(spec_of(runtime), entry.folder, "deploy").run(ids, mask) for runtime in ("onnxruntime", name)
+        )
+    finally:
+        close_all()
+    assert list(found) == list(expected) == ["last_hidden_state"]
+    states, others = (run["last_hidden_state"][mask == 1] for run in (found, expected))
+    np.testing.assert_allclose(states, others, atol=1e-4, rtol=0)
 
 
 def test_a_runtime_of_causal_language_models_says_so(minilm: Path, tmp_path: Path) -> None:
