@@ -10,6 +10,7 @@ import ctypes
 import mmap
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class Resident(NamedTuple):
     files: list[Range]
     #: Other pages, which only this process has.
     private: list[Range]
-    #: The part of `private` that is in huge pages.
+    #: As many blocks of `private` as there are huge pages.
     huge: list[Range]
 
 
@@ -57,8 +58,9 @@ def resident() -> Resident:
                 files, private = (list(_present(mapping.address, highest, kind)) for kind in (b"f", b"p"))
                 found.files.extend(files)
                 found.private.extend(private)
-                if sizes["AnonHugePages"]:
-                    found.huge.extend(block for each in private for block in _huge_blocks(each))
+                # The system tells how many huge pages a mapping has, but not where they are.
+                blocks = (block for each in private for block in _huge_blocks(each))
+                found.huge.extend(islice(blocks, sizes["AnonHugePages"] * 1024 // HUGE))
     except OSError:
         return Resident([], [], [])
     return found
