@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.progress import PROGRESS
 from export.telemetry import turn_off
 
 #: 672 million parameters, which are 2.7 GB in float32.
@@ -30,6 +31,7 @@ def main() -> None:
     turn_off()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "large"
+        PROGRESS.stage("making", "a model of 672 million parameters")
         save_model(folder)
         options = ["--model", folder, "--cache-dir", Path(scratch) / "cache", "--no-latency", "--sequence", "32"]
         command = [sys.executable, "-m", "compare", *map(str, options), "--runtimes", "torch-sdpa,onnxruntime"]

@@ -34,8 +34,8 @@ def runtimes(
         typer.echo(install_runtime(install))
         return
     found = listing()
-    columns = ["runtime", "package", "type", "exposes", "decodes"]
-    rows = [[spec.name, package_of(spec), *facts_of(spec)] for spec in found.specs.values()]
+    columns = ["runtime", "engine", "type", "exposes", "decode"]
+    rows = [[spec.name, engine_of(spec), *facts_of(spec)] for spec in found.specs.values()]
     rows += [[name, "broken", *["–"] * 3] for name in found.broken]
     print_table(Table("Runtimes", columns, rows), stdout())
     for name, spec in found.specs.items():
@@ -98,26 +98,30 @@ def facts_of(spec: "Spec") -> list[str]:
     ]
 
 
-def package_of(spec: "Spec") -> str:
-    """Return the first package that a runtime requires, with its version; "missing" if one is not installed.
+def engine_of(spec: "Spec") -> str:
+    """Return the library whose kernels a runtime runs, with its version, or "missing" if it cannot run here.
 
-    For a runtime in JavaScript, it is the npm package; for one with an environment of its own, the first package there.
+    A library that is no package of its own has the version of the one that contains it, such as jax for XLA. For a
+    runtime in JavaScript, it is that of its npm package; for one with an environment of its own, that of the first
+    package there. A runtime that does not name its engine has the first package that it requires in its place.
     """
-    if spec.missing():
-        return "missing"
-    if spec.npm is not None:
-        return f"{spec.npm.package} {spec.npm.version}"
-    if spec.environment is not None:
-        return spec.environment.requirements[0].replace("==", " ")
     package = spec.requires[0].partition(".")[0] if spec.requires else spec.target.partition(".")[0]
-    return f"{package} {version_of(package).partition('+')[0]}".strip()
+    engine = spec.engine or package
+    if spec.missing():
+        return f"{spec.engine} missing".strip()
+    if spec.npm is not None:
+        return f"{engine} {spec.npm.version}"
+    if spec.environment is not None:
+        return f"{engine} {spec.environment.requirements[0].partition('==')[2]}"
+    own = version_of(engine.lower().replace(" ", ""))
+    return f"{engine} {own}".strip() if own or engine == package else f"{engine} ({package} {version_of(package)})"
 
 
 def version_of(package: str) -> str:
-    """Return the version of the distribution that has a package; empty if none is known.
+    """Return the public version of the distribution that has a package; empty if none is known.
 
     >>> version_of("no_such_package_9")
     ''
     """
     names = metadata.packages_distributions().get(package, [])
-    return metadata.version(names[0]) if names else ""
+    return metadata.version(names[0]).partition("+")[0] if names else ""

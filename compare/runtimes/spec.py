@@ -123,7 +123,7 @@ class SelfTimedDecoder(Decoder, Protocol):
 class Spec(Listed):
     """A runtime's entry in the registry.
 
-    engine: the library whose kernels it runs, as its authors write it; for the docs.
+    engine: the library whose kernels it runs, as its authors write it.
     precision: the precision that it computes in; "any" if it chooses one.
     hybrid: whether only its attention runs in another library; such a runtime is never timed.
     graphs: the graphs that it can load. A runtime with "inspect" has a row of gaps.

@@ -26,7 +26,8 @@ def test_runtimes_lists_all_with_what_installs_the_missing(tmp_path: Path) -> No
     rows = {line.split()[0]: line for line in table}
     assert {spec.name for spec in BUILT_IN} | {"absent"} <= set(rows)
     assert rows["torch-sdpa"].split()[-4:] == ["float32", "every", "tap", "yes"]
-    assert rows["onnxruntime"].split()[1:3] == ["onnxruntime", metadata.version("onnxruntime")]
+    for name, engine, package in (("onnxruntime", "ONNX Runtime {}", "onnxruntime"), ("jax", "XLA (jax {})", "jax")):
+        assert f" {engine.format(metadata.version(package))} " in rows[name]
     assert " missing " in rows["absent"]
     assert "absent is missing no_such_package_9: pip install absent\n" in run.stdout
     assert "another library and are not timed: numpy-reference.\n" in run.stdout
