@@ -70,7 +70,7 @@ def compared(model: str, scratch: Path) -> tuple[Report, float]:
     command = [sys.executable, "-m", "compare", "--model", model, "--runtimes", "all", "--thorough", "--out", str(out)]
     environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor")}
     started = time.monotonic()
-    code = subprocess.run([*command, "--quiet"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL).returncode
+    code = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL).returncode
     if code not in (0, 1):
         raise subprocess.CalledProcessError(code, command)
     return Report.read(out), time.monotonic() - started
