@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-all test-transformers5 large check handoff clean
+.PHONY: compare test test-all test-transformers5 large check handoff notebook clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -46,6 +46,10 @@ check: .venv/installed
 # Runs the tests, the notebook and a comparison, and keeps what came of them in .epic5_complete.json.
 handoff: .venv/engines
 	$(BIN)/python -m benchmarks.handoff
+
+# Executes the notebook and saves it with its outputs.
+notebook: .venv/installed
+	$(BIN)/python -m benchmarks.notebook
 
 clean:
 	rm -rf .venv .venv5 dist
