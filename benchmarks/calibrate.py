@@ -30,7 +30,7 @@ from tests.faults.kinds import KINDS
 LADDER = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 MARGIN = 1.4
 
-#: The largest local multiples of clean runs of other runtimes, OpenVINO among them (docs/method.md, "Limits").
+#: The largest local multiples of clean runs of other runtimes, OpenVINO among them (docs/verdicts.md).
 SEEN_ELSEWHERE = Multiples(rms=1.23, max=1.91, channel=3.7, slope=4.1)
 
 STATISTICS = tuple(each.name for each in fields(Multiples))

@@ -2,7 +2,7 @@
 
 A constant load is in every sample of every runtime, and in both sides of the A/A control, but it does not slow all
 runtimes alike: threads that meet at barriers wait for the slowest of them. So a snapshot of the machine is taken before
-and after each turn. The CPU time that others used between them is the turn's load (docs/method.md, Disturbed turns).
+and after each turn. The CPU time that others used between them is the turn's load (docs/latency.md, Disturbed turns).
 
 On Linux a snapshot holds the CPU clock of every process, which is exact, and the machine's idle and stolen time, which
 the kernel reports in hundredths of a second. On other systems it holds the machine's times and the CPU times of our own

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 SIZE = {"cpu": 1536, "cuda": 8192}
 
 #: The number of bytes that a call reads, by device. STREAM recommends at least four times the last-level cache, which
-#: is 32 MB on the machine of docs/method.md. A GPU of 3 TB/s reads its bytes in 1.4 ms.
+#: is 32 MB on the machine of docs/latency.md. A GPU of 3 TB/s reads its bytes in 1.4 ms.
 READ = {"cpu": 512 * 2**20, "cuda": 4 * 2**30}
 
 

@@ -1,4 +1,4 @@
-"""Rounds: each round times every runtime once, in random order, with all others suspended (docs/method.md, Latency).
+"""Rounds: each round times every runtime once, in random order, with all others suspended (docs/latency.md).
 
 A thread pool that waits for work spins, and takes CPU time from the runtime that is being timed. So the process trees
 of all runtimes but one are suspended by a signal, and this process sleeps on a read until the answer arrives.

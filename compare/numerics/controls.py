@@ -1,6 +1,6 @@
 """Controls: float32 runs of the model that differ from golden by rounding alone.
 
-Each control sums in an order of its own, and the spread of their errors shows what rounding does (docs/method.md). A
+Each control sums in an order of its own, and the spread of their errors shows what rounding does (docs/verdicts.md). A
 control runs the real module: a `TorchFunctionMode` replaces linear maps, matrix products, softmax, norms and means, and
 the taps replace the attention. So controls need no code of their own for an architecture.
 """

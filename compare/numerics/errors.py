@@ -1,8 +1,8 @@
 """The error of a tensor against a reference, computed in one pass over both.
 
-There are four statistics, because each detects faults that the others miss (docs/method.md): the root mean square, the
-largest error and its place, the worst channel, and the slope, which is the part of the error that is proportional to
-the tensor.
+There are four statistics, because each detects faults that the others miss (docs/verdicts.md): the root mean square,
+the largest error and its place, the worst channel, and the slope, which is the part of the error that is proportional
+to the tensor.
 """
 
 from dataclasses import dataclass

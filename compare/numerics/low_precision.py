@@ -2,7 +2,7 @@
 
 Each precision has several controls, because runtimes round in different places: bf16 and fp16 in different orders of
 summation and forms of attention, 8 and 4 bits with scales for a tensor, a channel, a row or a block. Attention is not
-quantized, as in the quantized runtimes of this project (docs/method.md, Lower precisions).
+quantized, as in the quantized runtimes of this project (docs/verdicts.md, Lower precisions).
 """
 
 from collections.abc import Callable, Iterator

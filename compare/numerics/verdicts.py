@@ -18,7 +18,7 @@ from export.kinds import output_among
 
 @dataclass(frozen=True)
 class Limits:
-    """The multiples of floors up to which an error is called rounding (docs/method.md says how they were chosen).
+    """The multiples of floors up to which an error is called rounding (docs/verdicts.md says how they were chosen).
 
     local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
     only the model's output. precision_range: errors in this range indicate a precision (local error over the tensor's

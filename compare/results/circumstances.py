@@ -78,7 +78,7 @@ class Ruler(Result):
 
     The root mean square is compared, not the largest difference. The root mean square of attention shrinks as the
     sequence grows and its largest element does not, so the largest difference over the root mean square is above 1e-12
-    at 512 tokens although nothing is wrong (docs/method.md).
+    at 512 tokens although nothing is wrong (docs/verdicts.md).
     """
 
     worst: float  # root mean square of the difference over that of the tensor, for the worst tensor
