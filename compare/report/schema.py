@@ -30,44 +30,39 @@ MAPS_FILE = "maps.npz"
 
 
 class Report(BaseModel):
-    """Everything that one comparison measured.
-
-    model, ruler, limits: None if two ONNX files were compared. latency: empty if nothing was timed. interference, grid:
-    empty if they were not requested. disturbance: that of all turns; None if nothing was timed. shifts: the number of
-    groups in which the runtimes were timed; it is above 1 if memory could not hold all at once.
-    """
+    """Everything that one comparison measured."""
 
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
     schema_version: int = SCHEMA
-    created: str
-    quick: bool
-    seed: int
-    time_s: float
-    precision: float
-    model: ComparedModel | None
+    created: str  # the time at which it was made, in UTC
+    quick: bool  # whether `--quick` was given
+    seed: int  # of the order of turns, and of the intervals
+    time_s: float  # the time limit of the rounds
+    precision: float  # the share of itself to which each ratio was to be known
+    model: ComparedModel | None  # None if two ONNX files were compared
     input: ModelInput
     environment: Environment
-    ruler: Ruler | None
+    ruler: Ruler | None  # None if two ONNX files were compared
     controls: Controls | None = None
-    fail_on: VerdictWord = "different"
+    fail_on: VerdictWord = "different"  # the mildest verdict that fails the run
     runtimes: list[RuntimeResult]
-    latency: list[LatencyRow]
-    rounds: int
-    shifts: int = 1
-    disturbance: Disturbance | None = None
+    latency: list[LatencyRow]  # empty if nothing was timed
+    rounds: int  # rounds of forward passes
+    shifts: int = 1  # groups in which the runtimes were timed; above 1 if memory could not hold all at once
+    disturbance: Disturbance | None = None  # of all turns; None if nothing was timed
     last: LastPositionRow | None = None
     decoding: list[DecodeRow] = Field(default_factory=list)
     decode_rounds: int = 0
-    limits: MachineLimits | None = None
-    interference: list[InterferenceRow] = Field(default_factory=list)
-    grid: list[GridCell] = Field(default_factory=list)
+    limits: MachineLimits | None = None  # None if two ONNX files were compared
+    interference: list[InterferenceRow] = Field(default_factory=list)  # empty if it was not asked for
+    grid: list[GridCell] = Field(default_factory=list)  # empty if it was not asked for
     exporters: ExporterComparison | None = None
     self_gaps: list[RerunGaps] = Field(default_factory=list)
     observer: ObserverEffect | None = None
     heads: list[Head]
-    phases: dict[str, float] = Field(default_factory=dict)
-    notes: list[str] = Field(default_factory=list)
+    phases: dict[str, float] = Field(default_factory=dict)  # phase of the run -> seconds
+    notes: list[str] = Field(default_factory=list)  # what a reader must know first, such as random weights
 
     _folder: Path | None = PrivateAttr(default=None)
 

@@ -83,7 +83,7 @@ def test_a_broken_one_that_is_named_is_refused(site: Path) -> None:
 
 
 def test_the_docs_show_the_example() -> None:
-    docs = (TESTS.parent / "docs" / "runtimes.md").read_text()
+    docs = (TESTS.parent / "docs" / "own-runtime.md").read_text()
     assert f"```python\n{(EXAMPLE / 'example_runtime.py').read_text()}```\n" in docs
     points = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"][ENTRY_POINTS]
     lines = [f'[project.entry-points."{ENTRY_POINTS}"]', *(f'{name} = "{value}"' for name, value in points.items())]
