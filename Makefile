@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-all test-transformers5 large check handoff notebook clean
+.PHONY: compare test test-all test-transformers5 large check docs handoff notebook clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -43,6 +43,10 @@ check: .venv/installed
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
+# Builds the documentation site in build/docs, which opens from disk: build/docs/index.html.
+docs: .venv/installed
+	$(BIN)/mkdocs build
+
 # Runs the tests, the notebook and a comparison, and keeps what came of them in .epic5_complete.json.
 handoff: .venv/engines
 	$(BIN)/python -m benchmarks.handoff
@@ -52,7 +56,7 @@ notebook: .venv/installed
 	$(BIN)/python -m benchmarks.notebook
 
 clean:
-	rm -rf .venv .venv5 dist
+	rm -rf .venv .venv5 build dist
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
