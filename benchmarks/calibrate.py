@@ -22,8 +22,9 @@ from benchmarks.record import Aim, arguments, finish
 from benchmarks.setups import CHOOSING, stands
 from benchmarks.trials import BINS, Trial, bin_name, bin_of, faults
 from compare import machine
-from compare.numerics.verdicts import LIMITS, Limits, judge
+from compare.numerics.verdicts import judge
 from compare.results.gaps import Multiples
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import reaches
 from tests.faults.kinds import KINDS
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from compare.numerics.verdicts import LIMITS, Limits, judge
+from compare.numerics.verdicts import judge
 from compare.pipeline.padding_stage import rejudged, worse
 from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRun, RuntimeResult
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import Verdict
 from export.errors import BadInput
 

@@ -12,7 +12,7 @@ from compare.report.formatting import place_words
 
 if TYPE_CHECKING:
     from compare.numerics.single_attention.scale import AttentionScale
-    from compare.numerics.verdicts import Limits
+    from compare.results.verdict_limits import Limits
     from compare.results.verdicts import Verdict
 
 #: Statistic -> its name in messages, in the order in which they are listed.
@@ -96,7 +96,7 @@ def assert_attention_close(
     """
     __tracebackhide__ = True  # pytest then shows the caller's line
     from compare.numerics.single_attention.scale import attention_scale
-    from compare.numerics.verdicts import LIMITS
+    from compare.results.verdict_limits import LIMITS
 
     if floors is not None and not floors > 0:
         raise ValueError(f"floors is {floors:g}; it must be above 0 (default: {LIMITS.local.rms:g})")

@@ -1,58 +1,18 @@
 """Derive the verdict on a run, and the place where a difference begins, from its errors in units of rounding.
 
-This module alone defines the limits. Local errors are checked first, in the order of execution, and then accumulated
-errors, whose limits are wider.
+Local errors are checked first, in the order of execution, and then accumulated errors, whose limits are wider.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from math import inf
+from dataclasses import replace
 from typing import Literal
 
 from compare.numerics.places import SEGMENTS, hidden_segments, place_of
-from compare.results.gaps import Multiples, TensorEvidence
+from compare.results.gaps import TensorEvidence
 from compare.results.precisions import LOWER
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import Verdict, VerdictWord
 from export.kinds import output_among
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The multiples of floors up to which an error is called rounding (docs/verdicts.md says how they were chosen).
-
-    local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
-    only the model's output. precision_range: errors in this range indicate a precision (local error over the tensor's
-    size, in unit roundoffs of that precision). quantized_range: quantized operators explain errors in this range (local
-    error over the tensor's size); at least two kinds of segments must reach the lower end, and an error above the upper
-    end is a fault.
-    """
-
-    local: Multiples
-    accumulated: Multiples
-    weak: Multiples
-    precision_range: tuple[float, float]
-    quantized_range: tuple[float, float]
-
-    def scaled(self, factor: float) -> "Limits":
-        """Return these limits with all multiples of floors scaled by a factor; the ranges do not change.
-
-        >>> LIMITS.scaled(2.0).local
-        Multiples(rms=4.0, max=8.0, channel=12.0, slope=16.0)
-        """
-
-        def times(limits: Multiples) -> Multiples:
-            return Multiples(**{name: factor * limit for name, limit in asdict(limits).items()})
-
-        return replace(self, local=times(self.local), accumulated=times(self.accumulated), weak=times(self.weak))
-
-
-LIMITS = Limits(
-    local=Multiples(rms=2.0, max=4.0, channel=6.0, slope=8.0),
-    accumulated=Multiples(rms=4.0, max=8.0, channel=inf, slope=inf),
-    weak=Multiples(rms=4.0, max=4.0, channel=inf, slope=inf),
-    precision_range=(0.2, 1.3),
-    quantized_range=(2.0**-11, 0.25),
-)
 
 #: The precision that a verdict names for a graph with quantized operators.
 QUANTIZED = "quantized"

@@ -11,11 +11,12 @@ from dataclasses import replace
 from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.padding import COUNTED, Cause
 from compare.numerics.process import Numerics
-from compare.numerics.verdicts import LIMITS, Limits, beyond_limits, judge, own_evidence, placed
+from compare.numerics.verdicts import beyond_limits, judge, own_evidence, placed
 from compare.pipeline.context import ModelRun, Row
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence, evidence_of
 from compare.results.runtimes import PaddedResult
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, Verdict, reaches
 from compare.traces import Trace, forget, same_bits
 from export.errors import CannotRun

@@ -19,8 +19,9 @@ from compare.numerics.floors import Floor, floor_of, multiples_of
 from compare.numerics.gaps import WrongShape, check_shapes, gap_of
 from compare.numerics.places import place_of
 from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
-from compare.numerics.verdicts import LIMITS, Limits, judge
+from compare.numerics.verdicts import judge
 from compare.results.gaps import Gap, TensorEvidence, evidence_of
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import Verdict
 
 Array = NDArray[Any]

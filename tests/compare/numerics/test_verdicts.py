@@ -5,8 +5,9 @@ from math import inf
 
 import pytest
 
-from compare.numerics.verdicts import LIMITS, judge
+from compare.numerics.verdicts import judge
 from compare.results.gaps import Multiples, TensorEvidence
+from compare.results.verdict_limits import LIMITS
 from compare.results.verdicts import Verdict
 from export.taps import tap_names
 

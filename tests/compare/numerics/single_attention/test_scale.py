@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from compare import reference_attention, streaming_attention
 from compare.numerics.single_attention.controls import ORDERS, Problem, control_contexts
 from compare.numerics.single_attention.scale import attention_scale, numbers
-from compare.numerics.verdicts import LIMITS
+from compare.results.verdict_limits import LIMITS
 from tests.helpers.attention_inputs import drawn, qkv, sdpa
 
 pytestmark = pytest.mark.filterwarnings("error")
