@@ -21,7 +21,7 @@ from benchmarks.progress import PROGRESS
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from benchmarks.runtime_rows import Row, faults, rows_of, table
 from compare.report.render.markdown import table_lines
-from compare.report.render.plots import look_of
+from compare.report.render.plots.style import look_of
 from compare.report.render.tables import print_table
 from compare.report.schema import Report
 from compare.results.verdicts import reaches

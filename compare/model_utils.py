@@ -190,18 +190,30 @@ def compare_attention_implementations(
     return run_comparison(model, settings, default_progress() if progress is None else progress)
 
 
-def visualize_model_comparison(report: "Report", out: Path | None = None) -> "dict[str, Figure]":
-    """Draw the figures of a comparison: gap by layer, latency against gap if it was timed, and heads of each runtime.
+def visualize_model_comparison(
+    report: "Report", out: Path | None = None, *, layer: int | None = None, head: int | None = None
+) -> "dict[str, Figure]":
+    """Draw the figures of a comparison, or the attention of one head.
 
-    out: a folder, into which each figure is also written as NAME.png. Returns matplotlib figures by name.
+    out: a folder, into which each figure is also written as NAME.png and NAME.svg.
+    layer, head: counted from 0. With both, the figures are one for each runtime that exposes its attention,
+        `layerLAYER_headHEAD_RUNTIME`: this head in golden and in the runtime, and the difference. Without them, the
+        figures are those of the report: errors by layer, times if they were measured, and three heads of each runtime.
+
+    Returns matplotlib figures by name. Raises `export.errors.BadInput` if only one of `layer` and `head` is given, or
+    if the model has no such head.
 
     >>> report = compare_attention_implementations("byte-gpt2", "Two words", ["torch-eager"], latency=False)
     >>> sorted(visualize_model_comparison(report))
     ['gap_by_layer', 'heads_torch-eager']
+    >>> list(visualize_model_comparison(report, layer=3, head=0))
+    ['layer3_head0_torch-eager']
     """
-    from compare.report.render.plots import draw_figures, save_figures
+    from compare.report.render.plots.figures import draw_figures, save_figures
+    from compare.report.render.plots.heads import head_asked_for, pages_of
 
-    figures = draw_figures(report)
+    asked_for = head_asked_for(layer, head)
+    figures = draw_figures(report) if asked_for is None else pages_of(report, asked_for)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         save_figures(figures, out)

@@ -31,7 +31,8 @@ def rejudge(report: Report, rounding: float) -> Report:
     if report.model is None:
         raise BadInput(f"{report.subject} was compared without a model, so it has no floors and cannot be judged")
     limits = LIMITS.scaled(rounding / LIMITS.local.rms)
-    return report.model_copy(update={"runtimes": [_rejudged(runtime, limits) for runtime in report.runtimes]})
+    runtimes = [_rejudged(runtime, limits) for runtime in report.runtimes]
+    return report.model_copy(update={"runtimes": runtimes, "verdict_limits": limits})
 
 
 def _rejudged(runtime: RuntimeResult, limits: Limits) -> RuntimeResult:

@@ -10,7 +10,7 @@ LONGEST = 65_000
 def write_files(report: Report) -> int:
     """Write figures and Markdown into the report's folder, and return the number of figures."""
     from compare.report.render.markdown import to_markdown
-    from compare.report.render.plots import draw_figures, save_figures
+    from compare.report.render.plots.figures import draw_figures, save_figures
 
     assert report.folder is not None
     figures = save_figures(draw_figures(report), report.folder)

@@ -14,6 +14,7 @@ from export.cache import Entry
 def circumstances(run: Run) -> dict[str, Any]:
     """Return the report's simple fields, which say when and how the comparison ran."""
     return {
+        "run_id": run.out.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": run.checks.quick,
         "seed": run.latency.seed,

@@ -15,7 +15,7 @@ import numpy as np
 
 from compare.latency.series import Series
 from compare.numerics.diagnostics.embeddings import States, embedding_changes
-from compare.numerics.diagnostics.heads import choose_heads, head_map
+from compare.numerics.diagnostics.heads import choose_heads, difference_maps, golden_maps
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.process import Numerics
@@ -91,7 +91,7 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         meanwhile += [beside.submit(verify, entry) for entry in run.entries]
         golden, ruler, controls = make_golden(run, numerics)
         heads = choose_heads(golden)
-        maps = {f"golden/{i}": head_map(golden, head) for i, head in enumerate(heads)}
+        maps = {f"{GOLDEN}/{name}": array for name, array in golden_maps(golden).items()}
         runtimes: list[RuntimeResult] = []
         run.progress.stage(TRACES, "each runtime runs once, and its tensors are compared with golden", of=len(run.rows))
         for row in run.rows:
@@ -101,7 +101,7 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
             runtimes.append(part)
             run.progress.results(runtimes=runtimes)
             if found is not None:
-                maps |= {f"{row.name}/{i}": head_map(found, head) for i, head in enumerate(heads)}
+                maps |= {f"{row.name}/{name}": array for name, array in difference_maps(found, golden).items()}
         run.progress.waits("counting the model's work")
         work = count_work(run, numerics) if started else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
@@ -110,7 +110,7 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
             future.result()
     finally:
         beside.shutdown(cancel_futures=True)
-    arrays: dict[str, Any] = {name: array for name, array in maps.items() if array is not None}
+    arrays: dict[str, Any] = maps  # numpy's type hints take each keyword for a flag
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
     return Measured(ruler, controls, runtimes, heads, between, work)
 

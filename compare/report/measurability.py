@@ -26,6 +26,14 @@ def measurable(row: LatencyRow, baseline: LatencyRow) -> bool:
     return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_FOR_ADVICE
 
 
+def is_shown(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
+    """Whether a row's ratio is shown as a number: it is measurable, and so are the rows as a whole.
+
+    rows: the baseline first, then its second process, the A/A control.
+    """
+    return measurable(row, rows[0]) and why_not_measurable(rows, None, 0.0) is None
+
+
 def faster(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
     """Whether a row is measurably faster: its interval is below 1, and below the A/A control if that excludes 1.
 

@@ -16,6 +16,7 @@ from compare.results.latency import DecodeRow, Disturbance, GridCell, Interferen
 from compare.results.machine_limits import MachineLimits
 from compare.results.reruns import ExporterComparison, ObserverEffect, RerunGaps
 from compare.results.runtimes import RuntimeResult, output_among
+from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VerdictWord, reaches
 from export.errors import BadInput
 
@@ -25,7 +26,7 @@ SCHEMA = 11
 #: The name of the report's file in its folder.
 REPORT_FILE = "report.json"
 
-#: The name of the file with the attention of chosen heads.
+#: The name of the file with the attention of all heads (`compare.report.head_maps`).
 MAPS_FILE = "maps.npz"
 
 
@@ -35,6 +36,7 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", protected_namespaces=())
 
     schema_version: int = SCHEMA
+    run_id: str = ""  # the name of the folder that it was written to; empty in older reports
     created: str  # the time at which it was made, in UTC
     quick: bool  # whether `--quick` was given
     seed: int  # of the order of turns, and of the intervals
@@ -46,6 +48,7 @@ class Report(BaseModel):
     ruler: Ruler | None  # None if two ONNX files were compared
     controls: Controls | None = None
     fail_on: VerdictWord = "different"  # the mildest verdict that fails the run
+    verdict_limits: Limits = LIMITS  # the limits by which verdicts were reached, the same in older reports
     runtimes: list[RuntimeResult]
     latency: list[LatencyRow]  # empty if nothing was timed
     rounds: int  # rounds of forward passes

@@ -15,7 +15,7 @@ from compare.report.formatting import (
     rough,
     times,
 )
-from compare.report.measurability import FEWEST_FOR_ADVICE, measurable, why_not_measurable
+from compare.report.measurability import FEWEST_FOR_ADVICE, is_shown, measurable
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_own_units, in_rounding
 from compare.results.latency import DecodeRow, LatencyRow, Ratio
@@ -157,7 +157,7 @@ def _versus(row: LatencyRow, ratio: Ratio | None, rows: Sequence[LatencyRow], ru
         return unknown if row.loads and not row.turns else NOTHING
     if row.too_slow and not measurable(row, rows[0]):
         return rough(ratio, len(row.turns))
-    if not ratio.measurable or not measurable(row, rows[0]) or why_not_measurable(rows, None, 0.0):
+    if not is_shown(row, rows):
         return unknown
     return "no difference" if ratio.low <= 1 <= ratio.high else plus_minus(ratio)
 

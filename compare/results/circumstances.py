@@ -103,7 +103,7 @@ class Controls(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Head(Result):
-    """A head. Its attention is in `maps.npz` as `golden/INDEX` and `RUNTIME/INDEX`, INDEX being that in the report."""
+    """A head that figures show unless another one is asked for."""
 
     layer: int  # counted from 0
     head: int  # counted from 0

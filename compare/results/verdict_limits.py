@@ -1,26 +1,23 @@
-"""The limits of verdicts. `numerics` judges by them, and `report` shows them."""
+"""The limits of verdicts. `numerics` judges by them, and reports contain them, so that figures can show them."""
 
 from dataclasses import asdict, dataclass, replace
 from math import inf
 
+from compare.results.base import Result
 from compare.results.gaps import Multiples
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The multiples of floors up to which an error is called rounding (docs/verdicts.md says how they were chosen).
+class Limits(Result):
+    """The multiples of floors up to which an error is called rounding (docs/verdicts.md says how they were chosen)."""
 
-    local: for local errors. accumulated: for accumulated errors. weak: for the accumulated error of a run that exposes
-    only the model's output. precision_range: errors in this range indicate a precision (local error over the tensor's
-    size, in unit roundoffs of that precision). quantized_range: quantized operators explain errors in this range (local
-    error over the tensor's size); at least two kinds of segments must reach the lower end, and an error above the upper
-    end is a fault.
-    """
-
-    local: Multiples
-    accumulated: Multiples
-    weak: Multiples
+    local: Multiples  # for local errors
+    accumulated: Multiples  # for accumulated errors
+    weak: Multiples  # for the accumulated error of a run that exposes only the model's output
+    # errors in this range indicate a precision: local error over the tensor's size, in unit roundoffs of that precision
     precision_range: tuple[float, float]
+    # quantized operators explain errors in this range (local error over the tensor's size); at least two kinds of
+    # segments must reach the lower end, and an error above the upper end is a fault
     quantized_range: tuple[float, float]
 
     def scaled(self, factor: float) -> "Limits":

@@ -25,7 +25,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     assert "golden: the model runs in float64" in run.stderr
     assert Report.read(tmp_path / "out").model_dump(mode="json") == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.png"} <= files
+    assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.svg"} <= files
 
 
 def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:

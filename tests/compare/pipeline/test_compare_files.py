@@ -13,7 +13,7 @@ from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
 from compare.report.formatting import number
 from compare.report.render.markdown import to_markdown
-from compare.report.render.plots import draw_figures
+from compare.report.render.plots.figures import draw_figures
 from compare.report.schema import Report
 from compare.report.sections import pair, tensors
 from compare.traces import Trace

@@ -13,7 +13,7 @@ from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report.render.markdown import to_markdown
-from compare.report.render.plots import draw_figures
+from compare.report.render.plots.figures import draw_figures
 from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN
 from compare.traces import Trace
@@ -115,7 +115,7 @@ def test_the_report_holds_the_model_input_environment_and_heads(report, entry: E
     with np.load(report.folder / "maps.npz") as maps:
         names = {name.partition("/")[0] for name in maps}
         assert names == {"golden"} | {spec.name for spec in INSTALLED if spec.exposes == "every tap"}
-        assert maps["golden/0"].shape == (20, 20)
+        assert maps["golden/attention.0"].shape == (report.model.heads, 20, 20)
     assert {"model and graphs", "golden, controls, traces, gaps", "rounds", "in all"} <= set(report.phases)
 
 

@@ -1,8 +1,15 @@
-"""Test which heads are shown, and which part of their attention."""
+"""Test which heads are shown, and which part of the attention of all heads is kept."""
 
 import numpy as np
 
-from compare.numerics.diagnostics.heads import LARGEST_MAP, choose_heads, head_map
+from compare.numerics.diagnostics.heads import (
+    LARGEST_MAP,
+    MOST_NUMBERS,
+    choose_heads,
+    difference_maps,
+    golden_maps,
+    shown_positions,
+)
 from compare.results.circumstances import Head
 
 
@@ -26,11 +33,34 @@ def test_a_model_with_two_heads_has_two() -> None:
     assert choose_heads({"logits": np.zeros(1)}) == []
 
 
-def test_a_map_is_cut_to_what_can_be_read() -> None:
+def test_maps_are_cut_to_what_can_be_read() -> None:
     size = LARGEST_MAP + 10
-    attention = np.random.default_rng(0).random((2, 3, size, size)).astype(np.float32)
-    head = Head(layer=4, head=2, name="layer 4 head 2 (middle)")
-    found = head_map({"attention.4": attention}, head)
-    assert found is not None
-    np.testing.assert_array_equal(found, attention[0, 2, :LARGEST_MAP, :LARGEST_MAP])
-    assert head_map({}, head) is None
+    golden, run = np.random.default_rng(0).random((2, 2, 3, size, size))
+    (maps,) = golden_maps({"attention.4": golden}).values()
+    np.testing.assert_array_equal(maps, golden[0, :, :LARGEST_MAP, :LARGEST_MAP].astype(np.float16))
+    differences = difference_maps({"attention.4": run.astype(np.float32)}, {"attention.4": golden})
+    assert list(differences) == ["attention.4", "attention.4/largest"]
+    found = differences["attention.4"] * differences["attention.4/largest"][:, None, None]
+    expected = (run.astype(np.float32) - golden)[0, :, :LARGEST_MAP, :LARGEST_MAP]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert difference_maps({}, {"attention.4": golden}) == {}
+    assert golden_maps({"logits": golden}) == {}
+
+
+def test_a_model_with_very_many_heads_has_smaller_maps() -> None:
+    golden = {f"attention.{layer}": np.zeros((1, 64, 128, 128), dtype=np.float16) for layer in range(32)}
+    shown = shown_positions(golden)
+    assert shown < 128
+    assert 32 * 64 * shown**2 <= MOST_NUMBERS < 32 * 64 * (shown + 1) ** 2
+
+
+def test_a_difference_of_nan_stays_and_does_not_hide_the_others() -> None:
+    golden = np.full((1, 2, 4, 4), 0.25)
+    run = golden.copy()
+    run[0, 0, 1, 1], run[0, 0, 2, 2], run[0, 0, 3, 3] = np.nan, np.inf, 0.75
+    maps = difference_maps({"attention.0": run}, {"attention.0": golden})
+    assert np.isnan(maps["attention.0"][0, 1, 1])
+    assert np.isposinf(maps["attention.0"][0, 2, 2])
+    assert list(maps["attention.0/largest"]) == [0.5, 1.0]
+    assert maps["attention.0"][0, 3, 3] == 1.0
+    assert not maps["attention.0"][1].any()

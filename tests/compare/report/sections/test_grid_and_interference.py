@@ -7,7 +7,7 @@ import pytest
 from compare import compare_attention_implementations, visualize_model_comparison
 from compare.report import formatting
 from compare.report.render.markdown import to_markdown
-from compare.report.render.plots import latency_by_sequence
+from compare.report.render.plots.latency_by_sequence import latency_by_sequence
 from compare.report.schema import Report
 from compare.report.sections import grid, interference
 from compare.results.latency import InterferenceRow, Ratio
