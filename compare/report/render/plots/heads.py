@@ -34,7 +34,9 @@ POINTS = 7.0
 def head_pages(report: Report) -> Iterator[tuple[str, Figure]]:
     """Yield a name and a page for each runtime that exposes attention: the heads that the report chose."""
     with head_maps(report) as maps:
-        for runtime in maps.runtimes if maps else ():
+        if maps is None:
+            return
+        for runtime in maps.runtimes:
             found = [(head, known) for head in report.heads if (known := maps.of(runtime, head.layer, head.head))]
             if found:
                 yield f"heads_{runtime}", _page(report, runtime, found)

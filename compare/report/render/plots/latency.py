@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -201,7 +202,7 @@ def _ms(turns: Iterable[Sequence[int]]) -> NDArray[np.float64]:
     return np.array([sample for turn in turns for sample in turn], dtype=np.float64) / 1e6
 
 
-def _evenly(count: int) -> NDArray[np.float64]:
+def _evenly(count: int) -> NDArray[np.floating[Any]]:
     """Return numbers from 0 to 1 that spread samples of about the same time over the height of a row.
 
     They are multiples of the golden ratio, of which only the fraction counts, so neighbours are far apart.

@@ -135,10 +135,9 @@ def _draw(axes: Axes, report: Report, points: Sequence[Point], labelled: Sequenc
             lines.append([(x / WIDTH, y / HEIGHT), (nearest[0] / WIDTH, nearest[1] / HEIGHT)])
     leaders = LineCollection(lines, colors=style.QUIET, linewidths=0.6, transform=axes.transAxes, zorder=0)
     axes.add_collection(leaders, autolim=False)
-    if rest := len(points) - len(labelled):
-        axes.text(
-            0.99, 0.02, f"grey points: {rest} other runtimes", ha="right", fontsize=style.TEXT, transform=axes.transAxes
-        )
+    notes = [f"grey: {rest} other runtimes"] if (rest := len(points) - len(labelled)) else []
+    notes += ["hollow: time not measurable"] if any(not point.known for point in points) else []
+    axes.text(0.99, 0.02, "; ".join(notes), ha="right", fontsize=style.TEXT, transform=axes.transAxes)
 
 
 def _text(point: Point) -> str:
@@ -146,7 +145,6 @@ def _text(point: Point) -> str:
     choice = point.choice
     verdict = choice.runtime.verdict
     notes = [] if choice.trusted else ["not to be trusted"]
-    notes += [] if point.known else ["time not measurable"]
     notes += [verdict.precision or ""] if verdict and verdict.kind == "reduced precision" else []
     return drawable(f"{choice.name}{''.join(f', {note}' for note in notes)}")
 
@@ -154,5 +152,5 @@ def _text(point: Point) -> str:
 def _inches(axes: Axes, points: Sequence[Point]) -> list[Pair]:
     """Return where points are, in inches from the lower left corner of the axes."""
     to_axes = axes.transData + axes.transAxes.inverted()
-    found = to_axes.transform([(point.choice.time.estimate, point.error) for point in points]) if points else []
-    return [(float(x) * WIDTH, float(y) * HEIGHT) for x, y in found]
+    places = [to_axes.transform((point.choice.time.estimate, point.error)) for point in points]
+    return [(float(x) * WIDTH, float(y) * HEIGHT) for x, y in places]

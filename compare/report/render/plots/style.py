@@ -19,7 +19,7 @@ from compare.report.schema import Report
 
 #: Colours that can be distinguished with any colour vision (Okabe and Ito 2008), and marks for grey prints.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MARKS = ("o", "s", "^", "D", "v", "P", "*")
 
 #: The colours of text, of what is only background, and of what must not be overlooked.
 INK, QUIET, ALARM = "#222222", "#9a9a9a", "#D55E00"
@@ -136,7 +136,10 @@ def _title_lines(sentences: Sequence[str]) -> list[str]:
 def log_scale(axis: Axis, low: float, high: float, most: int = 8) -> None:
     """Make an axis logarithmic, from `low` to `high`, with at most `most` ticks, which are plain numbers."""
     ticks = log_ticks(low, high, most)
-    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
+    if axis is axis.axes.xaxis:
+        axis.axes.set(xscale="log", xlim=(low, high))
+    else:
+        axis.axes.set(yscale="log", ylim=(low, high))
     axis.set_ticks(ticks, [number(tick) for tick in ticks])
     axis.set_ticks([], minor=True)
 

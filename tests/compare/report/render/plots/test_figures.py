@@ -107,7 +107,7 @@ def test_a_prompt_and_names_that_the_font_does_not_have_are_drawn_without_a_warn
 ) -> None:
     copy = report.model_copy(deep=True)
     copy.model.provenance = "folder 模型 $x$ \u202e"
-    copy.input.tokens = ["中", "🙂", "\u202e", "$a$", *copy.input.tokens[4:]]
+    copy.input.tokens = ["中", "a", "🙂", "b", "$a$", *copy.input.tokens[5:]]  # every second one is named
     with np.load(report.folder / "maps.npz") as stored:
         np.savez(tmp_path / "maps.npz", **stored)
     copy.write(tmp_path)

@@ -99,4 +99,4 @@ def test_of_many_runtimes_those_that_matter_have_a_label(altered: Report) -> Non
     assert "torch-eager" in labels
     assert f"{altered.runtimes[-1].name}, not to be trusted" in labels
     assert len(labels) <= MOST_LABELS + 1
-    assert any(label.startswith("grey points: ") for label in labels)
+    assert any(label.startswith("grey: ") for label in labels)
