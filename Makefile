@@ -43,7 +43,8 @@ check: .venv/installed
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
-# Builds the documentation site in build/docs, which opens from disk: build/docs/index.html.
+# Builds the documentation site, which opens from disk: build/docs/index.html. Only its search needs a server, such as
+# .venv/bin/mkdocs serve.
 docs: .venv/installed
 	$(BIN)/mkdocs build
 

@@ -30,7 +30,9 @@ def test_pages_that_sources_name_exist() -> None:
         file for package in ("compare", "export", "benchmarks", "tests") for file in (ROOT / package).rglob("*.py")
     ]
     named = {
-        page for file in [*sources, *DOCS.glob("*.md")] for page in re.findall(r"docs/[a-z-]+\.md", file.read_text())
+        page
+        for file in [*sources, *DOCS.glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
+        for page in re.findall(r"docs/[a-z-]+\.md", file.read_text())
     }
     assert named >= {"docs/verdicts.md", "docs/latency.md"}
     assert [page for page in sorted(named) if not (ROOT / page).is_file()] == []
