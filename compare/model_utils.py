@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from compare.pipeline.call import written_call
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     CheckSettings,
@@ -152,6 +153,7 @@ def compare_attention_implementations(
     golden (2 steps)
     traces (2 steps)
     """
+    given = {name: value for name, value in locals().items() if name != "progress"}
     from compare.pipeline.dispatch import run_comparison
 
     settings = Settings.of(
@@ -186,6 +188,7 @@ def compare_attention_implementations(
         out=out,
         keep_traces=keep_traces,
         cache_dir=cache_dir,
+        command=written_call(compare_attention_implementations, given),
     )
     return run_comparison(model, settings, default_progress() if progress is None else progress)
 

@@ -1,11 +1,16 @@
 """Functions for the arguments of commands: names separated by commas, the text, options of runtimes, and --version."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from export.errors import BadInput
+
+#: The command that the wheel installs.
+SCRIPT = "onnx-attention-compare"
 
 
 def names_in(given: str, option: str, lists: str) -> list[str]:
@@ -54,10 +59,25 @@ def text_in(text: str | None, path: Path | None) -> str | None:
         raise BadInput(f"--text-file {path} cannot be read: {why}") from error
 
 
+def program() -> str:
+    """Return the start of the command line: the command that the wheel installs, or `python -m compare`."""
+    return SCRIPT if Path(sys.argv[0]).name == SCRIPT else "python -m compare"
+
+
+def typed_command() -> str:
+    """Return the command line as text that a shell takes in the same folder. The user's home folder is written as ~."""
+    return " ".join([program(), *map(_quoted, sys.argv[1:])])
+
+
+def _quoted(argument: str) -> str:
+    home = f"{Path.home()}/"
+    return f"~/{shlex.quote(argument.removeprefix(home))}" if argument.startswith(home) else shlex.quote(argument)
+
+
 def print_version(wanted: bool) -> None:
     """Print the version of this project and exit, if it is wanted."""
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"onnx-attention-compare {version('onnx-attention-compare')}")
+        typer.echo(f"{SCRIPT} {version(SCRIPT)}")
         raise typer.Exit

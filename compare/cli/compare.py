@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, options_in, print_version, text_in
+from compare.cli.arguments import names_in, options_in, print_version, text_in, typed_command
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -210,6 +210,7 @@ def compare(
         out=out,
         keep_traces=keep_traces,
         cache_dir=cache_dir,
+        command=typed_command(),
     )
     if explain is not None:
         check_explained(explain, settings)

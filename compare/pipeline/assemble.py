@@ -21,14 +21,15 @@ def circumstances(run: Run) -> dict[str, Any]:
         "time_s": run.time,
         "precision": run.latency.precision,
         "fail_on": run.checks.fail_on,
+        "command": run.output.command,
     }
 
 
 def model_part(entry: Entry, *, asked_for: str) -> ComparedModel:
     """Return the report's description of the model.
 
-    asked_for: the name that was given. For a folder or a loaded model, the name of its source is used, so that a report
-    contains no paths.
+    asked_for: the name that was given. For a folder or a loaded model, the name of its source is used, so that there
+    are no paths in it.
     """
     manifest = entry.manifest
     source = manifest.source

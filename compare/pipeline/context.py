@@ -106,7 +106,7 @@ class Run:
     #: How runtimes are timed.
     latency: LatencySettings
 
-    #: Where files are written.
+    #: What is written, and where.
     output: OutputSettings
 
     #: Seconds that a child process may take for one answer.

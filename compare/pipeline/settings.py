@@ -140,7 +140,7 @@ class LatencySettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """Where files are written."""
+    """What is written, and where."""
 
     #: The folder of the report; None means a new one in the cache.
     out: Path | None = None
@@ -150,6 +150,9 @@ class OutputSettings:
 
     #: The folder of the cache; None means the default one.
     cache_dir: Path | None = None
+
+    #: The command or the call that asks for the comparison, which the report contains; None if it cannot be written.
+    command: str | None = None
 
 
 @dataclass(frozen=True)

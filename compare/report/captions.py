@@ -1,6 +1,7 @@
 """The lines above and below the sections: what was compared, how long it took, and with which software."""
 
 from compare.report.schema import Report
+from export.display import printable
 
 
 def headline(report: Report) -> str:
@@ -40,3 +41,14 @@ def software(report: Report) -> str:
     return (
         f"Python {report.environment.python}, {packages}{gpus}; commit {report.environment.commit}; seed {report.seed}."
     )
+
+
+def command(report: Report) -> str:
+    """Name the command, or the call in Python, that made the report; empty if it is not known.
+
+    It is one line, and as it was given unless it has line breaks or control characters.
+    """
+    made_by = report.command
+    if made_by is None:
+        return ""
+    return f"Made by: {made_by if made_by.isprintable() else printable(made_by)}"

@@ -4,6 +4,7 @@ pydantic writes it as `report.json`. `SCHEMA` increases with every change that m
 versions.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from compare.results.machine_limits import MachineLimits
 from compare.results.reruns import ExporterComparison, ObserverEffect, RerunGaps
 from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
-from compare.results.verdicts import VerdictWord, reaches
+from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
 
 #: The version of the schema of `report.json`.
@@ -66,6 +67,8 @@ class Report(BaseModel):
     heads: list[Head]
     phases: dict[str, float] = Field(default_factory=dict)  # phase of the run -> seconds
     notes: list[str] = Field(default_factory=list)  # what a reader must know first, such as random weights
+    # the command, or the call in Python, that made it; None if an argument cannot be written down, such as a loaded model
+    command: str | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
 
@@ -73,6 +76,20 @@ class Report(BaseModel):
     @classmethod
     def _of_any_schema(cls, report: Any) -> Any:
         return updated(report, SCHEMA)
+
+    def __repr__(self) -> str:
+        size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
+        return f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+
+    def __str__(self) -> str:
+        """Return the screen of the report as plain text."""
+        text: str = import_module("compare.report.render.terminal").as_text(self)
+        return text
+
+    def _repr_html_(self) -> str:
+        """Return the screen of the report as HTML, which a notebook shows."""
+        html: str = import_module("compare.report.render.notebook").to_html(self)
+        return html
 
     @property
     def folder(self) -> Path | None:
@@ -127,6 +144,15 @@ class Report(BaseModel):
     def lowered(self) -> set[str]:
         """The runtimes in a lower precision that the user did not name. Their verdicts do not fail the run."""
         return {runtime.name for runtime in self.runtimes if runtime.precision != "float32" and not runtime.named}
+
+    @property
+    def worst(self) -> str | None:
+        """The worst verdict of those that count for the exit code; None if nothing was judged."""
+        judged = [(runtime.name, runtime.verdict) for runtime in self.runtimes]
+        judged += [(row.runtime, row.verdict) for row in self.self_gaps]
+        judged += [(row.runtime, row.verdict) for row in self.decoding]
+        kinds = [verdict.kind for name, verdict in judged if verdict and name not in self.lowered]
+        return max(kinds, key=lambda kind: VERDICTS.index(kind) if kind in VERDICTS else -1, default=None)
 
     def exit_code(self) -> int:
         """Return 1 if a runtime or its cache is not to be trusted, else 3 if a named one did not run, else 0.

@@ -22,8 +22,8 @@ def print_report(report: Report, console: Console | None = None) -> None:
         _print_section(console, section.tables(report), section.sentences(report))
     for sentence in answer(report):
         console.print(Text(sentence, style="bold"))
-    if seconds := captions.seconds(report):
-        console.print(Text(seconds, style="dim"))
+    for line in filter(None, (captions.seconds(report), captions.command(report))):
+        console.print(Text(line, style="dim"))
 
 
 def print_explanation(report: Report, runtime: str) -> None:

@@ -54,7 +54,7 @@ def _columns(table: Table, count: int, wrap: bool, longest: int | None = None) -
     """Return the first `count` columns. longest: the largest width of the first one."""
     columns = []
     for at, heading in enumerate(table.columns[:count]):
-        cells = [cell_len(row[at]) for row in table.rows if not _extends(row, at)]
+        cells = [cell_len(row[at]) for row in table.rows if not extends(row, at)]
         words = heading.split() if wrap else [heading]
         width = max([*cells, *map(cell_len, words)], default=0)
         if at == 0 and longest is not None:
@@ -74,7 +74,7 @@ def _wrapped(words: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-def _extends(row: Sequence[str], at: int) -> bool:
+def extends(row: Sequence[str], at: int) -> bool:
     """Whether a cell may extend over the cells after it, because all of them are empty."""
     return 0 < at < len(row) - 1 and not any(row[at + 1 :])
 
@@ -93,13 +93,13 @@ def _lines(table: Table, columns: Sequence[_Column], gap: int, width: int) -> li
 def _line(cells: Sequence[str], columns: Sequence[_Column], gap: int, width: int, bold: bool = False) -> Text:
     line = Text(no_wrap=True)
     for at, (cell, column) in enumerate(zip(cells, columns, strict=False)):
-        room = width - cell_len(line.plain) if _extends(cells, at) and not bold else column.width
+        room = width - cell_len(line.plain) if extends(cells, at) and not bold else column.width
         shown = cell if cell_len(cell) <= room else set_cell_size(cell, max(0, room - 1)) + "…"
         spaces = " " * max(0, room - cell_len(shown))
         if at > 1:
             line.append(spaces)
         line.append(shown, style="bold" if bold else style_of(cell))
-        if _extends(cells, at) and not bold:
+        if extends(cells, at) and not bold:
             break
         if at <= 1:
             line.append(spaces)

@@ -1,7 +1,10 @@
-"""A report as Markdown: the screen first, then the answer in full, the sections, and every tensor of every runtime."""
+"""A report as Markdown: the screen, then folded: the answer in full, the sections, and every tensor of every runtime.
 
-from collections.abc import Iterator
-from itertools import chain
+GitHub takes 65,536 characters in a comment, and 1 MiB in the summary of a job's step.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
 
 from compare.report import captions
 from compare.report.advice import answer
@@ -10,13 +13,22 @@ from compare.report.schema import REPORT_FILE, Report
 from compare.report.screen import screen
 from compare.report.sections.registry import SECTIONS
 
-#: Room for the line that says which tables were left out.
-_ROOM = 400
+#: The most characters of `report.md`, and of what is printed.
+LONGEST = 65_000
+
+#: Room for the line that says which tables were left out, and for what folds the others.
+_ROOM = 800
+
+#: The most characters of a command, which may contain a whole text.
+_LONGEST_COMMAND = 4_000
+
+#: Where Markdown would begin a tag of HTML.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def print_report(report: Report) -> None:
-    """Print a report to stdout."""
-    print(to_markdown(report), end="")
+    """Print a report to stdout, in at most `LONGEST` characters."""
+    print(to_markdown(report, longest=LONGEST), end="")
 
 
 def to_markdown(report: Report, figures: tuple[str, ...] = (), longest: int | None = None) -> str:
@@ -25,43 +37,64 @@ def to_markdown(report: Report, figures: tuple[str, ...] = (), longest: int | No
     figures: paths of images, relative to the file that it is written to. longest: the largest number of characters;
     tables that would exceed it are left out, those of single tensors first, and a line says so. None is no limit.
     """
-    last = captions.software(report) + "\n"
-    shown = "\n".join(_opening(report)) + "\n"
-    middle = [[f"![{figure}]({figure})", ""] for figure in figures]
-    tables = chain(_sections(report), middle, (list(table_lines(t)) for s in SECTIONS for t in s.details(report)))
+    last = _folded("Software and command", [_text(_made(report))])
+    shown = _text(_opening(report)) + "".join(f"![{figure}]({figure})\n\n" for figure in figures)
     left_out = 0
-    for lines in tables:
-        text = "\n".join(lines) + "\n"
-        if longest is not None and len(shown) + len(text) + len(last) + _ROOM > longest:
-            left_out += 1
-            continue
-        shown += text
+    for summary, blocks in (("The answer in full", _sections(report)), ("Every tensor", _details(report))):
+        kept: list[str] = []
+        for block in map(_text, blocks):
+            taken = len(shown) + sum(map(len, kept)) + len(last)
+            if longest is None or taken + len(block) + _ROOM <= longest:
+                kept.append(block)
+            else:
+                left_out += 1
+        shown += _folded(summary, kept)
     if left_out:
         shown += (
             f"Left out, so that this text has at most {longest:,} characters: {left_out} "
-            f"table{'s' if left_out > 1 else ''}. `python -m compare show --markdown` shows every table, "
-            f"`python -m compare show --full` those of the sections, and {REPORT_FILE} has all numbers.\n\n"
+            f"table{'s' if left_out > 1 else ''}. `python -m compare show --full` shows the tables of the sections, "
+            f"`--explain RUNTIME` the tensors of a runtime, and {REPORT_FILE} has all numbers.\n\n"
         )
     return shown + last
 
 
+def escaped(text: str) -> str:
+    """Return a text in one line, without a tag of HTML or a cell's end in it.
+
+    >>> print(escaped("a</details>|b\\nc"), escaped("<0.1 x"))
+    a&lt;/details>\\|b c <0.1 x
+    """
+    return re.sub(r"[\r\n]+", " ", _TAG.sub("&lt;", text)).replace("|", "\\|")
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _folded(summary: str, blocks: list[str]) -> str:
+    """Return blocks that a reader unfolds; empty without blocks. Markdown needs the empty lines."""
+    if not blocks:
+        return ""
+    return f"<details>\n<summary>{summary}</summary>\n\n{''.join(blocks)}</details>\n\n"
+
+
 def _opening(report: Report) -> Iterator[str]:
-    """Yield the screen, then the answer in full."""
+    """Yield the screen."""
     shown = screen(report)
-    yield f"# {report.model.name if report.model else report.subject}: gaps and latency across runtimes"
-    yield from ("", ", ".join(shown.header), "")
+    yield f"# {escaped(report.model.name if report.model else report.subject)}: gaps and latency across runtimes"
+    yield from ("", escaped(", ".join(shown.header)), "")
     for note in report.notes:
-        yield from (f"> **NOTE:** {note}", "")
+        yield from (f"> **NOTE:** {escaped(note)}", "")
     yield from table_lines(shown.table)
-    yield f"**{' '.join((*shown.verdict, *shown.advice))}**"
+    yield f"**{escaped(' '.join((*shown.verdict, *shown.advice)))}**"
     yield ""
-    yield from chain.from_iterable((line, "") for line in shown.quality)
-    yield from ("## The answer in full", "", captions.headline(report), "")
-    yield from _list(answer(report))
+    for line in shown.quality:
+        yield from (escaped(line), "")
 
 
 def _sections(report: Report) -> Iterator[list[str]]:
-    """Yield the lines of each table of the sections, and those of each section's sentences."""
+    """Yield the lines of the answer in full, of each table of the sections, and of each section's sentences."""
+    yield [escaped(captions.headline(report)), "", *_list(answer(report))]
     for section in SECTIONS:
         for table in section.tables(report):
             yield list(table_lines(table))
@@ -69,8 +102,26 @@ def _sections(report: Report) -> Iterator[list[str]]:
             yield list(_list(sentences))
 
 
+def _details(report: Report) -> Iterator[list[str]]:
+    """Yield the lines of each table of the sections' details."""
+    for section in SECTIONS:
+        for table in section.details(report):
+            yield list(table_lines(table))
+
+
+def _made(report: Report) -> Iterator[str]:
+    """Yield the software, and the command that made the report, as a block of code that any command fits into."""
+    yield from (escaped(captions.software(report)), "")
+    command = report.command or ""
+    if len(command) > _LONGEST_COMMAND:
+        yield from (f"The command that made it has {len(command):,} characters; {REPORT_FILE} has it.", "")
+    elif command:
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
+        yield from ("Made by:", "", f"{fence}text", command, fence, "")
+
+
 def _list(sentences: list[str]) -> Iterator[str]:
-    yield from (f"- {sentence}" for sentence in sentences)
+    yield from (f"- {escaped(sentence)}" for sentence in sentences)
     if sentences:
         yield ""
 
@@ -78,11 +129,11 @@ def _list(sentences: list[str]) -> Iterator[str]:
 def table_lines(table: Table) -> Iterator[str]:
     """Yield the lines of a table, with its title and notes."""
     if table.title:
-        yield from (f"## {table.title}", "")
-    yield "| " + " | ".join(table.columns) + " |"
+        yield from (f"## {escaped(table.title)}", "")
+    yield "| " + " | ".join(map(escaped, table.columns)) + " |"
     yield "|" + "|".join([":---", *["---:"] * (len(table.columns) - 1)]) + "|"
     for row in table.rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        yield "| " + " | ".join(map(escaped, row)) + " |"
     yield ""
     if table.notes:
-        yield from (table.notes, "")
+        yield from (escaped(table.notes), "")

@@ -21,6 +21,14 @@ def print_report(report: Report, console: Console | None = None) -> None:
         console.print(line, soft_wrap=bool(line.no_wrap))
 
 
+def as_text(report: Report) -> str:
+    """Return the screen of a report as plain text of 80 columns."""
+    console = Console(width=80, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        print_report(report, console)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
 def lines(report: Report, width: int) -> list[Text]:
     """Return the screen of a report. Sentences are not wrapped yet, and lines of the table fit into the width."""
     shown = screen(report)

@@ -35,6 +35,9 @@ PYTHON_ALONE = {"fallback"}
 #: Parameters of the Python API that are not settings of the comparison.
 NO_SETTINGS = {"progress": None}
 
+#: The field of the settings that says how the comparison was asked for.
+NO_OPTION = "command"
+
 #: Settings that the command line takes in percent.
 PERCENT = {"precision", "max_load"}
 
@@ -47,6 +50,7 @@ def defaults(function: Any) -> dict[str, Any]:
 def settings() -> dict[str, Any]:
     """Return option -> default, from the settings; `time` has two."""
     found = {field.name: field.default for group in GROUPS.values() for field in fields(group)}
+    del found[NO_OPTION]
     return {"runtimes": found.pop("names"), **found, "time": None}
 
 
