@@ -12,6 +12,7 @@ from export import cache
 from export.command import finish, leave_working_folder
 from export.display import Plain
 from export.errors import BadInput
+from export.removal import remove
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +53,7 @@ def main() -> None:
         if not arguments.models:
             raise BadInput("--remove needs the name of a model; python -m export --list prints the names")
         for folder in _chosen(root, arguments.models):
-            print(f"removed {folder.name}  {cache.remove(folder) / 1e6:,.1f} MB")
+            print(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
     else:
         from export.exporting import exported
 

@@ -121,18 +121,6 @@ def verify(entry: Entry) -> None:
         _check_digest(entry, name)
 
 
-def remove(folder: Path) -> int:
-    """Delete an entry, which may be damaged, and return the size of its files in bytes.
-
-    The folder is renamed first, so that no process sees an entry of which some files are deleted.
-    """
-    size = sum(path.lstat().st_size for path in folder.rglob("*"))
-    doomed = folder.with_name(f".removed-{folder.name}-{os.getpid()}")
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
-    return size
-
-
 def publish(
     root: Path,
     name: str,

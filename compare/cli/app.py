@@ -1,20 +1,15 @@
 """The commands of `python -m compare`, and how errors end them. Slow imports are delayed until a command needs them."""
 
-import sys
-from pathlib import Path
-
 import typer
 
-from compare.cli import reports
+from compare.cli import cached, reports
+from compare.cli.arguments import program
 from compare.cli.battery import battery
 from compare.cli.compare import compare
 from compare.cli.panels import Panels
 from compare.cli.runtimes import runtimes
 from export.command import finish
 from export.errors import BadInput, BadSetting
-
-#: The command that the wheel installs.
-SCRIPT = "onnx-attention-compare"
 
 #: What `--help` ends with. A paragraph after \b is not wrapped.
 EPILOG = """\b
@@ -32,8 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]}, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 app.callback(cls=Panels, invoke_without_command=True, epilog=EPILOG)(compare)
-for command in (runtimes, reports.show, reports.rejudge, reports.diff, battery):
-    app.command()(command)
+for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rejudge, reports.diff, battery):
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:
@@ -42,9 +37,8 @@ def main() -> None:
 
 
 def _run() -> int | None:
-    script = Path(sys.argv[0]).name  # completion is of the script's name, because a shell completes no `python -m`
-    try:
-        code: int | None = app(prog_name=script if script == SCRIPT else "python -m compare", standalone_mode=False)
+    try:  # completion is of the script's name, because a shell completes no `python -m`
+        code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:
         raise error.on_command_line() from error
     except typer.TyperException as error:

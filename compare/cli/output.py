@@ -3,18 +3,17 @@
 from compare.report.render.formats import Format, print_as
 from compare.report.schema import Report
 
-#: The most characters of `report.md`. GitHub takes 65,536 in a comment.
-LONGEST = 65_000
-
 
 def write_files(report: Report) -> int:
     """Write figures and Markdown into the report's folder, and return the number of figures."""
-    from compare.report.render.markdown import to_markdown
+    from compare.report.render.markdown import LONGEST, to_markdown
     from compare.report.render.plots.figures import draw_figures, save_figures
+    from compare.report.saved import being_written
 
     assert report.folder is not None
-    figures = save_figures(draw_figures(report), report.folder)
-    (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
+    with being_written(report.folder):
+        figures = save_figures(draw_figures(report), report.folder)
+        (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
     return len(figures)
 
 

@@ -7,13 +7,17 @@ import typer
 
 from compare.report.render.formats import Format, chosen_format, print_as
 
-Saved = Annotated[Path, typer.Argument(help="A report's folder, or its report.json.")]
+#: How the help describes an argument that names a report.
+_REPORT = "A report: its name in the cache, its folder, or its report.json."
+
+Saved = Annotated[str, typer.Argument(metavar="NAME", help=_REPORT)]
+
+CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the cache.")]
 
 
 def show(
     report: Annotated[
-        Path | None,
-        typer.Argument(help="A report's folder, or its report.json.", show_default="the newest in the cache"),
+        str | None, typer.Argument(metavar="NAME", help=_REPORT, show_default="the newest in the cache")
     ] = None,
     format_: Annotated[
         Format | None,
@@ -30,18 +34,19 @@ def show(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Short for --format markdown, which lists every tensor.")
+        bool, typer.Option("--markdown", help="Short for --format markdown, which fits a comment on GitHub.")
     ] = False,
     explain: Annotated[
         str | None, typer.Option(metavar="RUNTIME", help="Show how this runtime's verdict was reached.")
     ] = None,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Show a saved report. Nothing is measured, and no framework is needed."""
     shape = chosen_format(format_, full=full, quiet=quiet, json=json, markdown=markdown)
-    from compare.report.saved import newest
+    from compare.report.saved import located, newest
     from compare.report.schema import Report
 
-    loaded = Report.read(newest() if report is None else report)
+    loaded = Report.read(newest(cache_dir) if report is None else located(report, cache_dir))
     if explain is None:
         print_as(loaded, shape)
         return
@@ -55,6 +60,7 @@ def rejudge(
     rounding: Annotated[
         float, typer.Option(metavar="TIMES", help="Largest root mean square error that passes, in units of rounding.")
     ] = 2.0,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Judge a saved report by other limits. Nothing is measured.
 
@@ -62,10 +68,11 @@ def rejudge(
     """
     from compare.rejudge import rejudge as judge_again
     from compare.report.render.tables import print_table
+    from compare.report.saved import located
     from compare.report.schema import Report
     from compare.report.sections import gaps
 
-    judged = judge_again(Report.read(report), rounding)
+    judged = judge_again(Report.read(located(report, cache_dir)), rounding)
     for table in gaps.tables(judged):
         print_table(table)
     for line in gaps.sentences(judged):
@@ -74,14 +81,15 @@ def rejudge(
 
 
 def diff(
-    older: Annotated[Path, typer.Argument(metavar="A", help="The older report: its folder, or its report.json.")],
-    newer: Annotated[Path, typer.Argument(metavar="B", help="The newer report.")],
+    older: Annotated[str, typer.Argument(metavar="A", help=f"The older report. {_REPORT}")],
+    newer: Annotated[str, typer.Argument(metavar="B", help="The newer report.")],
     fail_over: Annotated[
         float, typer.Option(metavar="PERCENT", help="Exit with 1 if a runtime takes longer by more than this.")
     ] = 5.0,
     json: Annotated[
         bool, typer.Option("--json", help="Print the difference as JSON on stdout, and nothing else.")
     ] = False,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Show what became worse from one report to a newer one.
 
@@ -94,9 +102,11 @@ def diff(
     from compare.diff import text as difference_text
     from compare.diff.compare import diff as difference_of
     from compare.report.render.tables import print_table
+    from compare.report.saved import located
     from compare.report.schema import Report
 
-    difference = difference_of(Report.read(older), Report.read(newer), fail_over)
+    first, second = (Report.read(located(name, cache_dir)) for name in (older, newer))
+    difference = difference_of(first, second, fail_over)
     if json:
         print(difference.model_dump_json(indent=1))
     else:

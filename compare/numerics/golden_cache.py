@@ -21,6 +21,9 @@ from compare.numerics.imported_files import imported_files
 from compare.numerics.tensors import Tensor
 from export.cache import MANIFEST
 
+#: The folder of golden runs in the cache.
+GOLDEN_RUNS = "golden"
+
 #: The largest total size in bytes. distilgpt2 on 128 tokens takes some 80 MB.
 LIMIT = 2 * 10**9
 
@@ -114,11 +117,19 @@ def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int =
     _bound(root, limit)
 
 
+def stored(root: Path) -> list[Path]:
+    """Return the folders of all entries, the least recently used first. root: the cache's folder."""
+    if not root.is_dir():
+        return []
+    kept = [folder for folder in root.iterdir() if (folder / _FACTS).is_file()]
+    return sorted(kept, key=lambda folder: folder.stat().st_mtime)
+
+
 def _bound(root: Path, limit: int) -> None:
     """Remove the least recently used entries until the rest is within the limit."""
-    kept = [folder for folder in root.iterdir() if (folder / _FACTS).is_file()]
+    kept = stored(root)
     sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in kept}
-    for folder in sorted(kept, key=lambda folder: folder.stat().st_mtime):
+    for folder in kept:
         if sum(sizes.values()) <= limit:
             break
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,8 @@ from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
 from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
-from compare.pipeline.prepare import make_report_folder, read_file, staged
+from compare.pipeline.prepare import read_file, staged
+from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.row_settings import check_row_settings, configured, option_notes
 from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
@@ -47,9 +48,9 @@ def compare_graphs(settings: Settings, progress: Progress = SILENT) -> Report:
 
     Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun` if the baseline does not run.
     """
-    with ExitStack() as templates:
+    with ExitStack() as held:
         with progress.ticking():
-            run = prepared(settings, progress, templates)
+            run = prepared(settings, progress, held)
         return compare_prepared(run)
 
 
@@ -89,11 +90,11 @@ def compare_prepared(run: Run) -> Report:
     return report
 
 
-def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Run:
+def prepared(settings: Settings, progress: Progress, held: ExitStack) -> Run:
     """Return a run with a row for the baseline and one for the file, before anything is measured.
 
-    templates: ends the run's template. Raises `BadInput` for a file or a setting that cannot be used, and `CannotRun`
-    if ONNX Runtime is not installed.
+    held: ends the run's template, and lets go of the report's folder. Raises `BadInput` for a file or a setting that
+    cannot be used, and `CannotRun` if ONNX Runtime is not installed.
     """
     started = time.monotonic()
     check_settings(settings)
@@ -102,7 +103,7 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
     assert file is not None and other is not None
     check_output(other)
     check_output(file, output_among(other.outputs))
-    start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, templates, progress)
+    start_templates([spec_of(GRAPH_RUNTIME).libraries], settings, held, progress)
     inputs = byte_inputs(
         vocabulary_of(other),
         text=settings.input.text,
@@ -120,7 +121,7 @@ def prepared(settings: Settings, progress: Progress, templates: ExitStack) -> Ru
         output=settings.output,
         timeout=settings.runtimes.timeout,
         threads=settings.runtimes.threads or machine.cores(),
-        out=make_report_folder(settings.output, file.path.stem),
+        out=make_report_folder(settings.output, file.path.stem, held),
         progress=progress,
         notes=option_notes(settings.runtimes),
         started=started,

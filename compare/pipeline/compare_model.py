@@ -37,9 +37,9 @@ def compare(model: str | MiniTransformer, settings: Settings, progress: Progress
     If another runtime fails, its row of the report has an error.
     """
     name = model if isinstance(model, str) else model.provenance.name
-    with ExitStack() as templates:
+    with ExitStack() as held:
         with progress.ticking():
-            run = prepared(model, settings, progress, templates)
+            run = prepared(model, settings, progress, held)
         return compare_prepared(run, name)
 
 

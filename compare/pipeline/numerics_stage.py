@@ -18,6 +18,7 @@ from compare.numerics.diagnostics.embeddings import States, embedding_changes
 from compare.numerics.diagnostics.heads import choose_heads, difference_maps, golden_maps
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, gaps
+from compare.numerics.golden_cache import GOLDEN_RUNS
 from compare.numerics.process import Numerics
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
@@ -67,7 +68,7 @@ def numerics_of(run: ModelRun) -> Iterator[Numerics]:
         run.input_folder,
         run.scratch / GOLDEN,
         padded=(run.padded_folder(INPUTS), run.padded_folder(GOLDEN)),
-        kept=cache_root(run.output.cache_dir) / "golden",
+        kept=cache_root(run.output.cache_dir) / GOLDEN_RUNS,
         threads=run.threads,
         log=run.log("golden"),
         timeout=run.timeout,

@@ -1,11 +1,9 @@
 """Prepare a comparison: choose the runtimes, read the files, export the model, create the inputs and the folder."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from compare import machine
@@ -16,17 +14,17 @@ from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
 from compare.pipeline.inputs import PADDED, PADDED_TEXTS, Inputs, padded, tokenize
+from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.row_settings import check_device, check_row_settings, configured, option_notes, rows_of
-from compare.pipeline.setting_checks import check_settings, make_folder
-from compare.pipeline.settings import CheckSettings, InputSettings, OutputSettings, Settings
+from compare.pipeline.setting_checks import check_settings
+from compare.pipeline.settings import CheckSettings, InputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
-from compare.report.schema import REPORT_FILE
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
 from compare.runtimes.spec import Spec
 from compare.traces import write_trace
-from export.cache import Entry, cache_root
-from export.errors import BadInput, BadSetting, CannotRun
+from export.cache import Entry
+from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER
 from export.exporting import export_model, exported
 from export.kinds import LOGITS
@@ -34,11 +32,11 @@ from export.models import MiniTransformer
 from export.progress import Progress
 
 
-def prepared(model: str | MiniTransformer, settings: Settings, progress: Progress, templates: ExitStack) -> ModelRun:
+def prepared(model: str | MiniTransformer, settings: Settings, progress: Progress, held: ExitStack) -> ModelRun:
     """Return a run with its rows and its inputs, before anything is measured.
 
-    model: a name, or a loaded model. progress: is told of each stage. templates: ends the run's templates. Raises
-    `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
+    model: a name, or a loaded model. progress: is told of each stage. held: ends the run's templates, and lets go of
+    the report's folder. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
     """
     started = time.monotonic()
     wanted, named = settings.input, settings.runtimes.names or ()
@@ -48,7 +46,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     check_row_settings(specs, settings)
     file = read_file(wanted.onnx)
     there = [spec.libraries for spec in specs if not spec.missing()]
-    start_templates([TORCH_LIBRARIES, *there], settings, templates, progress)
+    start_templates([TORCH_LIBRARIES, *there], settings, held, progress)
     threads = settings.runtimes.threads or machine.cores()
     check_device(settings.runtimes.device, threads=threads, timeout=settings.runtimes.timeout)
     entry = find_entry(model, wanted, settings.output.cache_dir, progress)
@@ -76,7 +74,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
         output=settings.output,
         timeout=settings.runtimes.timeout,
         threads=threads,
-        out=make_report_folder(settings.output, entry.manifest.source.name),
+        out=make_report_folder(settings.output, entry.manifest.source.name, held),
         progress=progress,
         notes=stand_in_notes(model, entry) + entry.notes + option_notes(settings.runtimes),
         started=started,
@@ -228,24 +226,3 @@ def stand_in_notes(model: str | MiniTransformer, entry: Entry) -> list[str]:
         f"the hub cannot be reached and {model} is not in the cache, so its architecture is compared with "
         f"RANDOM WEIGHTS ({source.name}). Latency is that of {model}; the model's predictions mean nothing"
     ]
-
-
-def make_report_folder(output: OutputSettings, name: str) -> Path:
-    """Create the report's folder, by default a new one under cache/reports, with an empty scratch folder in it.
-
-    name: the end of the new folder's name. Raises `BadInput` if the folder cannot be written to, or if it
-    has a scratch folder that no comparison made.
-    """
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = output.out or cache_root(output.cache_dir) / "reports" / f"{stamp}-{name}"
-    make_folder(out)
-    scratch = out / "scratch"
-    if (scratch / INPUTS).is_dir():  # left by a run that kept its traces, or was killed
-        shutil.rmtree(scratch)
-    if scratch.exists():
-        raise BadSetting(
-            "{scratch} exists and was not made by a comparison; set {out} to another folder", scratch=scratch
-        )
-    (out / REPORT_FILE).unlink(missing_ok=True)  # else it could be taken for the report of this run if this run fails
-    make_folder(scratch)
-    return out

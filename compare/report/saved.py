@@ -1,10 +1,32 @@
-"""The reports that are saved in the cache."""
+"""The reports that are saved in the cache: found by their names, and listed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from compare.report.schema import REPORT_FILE
+from compare.report.schema import REPORT_FILE, Report
 from export.cache import cache_root
-from export.errors import BadInput
+from export.errors import BadInput, BadSetting, similar
+from export.removal import size_of
+
+#: The file in a report's folder that is locked while a comparison writes there. The system unlocks it if the process
+#: is killed.
+_LOCK = ".lock"
+
+#: The command that lists the names of reports, for messages.
+LISTS = "python -m compare list lists the names"
+
+
+def reports_in(root: Path | None = None) -> Path:
+    """Return the folder of a cache that holds its reports. root: the folder of the cache; None is the default one."""
+    return cache_root(root) / "reports"
+
+
+def folders(root: Path | None = None) -> list[Path]:
+    """Return the folder of every report in a cache, and of every comparison that has none yet or failed."""
+    return [path for path in reports_in(root).glob("[!.]*") if path.is_dir() and not path.is_symlink()]
 
 
 def newest(root: Path | None = None) -> Path:
@@ -12,11 +34,10 @@ def newest(root: Path | None = None) -> Path:
 
     root: the folder of the cache; None is the default one.
     """
-    reports = (root or cache_root()) / "reports"
-    saved = sorted(reports.glob(f"*/{REPORT_FILE}"), key=lambda file: file.stat().st_mtime)
+    saved = [folder for folder in folders(root) if (folder / REPORT_FILE).is_file()]
     if not saved:
-        raise BadInput(f"no report in {reports}; python -m compare writes one, or name the folder of another")
-    return saved[-1].parent
+        raise BadInput(f"no report in {reports_in(root)}; python -m compare writes one, or name the folder of another")
+    return max(saved, key=changed)
 
 
 def is_newest(folder: Path) -> bool:
@@ -25,3 +46,91 @@ def is_newest(folder: Path) -> bool:
         return newest().samefile(folder)
     except (BadInput, OSError, ImportError):  # a report is shown without platformdirs, which the default cache needs
         return False
+
+
+def located(given: str, root: Path | None = None) -> Path:
+    """Return the path of a saved report: its folder or its file.
+
+    given: a path, or the name of a report in a cache. root: the folder of the cache; None is the default one. Raises
+    `BadInput` if it is neither; the message has names that are similar.
+    """
+    path = Path(given)
+    if path.exists():
+        return path
+    if path.name == given:
+        names = [folder.name for folder in folders(root)]
+        if given in names:
+            return reports_in(root) / given
+        raise BadInput(f"no report {given!r}; {' '.join(filter(None, (similar(given, names), LISTS)))}")
+    raise BadInput(f"no report at {path}; {LISTS} of those in the cache")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A folder of the cache's reports."""
+
+    folder: Path
+    #: When its report was written, or else when the folder was changed, in local time.
+    changed: datetime
+    #: The size of all of its files, in bytes.
+    bytes: int
+    #: Its report; None if it has none that can be read.
+    report: Report | None
+    #: Why it has no report; empty if it has one.
+    why: str
+
+
+def listing(root: Path | None = None) -> list[Saved]:
+    """Return what is in a cache's folder of reports, newest first. root: the cache; None is the default one."""
+    return [_saved(folder) for folder in sorted(folders(root), key=changed, reverse=True)]
+
+
+@contextmanager
+def being_written(folder: Path) -> Iterator[None]:
+    """Mark a folder as being written during the `with` block, so that it is not removed.
+
+    Raises `BadInput` if another process writes to it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BadSetting(
+            "another comparison is writing to {folder}; wait for it, or set {out} to another folder", folder=folder
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows does not delete an open file
+            (folder / _LOCK).unlink()
+        lock.release()
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether a process writes to a folder, or may write to it because the folder is another user's."""
+    if not (folder / _LOCK).exists():
+        return False
+    try:
+        with being_written(folder):
+            return False
+    except (BadInput, PermissionError):
+        return True
+
+
+def changed(folder: Path) -> float:
+    """Return when a folder's report was written, or else when the folder was changed, in seconds since 1970."""
+    file = folder / REPORT_FILE
+    return (file if file.is_file() else folder).stat().st_mtime
+
+
+def _saved(folder: Path) -> Saved:
+    report, why = None, ""
+    try:
+        report = Report.read(folder)
+    except BadInput:
+        why = "unreadable" if (folder / REPORT_FILE).is_file() else "no report"
+    if is_being_written(folder):
+        why = why and "being written"
+    return Saved(folder, datetime.fromtimestamp(changed(folder)), size_of(folder), report, why)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from export import cache
-from export.cache import Entry, checked, entries, look_up, matching, publish, remove, verify
+from export.cache import Entry, checked, entries, look_up, matching, publish, verify
 from export.errors import BadInput
 from export.manifest import Manifest
+from export.removal import remove
 from tests.helpers.cache_entries import SOURCE, build
 from tests.helpers.progress import Recorder
 

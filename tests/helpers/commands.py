@@ -39,3 +39,17 @@ def refused(
     line = stderr.removeprefix(after)
     assert line.count("\n") == 1
     return line
+
+
+def ran(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], code: int = 0
+) -> tuple[str, str]:
+    """Run a command in this process, and return what it wrote to stdout and to stderr."""
+    from compare.cli.app import main
+
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    stdout, stderr = capfd.readouterr()
+    assert ended.value.code == code, stderr
+    return stdout, stderr
