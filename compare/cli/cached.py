@@ -60,9 +60,9 @@ def remove(
     ] = False,
     cache_dir: CacheDir = None,
 ) -> None:
-    """Remove reports or golden runs from the cache, and say how much that frees.
+    """Remove reports or golden runs from the cache.
 
-    Only folders of the cache are removed, and no report that a comparison is writing.
+    It says how much that frees. Only folders of the cache are removed, and no report that a comparison is writing.
 
     Exit codes: 0 success, also if there was nothing to remove; 2 wrong input.
     """
