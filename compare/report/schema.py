@@ -67,7 +67,7 @@ class Report(BaseModel):
     heads: list[Head]
     phases: dict[str, float] = Field(default_factory=dict)  # phase of the run -> seconds
     notes: list[str] = Field(default_factory=list)  # what a reader must know first, such as random weights
-    # the command, or the call in Python, that made it; None if an argument cannot be written down, such as a loaded model
+    # the command, or the call in Python, that made it; None if an argument, such as a loaded model, cannot be written
     command: str | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
