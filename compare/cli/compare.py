@@ -221,7 +221,7 @@ def compare(
         from compare.pipeline.dispatch import run_comparison
 
         report = run_comparison(model, settings, progress)
-        progress.stage("figures", "drawing figures and writing report.md")
+        progress.stage("figures", "drawing figures, and writing report.md and report.html")
         with progress.ticking():
             figures = write_files(report)
     print_new(report, shape, figures)

@@ -61,6 +61,24 @@ class HeadMaps:
         difference = self._arrays[f"{runtime}/{name}"][head].astype(np.float64) * largest
         return HeadMap(truth, truth + difference, difference)
 
+    @property
+    def layers(self) -> list[int]:
+        """The layers of which all heads are kept, in order; empty for a report from before all heads were kept."""
+        start = f"{_GOLDEN}/attention."
+        return sorted(int(name.removeprefix(start)) for name in self._arrays if name.startswith(start))
+
+    def golden(self, layer: int) -> NDArray[np.float16]:
+        """Return golden's attention of a layer's heads, (head, query, key)."""
+        return self._arrays[f"{_GOLDEN}/attention.{layer}"]
+
+    def differences(self, runtime: str, layer: int) -> tuple[NDArray[np.float16], NDArray[np.float64]]:
+        """Return a runtime's differences of a layer's heads in units of the largest one, and the largest, (head,).
+
+        The differences are (head, query, key). Raises `KeyError` if the runtime does not expose the layer's attention.
+        """
+        name = f"{runtime}/attention.{layer}"
+        return self._arrays[name], self._arrays[f"{name}/largest"]
+
     def _older(self, runtime: str, layer: int, head: int) -> HeadMap | None:
         """Return a map of a report from before all heads were kept. They are in the order of the report's heads."""
         kept = {(known.layer, known.head): i for i, known in enumerate(self._report.heads)}

@@ -30,6 +30,9 @@ REPORT_FILE = "report.json"
 #: The name of the file with the attention of all heads (`compare.report.head_maps`).
 MAPS_FILE = "maps.npz"
 
+#: The name of the page.
+PAGE_FILE = "report.html"
+
 
 class Report(BaseModel):
     """Everything that one comparison measured."""

@@ -24,6 +24,7 @@ class Format(StrEnum):
     QUIET = "quiet", "compare.report.render.quiet"
     JSON = "json", "compare.report.render.report_json"
     MARKDOWN = "markdown", "compare.report.render.markdown"
+    HTML = "html", "compare.report.render.page.page"
     PYTEST_BENCHMARK = "pytest-benchmark", "compare.report.render.pytest_benchmark", True
 
     def __new__(cls, name: str, module: str, only_times: bool = False) -> "Format":

@@ -10,7 +10,7 @@ from compare.report.formatting import Table
 from compare.report.render.layout import fit
 from compare.report.render.tables import stdout
 from compare.report.saved import is_newest
-from compare.report.schema import Report
+from compare.report.schema import PAGE_FILE, Report
 from compare.report.screen import screen
 
 
@@ -53,9 +53,10 @@ def table_lines(table: Table, width: int) -> list[Text]:
 
 
 def _where(folder: Path) -> list[Text]:
-    """Say which command shows everything, and where the report is. Neither is broken to fit the width."""
+    """Say which command shows everything, and where the page or the report is. No line is broken to fit the width."""
     here = Path.cwd()
     shown = folder.resolve().relative_to(here) if folder.resolve().is_relative_to(here) else folder
     command = "Everything: python -m compare show --full"
-    said = [command, f"Report: {shown}"] if is_newest(folder) else [f"{command} {shown}"]
+    page = [f"Page: {shown / PAGE_FILE}"] if (folder / PAGE_FILE).is_file() else []
+    said = [command, *(page or [f"Report: {shown}"])] if is_newest(folder) else [f"{command} {shown}", *page]
     return [Text(line, no_wrap=True) for line in said]

@@ -25,7 +25,8 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
     assert "golden: the model runs in float64" in run.stderr
     assert json.loads(Report.read(tmp_path / "out").model_dump_json()) == report
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"report.json", "report.md", "maps.npz", "gap_by_layer.png", "heads_onnxruntime.svg"} <= files
+    assert {"report.json", "report.md", "report.html", "maps.npz"} <= files
+    assert {"gap_by_layer.png", "heads_onnxruntime.svg"} <= files
 
 
 def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_p
     assert run.returncode == 0, run.stderr
     assert max(map(len, run.stdout.partition("Everything")[0].splitlines())) <= 80
     assert "Same model: 2 of 2 runtimes." in run.stdout
-    assert run.stdout.endswith(f"Everything: python -m compare show --full {out}\n")
+    assert run.stdout.endswith(f"Everything: python -m compare show --full {out}\nPage: {out / 'report.html'}\n")
     full = command("show", "--full", out)
     assert "Largest gap to golden (float64)" in full.stdout
     assert "Latency of one forward pass" in full.stdout
