@@ -5,10 +5,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare test test-all test-transformers5 large check docs handoff notebook clean
+.PHONY: compare demo test test-all test-transformers5 large check docs handoff notebook clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
+
+# Compares the shipped model in about half a minute. The last line that it prints is the path of the page.
+demo: .venv/installed
+	$(BIN)/python -m compare --model byte-gpt2 --time 10 $(ARGS)
 
 # Two files of tests at a time: most of a test is waiting for a process to import its libraries.
 PYTEST := -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
