@@ -17,7 +17,7 @@ from compare.report.render.page.parts import parts_of
 from compare.report.schema import Report
 from compare.report.screen import screen
 from compare.report.sections.registry import SECTIONS
-from tests.compare.report.render.page.test_attention_maps import attention, with_maps
+from tests.helpers.attention_maps import attention, with_maps
 from tests.helpers.screens import CHANGES, of_two_files
 
 VENDOR = Path(rendering.__file__).with_name("vendor")
