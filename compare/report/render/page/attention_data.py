@@ -40,8 +40,8 @@ def attention_words(report: Report, data: dict[str, Any] | None) -> list[str]:
     batch = "the first sequence of the batch" if report.input.batch > 1 else "the text"
     first = f"the first {data['positions']} {report.token_word} of {batch}" if cut > 0 else batch
     return [
-        f"Each cell is one head. Its shade is the largest difference of the chosen runtime's attention from golden's, "
-        f"over the whole input. A cell opens the head's attention on {first}.",
+        "Each cell is one head: layers down, heads across. Its shade is the largest difference of the chosen runtime's "
+        f"attention from golden's, over the whole input. A cell opens the head's attention on {first}.",
         f"A dot marks the heads whose difference is in this page: the {WORST} of each layer with the largest "
         "difference, or all heads of a runtime that is different while there is room.",
     ]

@@ -69,7 +69,7 @@ function buildHeads() {
   heads.grid.setAttribute("role", "grid");
   heads.grid.setAttribute("aria-label", "Layers (down) and heads (across)");
   heads.grid.style.setProperty("--heads", most);
-  heads.grid.replaceChildren(headRow("layer ↓ head →", numbers, "columnheader"), ...rows);
+  heads.grid.replaceChildren(headRow("layer", numbers, "columnheader"), ...rows);
   heads.cells = rows.map((row) => [...row.querySelectorAll("button")]);
   heads.cells[0][0].tabIndex = 0;
   heads.grid.addEventListener("keydown", moveHead);
