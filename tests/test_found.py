@@ -63,16 +63,23 @@ def missing(heading: str) -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the page's blocks of Python make, run one after the other."""
+    folder = tmp_path_factory.mktemp("found")
+    code = "\n".join(finding.blocks.get("python", "") for finding in findings())
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    return folder
+
+
 @pytest.mark.parametrize("finding", findings(), ids=lambda finding: finding.heading.partition(":")[2].strip()[:40])
-def test_the_command_says_what_the_page_says(finding: Finding, tmp_path: Path) -> None:
+def test_the_command_says_what_the_page_says(finding: Finding, folder: Path) -> None:
     if why := missing(finding.heading):
         pytest.skip(why)
     environment = {**os.environ, "COLUMNS": "400"}
-    if "python" in finding.blocks:
-        subprocess.run([sys.executable, "-c", finding.blocks["python"]], cwd=tmp_path, check=True)
     command = shlex.split(finding.blocks["sh"])
     assert command[:3] == ["python", "-m", "compare"]
-    run = subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True)
     said = " ".join(run.stdout.split())
     for line in finding.blocks["text"].splitlines():
         assert re.search(as_pattern(line), said), f"{line}\n{run.stdout}{run.stderr}"
