@@ -55,7 +55,7 @@ def test_the_command_lists_it_and_says_what_is_broken(site: Path) -> None:
     assert run.returncode == 0, run.stderr
     rows = {line.split()[0]: line.split() for line in run.stdout.splitlines() if line}
     version = metadata.version("onnxruntime")
-    assert rows["example"] == ["example", "onnxruntime", version, "float32", "every", "tap", "–"]
+    assert rows["example"] == ["example", "ONNX", "Runtime", version, "float32", "every", "tap", "–"]
     assert f"raises is broken: {RAISED}\n" in run.stdout
     assert "odd is broken: TypeError: " in run.stdout
     assert "onnxruntime" in rows

@@ -81,8 +81,8 @@ def _title(report: Report, best: Sequence[Choice]) -> str:
         return "No runtime that can be trusted has both a time and an error"
     names = ", ".join(choice.name for choice in best)
     if len(best) == 1:
-        return f"By estimates, {names} has the least time and error of the trusted runtimes whose times are measurable"
-    return f"By estimates, no trusted runtime with a measurable time beats these in both time and error: {names}"
+        return f"{names} is both the fastest and the most exact, by estimates"
+    return f"Nothing is both faster and more exact, by estimates, than any of {names}"
 
 
 def _scales(axes: Axes, points: Sequence[Point]) -> None:
