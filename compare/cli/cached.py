@@ -132,15 +132,22 @@ def _golden_runs(cache_dir: Path | None) -> list[_Removable]:
 
 def _removable(cache_dir: Path | None) -> list[_Removable]:
     """Return the reports of a cache, newest first, without those that are being written."""
-    from compare.report.saved import is_being_written, listing
+    from compare.report.saved import changed, folders, is_being_written
 
     found = []
-    for saved in listing(cache_dir):
-        if is_being_written(saved.folder):
-            print(f"{saved.folder.name} is being written, so it stays", file=sys.stderr)
+    for folder in sorted(folders(cache_dir), key=changed, reverse=True):
+        if is_being_written(folder):
+            print(f"{folder.name} is being written, so it stays", file=sys.stderr)
         else:
-            found.append(_Removable(saved.folder, saved.changed, saved.bytes))
+            found.append(_report(folder))
     return found
+
+
+def _report(folder: Path) -> _Removable:
+    from compare.report.saved import changed
+    from export.removal import size_of
+
+    return _Removable(folder, datetime.fromtimestamp(changed(folder)), size_of(folder))
 
 
 def _named(name: str, cache_dir: Path | None) -> _Removable:
@@ -148,8 +155,7 @@ def _named(name: str, cache_dir: Path | None) -> _Removable:
 
     Raises `BadInput` if it is not in the cache, or if it is being written.
     """
-    from compare.report.saved import LISTS, changed, folders, is_being_written, reports_in
-    from export.removal import size_of
+    from compare.report.saved import LISTS, folders, is_being_written, reports_in
 
     reports = reports_in(cache_dir)
     folder = reports / name if Path(name).name == name else Path(name)
@@ -160,7 +166,7 @@ def _named(name: str, cache_dir: Path | None) -> _Removable:
     folder = known[folder.resolve()]
     if is_being_written(folder):
         raise BadInput(f"{folder.name} is being written; end that comparison first, or wait for it")
-    return _Removable(folder, datetime.fromtimestamp(changed(folder)), size_of(folder))
+    return _report(folder)
 
 
 def _remove(chosen: Sequence[_Removable]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from compare.report.measurability import faster, measurable, why_not_measurable
+from compare.report.measurability import faster, is_shown, measurable, why_not_measurable
 from compare.report.schema import Report
 from compare.results.latency import LatencyRow, Ratio
 from compare.results.runtimes import RuntimeResult
@@ -75,6 +75,11 @@ def front(found: list[Choice]) -> list[Choice]:
         if not best or (choice.gap or 0.0) < (best[-1].gap or 0.0):
             best.append(choice)
     return best
+
+
+def time_is_known(choice: Choice, report: Report) -> bool:
+    """Whether a choice's time of a pass is shown: it is the baseline's, or its ratio is measurable."""
+    return choice.row is report.latency[0] or is_shown(choice.row, report.latency)
 
 
 def for_passes(report: Report) -> Recommendation | None:

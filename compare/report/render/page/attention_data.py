@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from compare.report.formatting import number
 from compare.report.render.page.attention_maps import WORST, AttentionMaps, Differences, attention_maps
+from compare.report.render.page.chart_data import finite
 from compare.report.schema import Report
 from compare.report.sections.gaps import verdict_cell
 from compare.results.runtimes import RuntimeResult
@@ -49,7 +50,7 @@ def attention_words(report: Report, data: dict[str, Any] | None) -> list[str]:
 
 def _runtime(runtime: RuntimeResult, maps: AttentionMaps | None) -> dict[str, Any] | None:
     """Return the differences of a runtime; None if it exposes no attention."""
-    gaps = {gap.tensor.partition(".")[2]: list(map(_or_none, gap.heads)) for gap in runtime.gaps if gap.heads}
+    gaps = {gap.tensor.partition(".")[2]: list(map(finite, gap.heads)) for gap in runtime.gaps if gap.heads}
     if not gaps:
         return None
     kept = maps.differences.get(runtime.name) if maps else None
@@ -73,8 +74,3 @@ def _kept(differences: Differences) -> dict[str, Any]:
 
 def _text(codes: NDArray[Any]) -> str:
     return b64encode(codes.tobytes()).decode()
-
-
-def _or_none(value: float) -> float | None:
-    """Return a number that JSON has; None for NaN."""
-    return value if value == value and abs(value) != float("inf") else None

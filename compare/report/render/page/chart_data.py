@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from compare.report.formatting import number, times, worker_name
-from compare.report.recommendation import choices, front
+from compare.report.recommendation import choices, front, time_is_known
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding, verdict_cell
 from compare.report.sections.latency import ratio_of, reading
@@ -47,7 +47,7 @@ def gaps(report: Report) -> dict[str, Any] | None:
     if report.model is None or not rows:
         return None
     used = {"local": report.verdict_limits.local, "weak": report.verdict_limits.weak}
-    limits = {name: {kind: _finite(getattr(part, name)) for kind, part in used.items()} for name in STATISTICS}
+    limits = {name: {kind: finite(getattr(part, name)) for kind, part in used.items()} for name in STATISTICS}
     verdicts = [runtime.verdict for runtime, _ in judged if runtime.verdict and runtime.verdict.kind == "different"]
     first = next((verdict.statistic for verdict in verdicts if verdict.statistic), "rms")
     return {"layers": report.model.layers, "statistics": STATISTICS, "limits": limits, "first": first, "rows": rows}
@@ -126,12 +126,13 @@ def speed_and_error(report: Report) -> dict[str, Any] | None:
     found = [choice for choice in choices(report) if choice.gap and in_rounding(choice.runtime)]
     if report.model is None or not found:
         return None
-    best = [choice.name for choice in front([choice for choice in found if choice.trusted])]
+    rivals = [choice for choice in found if choice.trusted and time_is_known(choice, report)]
+    best = [choice.name for choice in front(rivals)]
     points = [
         {
             "name": choice.name,
             "time": _interval(choice.time) or {"estimate": choice.time.estimate},
-            "error": _finite(in_rounding(choice.runtime)),
+            "error": finite(in_rounding(choice.runtime)),
             "words": times(in_rounding(choice.runtime)),
             "trusted": choice.trusted,
             "front": choice.name in best,
@@ -152,7 +153,8 @@ def _interval(ratio: Ratio | None) -> dict[str, float] | None:
     return asdict(ratio) if ratio is not None and ratio.measurable else None
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON has; None for NaN and infinity."""
     return value if value is not None and isfinite(value) else None
 
 

@@ -32,8 +32,9 @@ CHARTS = {
     "decoding": ("Time of one more token", _LATENCY_CAPTION),
     "front": (
         "Time and error of each runtime",
-        "Further left is faster, and further down is closer to golden. The dashed line joins the front: no other "
-        "runtime is better in both. A cross is a runtime that is not to be trusted.",
+        "Further left is faster, and further down is closer to golden. The dashed line joins the front: of the "
+        "trusted runtimes with a known time, no other one is better in both. A cross is a runtime that is "
+        "not to be trusted.",
     ),
     "phases": ("Seconds of each phase of the comparison", "A phase may be part of another one."),
 }

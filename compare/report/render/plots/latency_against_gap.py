@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from compare.report.measurability import is_shown, why_not_measurable
-from compare.report.recommendation import Choice, choices, front
+from compare.report.measurability import why_not_measurable
+from compare.report.recommendation import Choice, choices, front, time_is_known
 from compare.report.render.plots import style
 from compare.report.render.plots.labels import Pair, around
 from compare.report.render.plots.style import Page, log_scale, look_of, styled
@@ -68,8 +68,7 @@ def points_of(report: Report) -> list[Point]:
     for choice in choices(report):
         error, time = in_rounding(choice.runtime), choice.time.estimate
         if error is not None and isfinite(error) and error > 0 and isfinite(time):
-            known = choice.row is report.latency[0] or is_shown(choice.row, report.latency)
-            points.append(Point(choice, error, known))
+            points.append(Point(choice, error, time_is_known(choice, report)))
     return points
 
 
@@ -81,8 +80,8 @@ def _title(report: Report, best: Sequence[Choice]) -> str:
         return "No runtime that can be trusted has both a time and an error"
     names = ", ".join(choice.name for choice in best)
     if len(best) == 1:
-        return f"{names} is both the fastest and the most exact, by estimates"
-    return f"Nothing is both faster and more exact, by estimates, than any of {names}"
+        return f"{names} is the fastest and the most exact of the trusted runtimes with a known time"
+    return f"The fastest for their error, of the trusted runtimes with a known time: {names}"
 
 
 def _scales(axes: Axes, points: Sequence[Point]) -> None:
