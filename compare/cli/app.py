@@ -8,7 +8,6 @@ from compare.cli.battery import battery
 from compare.cli.compare import compare
 from compare.cli.panels import Panels
 from compare.cli.runtimes import runtimes
-from export.command import finish
 from export.errors import BadInput, BadSetting
 
 #: What `--help` ends with. A paragraph after \b is not wrapped.
@@ -31,12 +30,8 @@ for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rej
     app.command(command.__name__.rstrip("_"))(command)
 
 
-def main() -> None:
-    """Run the command line and exit. `compare.__main__` calls this."""
-    finish(_run)
-
-
-def _run() -> int | None:
+def run() -> int | None:
+    """Run the command line, and return its exit code. Errors are for `export.command.finish`."""
     try:  # completion is of the script's name, because a shell completes no `python -m`
         code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:

@@ -20,6 +20,7 @@ from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
+from export.printing import printable
 
 #: The version of the schema of `report.json`.
 SCHEMA = 11
@@ -82,7 +83,8 @@ class Report(BaseModel):
 
     def __repr__(self) -> str:
         size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
-        return f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        shown = f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        return printable(shown)
 
     def __str__(self) -> str:
         """Return the screen of the report as plain text."""
@@ -173,7 +175,7 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(self.model_dump_json(indent=1) + "\n")
+        partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 
