@@ -105,11 +105,12 @@ def diff(
     from compare.report.render.tables import print_table
     from compare.report.saved import located
     from compare.report.schema import Report
+    from compare.report.serialized import as_json
 
     first, second = (Report.read(located(name, cache_dir)) for name in (older, newer))
     difference = difference_of(first, second, fail_over)
     if json:
-        print_json(difference.model_dump_json(indent=1))
+        print_json(as_json(difference))
     else:
         for line in difference_text.opening(difference):
             print_line(line)

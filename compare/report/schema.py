@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from compare.report.formatting import output_word
 from compare.report.older import updated
+from compare.report.serialized import as_json
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
 from compare.results.machine_limits import MachineLimits
@@ -175,7 +176,7 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        partial.write_text(as_json(self) + "\n", encoding="utf-8")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 

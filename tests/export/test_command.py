@@ -122,6 +122,12 @@ def test_bad_input_is_one_line(entry: Entry, arguments: list[str], code: int, me
     [
         (CannotRun("two\nlines"), 3, "error: two lines\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (
+            OSError(28, "No space left on device", "a\x07"),
+            3,
+            "error: a\\x07 cannot be written: No space left on device; make room, or name another folder with "
+            "--cache-dir or --out\n",
+        ),
     ],
 )
 def test_how_a_command_ends(raised: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +177,7 @@ UNEXPECTED = r"error: unexpected: {}; the traceback is in (\S+); please report i
             r"ValueError: two lines \\x1b\]0;title\\x07\\udc80",
         ),
         (fails_with(ValueError("x" * 10_000)), r"ValueError: x{500}"),
-        (fails_with(OSError(28, "No space left on device")), r"OSError: \[Errno 28\] No space left on device"),
+        (fails_with(OSError(5, "Input/output error")), r"OSError: \[Errno 5\] Input/output error"),
         (fails_with(MemoryError()), "MemoryError: no message"),
         (fails_with(SystemExit(3)), "SystemExit: 3"),
         (fails_with(SystemExit()), "SystemExit: no message"),
