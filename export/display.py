@@ -157,7 +157,8 @@ class Plain(Display):
 
     def note(self, line: str) -> None:
         with self.lock:
-            print_line(line, self._file or sys.stderr)
+            if file := self._file or sys.stderr:  # a script without stderr has none
+                print_line(line, file)
             self._printed = self.clock()
 
     def due(self) -> bool:

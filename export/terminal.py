@@ -22,6 +22,7 @@ class Guard:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.encoding = _encoding(stream)
         self._draws = stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
         #: Why something could not be written; None if everything was, or if the reader has left.
         self.lost: str | None = None
@@ -29,9 +30,8 @@ class Guard:
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() takes a str, not {type(text).__name__}")
-        encoding = encoding_of(self._stream)
         parts = _DRAWING.split(text) if self._draws else [text]
-        parts[::2] = [printable_lines(part, encoding) for part in parts[::2]]
+        parts[::2] = [printable_lines(part, self.encoding) for part in parts[::2]]
         with self._dropping():
             self._stream.write("".join(parts))
         return len(text)
@@ -81,6 +81,20 @@ def guarded() -> Iterator[tuple[Guard, Guard]]:
         for guard in guards:
             guard.flush()
         sys.stdout, sys.stderr = before
+
+
+def _encoding(stream: TextIO) -> str:
+    """Return the encoding for what is printed: ASCII if the locale was set to C, for which Python takes UTF-8.
+
+    Python then also sets LC_CTYPE to another locale, unless LC_ALL is set (PEP 538).
+    """
+    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8") == "1":
+        return encoding_of(stream)
+    locales = [os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if locales[1] in ("C.UTF-8", "C.utf8", "UTF-8") and not locales[0]:
+        locales[1] = None
+    in_force = next(filter(None, locales), None)
+    return "ascii" if in_force in ("C", "POSIX") else encoding_of(stream)
 
 
 def print_page(text: str) -> None:

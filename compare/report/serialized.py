@@ -20,7 +20,7 @@ def as_json(model: BaseModel) -> str:
     ...     name: str
     >>> print(as_json(Named(name="a\\udc80")))
     {
-     "name": "a\\\\udc80"
+     "name": "a\\udc80"
     }
     """
     try:

@@ -130,3 +130,32 @@ finish(work)
     drawn, ended = drawn_by(code)
     assert ended == 0
     assert drawn == "\x1b[31mred\x1b[0m\r\n\\x1b]0;title\\x07\r\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({"LANG": "C"}, "+-"),
+        ({"LC_ALL": "POSIX", "LANG": "C.UTF-8"}, "+-"),
+        ({"PYTHONIOENCODING": "ascii"}, "+-"),
+        ({"LANG": "C", "PYTHONUTF8": "0"}, "+-"),
+        ({"LANG": "C", "PYTHONIOENCODING": "utf-8"}, "±"),
+        ({"LANG": "C.UTF-8"}, "±"),
+        ({}, "±"),
+    ],
+)
+def test_a_terminal_in_ascii_gets_ascii(environment: dict[str, str], shown: str) -> None:
+    code = """
+import sys
+from export.command import finish
+from export.errors import BadInput
+from rich.console import Console
+def work():
+    print("±")
+    Console().print("±")
+    raise BadInput("±")
+finish(work)
+"""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LANG", "LC_", "PYTHON"))}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, env=inherited | environment)
+    assert (run.stdout.decode(), run.stderr.decode()) == (f"{shown}\n{shown}\n", f"error: {shown}\n")
