@@ -20,7 +20,9 @@ Examples:
   python -m compare --onnx A --baseline B      two ONNX files, no model
   python -m compare show --full                every table of the last run
 
-Models are causal language models of GPT-2, Llama, Mistral, Qwen 2 or Qwen 3 architecture.
+Models are causal language models, such as GPT-2, Llama, Mistral, Qwen, Gemma,
+Phi, Falcon and Mixtral, and encoders, such as BERT, RoBERTa and MiniLM, that
+transformers loads without remote code.
 """
 
 app = typer.Typer(
