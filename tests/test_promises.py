@@ -37,7 +37,7 @@ class Place:
         )
 
     def contacted(self) -> list[str]:
-        """Return what the processes asked of the network, each line once."""
+        """Return what the processes asked of other machines, each line once."""
         return sorted(set(self.notes.read_text().splitlines())) if self.notes.exists() else []
 
     def written(self) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_comparison_of_a_folder_contacts_nothing_and_writes_only_its_report_an
 
 
 def test_only_the_hub_is_asked_for_a_model_of_the_hub(place: Place) -> None:
-    run = place.run("-m", "export", "--model", "someone/model")
+    run = place.run("-m", "export", "someone/model")
     assert run.returncode == 3, run.stderr
     assert place.contacted() == ["socket.getaddrinfo hub.invalid"]
 

@@ -1,5 +1,7 @@
 """The commands of `python -m compare`, and how errors end them. Slow imports are delayed until a command needs them."""
 
+import os
+
 import typer
 
 from compare.cli import cached, reports
@@ -8,6 +10,7 @@ from compare.cli.battery import battery
 from compare.cli.compare import compare
 from compare.cli.panels import Panels
 from compare.cli.runtimes import runtimes
+from export.cache import cache_root
 from export.command import finish
 from export.errors import BadInput, BadSetting
 
@@ -35,6 +38,8 @@ for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rej
 
 def main() -> None:
     """Run the command line and exit. `compare.__main__` calls this."""
+    # Figures are drawn in a style of their own, so matplotlib's settings and its list of fonts need not be the user's.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_root() / "matplotlib"))
     finish(_run)
 
 

@@ -1,6 +1,6 @@
-"""Python imports this when it starts, if its folder is on PYTHONPATH: only loopback can be reached, and all is noted.
+"""Python imports this when it starts, if its folder is on PYTHONPATH: only this machine can be reached.
 
-The file that NETWORK_NOTES names gets a line for each address that a process resolves, connects to or listens on.
+The file that NETWORK_NOTES names gets a line for each other address that a process resolves, connects to or listens on.
 """
 
 import os
@@ -18,12 +18,13 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if isinstance(host, bytes):
         host = host.decode(errors="replace")
     if place is None or (isinstance(place, (str, bytes)) and event in ("socket.connect", "socket.bind")):
-        return  # a socket of this machine, which has a path
+        return  # a socket that has a path
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return
     notes = os.open(os.environ["NETWORK_NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(notes, f"{event} {host}\n".encode())
     os.close(notes)
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        raise OSError(f"the network is blocked: {event} {host}")
+    raise OSError(f"the network is blocked: {event} {host}")
 
 
 sys.addaudithook(_note)
