@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
-from benchmarks.hostile_cases.files import file, folder, link
+from benchmarks.hostile_cases.files import after, file, folder, link
 
 #: Sets the title of a terminal, which nothing that comes from outside may do.
 TITLE = "\x1b]0;taken\x07"
@@ -189,10 +189,10 @@ def _names() -> Iterator[Case]:
     yield of("a runtime", "compare", "--runtimes", "../../x")
     yield of("a runtime to install", "compare", "runtimes", "--install", "../../x")
     yield of("a provider", "compare", "--provider", "../x")
-    for name in ("..", ".", "/", "../..", "a/..", "../models"):
+    for name in ("..", ".", "../mine", "a/..", "../models"):
         yield of(f"remove {name}", "compare", "remove", name)
         yield of(f"export --remove {name}", "export", "--remove", name)
-    yield of("remove a link", "compare", "remove", "link", make=link("link", "/"))
+    yield of("remove a link", "compare", "remove", "link", make=after(file("mine/a", "mine"), link("link", "mine")))
     yield of("remove a folder that is no report", "compare", "remove", "./mine", make=folder("mine"))
 
 

@@ -45,6 +45,8 @@ def context() -> ForkServerContext:
 def run_forked(case: Case, place: Sandbox, children: ForkServerContext) -> Outcome:
     """Run the command of a case in a child. place: has the files of the case."""
     before = place.state(case)
+    for name in ("stdout", "stderr"):
+        (place.folder / name).touch()
     environment = {os.fsdecode(name): os.fsdecode(value) for name, value in place.environment(case).items()}
     words = [os.fsdecode(word) for word in case.command]
     folders = (str(place.work), str(place.folder))
@@ -71,7 +73,7 @@ def _child(words: list[str], environment: dict[str, str], work: str, folder: str
     os.chdir(work)
     for name, stream in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         path = os.devnull if name == "stdin" else os.path.join(folder, name)  # noqa: PTH118 (a name may be no text)
-        opened = os.open(path, os.O_RDONLY if name == "stdin" else os.O_WRONLY | os.O_CREAT, 0o600)
+        opened = os.open(path, os.O_RDONLY if name == "stdin" else os.O_WRONLY)
         os.dup2(opened, stream)
     program, *arguments = words
     sys.argv = [program, *arguments]
