@@ -14,6 +14,7 @@ from export.command import finish, leave_working_folder
 from export.display import Plain
 from export.errors import BadInput, quoted
 from export.outside import path_of
+from export.printing import print_line
 from export.removal import remove
 
 
@@ -55,12 +56,12 @@ def main(given: Sequence[str] | None = None) -> None:
             progress.stage("verify", f"{folder.name}, {entry.bytes / 1e6:,.1f} MB")
             with progress.ticking():
                 cache.verify(entry)
-            print(f"{folder.name}  {len(entry.manifest.files)} files as exported")
+            print_line(f"{folder.name}  {len(entry.manifest.files)} files as exported")
     elif arguments.remove:
         if not arguments.models:
             raise BadInput("--remove needs the name of a model; python -m export --list prints the names")
         for folder in _chosen(root, arguments.models):
-            print(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
+            print_line(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
     else:
         from export.exporting import exported
 
@@ -74,8 +75,8 @@ def main(given: Sequence[str] | None = None) -> None:
                     progress=progress,
                 )
             for note in entry.notes:
-                print(f"NOTE: {note}", file=sys.stderr)
-            print(entry.folder)
+                print_line(f"NOTE: {note}", sys.stderr)
+            print_line(str(entry.folder))
 
 
 def _list(root: Path, models: list[str]) -> None:
@@ -84,14 +85,14 @@ def _list(root: Path, models: list[str]) -> None:
     chosen = _chosen(root, models)
     for folder in chosen:
         if folder.name in broken:
-            print(broken[folder.name], file=sys.stderr)
+            print_line(str(broken[folder.name]), sys.stderr)
             continue
         entry = cache.entry_in(folder)
         manifest = entry.manifest
         size = f"{entry.bytes / 1e6:,.1f} MB"
-        print(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
+        print_line(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
     if not chosen:
-        print(f"no models in {root / 'models'}; python -m export MODEL adds one", file=sys.stderr)
+        print_line(f"no models in {root / 'models'}; python -m export MODEL adds one", sys.stderr)
 
 
 def _chosen(root: Path, models: list[str]) -> list[Path]:

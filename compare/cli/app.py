@@ -11,7 +11,6 @@ from compare.cli.compare import compare
 from compare.cli.panels import Panels
 from compare.cli.runtimes import runtimes
 from export.cache import cache_root
-from export.command import finish
 from export.errors import BadInput, BadSetting
 
 #: What `--help` ends with. A paragraph after \b is not wrapped.
@@ -36,14 +35,10 @@ for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rej
     app.command(command.__name__.rstrip("_"))(command)
 
 
-def main() -> None:
-    """Run the command line and exit. `compare.__main__` calls this."""
+def run() -> int | None:
+    """Run the command line, and return its exit code. Errors are for `export.command.finish`."""
     # Figures are drawn in a style of their own, so matplotlib's settings and its list of fonts need not be the user's.
     os.environ.setdefault("MPLCONFIGDIR", str(cache_root() / "matplotlib"))
-    finish(_run)
-
-
-def _run() -> int | None:
     try:  # completion is of the script's name, because a shell completes no `python -m`
         code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:

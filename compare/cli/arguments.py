@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from export.errors import BadInput
+from export.printing import print_line
 
 #: The command that the wheel installs.
 SCRIPT = "onnx-attention-compare"
@@ -79,5 +80,5 @@ def print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"{SCRIPT} {version(SCRIPT)}")
+        print_line(f"{SCRIPT} {version(SCRIPT)}")
         raise typer.Exit

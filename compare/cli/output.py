@@ -2,6 +2,7 @@
 
 from compare.report.render.formats import Format, print_as
 from compare.report.schema import Report
+from export.printing import print_line
 
 
 def write_files(report: Report) -> int:
@@ -14,7 +15,8 @@ def write_files(report: Report) -> int:
     assert report.folder is not None
     with being_written(report.folder):
         figures = save_figures(draw_figures(report), report.folder)
-        (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
+        text = to_markdown(report, tuple(path.name for path in figures), LONGEST)
+        (report.folder / "report.md").write_text(text, encoding="utf-8")
         save_page(report)
     return len(figures)
 
@@ -23,4 +25,4 @@ def print_new(report: Report, shape: Format, figures: int) -> None:
     """Print a new report to stdout in the format asked for. figures: how many are in its folder."""
     print_as(report, shape)
     if shape is Format.FULL:
-        print(f"report.json, report.md, report.html and {figures} figures are in {report.folder}")
+        print_line(f"report.json, report.md, report.html and {figures} figures are in {report.folder}")

@@ -84,7 +84,7 @@ def tokenize(
             f"{{{setting}}} asks for {sequence:,} tokens, but the model has {positions:,} positions; "
             f"it must be 1 to {positions:,}"
         )
-    encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
+    encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text(encoding="utf-8") if text is None else text)
     length = _length(
         len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, setting=setting
     )
@@ -107,7 +107,7 @@ def padded(
     positions, vocabulary: the model's limits. model_folder: the folder of the cache entry, whose configuration may name
     a padding token; otherwise token 0 is used. sequences: their lengths and the sides of their padding.
     """
-    pad = json.loads((model_folder / "config.json").read_text()).get("pad_token_id")
+    pad = json.loads((model_folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id")
     text, longest = inputs.input_ids[0], min(sequences[0][0], positions)
     ids = np.full((len(sequences), longest), pad if pad in range(vocabulary) else 0, dtype=np.int64)
     mask = np.zeros_like(ids)

@@ -241,5 +241,5 @@ def last_words(code: int | None, log: Path) -> str:
     """
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1][:500] if lines else f"ended with exit code {code} and no output"

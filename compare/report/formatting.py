@@ -3,7 +3,7 @@
 Nothing is imported at run time, so that `compare.testing` can use this module and stay fast to import.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,11 @@ class Table:
     rows: list[list[str]]
     #: What the columns mean; empty if they need no explanation.
     notes: str = ""
+
+    def mapped(self, change: Callable[[str], str]) -> "Table":
+        """Return a copy in which every text is what `change` returns for it."""
+        rows = [list(map(change, row)) for row in self.rows]
+        return Table(change(self.title), list(map(change, self.columns)), rows, change(self.notes))
 
 
 def number(value: float | None) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from compare.report.formatting import output_word
 from compare.report.older import updated
+from compare.report.serialized import as_json
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
 from compare.results.machine_limits import MachineLimits
@@ -20,6 +21,7 @@ from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
+from export.printing import printable
 
 #: The version of the schema of `report.json`.
 SCHEMA = 11
@@ -82,7 +84,8 @@ class Report(BaseModel):
 
     def __repr__(self) -> str:
         size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
-        return f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        shown = f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        return printable(shown)
 
     def __str__(self) -> str:
         """Return the screen of the report as plain text."""
@@ -173,7 +176,7 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(self.model_dump_json(indent=1) + "\n")
+        partial.write_text(as_json(self) + "\n", encoding="utf-8")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from compare.cli.app import main
 from compare.pipeline import dispatch
 from compare.report.render.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import Report
 from export.cache import MANIFEST
-from tests.helpers.commands import command
+from tests.helpers.commands import command, main
 
 
 def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
