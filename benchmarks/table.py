@@ -42,10 +42,10 @@ def page() -> str:
         raise KeyError(f"{CLAIMS.name} has no section for {', '.join(unknown)}")
     lines = OPENING.splitlines()
     for part, named in parts.items():
-        lines += ["", f"## {part.capitalize()}"]
-        for name, topic in named.items():
-            if name in results:
-                lines += ["", *section(name, topic, results[name])]
+        measured = {name: topic for name, topic in named.items() if name in results}
+        lines += ["", f"## {part.capitalize()}"] if measured else []
+        for name, topic in measured.items():
+            lines += ["", *section(name, topic, results[name])]
     if missing := [name for name in topics if name not in results]:
         lines += ["", "## Not measured yet", ""]
         lines += [f"- {topics[name]['title']}: `python -m benchmarks.{name}`" for name in missing]

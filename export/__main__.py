@@ -5,13 +5,15 @@ It uses argparse, because starting typer, which `python -m compare` uses, takes 
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from export import cache
 from export.command import finish, leave_working_folder
 from export.display import Plain
-from export.errors import BadInput
+from export.errors import BadInput, quoted
+from export.outside import path_of
 from export.printing import print_line
 from export.removal import remove
 
@@ -21,7 +23,11 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(f"{message}; see {self.prog} --help")
 
 
-def _arguments() -> argparse.Namespace:
+def _folder(text: str) -> Path:
+    return path_of(text, "--cache-dir")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m export",
         description="Export models into the cache and print the folder of each. Cached models are reused.",
@@ -33,12 +39,13 @@ def _arguments() -> argparse.Namespace:
     action.add_argument("--remove", action="store_true", help="remove these models from the cache")
     parser.add_argument("--offline", action="store_true", help="do not contact the hub")
     parser.add_argument("--exporter", default="dynamo", help="which exporter makes the graphs (default: dynamo)")
-    parser.add_argument("--cache-dir", type=Path, help="the cache's folder")
-    return parser.parse_args()
+    parser.add_argument("--cache-dir", type=_folder, metavar="FOLDER", help="the cache's folder")
+    return parser.parse_args(arguments)
 
 
-def main() -> None:
-    arguments = _arguments()
+def main(given: Sequence[str] | None = None) -> None:
+    """Run the command. given: its arguments; by default those of the process."""
+    arguments = _arguments(given)
     root = cache.cache_root(arguments.cache_dir)
     progress = Plain()
     if arguments.list:
@@ -101,7 +108,7 @@ def _chosen(root: Path, models: list[str]) -> list[Path]:
         found = [entry.folder for entry in cache.matching(root, name)]
         found += [folder for folder in damaged if folder.name == name]
         if not found:
-            raise BadInput(f"the cache has no model {name!r}; python -m export --list prints the names")
+            raise BadInput(f"the cache has no model {quoted(name)}; python -m export --list prints the names")
         chosen += found
     return list(dict.fromkeys(chosen))
 

@@ -175,10 +175,7 @@ def _remove(chosen: Sequence[_Removable]) -> None:
 
     freed = 0
     for each in chosen:
-        try:
-            size = remove_folder(each.folder)
-        except OSError as error:
-            raise BadInput(f"{each.folder} cannot be removed: {error.strerror}") from error
+        size = remove_folder(each.folder)
         print_line(f"removed {each.folder.name}  {_megabytes(size)}")
         freed += size
     print_line(f"freed {_megabytes(freed)}")

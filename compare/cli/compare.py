@@ -23,6 +23,7 @@ from compare.pipeline.settings import (
     Settings,
 )
 from compare.report.render.formats import Format, check_timed, chosen_format
+from compare.results.latency import FEWEST_ROUNDS
 from export.errors import BadInput, near
 from export.progress import SILENT
 
@@ -111,8 +112,11 @@ def compare(
         float, _latency(metavar="PERCENT", help="End the rounds early once every ratio is known to within this.")
     ] = 100 * LatencySettings.precision,
     min_rounds: Annotated[
-        int, _latency(metavar="N", help="Fewest rounds, even if they take longer than --time.")
-    ] = LatencySettings.min_rounds,
+        int | None,
+        _latency(
+            metavar="N", help="Fewest rounds, even if they take longer than --time.", show_default=str(FEWEST_ROUNDS)
+        ),
+    ] = None,
     max_load: Annotated[
         float | None,
         _latency(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.results.latency import FEWEST_ROUNDS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from export.exporters import DEFAULT_EXPORTER
 
@@ -115,8 +116,9 @@ class LatencySettings:
     #: The rounds end early when half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02
 
-    #: The fewest rounds, even if they take longer than `time`.
-    min_rounds: int = 1
+    #: The fewest rounds, even if they take longer than `time`. None means `FEWEST_ROUNDS`, with which a ratio is known,
+    #: and one for what is timed apart: a runtime that is too slow for the rounds, a cell of the grid, interference.
+    min_rounds: int | None = None
 
     #: A turn counts if other processes use at most this share of the CPU time; with 1, every turn counts. None means
     #: `compare.latency.disturbance.MAX_LOAD`.
@@ -136,6 +138,16 @@ class LatencySettings:
 
     #: Further sequence lengths and batch sizes to time, in the form that `compare.pipeline.shapes.shapes_of` parses.
     grid: str | None = None
+
+    @property
+    def rounds(self) -> int:
+        """The fewest rounds in which the ratios of all runtimes are measured."""
+        return FEWEST_ROUNDS if self.min_rounds is None else self.min_rounds
+
+    @property
+    def rounds_apart(self) -> int:
+        """The fewest rounds of what is timed apart."""
+        return self.min_rounds or 1
 
 
 @dataclass(frozen=True)

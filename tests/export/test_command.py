@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import shutil
+import stat
 import signal
 import subprocess
 import sys
@@ -146,6 +147,23 @@ def test_a_reader_that_leaves_is_no_error(entry: Entry) -> None:
     run = subprocess.run([sys.executable, "-m", "export", "--list"], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_an_export_writes_to_the_cache_alone_and_as_the_umask_says(tiny_folder: Path, tmp_path: Path) -> None:
+    """Neither this project nor a library writes to the home folder, and no scratch files are left."""
+    for name in ("home", "scratch"):
+        (tmp_path / name).mkdir()
+    own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "scratch")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HF_", "ONNX_"))}
+    arguments = [sys.executable, "-m", "export", str(tiny_folder), "--cache-dir", str(tmp_path / "cache")]
+    run = subprocess.run(arguments, env=inherited | own, capture_output=True, text=True, umask=0o027)
+    assert run.returncode == 0, run.stderr
+    assert [*(tmp_path / "home").rglob("*"), *(tmp_path / "scratch").rglob("*")] == []
+    (folder,) = run.stdout.splitlines()
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "scratch", "cache"}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path(folder).iterdir()}
+    assert modes == {0o640}
+    assert stat.S_IMODE(Path(folder).stat().st_mode) == 0o750
 
 
 def recursion(depth: int = 0) -> int:

@@ -1,0 +1,310 @@
+"""The cache: manifests, files of entries, golden runs, and folders that cannot be one."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hostile_cases.argv import LONG, TITLE
+from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
+
+#: What leads from the working folder of a command to its cache.
+CACHE = "../cache"
+ENTRY = f"{CACHE}/models/byte-gpt2"
+MANIFEST = f"{ENTRY}/manifest.json"
+
+SHORT = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
+
+#: A manifest that is right, of an entry with one file.
+_RIGHT: dict[str, Any] = {
+    "source": {"kind": "hub", "name": "x", "origin": "user/x", "revision": "main", "trained": True},
+    "exporter": "dynamo",
+    "opset": 20,
+    "versions": {"torch": "2"},
+    "model": {
+        "type": "gpt2",
+        "layers": 1,
+        "heads": 2,
+        "key_value_heads": 2,
+        "head_dim": 8,
+        "hidden": 16,
+        "vocabulary": 256,
+        "positions": 32,
+        "parameters": 9,
+        "tokens": "bytes",
+        "output": "logits",
+        "pooling": [],
+    },
+    "checkpoint": {"types": [], "dropped": [], "architecture": [], "modules": []},
+    "notes": [],
+    "fingerprint": {},
+    "files": {"a.bin": {"size": 3, "mtime_ns": 5, "sha256": "0" * 64}},
+    "created": "2026-01-01T00:00:00+00:00",
+    "schema": 3,
+}
+
+
+def cases() -> Iterator[Case]:
+    """Yield the cases."""
+    yield from _manifests()
+    yield from _entries()
+    yield from _roots()
+
+
+def entry(*changes: tuple[str, Any]) -> Make:
+    """Make an entry with a right manifest, but for some values. changes: keys with dots between them -> value."""
+
+    def made(work: Path) -> None:
+        manifest = json.loads(json.dumps(_RIGHT))
+        for place, value in changes:
+            *path, last = place.split(".")
+            part = manifest
+            for key in path:
+                part = part[key]
+            part[last] = value
+        (work / ENTRY).mkdir(parents=True, exist_ok=True)
+        (work / MANIFEST).write_text(json.dumps(manifest))
+        (work / ENTRY / "a.bin").write_bytes(b"abc")
+
+    return made
+
+
+def _manifests() -> Iterator[Case]:
+    commands: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
+        ("--list", ("export", "--list"), (0, 2)),
+        ("--verify", ("export", "--verify"), (2,)),
+        ("--remove", ("export", "--remove", "byte-gpt2"), (0, 2)),
+    )
+    of = mechanism("manifest: a file that is none", fast=True)
+    for words, content in {
+        "empty": "",
+        "cut": '{"schema": 3, "sour',
+        "a list": "[]",
+        "null": "null",
+        "a number": "3",
+        "a string": '"x"',
+        "zeros": bytes(100),
+        "nested 100,000 deep": "[" * 100_000,
+        "objects 50,000 deep": '{"a":' * 50_000,
+        "UTF-16": "{}".encode("utf-16"),
+        "Latin-1": b'{"schema": 3, "created": "\xe9"}',
+        "a number of 5000 digits": '{"schema": ' + "9" * 5000 + "}",
+        "a surrogate": json.dumps({"schema": 3, "created": "\ud800"}),
+    }.items():
+        for name, command, codes in commands:
+            yield of(f"{words}, {name}", *command, make=file(MANIFEST, content), codes=codes, writes=())
+    for name, command, codes in commands:
+        yield of(f"a folder, {name}", *command, make=folder(MANIFEST), codes=codes)
+        yield of(f"a pipe, {name}", *command, make=pipe(MANIFEST), codes=codes)
+        yield of(f"a link to itself, {name}", *command, make=link(MANIFEST, "manifest.json"), codes=codes)
+        yield of(f"a device without an end, {name}", *command, make=link(MANIFEST, "/dev/zero"), codes=codes)
+        yield of(f"missing, {name}", *command, make=folder(ENTRY), codes=codes)
+        yield of(f"20 GB of zeros, {name}", *command, make=sparse(MANIFEST, 2 * 10**10), codes=codes, fast=False)
+
+    of = mechanism("manifest: values", fast=True)
+    for place, values in {
+        "schema": (None, "3", 1.5, True, 0, -1, 99, 10**30, [], {}),
+        "source": (None, "x", [], {}, 5),
+        "source.kind": ("bogus", None, 5, []),
+        "source.name": (None, 5, []),
+        "source.trained": ("yes", 1),
+        "exporter": (None, 5),
+        "opset": ("20", None, True, 2.0),
+        "versions": (None, [], {"torch": 2}),
+        "model": (None, [], {}),
+        "model.layers": ("1", None, 1.0),
+        "model.tokens": ("words", None, []),
+        "model.output": ("loss", {}),
+        "model.pooling": ("cls", [5], None),
+        "checkpoint": (None, {}, []),
+        "checkpoint.types": ("x", [1]),
+        "notes": ("x", [5], None),
+        "files": (None, [], {"a.bin": 5}, {"a.bin": {}}, {"a.bin": None}),
+        "fingerprint": ([], {"a": "x"}, {"a": [1.5]}),
+        "created": (None, 5),
+        "bogus": (5,),
+    }.items():
+        for value in values:
+            yield of(f"{place} {json.dumps(value)[:30]}", "export", "--verify", make=entry((place, value)), codes=(2,))
+    for place, value in (("schema", "3"), ("schema", None), ("source", "x"), ("files", {"a.bin": 5}), ("created", 5)):
+        yield of(
+            f"{place} {json.dumps(value)[:30]}, --list", "export", "--list", make=entry((place, value)), codes=(0, 2)
+        )
+        yield of(
+            f"{place} {json.dumps(value)[:30]}, exported", "export", "--offline", "user/x", make=entry((place, value))
+        )
+    one = {"size": 3, "mtime_ns": 5, "sha256": "0" * 64}
+
+    of = mechanism("manifest: records of files", codes=(2,), fast=True)
+    for words, files in {
+        "a file above the entry": {"../../../x": one},
+        "an absolute file": {"/etc/passwd": one},
+        "an empty name": {"": one},
+        "a dot": {".": one},
+        "a long name": {LONG: one},
+        "a zero byte": {"a\0b": one},
+        "control characters": {TITLE: one},
+        "a surrogate": {"\ud800": one},
+        "another size": {"a.bin": {**one, "size": 5}},
+        "a size below 0": {"a.bin": {**one, "size": -3}},
+        "a size of 10^30": {"a.bin": {**one, "size": 10**30}},
+        "a time of 10^30": {"a.bin": {**one, "mtime_ns": 10**30}},
+        "another digest": {"a.bin": one},
+        "a digest that takes the terminal": {"a.bin": {**one, "sha256": f"{TITLE}"}},
+        "a missing file": {"none": one},
+    }.items():
+        yield of(words, "export", "--verify", make=entry(("files", files)))
+        yield of(f"{words}, looked up", "export", "--offline", "user/x", make=entry(("files", files)))
+
+    of = mechanism("manifest: texts that take the terminal", codes=(0, 2), fast=True)
+    for place in ("created", "exporter", "source.name", "source.origin", "source.revision"):
+        yield of(f"{place}, --list", "export", "--list", make=entry((place, f"{TITLE}\x9b31m\u202e\n")))
+        yield of(f"{place}, --verify", "export", "--verify", make=entry((place, f"{TITLE}\x9b31m")))
+    yield of("notes", "export", "--offline", "user/x", make=entry(("notes", [TITLE])), codes=(0, 2))
+
+
+def _on_entry(change: Callable[[Path], object]) -> Make:
+    """Change the only entry of the cache."""
+
+    def made(work: Path) -> None:
+        (found,) = (work / CACHE / "models").glob("byte-gpt2-*")
+        change(found)
+
+    return made
+
+
+def _damaged(name: str) -> Make:
+    """Change a byte in the middle of a file of the entry."""
+
+    def change(found: Path) -> None:
+        with (found / name).open("r+b") as opened:
+            opened.seek((found / name).stat().st_size // 2)
+            byte = opened.read(1)
+            opened.seek(-1, os.SEEK_CUR)
+            opened.write(bytes([byte[0] ^ 255]))
+
+    return _on_entry(change)
+
+
+def _entries() -> Iterator[Case]:
+    of = mechanism("cache entry: files that were changed", codes=(2,), needs=("byte-gpt2",), fast=True)
+    for name in ("model.safetensors", "inspect.onnx", "deploy.onnx", "config.json", "tokenizer.json", "manifest.json"):
+        yield of(f"{name} damaged", "export", "byte-gpt2", make=_damaged(name))
+        yield of(
+            f"{name} cut", "export", "byte-gpt2", make=_on_entry(lambda found, name=name: os.truncate(found / name, 10))
+        )
+        yield of(
+            f"{name} gone", "export", "byte-gpt2", make=_on_entry(lambda found, name=name: (found / name).unlink())
+        )
+        yield of(
+            f"{name} is a pipe",
+            "export",
+            "byte-gpt2",
+            make=_on_entry(lambda found, name=name: _swap(found / name, os.mkfifo)),
+        )
+        yield of(
+            f"{name} is a folder",
+            "export",
+            "byte-gpt2",
+            make=_on_entry(lambda found, name=name: _swap(found / name, Path.mkdir)),
+        )
+    yield of("compared", "compare", *SHORT, make=_damaged("model.safetensors"), fast=False)
+    yield of("verified", "export", "--verify", make=_damaged("model.safetensors"))
+
+    of = mechanism("cache entry: other things in its folder", codes=(0, 2), needs=("byte-gpt2",), fast=True)
+    models = f"{CACHE}/models"
+    yield of("an entry is a link to itself", "export", "--list", make=link(f"{models}/loop-0", "loop-0"))
+    yield of("an entry is a file", "export", "--list", make=file(f"{models}/file-0"))
+    yield of("an entry is a link above itself", "export", "--remove", "up-0", make=link(f"{models}/up-0", ".."))
+    yield of(
+        "a link to a folder, removed",
+        "export",
+        "--remove",
+        "mine-0",
+        make=after(file("mine/a", "mine"), link(f"{models}/mine-0", "../../work/mine")),
+    )
+    yield of("a name that takes the terminal, --list", "export", "--list", make=folder(f"{models}/{TITLE}-0"))
+    yield of(
+        "a name that takes the terminal, --verify", "export", "--verify", make=folder(f"{models}/{TITLE}-0"), codes=(2,)
+    )
+    yield of("a name that is no text", "export", "--list", make=folder(f"{models}/\udcff-0"))
+    yield of("a name of lines", "export", "--remove", "none", make=folder(f"{models}/a\nerror: b"))
+    lock = _on_entry(lambda found: (found.parent / f".{found.name}.lock").mkdir())
+    yield of("a lock that is a folder", "export", "byte-gpt2", make=lock)
+
+    of = mechanism("golden runs: files that were changed", codes=(0,), seconds=180)
+    golden = f"{CACHE}/golden"
+    for words, change in {
+        "cut": lambda path: os.truncate(path, 10),
+        "empty": lambda path: os.truncate(path, 0),
+        "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+        "text": lambda path: path.write_text("{}"),
+    }.items():
+        make = _every(golden, change)
+        yield of(f"all {words}", "compare", *SHORT, make=make, needs=("byte-gpt2", "golden"))
+
+
+def _every(name: str, change: Callable[[Path], object]) -> Make:
+    """Change every file below a folder."""
+
+    def made(work: Path) -> None:
+        found = [path for path in (work / name).rglob("*") if path.is_file()]
+        if not found:
+            raise FileNotFoundError(f"there is nothing in {name} to change")
+        for path in found:
+            change(path)
+
+    return made
+
+
+def _swap(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
+
+
+def _roots() -> Iterator[Case]:
+    of = mechanism("cache folder: one that cannot be", codes=(0, 2), fast=True)
+    for words, root, make in (
+        ("a file", "root", file("root")),
+        ("below a file", "root/x", file("root")),
+        ("a link to itself", "root", link("root", "root")),
+        ("a pipe", "root", pipe("root")),
+        ("a device", "/dev/null", folder("x")),
+        ("of the system", "/proc/x", folder("x")),
+        ("too long", LONG, folder("x")),
+        ("where models is a file", "root", file("root/models")),
+        ("where models is a pipe", "root", pipe("root/models")),
+        ("where models is a link to itself", "root", link("root/models", "models")),
+        ("where reports is a file", "root", file("root/reports")),
+    ):
+        yield of(f"{words}, --list", "export", "--list", "--cache-dir", root, make=make)
+        yield of(f"{words}, list", "compare", "list", "--cache-dir", root, make=make)
+        yield of(f"{words}, show", "compare", "show", "--cache-dir", root, make=make, codes=(2,))
+        if words != "where reports is a file":
+            yield of(f"{words}, export", "export", "byte-gpt2", "--cache-dir", root, make=make, codes=(2,), fast=False)
+    yield of(
+        "where reports is a file, compare",
+        "compare",
+        *SHORT,
+        needs=("byte-gpt2",),
+        make=file(f"{CACHE}/reports"),
+        codes=(2,),
+        fast=False,
+    )
+    yield of(
+        "where golden is a file, compare",
+        "compare",
+        *SHORT,
+        needs=("byte-gpt2",),
+        make=file(f"{CACHE}/golden"),
+        codes=(0, 2),
+        fast=False,
+        seconds=180,
+    )
+    of = mechanism("cache folder: its variable", codes=(0, 2))
+    for value in ("", " ", "/dev/null", "/proc", "~nobody-here/x", LONG, b"\xff", "a\nb", "relative"):
+        named = {"ONNX_ATTENTION_COMPARE_CACHE": value}
+        yield of(f"{value!a:.30}, list", "compare", "list", environment=named)
+        yield of(f"{value!a:.30}, --list", "export", "--list", environment=named)

@@ -1,0 +1,289 @@
+"""The environment: variables, the working folder, limits of the system, and encodings of the output."""
+
+from collections.abc import Iterator
+
+from benchmarks.hostile_cases.argv import LONG, TITLE
+from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.files import after, file, folder, link
+from benchmarks.hostile_cases.saved_reports import FORMATS, report
+from benchmarks.hostile_cases.tiny_graphs import files
+
+#: A comparison of a few seconds, which also writes figures.
+SHORT = ("compare", "--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
+
+#: Variables under which Python writes and reads ASCII alone.
+ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+#: A module that must not be imported.
+_MARKS = "from pathlib import Path\nPath('ran').touch()\n"
+
+
+def cases() -> Iterator[Case]:
+    """Yield the cases."""
+    yield from _encodings()
+    yield from _variables()
+    yield from _working_folder()
+    yield from _limits()
+
+
+def _encodings() -> Iterator[Case]:
+    texts = (("model", "name"), "modèle 模型 ×"), (("runtimes", 1, "error"), "é – ü …"), (("input", "tokens", 0), "·é")
+    for words, variables in {
+        "PYTHONIOENCODING=ascii": {"PYTHONIOENCODING": "ascii"},
+        "LANG=C": ASCII,
+        "latin-1": {"PYTHONIOENCODING": "latin-1:strict"},
+    }.items():
+        of = mechanism(f"encoding: {words}", codes=(0, 1), environment=variables)
+        latin = words == "latin-1"
+        for shape in FORMATS:
+            ascii_alone = () if latin or shape == "html" else NOT_ASCII
+            yield of(
+                f"show, {shape}",
+                "compare",
+                "show",
+                "saved",
+                "--format",
+                shape,
+                make=report(*texts),
+                codes=(0, 1, 2),
+                lacks=ascii_alone,
+            )
+        yield of("help", "compare", "--help", lacks=NOT_ASCII)
+        yield of("runtimes", "compare", "runtimes", lacks=() if latin else NOT_ASCII)
+        yield of("runtimes as Markdown", "compare", "runtimes", "--markdown", lacks=() if latin else NOT_ASCII)
+        yield of("battery --list", "compare", "battery", "--list", lacks=() if latin else NOT_ASCII)
+        yield of(
+            "list", "compare", "list", "--cache-dir", "c", make=report(*texts, name="c/reports/modèle/report.json")
+        )
+        yield of("diff", "compare", "diff", "saved", "saved", make=report(*texts))
+        yield of("an error", "compare", "--model", "./modèle 模型", codes=(2,))
+        yield of("an error of export", "export", "./modèle 模型", codes=(2,))
+        yield of("compared", *SHORT, "--text", "na\u00efve 模型", needs=("byte-gpt2",), seconds=180, codes=(0, 1))
+        yield of(
+            "compared from a file",
+            *SHORT,
+            "--full",
+            "--text-file",
+            "t",
+            make=file("t", "naïve 模型 text"),
+            needs=("byte-gpt2",),
+            seconds=180,
+        )
+
+    of = mechanism("encoding: other settings", codes=DONE)
+    for value in ("utf-16", "ascii:replace", "cp437", "utf-8:surrogateescape", "latin-1"):
+        yield of(
+            f"PYTHONIOENCODING={value}",
+            "bash",
+            "PYTHONIOENCODING=$CODING $PYTHON -m compare show saved >/dev/null",
+            make=report(*texts),
+            environment={"CODING": value},
+        )
+    yield of(
+        "LC_ALL of an unknown language",
+        "compare",
+        "show",
+        "saved",
+        make=report(*texts),
+        environment={"LC_ALL": "xx_YY.UTF-8"},
+    )
+    yield of("LC_ALL of nonsense", "compare", "show", "saved", make=report(*texts), environment={"LC_ALL": "\x1b[31m"})
+
+
+#: Letters that reports, tables and tokens have, and ASCII has not.
+NOT_ASCII = tuple("×–·…éü模≤≥±→│─è")
+
+
+def _variables() -> Iterator[Case]:
+    of = mechanism("environment: the width of a terminal", codes=DONE)
+    for value in ("0", "1", "2", "-5", "x", "", "1e3", "100000000", "9" * 40):
+        for words, command in (("show", ("show", "saved", "--full")), ("help", ("--help",))):
+            yield of(
+                f"COLUMNS={value:.12}, {words}", "compare", *command, make=report(), environment={"COLUMNS": value}
+            )
+    of = mechanism("environment: kinds of terminals", codes=DONE)
+    for name, value in (
+        ("TERM", "bogus"),
+        ("TERM", ""),
+        ("TERM", "dumb"),
+        ("TERM", TITLE),
+        ("NO_COLOR", "1"),
+        ("LINES", "x"),
+        ("TERM", "unknown"),
+    ):
+        yield of(
+            f"{name}={value!a}", "compare", "show", "saved", make=report(), environment={name: value}, terminal=True
+        )
+
+    of = mechanism("environment: home folders", codes=DONE)
+    for value in (None, "", "/dev/null", "/proc", "relative", LONG, b"\xff", "/nonexistent"):
+        words = "none" if value is None else f"{value!a:.20}"
+        yield of(f"{words}, list", "compare", "list", environment={"HOME": value})
+        yield of(
+            f"{words}, list, without a cache",
+            "compare",
+            "list",
+            environment={"HOME": value, "ONNX_ATTENTION_COMPARE_CACHE": None},
+            codes=(0, 2),
+        )
+        yield of(f"{words}, compared", *SHORT, environment={"HOME": value}, needs=("byte-gpt2",), seconds=180)
+
+    of = mechanism("environment: folders for temporary files", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
+    for value in ("/nonexistent", "/dev/null", "", "relative", LONG):
+        yield of(f"{value:.20}", *SHORT, environment={"TMPDIR": value})
+
+    of = mechanism("environment: settings of libraries", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
+    for name, value in (
+        ("MPLBACKEND", "bogus"),
+        ("MPLCONFIGDIR", "/dev/null"),
+        ("OMP_NUM_THREADS", "bogus"),
+        ("OMP_NUM_THREADS", "-1"),
+        ("OMP_NUM_THREADS", "100000"),
+        ("TRANSFORMERS_VERBOSITY", "bogus"),
+        ("HF_HOME", "/dev/null"),
+        ("HF_HUB_OFFLINE", "bogus"),
+        ("HF_HUB_ETAG_TIMEOUT", "bogus"),
+        ("PYTHONWARNINGS", "error"),
+        ("PYTHONOPTIMIZE", "2"),
+        ("PYTHONDEVMODE", "1"),
+        ("PYTHONUNBUFFERED", "1"),
+        ("PYTHONPATH", "/nonexistent:/dev/null::"),
+        ("PYTHONSAFEPATH", "1"),
+        ("CUDA_VISIBLE_DEVICES", "bogus"),
+        ("TZ", "bogus"),
+        ("TORCH_LOGS", "bogus"),
+        ("ORT_LOGGING_LEVEL", "x"),
+        ("LD_PRELOAD", "/nonexistent.so"),
+        ("SOURCE_DATE_EPOCH", "bogus"),
+        ("PYTHONHASHSEED", "0"),
+        ("FORCE_COLOR", ""),
+    ):
+        yield of(f"{name}={value}", *SHORT, environment={name: value})
+    yield of(
+        "PYTHONWARNINGS=error, show",
+        "compare",
+        "show",
+        "saved",
+        "--format",
+        "html",
+        make=report(),
+        needs=(),
+        environment={"PYTHONWARNINGS": "error"},
+    )
+    yield of("PYTHONOPTIMIZE=2, help", "compare", "--help", needs=(), environment={"PYTHONOPTIMIZE": "2"})
+
+    of = mechanism("environment: a hub that is none", codes=(2, 3))
+    for name, value in (
+        ("HF_ENDPOINT", "bogus"),
+        ("HF_ENDPOINT", "http://127.0.0.1:9"),
+        ("HF_ENDPOINT", "http://[::1"),
+        ("HF_ENDPOINT", "file:///etc"),
+        ("HF_ENDPOINT", f"http://x{TITLE}"),
+        ("HF_TOKEN", "a\nb"),
+        ("HF_TOKEN", "é"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("HTTPS_PROXY", "bogus"),
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HF_HUB_CACHE", "/dev/null"),
+        ("HF_HUB_CACHE", "/proc/x"),
+        ("HF_XET_CACHE", "/dev/null"),
+    ):
+        yield of(f"{name}={value!a}", "export", "user/none", environment={name: value})
+
+
+def _working_folder() -> Iterator[Case]:
+    of = mechanism("working folder: one that is gone", codes=(0, 1, 2, 3), writes=("gone",))
+    for words, command in {
+        "help": "compare --help",
+        "list": "compare list",
+        "show": "compare show x",
+        "an error": "compare --model ./x",
+        "a name": "export --offline user/x",
+        "compared": " ".join(SHORT),
+    }.items():
+        usual = {"needs": ("byte-gpt2",) if words == "compared" else (), "seconds": 180}
+        gone = "mkdir gone; cd gone; rmdir ../gone; exec"
+        yield of(words, "bash", f"{gone} $PYTHON -m {command}", **usual)
+        if command.startswith("compare "):
+            script = f'"${{PYTHON%/*}}/onnx-attention-compare" {command.removeprefix("compare ")}'
+            yield of(f"{words}, by the script", "bash", f"{gone} {script}", **usual)
+
+    of = mechanism("working folder: modules in it", codes=(0, 1), seconds=180)
+    for name in (
+        "numpy",
+        "torch",
+        "typing",
+        "json",
+        "typer",
+        "export",
+        "onnx",
+        "rich",
+        "sitecustomize",
+        "transformers",
+        "encodings",
+        "os",
+        "threading",
+        "pathlib",
+    ):
+        make = after(report(), file(f"{name}.py", _MARKS))
+        yield of(f"{name}.py, show", "compare", "show", "saved", make=make)
+    every = after(
+        *(
+            file(f"{name}.py", _MARKS)
+            for name in ("numpy", "torch", "export", "onnx", "transformers", "onnxruntime", "matplotlib")
+        )
+    )
+    yield of("many, compared", *SHORT, make=every, needs=("byte-gpt2",))
+    yield of("many, exported", "export", "byte-gpt2", make=every, needs=("byte-gpt2",))
+    yield of(
+        "packages",
+        *SHORT,
+        make=after(*(file(f"{name}/__init__.py", _MARKS) for name in ("numpy", "torch", "export", "compare_x"))),
+        needs=("byte-gpt2",),
+    )
+
+    of = mechanism("working folder: settings of libraries in it", codes=(0, 1), seconds=180, needs=("byte-gpt2",))
+    for words, content in {
+        "an unknown backend": "backend: bogus\n",
+        "no settings": "\xff{",
+        "TeX": "text.usetex: True\n",
+        "a size of nothing": "figure.dpi: 0\nfont.size: -1\n",
+    }.items():
+        yield of(f"matplotlibrc with {words}", *SHORT, make=file("matplotlibrc", content))
+    yield of(
+        "a pyproject.toml, .env and setup.cfg",
+        *SHORT,
+        make=after(file("pyproject.toml", "\xff"), file(".env", "X=\0"), file("setup.cfg", "[")),
+    )
+    yield of("named byte-gpt2", *SHORT, make=folder("byte-gpt2"))
+    yield of("a link to itself", *SHORT, make=link("byte-gpt2", "byte-gpt2"))
+
+
+def _limits() -> Iterator[Case]:
+    of = mechanism("limits of the system", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
+    for words, limit in {
+        "files of 0 bytes": "-f 0",
+        "files of 100 kB": "-f 100",
+        "16 open files": "-n 16",
+        "64 open files": "-n 64",
+        "1 GB of addresses": "-v 1000000",
+        "4 GB of addresses": "-v 4000000",
+        "a stack of 256 kB": "-s 256",
+        "5 s of the CPU": "-t 5",
+    }.items():
+        yield of(
+            words,
+            "bash",
+            f"ulimit {limit}; exec $PYTHON -m {' '.join(SHORT)}",
+            codes=(0, 1, 2, 3, -9, -24, 137, 152) if "CPU" in words else (0, 1, 2, 3),
+        )
+    yield of(
+        "two ONNX files and 16 open files",
+        "bash",
+        "ulimit -n 16; exec $PYTHON -m compare --onnx file.onnx --baseline baseline.onnx --no-latency --sequence 8",
+        make=files(),
+    )
+    yield of("a umask of 777", "bash", f"umask 777; exec $PYTHON -m {' '.join(SHORT)} --out new", writes=("new",))
+    private = f"umask 077; $PYTHON -m {' '.join(SHORT)} --out new >/dev/null; "
+    finds = "find new -perm /077 | grep . && echo 'error: readable by others' >&2; exit 0"
+    yield of("a umask of 077", "bash", private + finds, writes=("new",), lines=0)

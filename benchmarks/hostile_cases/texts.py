@@ -1,0 +1,84 @@
+"""Texts: files that cannot be read, that have no end, or that are no text, and texts that no model can take."""
+
+from collections.abc import Iterator
+
+from benchmarks.hostile_cases.argv import NO_TEXT, TITLE
+from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.files import bound_socket, file, folder, link, pipe, sparse
+
+#: A comparison of a few seconds.
+SHORT = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime")
+
+
+def cases() -> Iterator[Case]:
+    """Yield the cases."""
+    of = mechanism("text: a file that is none", codes=(2,), fast=True)
+    yield of("missing", "compare", "--text-file", "none")
+    yield of("a folder", "compare", "--text-file", "t", make=folder("t"))
+    yield of("a link to itself", "compare", "--text-file", "t", make=link("t", "t"))
+    yield of("a link to nothing", "compare", "--text-file", "t", make=link("t", "none"))
+    yield of("a socket", "compare", "--text-file", "t", make=bound_socket("t"))
+    yield of("below a file", "compare", "--text-file", "t/x", make=file("t"))
+    yield of("a pipe that nobody writes to", "compare", "--text-file", "t", make=pipe("t"))
+    for device in ("zero", "random", "full", "null", "stdin", "tty"):
+        yield of(f"/dev/{device}", "compare", "--text-file", f"/dev/{device}")
+    yield of("a link to a device", "compare", "--text-file", "t", make=link("t", "/dev/zero"))
+    yield of("the memory of a process", "compare", "--text-file", "/proc/self/mem")
+
+    of = mechanism("text: a file that is no text", codes=(2,), fast=True)
+    for words, content in {
+        "Latin-1": b"na\xefve",
+        "UTF-16": "text".encode("utf-16"),
+        "cut in a character": "é".encode()[:1],
+        "a surrogate": b"\xed\xa0\x80",
+        "PNG": b"\x89PNG\r\n\x1a\n" + bytes(64),
+        "empty": b"",
+        "blank": b" \n\t\r\n",
+    }.items():
+        yield of(words, "compare", "--text-file", "t", make=file("t", content))
+    yield of(
+        "a byte order mark alone",
+        "compare",
+        *SHORT,
+        "--text-file",
+        "t",
+        make=file("t", b"\xef\xbb\xbf"),
+        codes=(0, 2),
+        needs=("byte-gpt2",),
+        fast=False,
+        seconds=180,
+    )
+
+    of = mechanism("text: an endless or very long file", codes=(2,))
+    yield of("100 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 10**11))
+    yield of("3 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 3 * 10**9))
+    yield of(
+        "500 MB of zeros", "compare", *SHORT, "--text-file", "t", make=sparse("t", 5 * 10**8), needs=("byte-gpt2",)
+    )
+    yield of("standard input", "bash", "yes | $PYTHON -m compare --text-file /dev/stdin")
+
+    of = mechanism("text: as an argument", codes=(2,), fast=True)
+    yield of("empty", "compare", "--text", "")
+    yield of("blank", "compare", "--text", " \t\n\u2003")
+    yield of("bytes that are no text", "compare", "--text", b"a" + NO_TEXT, says="text")
+
+    of = mechanism("text: more or fewer tokens than there are", codes=(2,), needs=("byte-gpt2",))
+    yield of("fewer", "compare", *SHORT, "--text", "ab", "--sequence", "3")
+    yield of("more than positions", "compare", *SHORT, "--text", "ab " * 3000)
+    yield of("more than positions asked for", "compare", *SHORT, "--sequence", "1000000")
+    yield of("a grid beyond the text", "compare", "--model", "byte-gpt2", "--text", "ab", "--grid", "9x1")
+
+    of = mechanism("text: unusual but legal", codes=DONE, needs=("byte-gpt2",), seconds=180)
+    for words, text in {
+        "control characters": f"{TITLE}\x1b[31m\x07\x08 \x7f text\x9b",
+        "one character": "a",
+        "right to left": "\u202eabc \u05d0\u05d1 \u2066x",
+        "markup": "[bold]x[/] <script>alert(1)</script> | $x_{ `a` {y}",
+        "emoji": "👩‍👩‍👧‍👦 é ﷽",
+    }.items():
+        yield of(words, "compare", *SHORT, "--text", text, "--explain", "onnxruntime", lacks=("<script>",))
+    yield of("zero bytes", "compare", *SHORT, "--text-file", "t", make=file("t", bytes(40)))
+    yield of("5 MB", "compare", *SHORT, "--text-file", "t", "--sequence", "8", make=file("t", b"some words " * 450_000))
+    yield of(
+        "line ends of Windows", "compare", *SHORT, "--text-file", "t", "--full", make=file("t", b"a\r\nb\rc\x0cd\n")
+    )
