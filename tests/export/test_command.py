@@ -4,8 +4,8 @@ import argparse
 import os
 import re
 import shutil
-import stat
 import signal
+import stat
 import subprocess
 import sys
 import tempfile

@@ -194,5 +194,5 @@ def test_a_file_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(BadInput, match="config.json cannot be read: permission denied; save the model again"):
+    with pytest.raises(BadInput, match=r"config.json cannot be read: permission denied; save the model again"):
         read_configuration(folder)
