@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from export.errors import CannotRun, ComparisonError
+from export.errors import BadInput, CannotRun, ComparisonError
 from export.printing import print_line
 from export.telemetry import turn_off
 from export.terminal import guarded
@@ -80,6 +80,8 @@ def _ended(command: Callable[[], int | None], received: list[int]) -> int:
     except BaseException as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return _fail(_no_room(error), CannotRun.exit_code)
+        if isinstance(error, FileNotFoundError) and not _has_working_folder():
+            return _fail("the working folder was removed; change into another one", BadInput.exit_code)
         return _unexpected(error)
 
 
@@ -102,6 +104,14 @@ def _of_parser(end: SystemExit) -> bool:
 def _no_room(error: OSError) -> str:
     what = "a file" if error.filename is None else str(error.filename)
     return f"{what} cannot be written: {error.strerror}; make room, or name another folder with --cache-dir or --out"
+
+
+def _has_working_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _unexpected(error: BaseException) -> int:

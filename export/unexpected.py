@@ -57,7 +57,7 @@ def _place(error: BaseException) -> str:
 
 def _saved(error: BaseException) -> Path:
     """Write a traceback into the cache, or into the folder of temporary files, and return its path."""
-    text = printable_lines("\n".join([*_circumstances(), "", *traceback.format_exception(error)]))
+    text = printable_lines("\n".join([*_circumstances(), "", "".join(traceback.format_exception(error))]))
     try:
         from export.cache import cache_root
 

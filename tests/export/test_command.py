@@ -238,6 +238,18 @@ def test_without_a_cache_the_file_is_a_temporary_one(tmp_path: Path, monkeypatch
     assert said.count("\n") == 1
 
 
+def test_a_working_folder_that_was_removed_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with kept_signals(), pytest.raises(SystemExit) as end:
+        finish(lambda: len(Path.cwd().parts))
+    assert (end.value.code, capsys.readouterr().err) == (
+        2, "error: the working folder was removed; change into another one\n"
+    )  # fmt: skip
+
+
 def test_a_parser_may_end_the_command(capsys) -> None:
     for arguments, code in ((["--help"], 0), (["--bogus"], 2)):
         with kept_signals(), pytest.raises(SystemExit) as end:
