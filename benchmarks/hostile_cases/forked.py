@@ -29,6 +29,7 @@ _IMPORTED = [
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.models.gpt2.modeling_gpt2",
+    __name__,
 ]
 
 #: Seconds after which a case is stopped.
