@@ -406,7 +406,7 @@ def _nodes() -> Iterator[Case]:
     yield of("a reshape to something else", *FILES, make=files(_reshapes, both=True))
     yield of("a tensor of 10^12 numbers", *FILES, make=files(lambda m: _fills(m, 10**12), both=True))
     yield of("a tensor of 10^18 numbers", *FILES, make=files(lambda m: _fills(m, 10**18), both=True))
-    yield of("a tensor of 5 * 10^9 numbers", *FILES, make=files(lambda m: _fills(m, 5 * 10**9), both=True), gigabytes=6)
+    yield of("a tensor of 5 * 10^9 numbers", *FILES, make=files(lambda m: _fills(m, 5 * 10**9), both=True))
     yield of("a loop without an end", *FILES, "--timeout", "10", make=files(_loops, both=True))
     yield of("a loop without an end in one file", *FILES, "--timeout", "10", make=files(_loops), codes=(2, 3))
     yield of("NaN", *FILES, make=files(_not_a_number, both=True), codes=(0, 1))
