@@ -90,6 +90,21 @@ def similar(wrong: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(matches)}?" if matches else ""
 
 
+def quoted(value: object, most: int = 80) -> str:
+    """Return a value for a message as Python writes it, which shows control characters, cut to about `most` characters.
+
+    >>> quoted("a\\x1b"), quoted("b" * 200, most=5), quoted(2.5)
+    ("'a\\\\x1b'", "'bbbbb'... (200 characters)", '2.5')
+    """
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}... ({len(value):,} characters)"
+    try:
+        written = repr(value)
+    except Exception:  # anything may be in a value; of an integer, Python writes no more than some thousand digits
+        written = f"a very large {type(value).__name__}"
+    return written if len(written) <= most else f"{written[:most]}..."
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or the name of its type if the message is empty.
 
