@@ -14,8 +14,10 @@ from compare.processes import own_packages
 def main() -> None:
     """Run the command line."""
     own_packages.pin()
+    from compare.cli.environment import ignore_wrong_sizes
     from export.command import leave_working_folder
 
+    ignore_wrong_sizes()
     folder = leave_working_folder()
     other = PathFinder.find_spec("export", [str(folder)]) if folder else None
     if other is not None and other.origin is not None:
