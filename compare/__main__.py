@@ -16,8 +16,10 @@ from compare.processes import own_packages
 def main() -> None:
     """Run the command line."""
     own_packages.pin()
+    from compare.cli.environment import ignore_wrong_sizes
     from export.command import finish, leave_working_folder
 
+    ignore_wrong_sizes()
     finish(partial(_run, leave_working_folder()))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compare.pipeline.call import written_call
+from compare.pipeline.paths import make_folder, path_of
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     CheckSettings,
@@ -218,6 +219,7 @@ def visualize_model_comparison(
     asked_for = head_asked_for(layer, head)
     figures = draw_figures(report) if asked_for is None else pages_of(report, asked_for)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        out = path_of("out", out)
+        make_folder(out)
         save_figures(figures, out)
     return figures

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from compare.cli.arguments import path_parser
 from compare.report.render.formats import Format, chosen_format, print_as
 from export.printing import print_json, print_line
 
@@ -13,7 +14,9 @@ _REPORT = "A report: its name in the cache, its folder, or its report.json."
 
 Saved = Annotated[str, typer.Argument(metavar="NAME", help=_REPORT)]
 
-CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the cache.")]
+CacheDir = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder of the cache.", parser=path_parser("cache_dir"))
+]
 
 
 def show(

@@ -27,7 +27,7 @@ KINDS = {
 }
 
 #: Kind of tensor -> the names of its axes after the batch axis.
-_AXES = {
+AXES = {
     "attention": ("head", "query", "key"),
     "query": ("head", "position", "channel"),
     "key": ("head", "position", "channel"),
@@ -250,9 +250,11 @@ def place_words(tensor: str, place: Sequence[int], tokens: Sequence[str] = (), *
     >>> place_words("logits", (1, 0, 262))
     'batch 1, position 0, token 262'
     """
+    if not place:
+        return NOTHING
     sequence, *indices = place
     words = [] if alone else [f"batch {sequence}"]
-    for axis, index in zip(_AXES[tensor.partition(".")[0]], indices, strict=True):
+    for axis, index in zip(AXES[tensor.partition(".")[0]], indices, strict=True):
         known = axis in _OF_TOKENS and sequence == 0 and index < len(tokens)
         words.append(f"{axis} {index} ({tokens[index]})" if known else f"{axis} {index}")
     return ", ".join(words)

@@ -4,14 +4,17 @@ pydantic writes it as `report.json`. `SCHEMA` increases with every change that m
 versions.
 """
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from compare.report.consistency import contradiction
 from compare.report.formatting import output_word
 from compare.report.older import updated
+from compare.report.reading import report_json
 from compare.report.serialized import as_json
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
@@ -76,6 +79,7 @@ class Report(BaseModel):
     command: str | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
+    _maps: Any = PrivateAttr(default=None)  # its open maps of attention (`compare.report.head_maps`)
 
     @model_validator(mode="before")
     @classmethod
@@ -182,15 +186,23 @@ class Report(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "Report":
-        """Read a report from its file or folder. Raises `BadInput` if there is none, or if it is not a valid report."""
+        """Read a report from its file or folder.
+
+        Raises `BadInput` if there is none, or if it is not a valid report of this version or an older one.
+        """
         path = path / REPORT_FILE if path.is_dir() else path
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
+        content = report_json(path, SCHEMA)
         try:
-            report = cls.model_validate_json(path.read_bytes())
+            report = cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(step) for step in first["loc"])
-            raise BadInput(f"{path} is no report of schema {SCHEMA}: {place or 'file'}: {first['msg']}") from error
+            raise BadInput(
+                f"{path} is no report of schema {SCHEMA}: {place[:200] or 'file'}: {first['msg']}"
+            ) from error
+        if why := contradiction(report):
+            raise BadInput(f"{path} is no report of schema {SCHEMA}: {why}; it was damaged or altered")
         report._folder = path.parent
         return report
