@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
@@ -199,7 +199,8 @@ def _set_modes(building: Path) -> None:
     """
     mode = building.stat().st_mode & 0o666
     for path in building.iterdir():
-        path.chmod(mode)
+        with suppress(OSError):  # the file system has no modes
+            path.chmod(mode)
 
 
 def _readable(manifest: Manifest) -> str:

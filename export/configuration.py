@@ -4,7 +4,6 @@ transformers checks few values. It computes with the others when it builds the m
 raises, or makes as many modules as it is told to. So the types and the bounds of the usual settings are checked first.
 """
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from export.errors import BadInput, quoted, similar
-from export.outside import as_bad_input, read_json
+from export.outside import as_bad_input, read_json, silent
 
 CONFIG = "config.json"
 
@@ -119,15 +118,16 @@ def reading(what: str, mend: str = "") -> Iterator[None]:
 
     It logs errors that it then raises, some with the whole configuration. what, mend: as in `outside.as_bad_input`.
     """
-    logger = logging.getLogger("transformers")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with as_bad_input(what, mend), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
+    with as_bad_input(what, mend), silent("transformers"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def check_transformers() -> None:
+    """Raise `BadInput` if transformers cannot be imported, for example because of a variable of the environment."""
+    mend = "check the environment variables that begin with HF_, or install it again"
+    with as_bad_input("transformers cannot be imported", mend):
+        import transformers  # noqa: F401
 
 
 def configuration_of(folder: Path) -> Any:
@@ -136,9 +136,9 @@ def configuration_of(folder: Path) -> Any:
     Raises `BadInput` as `read_configuration` does, and if transformers does not have the type of the model or cannot
     use another setting. The code that a model brings is never run.
     """
+    from transformers import CONFIG_MAPPING, AutoConfig, __version__
+
     content = read_configuration(folder)
-    with as_bad_input("transformers cannot be imported"):
-        from transformers import CONFIG_MAPPING, AutoConfig, __version__
     named, what = content.get("model_type"), f"the model in {folder} cannot be loaded"
     if named is None:
         raise BadInput(f'{what}: {CONFIG} has no model_type; add it, such as "model_type": "gpt2", or {SAVE_ANEW}')

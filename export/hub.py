@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from export.configuration import CONFIG
 from export.errors import BadInput, CannotRun, ComparisonError, cause, near, quoted, similar
 from export.model_folder import MissingShard, model_files
-from export.outside import as_bad_input, present, read_text, sha256, unreadable
+from export.outside import as_bad_input, present, read_text, sha256, silent, unreadable
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
@@ -144,10 +144,11 @@ def _snapshot(progress: Progress, origin: str, **options: Any) -> str:
             super().__init__(*args, **more | {"disable": True})
 
     if sys.stderr.isatty():
-        with progress.hidden(), _bounded_waits():
+        with progress.hidden(), silent("huggingface_hub"), _bounded_waits():
             return str(snapshot_download(origin, **options))
     downloads = _downloads_of(Path(constants.HF_HUB_CACHE), origin)
-    with _bounded_waits(), progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB"):
+    ticking = progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB")
+    with silent("huggingface_hub"), _bounded_waits(), ticking:
         folder = Path(snapshot_download(origin, tqdm_class=NoBar, **options))
     for path in sorted(folder.iterdir()):
         with suppress(OSError):  # it is checked later what a file is

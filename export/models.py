@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.checkpoint import Checkpoint, checkpoint_of
-from export.configuration import SAVE_ANEW, configuration_of, reading
+from export.configuration import SAVE_ANEW, check_transformers, configuration_of, reading
 from export.errors import BadInput, CannotRun
 from export.hub import download
 from export.kinds import is_encoder, loader_of
@@ -56,6 +56,7 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
     else:
         folder = SHIPPED if source.kind == "byte-gpt2" else Path(source.origin)
     progress.stage(f"loading {source.name}")
+    check_transformers()
     with progress.ticking():
         return _load_seeded(source) if source.kind == "seeded" else _load_folder(folder, source)
 
@@ -229,8 +230,8 @@ def _check_numbers(model: "PreTrainedModel", folder: Path) -> None:
 
 def _load_folder(folder: Path, source: Source) -> MiniTransformer:
     check_weights(folder)
-    _check_generation(folder)
     _check_size(folder)
+    _check_generation(folder)
     model, checkpoint = _read(folder)
     _check_numbers(model, folder)
     pooling = pooling_of(folder) if is_encoder(model.config) else Pooling()

@@ -8,6 +8,7 @@ from outside raise errors of any type, so they are called in `as_bad_input`.
 import errno
 import hashlib
 import json
+import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -196,6 +197,18 @@ def as_bad_input(what: str, mend: str = "") -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
         raise BadInput(f"{what}: {cause(error)}{f'; {mend}' if mend else ''}") from error
+
+
+@contextmanager
+def silent(library: str) -> Iterator[None]:
+    """Let a library log nothing in the `with` block. library: the name of its logger."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

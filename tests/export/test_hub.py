@@ -7,6 +7,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,12 @@ def download(run):
 @pytest.fixture
 def hub_in_process(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A function that downloads a model from the local hub in this process. Retries do not wait."""
+    import huggingface_hub
     from huggingface_hub import constants
     from huggingface_hub.utils import _http
 
-    monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    for name in ("ENDPOINT", "HUGGINGFACE_CO_URL_TEMPLATE"):
-        monkeypatch.setattr(constants, name, getattr(constants, name).replace(constants.ENDPOINT, hub.url))
+    local = partial(huggingface_hub.snapshot_download, endpoint=hub.url)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", local)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)
     monkeypatch.setattr("export.hub._SILENCE", 1)
