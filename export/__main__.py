@@ -13,7 +13,6 @@ from export import cache
 from export.command import finish, leave_working_folder
 from export.display import Plain
 from export.errors import BadInput, quoted
-from export.outside import path_of
 from export.printing import print_line
 from export.removal import remove
 
@@ -24,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _folder(text: str) -> Path:
-    return path_of(text, "--cache-dir")
+    return cache.named_folder(text, "--cache-dir")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

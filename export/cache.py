@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
 
-from export.errors import BadInput, CannotRun, ComparisonError, cause, first_line
+from export.errors import BadInput, CannotRun, ComparisonError, cause, first_line, quoted
 from export.manifest import FileRecord, Manifest, OtherSchema, manifest_of
 from export.outside import is_folder, path_of, present, read_bytes, reason, sha256
 from export.progress import SILENT, Progress
@@ -58,15 +58,26 @@ def cache_root(cache_dir: Path | None = None) -> Path:
     Raises `BadInput` if that cannot be a path.
     """
     if cache_dir is not None:
-        return path_of(str(cache_dir), "--cache-dir")
+        return named_folder(str(cache_dir), "--cache-dir")
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return path_of(named, ENVIRONMENT_VARIABLE)
+        return named_folder(named, ENVIRONMENT_VARIABLE)
     checkout = Path(__file__).resolve().parent.parent / "cache"
     if (checkout / "CACHEDIR.TAG").is_file():
         return checkout
     from platformdirs import user_cache_path
 
     return user_cache_path("onnx-attention-compare")
+
+
+def named_folder(text: str, what: str) -> Path:
+    """Return the folder of a cache that was given as text. what: how it was given, for messages.
+
+    Raises `BadInput` if it cannot be a path, or has control characters: commands print paths in it, for scripts.
+    """
+    folder = path_of(text, what)
+    if not text.isprintable():
+        raise BadInput(f"{what} is {quoted(text)}, which has control characters; give another folder")
+    return folder
 
 
 def folders(root: Path) -> list[Path]:

@@ -4,6 +4,10 @@ transformers checks few values. It computes with the others when it builds the m
 raises, or makes as many modules as it is told to. So the types and the bounds of the usual settings are checked first.
 """
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +113,23 @@ def read_configuration(folder: Path) -> dict[str, Any]:
     return content
 
 
+@contextmanager
+def reading(what: str, mend: str = "") -> Iterator[None]:
+    """Call transformers in the `with` block. Whatever it raises is one `BadInput`, and it logs and warns of nothing.
+
+    It logs errors that it then raises, some with the whole configuration. what, mend: as in `outside.as_bad_input`.
+    """
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with as_bad_input(what, mend), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
 def configuration_of(folder: Path) -> Any:
     """Return the configuration of the model in a folder, as an object of transformers.
 
@@ -129,10 +150,18 @@ def configuration_of(folder: Path) -> Any:
         )
         raise BadInput(f"{what}: {'; '.join(filter(None, reasons))}")
     _check_quantization(folder, content.get("quantization_config"))
-    with as_bad_input(f"{what}: transformers cannot use its {CONFIG}", SAVE_ANEW):
+    _check_names(folder, content, CONFIG_MAPPING[named])
+    with reading(f"{what}: transformers cannot use its {CONFIG}", SAVE_ANEW):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         config.get_text_config()
     return config
+
+
+def _check_names(folder: Path, content: dict[str, Any], kind: Any) -> None:
+    """Raise `BadInput` if a setting has the name of a method of the configuration, which it would replace."""
+    for name in content:
+        if name.startswith("__") or callable(getattr(kind, name, None)):
+            raise BadInput(f"{folder / CONFIG} sets {quoted(name)}, which is not a setting; remove it, or {SAVE_ANEW}")
 
 
 def _check_quantization(folder: Path, content: dict[str, Any] | None) -> None:

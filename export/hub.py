@@ -3,15 +3,16 @@
 import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from export.configuration import CONFIG
-from export.errors import BadInput, CannotRun, cause, near, quoted, similar
+from export.errors import BadInput, CannotRun, ComparisonError, cause, near, quoted, similar
 from export.model_folder import MissingShard, model_files
-from export.outside import as_bad_input, present, sha256
+from export.outside import as_bad_input, present, read_text, sha256, unreadable
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
@@ -21,8 +22,8 @@ _OTHER_FOLDERS = ["[!1]*/*", "1[!_]*/*", "1_[!P]*/*"]
 #: The values of environment variables that the hub's library takes as true or false.
 _SWITCH = ("", "1", "ON", "YES", "TRUE", "0", "OFF", "NO", "FALSE")
 
-#: Timeout for the hub's first response, in seconds.
-_PATIENCE = 5
+#: Timeout for the hub's first response about a file, and for its silence in an answer, in seconds.
+_PATIENCE, _SILENCE = 5, 10
 
 
 def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> Path:
@@ -47,11 +48,14 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
             RepositoryNotFoundError,
             RevisionNotFoundError,
         )
+        from huggingface_hub.utils import validate_repo_id
 
     offline_by = "--offline was given" if offline else "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else None
     if offline_by is None:
         progress.stage("download", f"asking {constants.ENDPOINT} for {source.origin} at {source.revision[:7]}")
     try:
+        validate_repo_id(source.origin)
+        _check_revision(Path(constants.HF_HUB_CACHE), source)
         folder = _snapshot(
             progress,
             source.origin,
@@ -61,6 +65,8 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
             local_files_only=offline_by is not None,
             etag_timeout=_PATIENCE,
         )
+    except ComparisonError:
+        raise
     except HFValidationError as error:
         raise BadInput(
             f"{quoted(source.origin)} is not a model name, folder or hub id; {near(source.origin, KNOWN)}"
@@ -100,6 +106,24 @@ def _check_environment() -> None:
             raise BadInput(f"{name} is {quoted(value)}; it must be 1 or 0")
 
 
+def _check_revision(downloads: Path, source: Source) -> None:
+    """Raise `BadInput` if the file that says which commit was downloaded holds none.
+
+    The hub's library would wait for a pipe, and follow any path. downloads: the cache of the hub's library.
+    """
+    path = _downloads_of(downloads, source.origin) / "refs" / source.revision
+    if not present(path, "revision"):
+        return
+    mend = f"remove it and try again: rm -r {path}"
+    commit = read_text(path, "revision", 100, mend)
+    if not re.fullmatch("[0-9a-f]{40}", commit.strip()):
+        raise unreadable(path, "revision", f"it holds {quoted(commit)}, not a commit", mend)
+
+
+def _downloads_of(downloads: Path, origin: str) -> Path:
+    return downloads / f"models--{origin.replace('/', '--')}"
+
+
 def _no_answer(error: Exception) -> str:
     """Return why the hub gave no list of files. The hub's library names the cause only as the cause of its error."""
     response = getattr(error.__cause__, "response", None)
@@ -120,14 +144,36 @@ def _snapshot(progress: Progress, origin: str, **options: Any) -> str:
             super().__init__(*args, **more | {"disable": True})
 
     if sys.stderr.isatty():
-        with progress.hidden():
+        with progress.hidden(), _bounded_waits():
             return str(snapshot_download(origin, **options))
-    downloads = Path(constants.HF_HUB_CACHE) / f"models--{origin.replace('/', '--')}"
-    with progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB"):
+    downloads = _downloads_of(Path(constants.HF_HUB_CACHE), origin)
+    with _bounded_waits(), progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB"):
         folder = Path(snapshot_download(origin, tqdm_class=NoBar, **options))
     for path in sorted(folder.iterdir()):
-        progress.note(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB")
+        with suppress(OSError):  # it is checked later what a file is
+            progress.note(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB")
     return str(folder)
+
+
+@contextmanager
+def _bounded_waits() -> Iterator[None]:
+    """Give requests of this thread that have no timeout one, in the `with` block.
+
+    The hub's library has one for files, but would wait without end for the list of files.
+    """
+    from huggingface_hub.utils import get_session
+
+    session = get_session()
+    own = session.request
+
+    def request(*args: Any, timeout: Any = None, **more: Any) -> Any:
+        return own(*args, timeout=timeout or _SILENCE, **more)
+
+    session.request = request
+    try:
+        yield
+    finally:
+        del session.request
 
 
 def _bytes_in(folder: Path) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.checkpoint import Checkpoint, checkpoint_of
-from export.configuration import SAVE_ANEW, configuration_of
+from export.configuration import SAVE_ANEW, configuration_of, reading
 from export.errors import BadInput, CannotRun
 from export.hub import download
 from export.kinds import is_encoder, loader_of
@@ -140,7 +140,7 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
     with as_bad_input(what):
         loader, options = loader_of(configuration_of(folder))
     try:
-        with as_bad_input(what), no_progress_bar():
+        with reading(what), no_progress_bar():
             model, loading = loader.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
@@ -195,7 +195,7 @@ def _check_generation(folder: Path) -> None:
     if present(folder / GENERATION, "settings of generation"):
         mend = f"remove it, or {SAVE_ANEW}"
         read_json(folder / GENERATION, "settings of generation", mend, _SETTINGS)
-        with as_bad_input(f"{folder / GENERATION} cannot be used", mend):
+        with reading(f"{folder / GENERATION} cannot be used", mend):
             GenerationConfig.from_pretrained(folder, local_files_only=True)
 
 
@@ -207,7 +207,7 @@ def _check_size(folder: Path) -> None:
     import torch
 
     config = configuration_of(folder)
-    with as_bad_input(f"the model in {folder} cannot be built from its config.json", SAVE_ANEW), torch.device("meta"):
+    with reading(f"the model in {folder} cannot be built from its config.json", SAVE_ANEW), torch.device("meta"):
         loader, options = loader_of(config)
         model = loader.from_config(config, dtype=torch.float32, **options)
     tensors = [*model.parameters(), *model.buffers()]

@@ -10,14 +10,13 @@ import hashlib
 import json
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from export.errors import BadInput, CannotRun, ComparisonError, cause
+from export.errors import BadInput, CannotRun, ComparisonError, cause, quoted
 
 #: The most bytes of a file that describes something: a configuration, a manifest, an index.
 DESCRIPTION = 64 * 2**20
@@ -35,6 +34,7 @@ _REASONS = {
     errno.ENOTDIR: "a part of its path is not a folder",
     errno.ELOOP: "its links lead back to themselves",
     errno.ENAMETOOLONG: "its name is too long",
+    errno.EEXIST: "there is something else in its place",
     errno.ENXIO: "it is a socket, not a regular file",
     errno.EACCES: "permission denied",
     errno.EROFS: "its file system is read-only",
@@ -145,8 +145,8 @@ def is_folder(path: Path) -> bool:
 def path_of(text: str, what: str) -> Path:
     """Return a path that a user gave, with ~ replaced by the home folder.
 
-    what: what the path is given as, for messages, such as "--cache-dir". Raises `BadInput` if it is empty, has
-    characters that cannot be shown, or names the home folder of a user who does not exist.
+    what: what the path is given as, for messages, such as "--cache-dir". Raises `BadInput` if it is empty or is not
+    text, or names the home folder of a user who does not exist.
 
     >>> path_of("", "--cache-dir")
     Traceback (most recent call last):
@@ -155,28 +155,22 @@ def path_of(text: str, what: str) -> Path:
     """
     if not text.strip():
         raise BadInput(f"{what} is empty; give the path of a folder")
-    check_shown(text, what)
+    check_text(text, what)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise BadInput(f"{what} is {text!r}, but {text.split('/')[0]} has no home folder; give another path") from error
+        home = text.split("/")[0]
+        raise BadInput(f"{what} is {quoted(text)}, but {home} has no home folder; give another path") from error
 
 
-def check_shown(text: str, what: str) -> None:
-    """Raise `BadInput` if a name has control characters or is not UTF-8.
-
-    Such a name would be part of files, graphs and reports.
-
-    >>> check_shown("a\\x1b[31m", "the name of the model")
-    Traceback (most recent call last):
-    ...
-    export.errors.BadInput: the name of the model is 'a\\x1b[31m', which has control characters; rename it
-    """
-    kinds = set(map(unicodedata.category, text))
-    if "Cs" in kinds:
-        raise BadInput(f"{what} is {text!r}, which is not UTF-8 text; rename it")
-    if "Cc" in kinds:
-        raise BadInput(f"{what} is {text!r}, which has control characters; rename it")
+def check_text(text: str, what: str) -> None:
+    """Raise `BadInput` if a name has a zero character, which no file can have, or is not UTF-8, as files must be."""
+    if "\0" in text:
+        raise BadInput(f"{what} is {quoted(text)}, and no file can have a zero character in its name")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{what} is {quoted(text)}, which is not UTF-8 text; rename it") from error
 
 
 @contextmanager
@@ -202,6 +196,26 @@ def as_bad_input(what: str, mend: str = "") -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
         raise BadInput(f"{what}: {cause(error)}{f'; {mend}' if mend else ''}") from error
+
+
+@contextmanager
+def quiet_panics() -> Iterator[None]:
+    """Send what is written to file descriptor 2 nowhere, in the `with` block.
+
+    A panic of a library in Rust is an error in Python, but Rust prints it first, with a stack.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def reason(error: OSError | ValueError) -> str:

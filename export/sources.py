@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from export.errors import BadInput, near
 from export.model_folder import check_weights, model_files
-from export.outside import check_shown, is_folder, path_of, present, reason, sha256, unreadable
+from export.outside import check_text, is_folder, path_of, present, reason, sha256, unreadable
 
 Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
 
@@ -99,10 +99,10 @@ def find(name: str) -> Source:
         return Source("seeded", name, SEEDED[name]["_of"], "0", trained=False)
     if is_path(name):
         folder = path_named(name)
-        check_shown(str(folder), "the path of the model")
+        check_text(str(folder), "the path of the model")
         files = model_files(folder)
         check_weights(folder)
-        return Source("folder", folder.name, str(folder), _digest(files))
+        return Source("folder", _shown(folder.name), str(folder), _digest(files))
     for short, pin in PINS.items():
         if name in (short, pin.repository):
             return Source("hub", short, pin.repository, pin.revision)
@@ -110,10 +110,15 @@ def find(name: str) -> Source:
 
 
 def check_name(name: str) -> None:
-    """Raise `BadInput` if a name is empty, which as a path would mean the working folder, or if it cannot be shown."""
+    """Raise `BadInput` if a name is empty, which as a path would mean the working folder, or if it is not text."""
     if not name.strip():
         raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
-    check_shown(name, "the model's name")
+    check_text(name, "the model's name")
+
+
+def _shown(name: str) -> str:
+    """Return the name of a folder for files and reports: characters that cannot be printed are an underscore."""
+    return "".join(character if character.isprintable() else "_" for character in name)
 
 
 def path_named(name: str) -> Path:

@@ -1,14 +1,11 @@
 """Read the tokenizer in a model's folder, or make a byte tokenizer."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.configuration import SAVE_ANEW
+from export.configuration import SAVE_ANEW, reading
 from export.errors import BadInput, quoted
-from export.outside import as_bad_input, present, read_bytes, read_json, read_text
+from export.outside import present, quiet_panics, read_bytes, read_json, read_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -49,7 +46,7 @@ def read_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":
     _check_files(folder)
     from transformers import AutoTokenizer
 
-    with as_bad_input(f"the tokenizer in {folder} cannot be read", SAVE_ANEW), _no_panic_on_stderr():
+    with reading(f"the tokenizer in {folder} cannot be read", SAVE_ANEW), quiet_panics():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if not tokenizer.is_fast:
             raise BadInput(f"the tokenizer in {folder} is not a fast one; save a fast one there as tokenizer.json")
@@ -60,26 +57,6 @@ def read_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":
             f"tokens, 0 to {vocabulary - 1:,}: they do not belong together; copy the model's own tokenizer there"
         )
     return tokenizer
-
-
-@contextmanager
-def _no_panic_on_stderr() -> Iterator[None]:
-    """Send what is written to file descriptor 2 nowhere, in the `with` block.
-
-    A panic of a library in Rust is an error in Python, but Rust prints it first, with a stack.
-    """
-    try:
-        kept = os.dup(2)
-    except OSError:  # stderr is closed
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _check_files(folder: Path) -> None:

@@ -29,6 +29,7 @@ _IMPORTED = [
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.models.gpt2.modeling_gpt2",
+    __name__,
 ]
 
 #: Seconds after which a case is stopped.
@@ -78,7 +79,7 @@ def _child(words: list[str], environment: dict[str, str], work: str, folder: str
     program, *arguments = words
     sys.argv = [program, *arguments]
     if program == "compare":
-        from compare.cli.app import main
+        from compare.__main__ import main
 
         main()
     elif program == "export":

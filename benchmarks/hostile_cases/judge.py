@@ -58,7 +58,7 @@ def _error_lines(case: Case, outcome: Outcome) -> int | None:
         return case.lines
     if case.terminal:
         return None
-    return int(outcome.code == 2 or (outcome.code == 3 and not outcome.stdout.strip()))
+    return int(outcome.code in (2, UNEXPECTED) or (outcome.code == 3 and not outcome.stdout.strip()))
 
 
 def _text(case: Case, output: bytes) -> str:

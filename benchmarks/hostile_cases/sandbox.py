@@ -1,5 +1,6 @@
 """The folders in which the command of a case runs, and what it changed in them."""
 
+import getpass
 import os
 import shutil
 import stat
@@ -17,6 +18,9 @@ _NO_HUB = "http://127.0.0.1:9"
 
 #: The variable that all processes of a case have.
 MARK = "HOSTILE_CASE"
+
+#: The folder that torch makes for what it compiles.
+_TORCH = f"torchinductor_{getpass.getuser()}"
 
 #: What identifies the state of a file: kind and mode, size, modification time, and the target of a link.
 State = tuple[int, int, int, str]
@@ -57,7 +61,7 @@ class Sandbox:
 
     def state(self, case: Case) -> dict[str, State]:
         """Return path -> state of everything that must not be changed."""
-        free = tuple(str(self.work / name) for name in case.writes)
+        free = (*(str(self.work / name) for name in case.writes), str(self.folder / "tmp" / _TORCH))
         found = {}
         for part in ("work", "home", "tmp"):
             for path in _under(self.folder / part):

@@ -331,7 +331,7 @@ def _texts() -> Iterator[Case]:
             return {text: [1, 2]}
         return {text: text} if place[-1] in ("facts", "packages") else text
 
-    of = mechanism("report: texts that take the terminal", codes=(0, 1, 2), fast=True)
+    of = mechanism("report: texts that take the terminal", codes=(0, 1, 2, 3), fast=True)
     for words, place in everywhere:
         make = report((place, value(place, taken)))
         for shape in ("full", "html"):
@@ -360,7 +360,7 @@ def _texts() -> Iterator[Case]:
         codes=(2,),
     )
 
-    of = mechanism("report: texts that are markup", codes=(0, 1, 2), fast=True)
+    of = mechanism("report: texts that are markup", codes=(0, 1, 2, 3), fast=True)
     markups = {
         "HTML": "<img src=x onerror=alert(1)></script><script>alert(1)</script>",
         "Markdown": "|x](javascript:alert(1)) ![a](b) `` ` ```\n# heading\n",
@@ -388,7 +388,7 @@ def _texts() -> Iterator[Case]:
             )
         yield of(f"{words}, diff", "compare", "diff", "saved", "saved", make=report(*changes))
 
-    of = mechanism("report: very long texts", codes=(0, 1, 2), seconds=60)
+    of = mechanism("report: very long texts", codes=(0, 1, 2, 3), seconds=60)
     for words, place in everywhere[:6]:
         make = report((place, value(place, "n" * 100_000)))
         for shape in ("terminal", "full", "html"):
@@ -434,7 +434,7 @@ def _texts() -> Iterator[Case]:
 
 
 def _listed() -> Iterator[Case]:
-    of = mechanism("reports in the cache: names and contents", codes=(0,), fast=True)
+    of = mechanism("reports in the cache: names and contents", codes=(0,), fast=True, writes=("c/reports/a/.lock",))
     taken = f"{TITLE}\x9b7m"
     there = "c/reports"
     for words, make in {

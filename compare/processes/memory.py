@@ -1,9 +1,13 @@
-"""Read how often the kernel has killed a process because memory ran out."""
+"""Read how much memory is available, and how often the kernel has killed a process because memory ran out."""
 
 from pathlib import Path
 
-from export.memory import available_bytes as available_bytes
-from export.memory import memory_groups
+import psutil
+
+
+def available_bytes() -> int:
+    """Return the system's estimate of how many bytes new processes can use without swapping."""
+    return int(psutil.virtual_memory().available)
 
 
 def out_of_memory_kills() -> int:
@@ -23,5 +27,13 @@ def out_of_memory_kills() -> int:
 
 def counters() -> list[Path]:
     """Return the files that may hold the count of `out_of_memory_kills`, those closest to this process first."""
-    names = ("memory.oom_control", "memory.events")
-    return [*(folder / name for folder in memory_groups() for name in names), Path("/proc/vmstat")]
+    groups = Path("/proc/self/cgroup")
+    lines = [line.split(":", 2) for line in groups.read_text().splitlines()] if groups.is_file() else []
+    root = Path("/sys/fs/cgroup")
+    found = []
+    for _, controllers, group in lines:
+        if "memory" in controllers.split(","):
+            found += [root / "memory" / group.lstrip("/") / "memory.oom_control", root / "memory/memory.oom_control"]
+        elif not controllers:
+            found += [root / group.lstrip("/") / "memory.events", root / "memory.events"]
+    return [*found, Path("/proc/vmstat")]

@@ -87,6 +87,7 @@ def hub_in_process(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(constants, name, getattr(constants, name).replace(constants.ENDPOINT, hub.url))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("export.hub._SILENCE", 1)
     return lambda model: fetch(find(model), offline=False)
 
 
@@ -323,3 +324,31 @@ def test_a_variable_that_the_library_of_the_hub_cannot_read(download) -> None:
     line = one_line(download(HF_HUB_ETAG_TIMEOUT="x"), 2)
     assert "the hub's library cannot be imported: " in line
     assert line.endswith("; check the environment variables that begin with HF_")
+
+
+#: What stands in the place of the file that says which commit was downloaded -> what the message says.
+REVISIONS = [
+    (lambda path: path.write_text("none"), "it holds 'none', not a commit"),
+    (lambda path: path.write_text(""), "it holds '', not a commit"),
+    (lambda path: path.write_text("../../../../.."), r"it holds '../../../../..', not a commit"),
+    (lambda path: path.write_text("\x1b[31m"), r"it holds '\x1b[31m', not a commit"),
+    (lambda path: path.write_bytes(b"\xff"), "it is not UTF-8 text"),
+    (lambda path: path.write_text("0" * 1000), "it has more than 100 bytes"),
+    (lambda path: path.mkdir(), "it is a folder, not a regular file"),
+    (os.mkfifo, "it is a pipe, not a regular file"),
+    (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a regular file"),
+]
+
+
+@pytest.mark.parametrize(("place", "message"), REVISIONS)
+def test_a_revision_that_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place, message: str) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    path = tmp_path / "models--someone--tiny" / "refs" / "main"
+    path.parent.mkdir(parents=True)
+    place(path)
+    with pytest.raises(BadInput) as error:
+        fetch(find(MODEL), offline=True)
+    assert message in str(error.value)
+    assert str(error.value).endswith(f"; remove it and try again: rm -r {path}")

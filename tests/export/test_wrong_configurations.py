@@ -70,6 +70,9 @@ WRONG = [
     ({"model_type": "unheard", "auto_map": {"AutoConfig": "x.C"}}, "the code that it brings (auto_map) is never run"),
     ({"model_type": "vit"}, "models of type vit are neither causal language models nor encoders of text;"),
     ({"model_type": "t5"}, "is an encoder-decoder"),
+    ({"to_diff_dict": None}, "config.json sets 'to_diff_dict', which is not a setting; remove it"),
+    ({"__class__": "x"}, "config.json sets '__class__', which is not a setting"),
+    ({"use_return_dict": True}, "transformers cannot use its config.json: "),
     ({"problem_type": "guess"}, "transformers cannot use its config.json: "),
     ({"n_positions": 10**9}, "needs about 2,000,000,256.0 GB of memory, and "),
     ({"vocab_size": 2**31 - 1, "n_embd": 4096, "n_head": 64}, " GB of memory, and "),
@@ -194,5 +197,5 @@ def test_a_file_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(BadInput, match=r"config.json cannot be read: permission denied; save the model again"):
+    with pytest.raises(BadInput, match=r"config\.json cannot be read: permission denied; save the model again"):
         read_configuration(folder)

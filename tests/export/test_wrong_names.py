@@ -1,6 +1,7 @@
 """Test that names of models and of the cache's folder that cannot be one are refused in one line, and write nothing."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from export.cache import Entry, cache_root, publish
 from export.errors import BadInput, CannotRun, ComparisonError
 from export.exporting import exported
 from export.manifest import Manifest
+from export.sources import find
 from tests.helpers.cache_entries import build
 
 NAMES = [
@@ -20,10 +22,11 @@ NAMES = [
     ("x" * 300, "its name is too long"),
     ("/" + "x" * 300, "its name is too long"),
     ("a/" * 5000, "its name is too long"),
-    ("a\0b", r"the model's name is 'a\x00b', which has control characters; rename it"),
-    ("a\x1b[31m", r"the model's name is 'a\x1b[31m', which has control characters; rename it"),
-    ("a\nb", r"the model's name is 'a\nb', which has control characters"),
-    ("\ud800", r"the model's name is '\ud800', which is not UTF-8 text"),
+    ("a\0b", r"the model's name is 'a\x00b', and no file can have a zero character in its name"),
+    ("a\x1b[31m", r"'a\x1b[31m' is not a model name, folder or hub id"),
+    ("./a\x1b[31m", "does not exist"),
+    ("a\nb", r"'a\nb' is not a model name, folder or hub id"),
+    ("\ud800", r"the model's name is '\ud800', which is not UTF-8 text; rename it"),
     ("..", "has no config.json"),
     ("/", "the model folder / has no config.json"),
     ("~nobody-here/x", "the model's name is '~nobody-here/x', but ~nobody-here has no home folder; give another path"),
@@ -43,6 +46,12 @@ def test_a_name_that_is_none(name: str, message: str, tmp_path: Path) -> None:
     assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_name_has_control_characters(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "a\x1b]0;title\x07\nb")
+    source = find(str(folder))
+    assert (source.name, source.origin) == ("a_]0;title__b", str(folder))
 
 
 def test_a_file_in_the_place_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +87,7 @@ def test_a_name_with_characters_of_patterns(tmp_path: Path) -> None:
 OPTIONS = [
     (["--cache-dir", ""], "--cache-dir is empty; give the path of a folder"),
     (["--cache-dir", "a\x1bb"], r"--cache-dir is 'a\x1bb', which has control characters"),
-    (["--cache-dir", "\udcff"], r"--cache-dir is '\udcff', which is not UTF-8 text"),
+    (["--cache-dir", "\udcff"], r"--cache-dir is '\udcff', which is not UTF-8 text; rename it"),
     (["--cache-dir", "~nobody-here"], "--cache-dir is '~nobody-here', but ~nobody-here has no home folder"),
     (["--cache-dir"], "expected one argument"),
     (["--exporter", ""], "unknown exporter ''; known: dynamo, optimum"),
