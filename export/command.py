@@ -1,5 +1,6 @@
 """Functions that start and end every command: search path, streams, exit code, and errors as one line on stderr."""
 
+import _thread
 import errno
 import os
 import signal
@@ -180,7 +181,7 @@ def _hooks() -> Iterator[None]:
 
     def not_raised(hooked: Any) -> None:
         if isinstance(hooked.exc_value, KeyboardInterrupt):  # it came while an object was freed, and would be lost
-            signal.raise_signal(signal.SIGINT)
+            threading.Timer(0.01, _thread.interrupt_main).start()  # here, it would be lost again
             return
         report(hooked.exc_value)
 
