@@ -91,15 +91,16 @@ def _met(cases: list[Case], folder: Path, workers: int) -> Iterator[Met]:
         stock.make()
     printing = Lock()
 
-    def meet(number: int, case: Case) -> Met:
-        outcome = run(case, folder / f"case-{number}", stock)
+    def meet(case: Case) -> Met:
+        with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
+            outcome = run(case, Path(place) / "case", stock)
         met = Met(case, outcome, list(faults(case, outcome)))
         with printing:
             print(_line(met), flush=True)
         return met
 
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(meet, range(len(cases)), cases)
+        yield from pool.map(meet, cases)
 
 
 def _line(met: Met) -> str:
