@@ -57,7 +57,7 @@ def comparison_bytes(facts: ModelFacts, shape: Shape) -> float:
 
     >>> small = {"layers": 4, "heads": 4, "key_value_heads": 4, "head_dim": 16, "hidden": 64, "vocabulary": 256}
     >>> f"{comparison_bytes(small | {'parameters': 250_000, 'output': 'logits'}, Shape(512, 64)) / 1e9:.1f} GB"
-    '12.2 GB'
+    '12.4 GB'
     """
     held = TENSOR * tensor_numbers(facts, shape) + NUMBER * block_numbers(facts, shape)
     return LIBRARIES + OTHERS + PARAMETER * facts["parameters"] + held

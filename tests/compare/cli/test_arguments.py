@@ -26,7 +26,7 @@ def test_a_file_is_the_text(content: bytes, text: str, tmp_path: Path) -> None:
     [
         (b"\xff\xfea\0b\0", "it is not UTF-8 text (byte 0)"),
         ("ä".encode("latin-1"), "it is not UTF-8 text (byte 0)"),
-        (b"a" * (LONGEST_TEXT + 1), "it has more than 4,194,304 bytes"),
+        (b"a" * (LONGEST_TEXT + 1), "it has more than 1,048,576 bytes"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
