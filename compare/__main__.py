@@ -14,15 +14,19 @@ from compare.processes import own_packages
 def main() -> None:
     """Run the command line."""
     own_packages.pin()
-    from export.command import leave_working_folder
+    from export.command import finish, leave_working_folder
 
     folder = leave_working_folder()
     other = PathFinder.find_spec("export", [str(folder)]) if folder else None
     if other is not None and other.origin is not None:
         print(f"note: {other.origin} is not imported: python -m compare has a package of that name", file=sys.stderr)
-    from compare.cli.app import main as run
+    finish(_run)
 
-    run()
+
+def _run() -> int | None:
+    from compare.cli.app import run  # an interruption of this import ends the command in the same way
+
+    return run()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from export import cache
 from export.command import finish, leave_working_folder
+from export.disk import writing
 from export.display import Plain
 from export.errors import BadInput
 from export.removal import remove
@@ -52,8 +53,9 @@ def main() -> None:
     elif arguments.remove:
         if not arguments.models:
             raise BadInput("--remove needs the name of a model; python -m export --list prints the names")
-        for folder in _chosen(root, arguments.models):
-            print(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
+        with writing(root, "make it writable, or remove the folder by hand"):
+            for folder in _chosen(root, arguments.models):
+                print(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
     else:
         from export.exporting import exported
 

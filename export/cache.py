@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from export.disk import writing
 from export.errors import BadInput, first_line
 from export.manifest import FileRecord, Manifest, OtherSchema, manifest_of
 from export.progress import SILENT, Progress
@@ -132,7 +133,13 @@ def publish(
 
     build: a function that fills an empty folder and returns the manifest without `files`.
     progress: has a stage while another process holds the lock, and a note if that process created the entry.
+    Raises `CannotRun` if the disk is full, and `BadInput` if the cache cannot be written to.
     """
+    with writing(root, "free some space, or give another cache folder with --cache-dir FOLDER"):
+        return _published(root, name, key, build, progress)
+
+
+def _published(root: Path, name: str, key: str, build: Callable[[Path], Manifest], progress: Progress) -> Entry:
     models = root / "models"
     _make_root(root)
     with _locked(models / f".{name}-{key}.lock", name, progress) as waited:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from export import interruption
 from export.errors import ComparisonError
 from export.telemetry import turn_off
 
@@ -13,8 +14,10 @@ from export.telemetry import turn_off
 def finish(command: Callable[[], int | None]) -> NoReturn:
     """Run a command and exit with the code that it returns.
 
-    The errors of `export.errors` exit with 2 or 3, and an interruption exits with 130; both print a line on stderr.
+    The errors of `export.errors` exit with 2 or 3, and an interruption exits with 128 and the signal's number; both
+    print a line on stderr.
     """
+    interruption.catch()
     turn_off()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not about the user's input
     try:
@@ -23,7 +26,7 @@ def finish(command: Callable[[], int | None]) -> NoReturn:
     except ComparisonError as error:
         code = _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = _fail("interrupted", 130)
+        code = _fail(interruption.words(), interruption.exit_code())
     except BrokenPipeError:  # the reader of the output has exited, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -7,6 +7,8 @@ another computation, so it is a separate export. The weights are stored once, as
 (`export.weights_file`). A model that keeps no plain keys and values has no `decode.onnx`.
 """
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -79,7 +81,7 @@ def write_graphs(
     """
     progress.waits("writing the weights")
     with no_progress_bar():
-        model.save_pretrained(folder, max_shard_size="1TB")
+        _save_weights(model, folder)
     progress.step("weights")
     progress.waits("tracing the graph with every tap")
     inspect = exporter.export_inspect(model, folder)
@@ -98,6 +100,18 @@ def write_graphs(
         progress.step(f"{name}, {(folder / name).stat().st_size / 1e6:.1f} MB")
     opset = next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
     return Written(opset, notes)
+
+
+def _save_weights(model: "PreTrainedModel", folder: Path) -> None:
+    """Save the weights and the configuration of a model. Raises `OSError` if the disk is full."""
+    from safetensors import SafetensorError
+
+    try:
+        model.save_pretrained(folder, max_shard_size="1TB")
+    except SafetensorError as error:  # its message has the number of the system's error
+        if (found := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(folder)) from error
 
 
 def _generating(

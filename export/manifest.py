@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from export.checkpoint import Checkpoint
+from export.sealed import opened, sealed, without_seal
 from export.sources import Source
 
 SCHEMA = 3
@@ -83,7 +84,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the manifest as the text of its file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(sealed(asdict(self)), indent=2) + "\n"
 
 
 class OtherSchema(ValueError):
@@ -107,7 +108,8 @@ def manifest_of(text: bytes) -> Manifest:
     schema = content.get("schema") if isinstance(content, dict) else None
     if isinstance(schema, int) and schema != SCHEMA:
         raise OtherSchema(f"written under cache schema {schema}, but this version uses {SCHEMA}")
-    manifest: Manifest = _typed(Manifest, content, "")
+    manifest: Manifest = _typed(Manifest, without_seal(content), "")
+    opened(content)
     return manifest
 
 

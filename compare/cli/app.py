@@ -32,11 +32,12 @@ for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rej
 
 
 def main() -> None:
-    """Run the command line and exit. `compare.__main__` calls this."""
-    finish(_run)
+    """Run the command line and exit."""
+    finish(run)
 
 
-def _run() -> int | None:
+def run() -> int | None:
+    """Run the command line and return its exit code. Raises the errors of `export.errors`, and `KeyboardInterrupt`."""
     try:  # completion is of the script's name, because a shell completes no `python -m`
         code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:

@@ -2,6 +2,7 @@
 
 from compare.report.render.formats import Format, print_as
 from compare.report.schema import Report
+from export.disk import writing
 
 
 def write_files(report: Report) -> int:
@@ -12,7 +13,10 @@ def write_files(report: Report) -> int:
     from compare.report.saved import being_written
 
     assert report.folder is not None
-    with being_written(report.folder):
+    with (
+        writing(report.folder, "free some space, then show --format html makes the page"),
+        being_written(report.folder),
+    ):
         figures = save_figures(draw_figures(report), report.folder)
         (report.folder / "report.md").write_text(to_markdown(report, tuple(path.name for path in figures), LONGEST))
         save_page(report)

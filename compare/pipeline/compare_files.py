@@ -23,6 +23,7 @@ from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.prepare import read_file, staged
 from compare.pipeline.report_folder import make_report_folder
+from compare.pipeline.resume import begin, until_finished
 from compare.pipeline.row_settings import check_row_settings, configured, option_notes
 from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
@@ -51,7 +52,9 @@ def compare_graphs(settings: Settings, progress: Progress = SILENT) -> Report:
     with ExitStack() as held:
         with progress.ticking():
             run = prepared(settings, progress, held)
-        return compare_prepared(run)
+            begin(run, None, settings, None)
+        with until_finished(run):
+            return compare_prepared(run)
 
 
 def compare_prepared(run: Run) -> Report:

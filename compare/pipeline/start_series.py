@@ -1,6 +1,5 @@
 """Start the worker processes of a comparison, and give the series of each process its role in the rounds."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -34,10 +33,9 @@ def start_templates(
 
 @contextmanager
 def started_series(run: Run) -> Iterator[list[Series]]:
-    """Start the processes of a run and yield their series. On exit, end the processes and remove the scratch folder.
+    """Start the processes of a run and yield their series. On exit, end the processes.
 
-    The list is empty if latency is off. A later stage that starts further processes appends their series to it. The
-    scratch folder stays if traces are kept.
+    The list is empty if latency is off. A later stage that starts further processes appends their series to it.
     """
     started = [*start_passes(run), *start_limits(run), *start_decoders(run)] if run.checks.latency else []
     try:
@@ -45,8 +43,6 @@ def started_series(run: Run) -> Iterator[list[Series]]:
     finally:
         for process in dict.fromkeys(each.process for each in started):
             process.end()
-        if not run.output.keep_traces:
-            shutil.rmtree(run.scratch, ignore_errors=True)
         remove_if_empty(run.out / "logs")
 
 

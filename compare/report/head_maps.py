@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.report.archives import check_archive
 from compare.report.schema import MAPS_FILE, Report
-from export.errors import BadInput
+from export.errors import BadInput, first_line
 
 Map = NDArray[np.float64]
 
@@ -107,10 +108,17 @@ class HeadMaps:
 
 @contextmanager
 def head_maps(report: Report) -> Iterator[HeadMaps | None]:
-    """Open the maps of a report; None if it has none, because no runtime exposes its attention, or it was moved."""
+    """Open the maps of a report; None if it has none, because no runtime exposes its attention, or it was moved.
+
+    Raises `BadInput` if the file is damaged.
+    """
     path = None if report.folder is None or report.model is None else report.folder / MAPS_FILE
     if path is None or not path.is_file():
         yield None
         return
-    with np.load(path) as arrays:
+    try:
+        check_archive(path)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is damaged: {first_line(error)}; compare again, or remove it") from error
+    with np.load(path, allow_pickle=False) as arrays:
         yield HeadMaps(report, arrays)

@@ -1,5 +1,6 @@
 """The reports that are saved in the cache: found by their names, and listed."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from compare.report.schema import REPORT_FILE, Report
+from compare.report.unfinished import is_unfinished, saved_names
 from export.cache import cache_root
 from export.errors import BadInput, BadSetting, similar
 from export.removal import size_of
@@ -40,6 +42,12 @@ def newest(root: Path | None = None) -> Path:
     return max(saved, key=changed)
 
 
+def how_to_resume(folder: Path) -> str:
+    """Return which command goes on with an unfinished comparison. folder: the report's folder."""
+    name = folder.name if folder.parent == reports_in() else str(folder)
+    return f"python -m compare --resume {shlex.quote(name)} goes on"
+
+
 def is_newest(folder: Path) -> bool:
     """Whether a folder has the report in the default cache that was written last."""
     try:
@@ -52,8 +60,18 @@ def located(given: str, root: Path | None = None) -> Path:
     """Return the path of a saved report: its folder or its file.
 
     given: a path, or the name of a report in a cache. root: the folder of the cache; None is the default one. Raises
-    `BadInput` if it is neither; the message has names that are similar.
+    `BadInput` if it is neither; the message has names that are similar. Raises it also for a comparison that has not
+    finished; the message has the command that goes on.
     """
+    path = folder_named(given, root)
+    if is_unfinished(path):
+        rows = saved_names(path)
+        raise BadInput(f"{path} is unfinished, with {len(rows)} rows saved; {how_to_resume(path)}")
+    return path
+
+
+def folder_named(given: str, root: Path | None = None) -> Path:
+    """Do the same as `located`, also for a comparison that has not finished."""
     path = Path(given)
     if path.exists():
         return path
@@ -130,7 +148,9 @@ def _saved(folder: Path) -> Saved:
     try:
         report = Report.read(folder)
     except BadInput:
-        why = "unreadable" if (folder / REPORT_FILE).is_file() else "no report"
+        why = (
+            "unreadable" if (folder / REPORT_FILE).is_file() else "unfinished" if is_unfinished(folder) else "no report"
+        )
     if is_being_written(folder):
         why = why and "being written"
     return Saved(folder, datetime.fromtimestamp(changed(folder)), size_of(folder), report, why)

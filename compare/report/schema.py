@@ -4,6 +4,7 @@ pydantic writes it as `report.json`. `SCHEMA` increases with every change that m
 versions.
 """
 
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
+from export.sealed import opened, sealed, without_seal
 
 #: The version of the schema of `report.json`.
 SCHEMA = 11
@@ -78,7 +80,7 @@ class Report(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _of_any_schema(cls, report: Any) -> Any:
-        return updated(report, SCHEMA)
+        return updated(without_seal(report), SCHEMA)
 
     def __repr__(self) -> str:
         size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
@@ -173,7 +175,8 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(self.model_dump_json(indent=1) + "\n")
+        content = sealed(json.loads(self.model_dump_json()))
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 
@@ -184,10 +187,15 @@ class Report(BaseModel):
         if not path.is_file():
             raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
         try:
-            report = cls.model_validate_json(path.read_bytes())
+            content = path.read_bytes()
+            report = cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(step) for step in first["loc"])
             raise BadInput(f"{path} is no report of schema {SCHEMA}: {place or 'file'}: {first['msg']}") from error
+        try:
+            opened(json.loads(content))
+        except ValueError as error:
+            raise BadInput(f"{path} has changed since it was written: {error}; make the report again") from error
         report._folder = path.parent
         return report
