@@ -1,6 +1,6 @@
 """Make faults from outside, count what is not well met, and write docs/reliability.md.
 
-    python -m benchmarks.faultload [--quick] [--part NAME]
+    python -m benchmarks.faultload [--quick] [--part NAME] [--moments N]
 
 With --part, only one part is run; its cases replace those of the last run. It takes about an hour, and a minute a part
 with --quick.
@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.faultload import crowd, damage, disks, endings, hubs, kills, page, workers
 from benchmarks.faultload.cases import Case, figures
+from benchmarks.faultload.endings import MOMENTS, SIGNALS
 from benchmarks.record import Aim, finish, parser, recorded
 
 LOADS: dict[str, Callable[..., list[Case]]] = {
@@ -20,7 +21,7 @@ LOADS: dict[str, Callable[..., list[Case]]] = {
     "crowd": crowd.load,
     "disks": disks.load,
     "workers": workers.load,
-    **{part: partial(endings.load, part) for part in endings.SIGNALS},
+    **{part: partial(endings.load, part) for part in SIGNALS},
     "hub": hubs.load,
 }
 
@@ -28,11 +29,13 @@ LOADS: dict[str, Callable[..., list[Case]]] = {
 def main() -> None:
     asked = parser(__doc__)
     asked.add_argument("--part", choices=list(LOADS), action="append", help="only this part; may be repeated")
+    asked.add_argument("--moments", type=int, default=MOMENTS, help=f"of each signal that ends a run ({MOMENTS})")
     options = asked.parse_args()
     parts = options.part or list(LOADS)
     cases = {}
     for part in parts:
-        cases[part] = LOADS[part](quick=options.quick)
+        more = {"count": options.moments} if part in SIGNALS else {}
+        cases[part] = LOADS[part](quick=options.quick, **more)
         for case in cases[part]:
             print(f"{case.part}: {case.what}: {case.runs - len(case.misses)} of {case.runs}", flush=True)
             for miss in case.misses:

@@ -104,7 +104,7 @@ class Running:
         environ = self.environment(cache, more or {}, moment)
         self.process: subprocess.Popen[bytes] | Forked
         with self._out.open("wb") as out, self.lines.open("wb") as lines:
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": lines}
+            pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": lines}
             if template is None:
                 command = [sys.executable, *map(str, arguments)]
                 self.process = subprocess.Popen(command, cwd=ROOT, env=environ, **pipes, **options)
@@ -220,9 +220,9 @@ def workspace() -> Iterator[Path]:
         yield Path(folder)
 
 
-def tiny_folder(folder: Path) -> Path:
-    """Save a tiny GPT-2 in a folder, without a tokenizer, and return the folder."""
+def tiny_folder(folder: Path, **sizes: int) -> Path:
+    """Save a tiny GPT-2 in a folder, without a tokenizer, and return the folder. sizes: as in `tiny_model`."""
     from tests.helpers.tiny import tiny_model
 
-    tiny_model().save_pretrained(folder)
+    tiny_model(**sizes).save_pretrained(folder)
     return folder

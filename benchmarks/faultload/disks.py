@@ -85,7 +85,7 @@ def full_export(folder: Path, model: Path, sizes: tuple[int, ...]) -> Case:
 def full_report(folder: Path, model: Path, cache: Path, sizes: tuple[int, ...]) -> Case:
     """Compare with a report's folder on a disk that becomes full."""
     case = Case("disks", "the disk becomes full during a comparison", "one line, no report; with space, it works")
-    arguments = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
+    arguments: list[str | Path] = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
     for number, size in enumerate(one_by_one("full disk", sizes)):
         with small_disk(folder / f"out-{number}", size) as mounted:
             if not mounted:
@@ -108,7 +108,7 @@ def read_only(folder: Path, model: Path, cache: Path) -> Iterator[Case]:
     other = tiny_folder(folder / "another")
     with read_only_copy(cache) as mounted:
         if mounted:
-            arguments = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
+            arguments: list[str | Path] = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
             used.count(run(export(model), cache).problems([0]))
             used.count(run(compare(*arguments, "--out", folder / "elsewhere"), cache).problems([0]))
             refused.count(run(export(other), cache).problems([2, 3], said="Read-only file system"))
@@ -128,7 +128,7 @@ def clock_back(model: Path, cache: Path) -> Case:
     (entry,) = entries(cache)
     checked(entry_in(entry.folder))
     case.count(run(export(model), cache).problems([0]))
-    arguments = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
+    arguments: list[str | Path] = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
     for number in range(2):
         case.count(run(compare(*arguments), cache).problems([0]))
         if number == 0:

@@ -26,8 +26,8 @@ SIGNALS = {
     "killed": ("its process is killed", signal.SIGKILL, -signal.SIGKILL),
 }
 
-#: The number of moments for each signal, and how many runs are resumed: one of so many.
-MOMENTS, QUICK_MOMENTS, RESUMED = 30, 2, 8
+#: The number of moments for each signal, and which unfinished runs are resumed: one of so many.
+MOMENTS, QUICK_MOMENTS, RESUMED = 30, 2, 6
 
 ARGUMENTS = ["--model", "byte-gpt2", "--runtimes", "torch-eager,torch-sdpa,onnxruntime", "--sequence", "32"]
 ARGUMENTS += ["--time", "1", "--verbose"]
@@ -36,8 +36,8 @@ ARGUMENTS += ["--time", "1", "--verbose"]
 _ROW = re.compile(r"^traces: ([\w-]+): (?:identical|rounding|reduced|different|broken)", re.MULTILINE)
 
 
-def load(part: str, *, quick: bool) -> list[Case]:
-    """End comparisons of byte-gpt2 with one signal. part: a key of `SIGNALS`. quick: at two moments."""
+def load(part: str, *, quick: bool, count: int = MOMENTS) -> list[Case]:
+    """End comparisons of byte-gpt2 with one signal, a key of `SIGNALS`, at so many moments; two if it is quick."""
     words, sent, code = SIGNALS[part]
     expected = f"exit code {code}, one line" if code > 0 else "the rows are saved"
     case = Case(part, words, f"{expected}; no process and no temporary file left")
@@ -48,7 +48,7 @@ def load(part: str, *, quick: bool) -> list[Case]:
         whole = run(compare(*ARGUMENTS, "--out", out), cache)
         assert whole.code == 0, whole.stderr
         shutil.rmtree(out)
-        count = QUICK_MOMENTS if quick else MOMENTS
+        count = QUICK_MOMENTS if quick else count
         moments = [whole.seconds * (number + 0.5) / count for number in range(count)]
         for number, moment in enumerate(one_by_one(words, moments)):
             problems = problems_of(ended_at(moment, sent, cache, out), code, out)

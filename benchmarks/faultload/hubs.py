@@ -2,30 +2,30 @@
 
 from pathlib import Path
 
+from benchmarks.faultload.bad_hub import BadHub, Failure
 from benchmarks.faultload.cases import Case
 from benchmarks.faultload.commands import export, run, workspace
 from benchmarks.progress import one_by_one
 from export.cache import entries
-from tests.helpers.local_hub import Fault, LocalHub
 
 WEIGHTS, MODEL = "model.safetensors", "someone/tiny"
 
 #: The faults in words -> what the hub does, which exit codes are right, and whether the same run may succeed.
-FAULTS: dict[str, tuple[dict[str, Fault], tuple[int, ...]]] = {
-    "slow: each file comes 3 s late": ({WEIGHTS: Fault(late=3), "config.json": Fault(late=3)}, (0,)),
-    "weights cut short": ({WEIGHTS: Fault(cut=1000)}, (2, 3)),
-    "the connection breaks once in mid-file": ({WEIGHTS: Fault(drop=1000)}, (0, 3)),
-    "the connection breaks every time": ({WEIGHTS: Fault(drop=1000, always=True)}, (3,)),
-    "other weights than the digest says": ({WEIGHTS: Fault(swap=b"x" * 1000)}, (2, 3)),
-    "404 for the weights": ({WEIGHTS: Fault(status=404)}, (3,)),
-    "429 for the weights": ({WEIGHTS: Fault(status=429)}, (3,)),
-    "500 for the weights": ({WEIGHTS: Fault(status=500)}, (3,)),
-    "503 for everything": ({"": Fault(status=503)}, (3,)),
-    "404 for everything": ({"": Fault(status=404)}, (3,)),
-    "429 for everything": ({"": Fault(status=429)}, (3,)),
-    "a redirect to itself": ({WEIGHTS: Fault(circle=True)}, (3,)),
-    "a redirect to a host that does not answer": ({WEIGHTS: Fault(elsewhere="http://127.0.0.1:9/x")}, (3,)),
-    "a page in place of JSON": ({"config.json": Fault(swap=b"<html>sign in</html>")}, (2, 3)),
+FAULTS: dict[str, tuple[dict[str, Failure], tuple[int, ...]]] = {
+    "slow: each file comes 3 s late": ({WEIGHTS: Failure(late=3), "config.json": Failure(late=3)}, (0,)),
+    "weights cut short": ({WEIGHTS: Failure(cut=1000)}, (2, 3)),
+    "the connection breaks once in mid-file": ({WEIGHTS: Failure(drop=1000)}, (0, 3)),
+    "the connection breaks every time": ({WEIGHTS: Failure(drop=1000, always=True)}, (3,)),
+    "other weights than the digest says": ({WEIGHTS: Failure(swap=b"x" * 1000)}, (2, 3)),
+    "404 for the weights": ({WEIGHTS: Failure(status=404)}, (3,)),
+    "429 for the weights": ({WEIGHTS: Failure(status=429)}, (3,)),
+    "500 for the weights": ({WEIGHTS: Failure(status=500)}, (3,)),
+    "503 for everything": ({"": Failure(status=503)}, (3,)),
+    "404 for everything": ({"": Failure(status=404)}, (3,)),
+    "429 for everything": ({"": Failure(status=429)}, (3,)),
+    "a redirect to itself": ({WEIGHTS: Failure(circle=True)}, (3,)),
+    "a redirect to a host that does not answer": ({WEIGHTS: Failure(elsewhere="http://127.0.0.1:9/x")}, (3,)),
+    "a page in place of JSON": ({"config.json": Failure(swap=b"<html>sign in</html>")}, (2, 3)),
 }
 
 
@@ -44,9 +44,9 @@ def load(*, quick: bool) -> list[Case]:
     return cases
 
 
-def problems_with(folder: Path, files: dict[str, bytes], made: dict[str, Fault], codes: tuple[int, ...]) -> list[str]:
+def problems_with(folder: Path, files: dict[str, bytes], made: dict[str, Failure], codes: tuple[int, ...]) -> list[str]:
     """Export from a hub with faults, then from the same hub without. Return what is wrong with that."""
-    hub = LocalHub()
+    hub = BadHub()
     hub.content.repositories = {MODEL: dict(files)}
     hub.content.faults = dict(made)
     more = {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf")}
@@ -57,9 +57,8 @@ def problems_with(folder: Path, files: dict[str, bytes], made: dict[str, Fault],
             found.append("an entry was made")
         hub.content.faults = {}
         again = run(export(MODEL), folder / "cache", more=more)
-        told_to_remove = "remove the download and try again: rm " in first.error
-        if again.code and told_to_remove and again.error == first.error:
-            Path(first.error.partition(": rm ")[2]).unlink()  # as the line says
+        if again.code and (wrong := again.error.partition("remove the download and try again: rm ")[2]):
+            Path(wrong).unlink()  # as the line says
             again = run(export(MODEL), folder / "cache", more=more)
         found += [f"then: {problem}" for problem in again.problems([0])]
         found += weights_problem(folder, files)
@@ -77,7 +76,7 @@ def weights_problem(folder: Path, files: dict[str, bytes]) -> list[str]:
 def gone(folder: Path, files: dict[str, bytes]) -> Case:
     """Export from a hub that is gone: without an earlier export, and with one."""
     case = Case("hub", "gone", "one line; with an earlier export, that is used")
-    hub = LocalHub()
+    hub = BadHub()
     hub.content.repositories = {MODEL: dict(files)}
     more = {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf")}
     made = run(export(MODEL), folder / "cache", more=more)

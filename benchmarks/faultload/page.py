@@ -43,6 +43,13 @@ goes on with the settings of the comparison. Only what is printed can be chosen 
 - Latency and decoding are measured as a whole. A ratio is of rounds in which all runtimes take turns, and rounds of
   another day would not be of the same machine's load.
 - The report's notes say that it was resumed, and name the rows from before. Two ONNX files are compared anew.
+
+## Damage that leaves no trace
+
+A bit that flips on a disk changes neither the size nor the time of a file. A comparison compares the SHA-256 of every
+file of a cache entry with its manifest. A manifest, a report and the notes of a golden run have the digest of their own
+content in the field `sha256`. A file of an older version has none, and is read without it. If you change a report by
+hand, remove the field.
 """
 
 #: Headings -> what is done there, and the parts of the load.

@@ -1,5 +1,7 @@
 """Compare with runtimes that fail: their rows say how, and all others are compared and timed."""
 
+from pathlib import Path
+
 from benchmarks.faultload.bad_runtimes import RUNTIMES, install
 from benchmarks.faultload.cases import Case
 from benchmarks.faultload.commands import ROOT, compare, run, tiny_folder, workspace
@@ -34,7 +36,7 @@ def load(*, quick: bool) -> list[Case]:
         install(site)
         model, out = tiny_folder(folder / "tiny"), folder / "report"
         PROGRESS.stage("workers", f"{len(names)} bad runtimes and a good one")
-        arguments = ["--model", model, "--runtimes", ",".join([*names, "onnxruntime"]), "--out", out]
+        arguments: list[str | Path] = ["--model", model, "--runtimes", ",".join([*names, "onnxruntime"]), "--out", out]
         arguments += ["--threads", "1", "--text", "To be, or not to be", "--time", "2", "--timeout", "20"]
         path = f"{site}:{ROOT}"
         ended = run(compare(*arguments), folder / "cache", more={"PYTHONPATH": path}, timeout=900)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,21 +11,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Fault:
-    """A fault in serving one file, or in every answer if its name is empty.
+    """A fault in serving one large file.
 
-    cut: serve only this number of bytes. drop: break the connection once, after this number of bytes; always: every
-    time. swap: serve other bytes. late: answer so many seconds later. status: answer with this status. circle: redirect
-    to the same address. elsewhere: redirect to this address.
+    cut: serve only this number of bytes. drop: break the connection once, after this number of bytes. swap: serve other
+    bytes.
     """
 
     cut: int | None = None
     drop: int | None = None
     swap: bytes | None = None
-    always: bool = False
-    late: float = 0.0
-    status: int | None = None
-    circle: bool = False
-    elsewhere: str = ""
 
 
 @dataclass
@@ -90,8 +83,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self) -> None:
         self.content.requests.append(f"{self.command} {self.path}")
-        if self._fails(self.content.faults.get("")):
-            return
         path = self.path.split("?")[0].strip("/")
         if path.startswith("cdn/"):
             self._large_file(path.removeprefix("cdn/"))
@@ -106,19 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
             repository, _, file = path.partition("/resolve/")
             revision, _, name = file.partition("/")
             self._file(repository, revision, name)
-
-    def _fails(self, fault: Fault | None) -> bool:
-        """Answer as a fault says, and return whether that was the whole answer."""
-        if fault is None:
-            return False
-        time.sleep(fault.late)
-        if fault.status is not None:
-            self._answer(fault.status)
-        elif fault.circle or fault.elsewhere:
-            self._answer(302, headers={"Location": fault.elsewhere or self.path})
-        else:
-            return False
-        return True
 
     def _information(self, repository: str, revision: str) -> None:
         if repository in self.content.aliases:
@@ -146,12 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
 
     def _file(self, repository: str, revision: str, name: str) -> None:
-        fault = self.content.faults.get(name)
-        if not _is_large(name) and self._fails(fault):
-            return None
         data = self.content.repositories.get(repository, {}).get(name)
-        if data is not None and fault is not None and not _is_large(name):
-            data = fault.swap or data
         if data is None:
             return self._answer(404, headers={"X-Error-Code": "EntryNotFound"})
         headers = {"X-Repo-Commit": commit_of(revision)}
@@ -166,8 +139,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _large_file(self, digest: str) -> None:
         name, data = self.content.large(digest)
         fault = self.content.faults.get(name, Fault())
-        if self._fails(fault):
-            return
         data = (fault.swap or data)[: fault.cut]
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         status, headers = 200, {}
@@ -175,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = 206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
         sent = None
         if fault.drop is not None:
-            sent, fault.drop = fault.drop, fault.drop if fault.always else None
+            sent, fault.drop = fault.drop, None
         self._answer(status, data[start:], headers, sent=sent)
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, sent=None) -> None:

@@ -54,4 +54,4 @@ def _write_half(path: pathlib.Path, data: str, *more: Any, **options: Any) -> in
 
 if "FAULTLOAD" in os.environ:
     sys.addaudithook(_hook)
-    pathlib.Path.write_text = _write_half  # type: ignore[method-assign]
+    pathlib.Path.write_text = _write_half  # type: ignore[method-assign,assignment]
