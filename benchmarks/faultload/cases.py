@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
 #: The folder in which a part of the load works, which is another one each time.
 _FOLDER = re.compile(r"/[^\s']*?faultload-[^/\s']+")
 
