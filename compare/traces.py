@@ -33,7 +33,14 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
         if Path(f"{name}.npy").name != f"{name}.npy":
             raise ValueError(f"a tensor named {name!r:.80} has no file in a trace")
         np.save(folder / f"{name}.npy", tensor.astype(np.float32) if tensor.dtype.itemsize < 4 else tensor)
-    (folder / _FACTS).write_text(json.dumps({"names": list(tensors), **(facts or {})}))
+    _write_facts(folder, {"names": list(tensors), **(facts or {})})
+
+
+def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the file that makes a trace complete, whole or not at all."""
+    partial = folder / f".{_FACTS}.partial"
+    partial.write_text(json.dumps(facts))
+    partial.replace(folder / _FACTS)
 
 
 def is_whole(folder: Path) -> bool:
@@ -45,7 +52,7 @@ def forget(folder: Path, names: Collection[str]) -> "Trace":
     """Delete tensors of a trace, and open the remaining trace."""
     facts = json.loads((folder / _FACTS).read_text())
     facts["names"] = [name for name in facts["names"] if name not in names]
-    (folder / _FACTS).write_text(json.dumps(facts))
+    _write_facts(folder, facts)
     for name in names:
         (folder / f"{name}.npy").unlink(missing_ok=True)
     return Trace(folder)

@@ -1,5 +1,7 @@
 """Download a model from the hub at a given revision, with safetensors only, and check the digest of large files."""
 
+import hashlib
+import json
 import os
 import re
 import sys
@@ -86,6 +88,7 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
         ) from error
     progress.waits("comparing digests")
     with progress.ticking():
+        _remove_pages(Path(folder), source)
         _check(Path(folder), source, offline_by)
     return Path(folder)
 
@@ -200,6 +203,29 @@ def _cannot_be_had(source: Source, why: str) -> CannotRun:
 def _not_downloaded(offline_by: str) -> str:
     """Return why a model is not available offline. Some versions of the hub's library do not distinguish the cases."""
     return f"{offline_by} and it was not downloaded before, or only partly"
+
+
+def _remove_pages(folder: Path, source: Source) -> None:
+    """Remove a download that is no JSON and not what the hub promised, such as a page of a proxy that asks to sign in.
+
+    Raises `CannotRun` if there is one. The hub promises a digest by the name of the stored file; for small files it is
+    that of git's objects.
+    """
+    for path in sorted(folder.glob("*.json")):
+        stored = path.resolve()
+        content = stored.read_bytes() if stored.is_file() else b"{}"
+        promised = {hashlib.sha1(start + content).hexdigest() for start in (b"", b"blob %d\0" % len(content))}
+        try:
+            json.loads(content)
+        except (ValueError, RecursionError):
+            if stored.name in promised or not path.is_symlink():
+                continue
+            path.unlink()
+            stored.unlink()
+            raise CannotRun(
+                f"{path.name} of {source.label} is no JSON and not what the hub promised, so a proxy may have sent it; "
+                "it was removed: run the command again"
+            ) from None
 
 
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 from export.checkpoint import Checkpoint
 from export.configuration import LAYERS, POSITIONS
 from export.errors import quoted
+from export.sealed import opened, sealed, without_seal
 from export.sources import Source
 
 SCHEMA = 3
@@ -96,7 +97,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the manifest as the text of its file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(sealed(asdict(self)), indent=2) + "\n"
 
 
 class OtherSchema(ValueError):
@@ -120,8 +121,9 @@ def manifest_of(text: bytes) -> Manifest:
     schema = content.get("schema") if isinstance(content, dict) else None
     if type(schema) is int and schema != SCHEMA and abs(schema) < _WHOLE:
         raise OtherSchema(f"written under cache schema {schema}, but this version uses {SCHEMA}")
-    manifest: Manifest = _typed(Manifest, content, "")
+    manifest: Manifest = _typed(Manifest, without_seal(content), "")
     _check_values(manifest)
+    opened(content)
     return manifest
 
 

@@ -26,7 +26,8 @@ def list_(
     cache_dir: CacheDir = None,
 ) -> None:
     """List the reports in the cache, newest first."""
-    from compare.report.saved import listing, reports_in
+    from compare.report.saved import listing, reports_in, unfinished_words
+    from compare.report.unfinished import can_resume
 
     found = listing(cache_dir)
     if json:
@@ -38,6 +39,9 @@ def list_(
         _print_list(found)
     else:
         print_line(f"no report in {reports_in(cache_dir)}; python -m compare writes one", sys.stderr)
+    for saved in found:
+        if saved.why == "unfinished" and can_resume(saved.folder):
+            print_line(f"{saved.folder.name} is {unfinished_words(saved.folder)}")
     golden = _golden_runs(cache_dir)
     if golden:
         size = _megabytes(sum(each.bytes for each in golden))

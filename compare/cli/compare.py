@@ -33,6 +33,10 @@ _input, _runtimes, _checks, _latency, _output = (
 )
 
 
+#: Options that can be given with --resume: what is printed, and where the report is.
+_WITH_RESUME = {"resume", "format_", "full", "quiet", "json", "verbose", "explain", "cache_dir"}
+
+
 def compare(
     context: typer.Context,
     model: Annotated[
@@ -175,6 +179,10 @@ def compare(
     verbose: Annotated[
         bool, _output("--verbose", "-v", help="Show each process with its log file, and the seconds of each phase.")
     ] = False,
+    resume: Annotated[
+        str | None,
+        _output(metavar="REPORT", help="Go on with a comparison that was interrupted, with the settings that it has."),
+    ] = None,
     explain: Annotated[
         str | None, _output(metavar="RUNTIME", help="Show how this runtime's verdict was reached.")
     ] = None,
@@ -199,6 +207,8 @@ def compare(
     if quiet and verbose:
         raise BadInput("--quiet and --verbose exclude each other; leave out one of them")
     check_timed(shape, latency)
+    if resume is not None:
+        check_resumed_alone(context)
     settings = Settings.of(
         text=text_in(text, text_file),
         sequence=sequence,
@@ -233,15 +243,19 @@ def compare(
         cache_dir=cache_dir,
         command=typed_command(),
     )
-    if explain is not None:
+    if explain is not None and resume is None:
         check_explained(explain, settings)
     from compare.cli.live import command_progress
     from compare.cli.output import print_new, write_files
 
     with SILENT if shape is Format.QUIET else command_progress(verbose=verbose) as progress:
-        from compare.pipeline.dispatch import run_comparison
+        from compare.pipeline.dispatch import resume_comparison, run_comparison
+        from compare.report.saved import folder_named
 
-        report = run_comparison(model, settings, progress)
+        if resume is not None:
+            report = resume_comparison(folder_named(resume, cache_dir), progress)
+        else:
+            report = run_comparison(model, settings, progress)
         progress.stage("figures", "drawing figures, and writing report.md and report.html")
         with progress.ticking():
             figures = write_files(report)
@@ -256,6 +270,18 @@ def compare(
 def _runtime_names(given: str | None) -> list[str] | None:
     """Return the names in the value of --runtimes; None means all runtimes."""
     return None if given is None else names_in(given, "--runtimes", "python -m compare runtimes lists them")
+
+
+def check_resumed_alone(context: typer.Context) -> None:
+    """Raise `BadInput` if a setting was given with `--resume`, which has all of them from the report."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in _WITH_RESUME and source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise BadInput(
+                f"--resume goes on with the settings of the comparison, so {option} cannot be given; leave it out, or "
+                "compare anew"
+            )
 
 
 def check_explained(runtime: str, settings: Settings) -> None:

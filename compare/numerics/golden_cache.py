@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
@@ -20,12 +21,16 @@ from compare import machine
 from compare.numerics.imported_files import imported_files
 from compare.numerics.tensors import Tensor
 from export.cache import MANIFEST
+from export.sealed import SEAL, opened, sealed
 
 #: The folder of golden runs in the cache.
 GOLDEN_RUNS = "golden"
 
 #: The largest total size in bytes. distilgpt2 on 128 tokens takes some 80 MB.
 LIMIT = 2 * 10**9
+
+#: Seconds after which a folder that is not complete was left by a run that was killed.
+_ABANDONED = 3600.0
 
 _FACTS = "kept.json"
 
@@ -78,17 +83,19 @@ def take(root: Path, key: str, out: Path) -> dict[str, Any] | None:
     """
     folder = root / key
     try:
-        kept = json.loads((folder / _FACTS).read_text())
+        content = json.loads((folder / _FACTS).read_text())
+        kept = opened(content)
+        if SEAL not in content:
+            raise ValueError("it has no seal")
         out.mkdir(parents=True, exist_ok=True)
         for name, digest in kept["files"].items():
             _link(folder / name, out / name)
             if _sha256(out / name) != digest:
                 raise ValueError(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError):
         shutil.rmtree(out, ignore_errors=True)  # these files may be links, and writing to one would change the entry
-        if isinstance(error, ValueError):
-            shutil.rmtree(folder, ignore_errors=True)
-        return None  # the entry is absent, was removed meanwhile, or is unreadable or damaged
+        shutil.rmtree(folder, ignore_errors=True)
+        return None  # the entry is absent, was removed meanwhile, or is damaged
     with suppress(OSError):  # the cache may be read-only; then no entry is ever removed
         os.utime(folder)
     noted: dict[str, Any] = kept["noted"]
@@ -111,7 +118,7 @@ def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int =
         for file in made.iterdir():
             _link(file, building / file.name)
         digests = {file.name: _sha256(file) for file in building.iterdir()}
-        (building / _FACTS).write_text(json.dumps({"noted": noted, "files": digests}))
+        (building / _FACTS).write_text(json.dumps(sealed({"noted": noted, "files": digests})))
         building.rename(root / key)
     except OSError:  # for example, another run has stored the same entry
         shutil.rmtree(building, ignore_errors=True)
@@ -120,16 +127,25 @@ def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int =
 
 def stored(root: Path) -> list[Path]:
     """Return the folders of all entries, the least recently used first. root: the cache's folder."""
-    if not root.is_dir():
-        return []
-    kept = [folder for folder in root.iterdir() if (folder / _FACTS).is_file()]
-    return sorted(kept, key=lambda folder: folder.stat().st_mtime)
+    found = {}
+    for folder in root.glob("[!.]*"):
+        with suppress(OSError):  # another run has removed it meanwhile
+            if (folder / _FACTS).is_file():
+                found[folder] = folder.stat().st_mtime
+    return sorted(found, key=lambda folder: found[folder])
 
 
 def _bound(root: Path, limit: int) -> None:
-    """Remove the least recently used entries until the rest is within the limit."""
+    """Remove the least recently used entries until the rest is within the limit, and what killed runs have left."""
+    for folder in root.glob(".*"):
+        with suppress(OSError):
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
     kept = stored(root)
-    sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in kept}
+    sizes = dict.fromkeys(kept, 0)
+    for folder in kept:
+        with suppress(OSError):
+            sizes[folder] = sum(file.stat().st_size for file in folder.iterdir())
     for folder in kept:
         if sum(sizes.values()) <= limit:
             break

@@ -24,6 +24,7 @@ from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.memory_needed import check_file
 from compare.pipeline.prepare import read_file, staged
 from compare.pipeline.report_folder import make_report_folder
+from compare.pipeline.resume import begin, until_finished
 from compare.pipeline.row_settings import check_row_settings, configured, option_notes
 from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
@@ -33,7 +34,7 @@ from compare.pipeline.shapes import Shape
 from compare.pipeline.stages import TRACES, stages_of
 from compare.pipeline.start_series import start_templates, started_series
 from compare.processes.child import ChildFailed
-from compare.report.folder import begin, finish
+from compare.report.folder import finish
 from compare.report.schema import Report
 from compare.results.gaps import Gap
 from compare.results.precisions import UNIT_ROUNDOFF
@@ -54,7 +55,9 @@ def compare_graphs(settings: Settings, progress: Progress = SILENT) -> Report:
     with ExitStack() as held:
         with progress.ticking():
             run = prepared(settings, progress, held)
-        return compare_prepared(run)
+            begin(run, None, settings, None)
+        with until_finished(run):
+            return compare_prepared(run)
 
 
 def compare_prepared(run: Run) -> Report:
@@ -137,7 +140,6 @@ def prepared(settings: Settings, progress: Progress, held: ExitStack) -> Run:
     for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
         row = staged(run, name, graph, layers_of(graph) or 0)
         run.rows.append(configured(row, settings.runtimes))
-    begin(run.out)
     return run
 
 

@@ -17,6 +17,7 @@ from compare.pipeline.latency_stage import Latency, take_latency
 from compare.pipeline.numerics_stage import Measured, measure, numerics_of
 from compare.pipeline.prepare import prepared
 from compare.pipeline.recheck_stage import judge_timed
+from compare.pipeline.resume import Begun, begin, until_finished
 from compare.pipeline.second_look import confirm_alarms
 from compare.pipeline.settings import Settings
 from compare.pipeline.stages import stages_of
@@ -30,18 +31,23 @@ from export.progress import SILENT, Progress
 PASSES = 1 / 2
 
 
-def compare(model: str | MiniTransformer, settings: Settings, progress: Progress = SILENT) -> Report:
+def compare(
+    model: str | MiniTransformer, settings: Settings, progress: Progress = SILENT, earlier: Begun | None = None
+) -> Report:
     """Compare a model across runtimes and write `report.json` into the report's folder. Figures are not drawn here.
 
     model: a name for `export.sources.find`, or a loaded model, which is compared in its current state. progress: is
-    told of each stage. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
-    If another runtime fails, its row of the report has an error.
+    told of each stage. earlier: how the run began that is resumed, if one is. Raises `BadInput` for wrong input, and
+    `CannotRun` if the model or a named runtime cannot run. If another runtime fails, its row of the report has an
+    error.
     """
     name = model if isinstance(model, str) else model.provenance.name
     with ExitStack() as held:
         with progress.ticking():
             run = prepared(model, settings, progress, held)
-        return compare_prepared(run, name)
+            begin(run, name, settings, earlier)
+        with until_finished(run):
+            return compare_prepared(run, name)
 
 
 def compare_prepared(run: ModelRun, name: str) -> Report:

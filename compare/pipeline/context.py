@@ -16,6 +16,7 @@ from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import TIME, TIME_PER_RUNTIME, CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
 from compare.report.folder import LOGS, SCRATCH
+from compare.report.unfinished import SavedRow
 from compare.results.precisions import FLOAT32, OWN_CONTROLS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from compare.runtimes.spec import Device, Spec
@@ -137,6 +138,9 @@ class Run:
 
     #: Name of a phase -> seconds that it took.
     phases: dict[str, float] = field(default_factory=dict)
+
+    #: Row -> its result from before an interruption, which is taken as it is.
+    kept: Mapping[str, SavedRow] = field(default_factory=dict)
 
     #: The start of the comparison, on the monotonic clock.
     started: float = field(default_factory=time.monotonic)

@@ -5,7 +5,7 @@ OpenMP occupy a CPU while they wait for work. A trace took twice as long, and a 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from compare.numerics.golden_cache import GOLDEN_RUNS
 from compare.numerics.process import Numerics
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.resume import save
 from compare.pipeline.row_trace import fitting, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.stages import GOLDEN as GOLDEN_STAGE
@@ -96,13 +97,12 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         runtimes: list[RuntimeResult] = []
         run.progress.stage(TRACES, "each runtime runs once, and its tensors are compared with golden", of=len(run.rows))
         for row in run.rows:
-            part, found = weigh(run, row, golden, numerics)
+            part, row_maps = kept_or_weighed(run, row, golden, numerics)
             if not runtimes:  # forked processes copy their memory now, because it would delay the first verdict
                 meanwhile += [beside.submit(each.import_libraries) for each in started if each not in long_imports]
             runtimes.append(part)
             run.progress.results(runtimes=runtimes)
-            if found is not None:
-                maps |= {f"{row.name}/{name}": array for name, array in difference_maps(found, golden).items()}
+            maps |= {f"{row.name}/{name}": array for name, array in row_maps.items()}
         run.progress.waits("counting the model's work")
         work = count_work(run, numerics) if started else None
         between = compare_exporters(run, {part.name for part in runtimes if part.gaps})
@@ -150,6 +150,21 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         )
     run.progress.step(f"{distinct} distinct controls show what rounding does")
     return golden, ruler, Controls(names=names, distinct=distinct)
+
+
+def kept_or_weighed(
+    run: ModelRun, row: Row, golden: Trace, numerics: Numerics
+) -> tuple[RuntimeResult, Mapping[str, Any]]:
+    """Return the result of a row and the maps of its attention: those from before an interruption, or new ones."""
+    if (kept := run.kept.get(row.name)) is not None:
+        run.progress.step(f"{row.name}: from before the interruption")
+        if kept.lower is not None:
+            run.found_lower[row.name] = kept.lower
+        return kept.result, kept.maps
+    result, found = weigh(run, row, golden, numerics)
+    maps = {} if found is None else difference_maps(found, golden)
+    save(run, result, maps)
+    return result, maps
 
 
 def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[RuntimeResult, Trace | None]:

@@ -30,7 +30,6 @@ from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, InputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
-from compare.report.folder import begin
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
 from compare.runtimes.spec import Spec
 from compare.traces import write_trace
@@ -101,7 +100,6 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
     run.rows, run.decoders = ([configured(row, settings.runtimes) for row in rows] for rows in (run.rows, run.decoders))
-    begin(run.out)
     return run
 
 

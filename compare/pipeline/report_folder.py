@@ -1,5 +1,6 @@
 """Make the folder of a report, which a comparison writes to alone."""
 
+import shutil
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import count
@@ -21,8 +22,10 @@ def make_report_folder(output: OutputSettings, name: str, held: ExitStack) -> Pa
     """Create the report's folder, by default a new one under cache/reports, with an empty scratch folder in it.
 
     name: the end of the new folder's name. held: lets go of the folder, which no other comparison may write to; if it
-    is closed by an error before anything was measured, the folder is as it was. Raises `BadInput` if the folder cannot
-    be written to, if another comparison writes to it, or if it has files that no comparison wrote.
+    is closed by an error before anything was measured, the folder is as it was, and if by a later one, it has no
+    scratch folder, unless traces are kept. The rows of an unfinished comparison stay (`compare.report.folder.clear`).
+    Raises `BadInput` if the folder cannot be written to, if another comparison writes to it, or if it has files that no
+    comparison wrote.
     """
     out, made = output.out, None
     if out is None:
@@ -35,8 +38,12 @@ def make_report_folder(output: OutputSettings, name: str, held: ExitStack) -> Pa
     check_own(out)
 
     def undo(kind: Any, *_: Any) -> None:
-        if kind is not None and not is_unfinished(out) and not (out / REPORT_FILE).exists():
+        if kind is None:
+            return
+        if not is_unfinished(out) and not (out / REPORT_FILE).exists():
             discard(out, made)
+        elif not output.keep_traces:
+            shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
     held.push(undo)
     try:

@@ -12,6 +12,7 @@ from compare.numerics.gaps import WrongShape
 from compare.numerics.process import Numerics
 from compare.pipeline.context import GOLDEN, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.resume import save
 from compare.pipeline.row_trace import fitting, make_trace, weighed
 from compare.pipeline.stages import SECOND_LOOK
 from compare.processes.child import ChildFailed
@@ -34,8 +35,8 @@ def confirm_alarms(run: ModelRun, runtimes: Sequence[RuntimeResult], numerics: N
 
 
 def _confirmed(run: ModelRun, row: Row, runtime: RuntimeResult, numerics: Numerics) -> RuntimeResult:
-    """Return a row after its second look; a row without an alarm is returned unchanged."""
-    if runtime.verdict is None or not is_alarm(runtime.verdict, runtime):
+    """Return a row after its second look; one without an alarm, or that has had one, is returned unchanged."""
+    if runtime.verdict is None or runtime.again or not is_alarm(runtime.verdict, runtime):
         return runtime
     what = f"{row.name} is {runtime.verdict.kind}, so it is traced again in {RUNS - 1} fresh processes"
     run.progress.stage(SECOND_LOOK, what, of=RUNS - 1)
@@ -46,7 +47,9 @@ def _confirmed(run: ModelRun, row: Row, runtime: RuntimeResult, numerics: Numeri
             run.progress.step(f"run {number}: {further[-1][0].sentence}")
     verdict = agreed([runtime.verdict, *(verdict for verdict, _ in further)])
     run.progress.waits(f"{row.name}: {verdict.sentence}")
-    return replace(runtime, verdict=verdict, again=[part for _, part in further])
+    confirmed = replace(runtime, verdict=verdict, again=[part for _, part in further])
+    save(run, confirmed)
+    return confirmed
 
 
 def is_alarm(verdict: Verdict, runtime: RuntimeResult) -> bool:

@@ -35,10 +35,9 @@ def start_templates(
 
 @contextmanager
 def started_series(run: Run) -> Iterator[list[Series]]:
-    """Start the processes of a run and yield their series. On exit, end the processes and remove the scratch folder.
+    """Start the processes of a run and yield their series. On exit, end the processes.
 
-    The list is empty if latency is off. A later stage that starts further processes appends their series to it. The
-    scratch folder stays if traces are kept.
+    The list is empty if latency is off. A later stage that starts further processes appends their series to it.
     """
     started = [*start_passes(run), *start_limits(run), *start_decoders(run)] if run.checks.latency else []
     try:

@@ -26,7 +26,7 @@ LOCK = ".lock"
 #: Folders for files that are needed during a comparison, and for what its processes print.
 SCRATCH, LOGS = "scratch", "logs"
 
-#: The folder in which a comparison keeps finished rows until it has finished. `clear` leaves it.
+#: The folder in which a comparison keeps finished rows until it has finished (`compare.report.unfinished`).
 KEPT = "unfinished"
 
 #: Patterns of the names of figures.
@@ -49,7 +49,7 @@ def foreign_files(folder: Path) -> list[str]:
     foreign = [name for name in names if not _is_own(name)]
     if MARKER in names:
         return foreign
-    return [*foreign, *(name for name in names if name in (SCRATCH, LOGS))] if _has_report(folder) else names
+    return [*foreign, *(name for name in names if name in (KEPT, SCRATCH, LOGS))] if _has_report(folder) else names
 
 
 def _has_report(folder: Path) -> bool:
@@ -65,9 +65,15 @@ def mark(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what earlier comparisons wrote into a folder, except for the lock and the rows that they keep."""
+    """Remove what earlier comparisons wrote into a folder, except for the lock.
+
+    The rows that an unfinished comparison keeps stay, and so does what says that it is unfinished: it can be resumed
+    until another comparison begins.
+    """
+    kept = folder / KEPT
+    stays = {LOCK, KEPT, UNFINISHED} if kept.is_dir() and not kept.is_symlink() else {LOCK}
     for path in folder.iterdir():
-        if not _is_own(path.name) or path.name in (LOCK, KEPT):
+        if not _is_own(path.name) or path.name in stays:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -81,8 +87,18 @@ def begin(folder: Path) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Say no longer that a comparison is unfinished."""
+    """Remove the rows that a comparison kept, and say no longer that it is unfinished."""
+    forget(folder)
     (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def forget(folder: Path) -> None:
+    """Remove the rows that a comparison kept. If they are a link, only the link is removed."""
+    kept = folder / KEPT
+    if kept.is_symlink():
+        kept.unlink()
+    else:
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -94,7 +110,7 @@ def discard(folder: Path, made: Path | None) -> None:
     """Remove what a refused comparison wrote. made: the outermost folder that it made, if it made one."""
     with suppress(OSError):
         clear(folder)
-        shutil.rmtree(folder / KEPT, ignore_errors=True)
+        forget(folder)
         (folder / LOCK).unlink(missing_ok=True)
         while made is not None and folder.is_relative_to(made):
             folder.rmdir()

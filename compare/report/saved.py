@@ -1,5 +1,6 @@
 """The reports that are saved in the cache: found by their names, and listed."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from compare.report.folder import LOCK, is_unfinished
 from compare.report.schema import REPORT_FILE, Report
+from compare.report.unfinished import can_resume, saved_names
 from export.cache import ENVIRONMENT_VARIABLE as CACHE_VARIABLE
 from export.cache import cache_root
 from export.errors import BadInput, BadSetting, first_line, quoted, similar
@@ -46,6 +48,19 @@ def newest(root: Path | None = None) -> Path:
     return max(saved, key=changed)
 
 
+def how_to_resume(folder: Path) -> str:
+    """Return which command goes on with an unfinished comparison. folder: the report's folder."""
+    name = folder.name if folder.parent == reports_in() else str(folder)
+    return f"python -m compare --resume {shlex.quote(name)} goes on"
+
+
+def unfinished_words(folder: Path) -> str:
+    """Return in words that a comparison is unfinished, and what goes on with it. folder: the report's folder."""
+    if can_resume(folder):
+        return f"unfinished, with {len(saved_names(folder))} rows saved; {how_to_resume(folder)}"
+    return "unfinished: it is running, or it failed or was stopped; compare again"
+
+
 def is_newest(folder: Path) -> bool:
     """Whether a folder has the report in the default cache that was written last."""
     try:
@@ -58,8 +73,17 @@ def located(given: str, root: Path | None = None) -> Path:
     """Return the path of a saved report: its folder or its file.
 
     given: a path, or the name of a report in a cache. root: the folder of the cache; None is the default one. Raises
-    `BadInput` if it is neither; the message has names that are similar.
+    `BadInput` if it is neither; the message has names that are similar. Raises it also for a comparison that has not
+    finished; the message has the command that goes on.
     """
+    path = folder_named(given, root)
+    if is_unfinished(path) and not (path / REPORT_FILE).is_file():
+        raise BadInput(f"{path} is {unfinished_words(path)}")
+    return path
+
+
+def folder_named(given: str, root: Path | None = None) -> Path:
+    """Do the same as `located`, also for a comparison that has not finished."""
     path = Path(given)
     if _exists(path):
         return path

@@ -4,6 +4,7 @@ pydantic writes it as `report.json`. `SCHEMA` increases with every change that m
 versions.
 """
 
+import json
 import os
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from compare.report.consistency import contradiction
 from compare.report.formatting import output_word
 from compare.report.older import updated
 from compare.report.reading import report_json
-from compare.report.serialized import as_json
+from compare.report.serialized import as_json, indented
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
 from compare.results.machine_limits import MachineLimits
@@ -25,6 +26,7 @@ from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
 from export.printing import printable
+from export.sealed import opened, sealed, without_seal
 
 #: The version of the schema of `report.json`.
 SCHEMA = 11
@@ -84,7 +86,7 @@ class Report(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _of_any_schema(cls, report: Any) -> Any:
-        return updated(report, SCHEMA)
+        return updated(without_seal(report), SCHEMA)
 
     def __repr__(self) -> str:
         size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
@@ -180,7 +182,8 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(as_json(self) + "\n", encoding="utf-8")
+        content = sealed(json.loads(as_json(self)))
+        partial.write_text(indented(content) + "\n", encoding="utf-8")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 
@@ -204,5 +207,9 @@ class Report(BaseModel):
             ) from error
         if why := contradiction(report):
             raise BadInput(f"{path} is no report of schema {SCHEMA}: {why}; it was damaged or altered")
+        try:
+            opened(content)
+        except ValueError as error:
+            raise BadInput(f"{path} has changed since it was written: {error}; make the report again") from error
         report._folder = path.parent
         return report

@@ -26,8 +26,13 @@ def as_json(model: BaseModel) -> str:
     try:
         return model.model_dump_json(indent=1)
     except PydanticSerializationError:
-        text = json.dumps(_finite(model.model_dump(mode="json")), indent=1, ensure_ascii=False)
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        return indented(_finite(model.model_dump(mode="json")))
+
+
+def indented(content: Any) -> str:
+    """Return JSON data as the text of a file. A lone surrogate becomes an escape."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

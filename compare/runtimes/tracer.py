@@ -77,6 +77,10 @@ def trace(
         if second is None or not is_whole(out):
             raise
         write_trace(second.out, {}, {"error": str(error)})
+    if not is_whole(out):
+        raise ChildFailed("it ended with exit code 0 and wrote no output")
+    if second is not None and not is_whole(second.out):
+        write_trace(second.out, {}, {"error": "it ended with exit code 0 and wrote no output"})
     return Trace(out)
 
 

@@ -12,6 +12,7 @@ from export import exporting, models, sources
 from export.cache import MANIFEST, Entry, damaged
 from export.errors import BadInput, CannotRun
 from export.exporting import entry_key, export_model, exported
+from export.sealed import SEAL
 from export.sources import Source
 
 
@@ -58,6 +59,7 @@ def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_pa
 def alter(manifest: Path, change: Callable[[dict], object]) -> None:
     content = json.loads(manifest.read_text())
     change(content)
+    content.pop(SEAL)  # of the content before
     manifest.write_text(json.dumps(content))
 
 

@@ -31,6 +31,11 @@ class Raises(TorchEager):
     def __init__(self, *args, **kwargs):
         raise RuntimeError("no kernel for this")
 
+class Quits(TorchEager):
+    """Ends its process as if it had succeeded."""
+    def run(self, input_ids, attention_mask):
+        os._exit(0)
+
 class WrongShape(TorchEager):
     def run(self, input_ids, attention_mask):
         found = super().run(input_ids, attention_mask)
@@ -153,6 +158,7 @@ def spec(kind, libraries=TORCH_LIBRARIES, **more):
     return Spec(name, target, "a fake", ("torch",), "pip install fakes", libraries=libraries, **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
+quits = spec(Quits)
 peeks, notanumber, slow, inconsistent = map(spec, (Peeks, NotANumber, Slow, Inconsistent))
 discreet, helped, greedy, twofaced = map(spec, (Discreet, Helped, Greedy, TwoFaced))
 reticent = spec(Reticent, libraries=())  # its processes are not forked
@@ -166,7 +172,7 @@ absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9"
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "inconsistent", "discreet"),
     *("reticent", "helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
-    "foreign",
+    *("foreign", "quits"),
 )
 
 

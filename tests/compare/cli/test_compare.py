@@ -12,6 +12,7 @@ from compare.pipeline import dispatch
 from compare.report.render.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import Report
 from export.cache import MANIFEST
+from export.sealed import SEAL
 from tests.helpers.commands import command, main
 
 
@@ -80,6 +81,7 @@ def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) 
     shutil.copytree(entry.folder, copy)
     manifest = json.loads((copy / MANIFEST).read_text())
     manifest["source"]["origin"] = str(gone)
+    del manifest[SEAL]  # of the content before
     (copy / MANIFEST).write_text(json.dumps(manifest))
     short = ["--offline", "--quick", "--no-latency", "--out", tmp_path / "out"]
     run = command("--model", gone, "--cache-dir", tmp_path, *short, HF_ENDPOINT="http://127.0.0.1:9")

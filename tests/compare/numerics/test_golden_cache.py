@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,17 @@ def test_the_run_used_longest_ago_is_removed(made: Path, tmp_path: Path) -> None
         golden_cache.put(root, key, made, {})
         os.utime(root / key, (1e9 - age, 1e9 - age))
     assert golden_cache.take(root, "oldest", tmp_path / "out") == {}, "which makes it the newest"
-    golden_cache.put(root, "new", made, {}, limit=3500)
+    golden_cache.put(root, "new", made, {}, limit=3700)
     assert {folder.name for folder in root.iterdir()} == {"new", "oldest", "old"}
+
+
+def test_what_a_killed_run_left_is_removed_after_an_hour(made: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for name, age in ((".left", 7200), (".being-made", 60)):
+        (root / name).mkdir(parents=True)
+        os.utime(root / name, (time.time() - age, time.time() - age))
+    golden_cache.put(root, "key", made, {})
+    assert {folder.name for folder in root.iterdir()} == {"key", ".being-made"}
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(made: Path, tmp_path: Path) -> None:

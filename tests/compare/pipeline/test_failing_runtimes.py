@@ -59,7 +59,7 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
 def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison with runtimes that give wrong results, and two that give nothing to judge."""
     with installed(tmp_path_factory.mktemp("site")):
-        names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape")
+        names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape", "quits")
         out = tmp_path_factory.mktemp("misleading")
         return compare(str(tiny_folder), small(out, *names, fail_on="reduced precision", latency=False))
 
@@ -87,6 +87,7 @@ def test_a_runtime_with_wrong_numbers_is_named_and_fails_the_run(misleading: Rep
     ("name", "error", "code"),
     [
         ("raises", "RuntimeError: no kernel for this", 3),
+        ("quits", "it ended with exit code 0 and wrote no output", 3),
         ("wrongshape", "logits has shape (1, 12, 300), golden has (1, 13, 300)", 1),  # it ran: a broken model
     ],
 )

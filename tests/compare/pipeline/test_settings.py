@@ -29,7 +29,7 @@ GROUPS = {
 }
 
 #: Settings that only one side has: what to print, where the text is, and what the command line decides.
-COMMAND_ALONE = {"text_file", "format_", "full", "quiet", "json", "verbose", "explain", "_version"}
+COMMAND_ALONE = {"text_file", "format_", "full", "quiet", "json", "verbose", "resume", "explain", "_version"}
 PYTHON_ALONE = {"fallback"}
 
 #: Parameters of the Python API that are not settings of the comparison.
