@@ -184,7 +184,7 @@ def _structures() -> Iterator[Case]:
     yield of("functions that double, 30 deep", *FILES, make=files(_doubling, both=True), seconds=120)
 
     of = mechanism("ONNX: very many parts", codes=(0, 2, 3), seconds=120)
-    yield of("200,000 nodes", *FILES, make=files(_long, both=True))
+    yield of("20,000 nodes", *FILES, make=files(_long, both=True))
     yield of("100,000 inputs of a node", *FILES, make=files(_wide, both=True))
     yield of("20,000 outputs", *FILES, make=files(_outputs, both=True))
     yield of(
@@ -260,8 +260,8 @@ def _functions(model: ModelProto, made: list[FunctionProto], first: str) -> None
 
 def _long(model: ModelProto) -> None:
     model.graph.node[0].output[0] = "t0"
-    model.graph.node.extend(helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(200_000))
-    model.graph.node.append(helper.make_node("Identity", ["t200000"], ["hidden"]))
+    model.graph.node.extend(helper.make_node("Neg", [f"t{n}"], [f"t{n + 1}"]) for n in range(20_000))
+    model.graph.node.append(helper.make_node("Identity", ["t20000"], ["hidden"]))
     last = model.graph.node.pop(1)
     model.graph.node.append(last)
 
@@ -369,7 +369,7 @@ def _inputs_and_outputs() -> Iterator[Case]:
     )
 
     of = mechanism("ONNX: another model's file", codes=(2,), needs=("byte-gpt2",), seconds=120)
-    yield of("of other layers or tokens", *WITH_MODEL, make=files())
+    yield of("of other layers", *WITH_MODEL, make=files(lambda m: _renamed_hidden(m, "attention.7")))
     yield of("without logits", *WITH_MODEL, make=files(lambda m: setattr(m.graph.output[0], "name", "scores")))
     yield of("an encoder's", *WITH_MODEL, make=files(lambda m: _as_encoder(m)))
 
