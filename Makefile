@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BIN5 := .venv5/bin
 
-.PHONY: compare demo test test-all test-transformers5 large check docs handoff notebook clean
+.PHONY: compare demo test test-all test-transformers5 large fuzz check docs handoff notebook clean
 
 compare: .venv/installed
 	$(BIN)/python -m compare $(ARGS)
@@ -40,6 +40,11 @@ test-transformers5: .venv5/installed
 # Compares a model with more than 2 GB of weights, which it makes first. It takes minutes, and 12 GB of memory.
 large: .venv/installed
 	$(BIN)/python -m benchmarks.large
+
+# Fuzzes what reads manifests, reports and ONNX files, for ten minutes.
+fuzz: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt atheris
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compare.pipeline.call import written_call
+from compare.pipeline.paths import make_folder, path_of
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     CheckSettings,
@@ -82,7 +83,7 @@ def compare_attention_implementations(
     fail_on: str = CheckSettings.fail_on,
     time: float | None = None,
     precision: float = LatencySettings.precision,
-    min_rounds: int = LatencySettings.min_rounds,
+    min_rounds: int | None = None,
     max_load: float | None = None,
     seed: int = LatencySettings.seed,
     pin: bool = LatencySettings.pin,
@@ -123,7 +124,7 @@ def compare_attention_implementations(
     fail_on: the mildest verdict for which `report.exit_code()` is 1.
     time: the time limit of the rounds, in seconds; by default 30, or 4 for each runtime if that is more.
     precision: the rounds end early once every ratio is known to this share of itself.
-    min_rounds: the fewest rounds, even if they take longer than `time`.
+    min_rounds: the fewest rounds, even if they take longer than `time`; by default 4.
     max_load: a turn counts if other processes use at most this share of the CPU time; by default 0.05.
     seed: seed of the order of turns, and of the intervals.
     pin: pin each timed process to one CPU per thread.
@@ -218,6 +219,7 @@ def visualize_model_comparison(
     asked_for = head_asked_for(layer, head)
     figures = draw_figures(report) if asked_for is None else pages_of(report, asked_for)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        out = path_of("out", out)
+        make_folder(out)
         save_figures(figures, out)
     return figures

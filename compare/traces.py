@@ -25,9 +25,13 @@ def write_trace(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     facts: further information about the run, saved as JSON.
 
     `facts.json` is written last, so a trace without it is incomplete.
+
+    Raises `ValueError` for a name that would lead out of the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, tensor in tensors.items():
+        if Path(f"{name}.npy").name != f"{name}.npy":
+            raise ValueError(f"a tensor named {name!r:.80} has no file in a trace")
         np.save(folder / f"{name}.npy", tensor.astype(np.float32) if tensor.dtype.itemsize < 4 else tensor)
     (folder / _FACTS).write_text(json.dumps({"names": list(tensors), **(facts or {})}))
 

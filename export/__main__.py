@@ -5,13 +5,15 @@ It uses argparse, because starting typer, which `python -m compare` uses, takes 
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from export import cache
 from export.command import finish, leave_working_folder
 from export.display import Plain
-from export.errors import BadInput
+from export.errors import BadInput, quoted
+from export.printing import print_line
 from export.removal import remove
 
 
@@ -20,7 +22,11 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(f"{message}; see {self.prog} --help")
 
 
-def _arguments() -> argparse.Namespace:
+def _folder(text: str) -> Path:
+    return cache.named_folder(text, "--cache-dir")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m export",
         description="Export models into the cache and print the folder of each. Cached models are reused.",
@@ -32,12 +38,13 @@ def _arguments() -> argparse.Namespace:
     action.add_argument("--remove", action="store_true", help="remove these models from the cache")
     parser.add_argument("--offline", action="store_true", help="do not contact the hub")
     parser.add_argument("--exporter", default="dynamo", help="which exporter makes the graphs (default: dynamo)")
-    parser.add_argument("--cache-dir", type=Path, help="the cache's folder")
-    return parser.parse_args()
+    parser.add_argument("--cache-dir", type=_folder, metavar="FOLDER", help="the cache's folder")
+    return parser.parse_args(arguments)
 
 
-def main() -> None:
-    arguments = _arguments()
+def main(given: Sequence[str] | None = None) -> None:
+    """Run the command. given: its arguments; by default those of the process."""
+    arguments = _arguments(given)
     root = cache.cache_root(arguments.cache_dir)
     progress = Plain()
     if arguments.list:
@@ -48,12 +55,12 @@ def main() -> None:
             progress.stage("verify", f"{folder.name}, {entry.bytes / 1e6:,.1f} MB")
             with progress.ticking():
                 cache.verify(entry)
-            print(f"{folder.name}  {len(entry.manifest.files)} files as exported")
+            print_line(f"{folder.name}  {len(entry.manifest.files)} files as exported")
     elif arguments.remove:
         if not arguments.models:
             raise BadInput("--remove needs the name of a model; python -m export --list prints the names")
         for folder in _chosen(root, arguments.models):
-            print(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
+            print_line(f"removed {folder.name}  {remove(folder) / 1e6:,.1f} MB")
     else:
         from export.exporting import exported
 
@@ -67,8 +74,8 @@ def main() -> None:
                     progress=progress,
                 )
             for note in entry.notes:
-                print(f"NOTE: {note}", file=sys.stderr)
-            print(entry.folder)
+                print_line(f"NOTE: {note}", sys.stderr)
+            print_line(str(entry.folder))
 
 
 def _list(root: Path, models: list[str]) -> None:
@@ -77,14 +84,14 @@ def _list(root: Path, models: list[str]) -> None:
     chosen = _chosen(root, models)
     for folder in chosen:
         if folder.name in broken:
-            print(broken[folder.name], file=sys.stderr)
+            print_line(str(broken[folder.name]), sys.stderr)
             continue
         entry = cache.entry_in(folder)
         manifest = entry.manifest
         size = f"{entry.bytes / 1e6:,.1f} MB"
-        print(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
+        print_line(f"{folder.name}  {size}  {manifest.exporter}  {manifest.created}  {manifest.source.label}")
     if not chosen:
-        print(f"no models in {root / 'models'}; python -m export MODEL adds one", file=sys.stderr)
+        print_line(f"no models in {root / 'models'}; python -m export MODEL adds one", sys.stderr)
 
 
 def _chosen(root: Path, models: list[str]) -> list[Path]:
@@ -100,7 +107,7 @@ def _chosen(root: Path, models: list[str]) -> list[Path]:
         found = [entry.folder for entry in cache.matching(root, name)]
         found += [folder for folder in damaged if folder.name == name]
         if not found:
-            raise BadInput(f"the cache has no model {name!r}; python -m export --list prints the names")
+            raise BadInput(f"the cache has no model {quoted(name)}; python -m export --list prints the names")
         chosen += found
     return list(dict.fromkeys(chosen))
 

@@ -6,20 +6,28 @@ look-up compares sizes and modification times, and hashes a file if these differ
 this module loads neither torch nor onnx.
 """
 
-import hashlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from glob import escape
 from pathlib import Path
 
-from export.errors import BadInput, first_line
+from export.errors import BadInput, CannotRun, ComparisonError, cause, first_line, quoted
 from export.manifest import FileRecord, Manifest, OtherSchema, manifest_of
+from export.outside import is_folder, path_of, present, read_bytes, reason, sha256
 from export.progress import SILENT, Progress
 
 ENVIRONMENT_VARIABLE = "ONNX_ATTENTION_COMPARE_CACHE"
 MANIFEST = "manifest.json"
+
+#: The most bytes of a manifest, and of the name of a model in the name of its folder.
+_MANIFEST, _NAME = 16 * 2**20, 150
+
+#: What an operating system, or a library in its place, says if nothing more can be written.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -45,11 +53,14 @@ class Entry:
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
-    """Return the cache's folder: `cache_dir`, else the environment variable's, else the checkout's, else the user's."""
+    """Return the cache's folder: `cache_dir`, else the environment variable's, else the checkout's, else the user's.
+
+    Raises `BadInput` if that cannot be a path.
+    """
     if cache_dir is not None:
-        return cache_dir.expanduser()
+        return named_folder(str(cache_dir), "--cache-dir")
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return Path(named).expanduser()
+        return named_folder(named, ENVIRONMENT_VARIABLE)
     checkout = Path(__file__).resolve().parent.parent / "cache"
     if (checkout / "CACHEDIR.TAG").is_file():
         return checkout
@@ -58,9 +69,21 @@ def cache_root(cache_dir: Path | None = None) -> Path:
     return user_cache_path("onnx-attention-compare")
 
 
+def named_folder(text: str, what: str) -> Path:
+    """Return the folder of a cache that was given as text. what: how it was given, for messages.
+
+    Raises `BadInput` if it cannot be a path, or has control characters: commands print paths in it, for scripts.
+    """
+    folder = path_of(text, what)
+    if not text.isprintable():
+        raise BadInput(f"{what} is {quoted(text)}, which has control characters; give another folder")
+    return folder
+
+
 def folders(root: Path) -> list[Path]:
     """Return the folders of a cache that should be entries, sorted by name. Their manifests are not read."""
-    return sorted(path for path in (root / "models").glob("[!.]*") if path.is_dir())
+    models = root / "models"
+    return sorted(path for path in models.glob("[!.]*") if is_folder(path)) if is_folder(models) else []
 
 
 def entries(root: Path) -> list[Entry]:
@@ -86,8 +109,17 @@ def look_up(root: Path, name: str, key: str) -> Entry | None:
 
     Raises `BadInput` if a file, including the manifest, has changed.
     """
-    folder = root / "models" / f"{name}-{key}"
-    return checked(entry_in(folder)) if folder.is_dir() else None
+    folder = root / "models" / entry_name(name, key)
+    return checked(entry_in(folder)) if is_folder(folder) else None
+
+
+def entry_name(name: str, key: str) -> str:
+    """Return the name of an entry's folder. A long name of a model is cut, because file systems limit names.
+
+    >>> entry_name("distilgpt2", "0123456789ab")
+    'distilgpt2-0123456789ab'
+    """
+    return f"{name.encode()[:_NAME].decode(errors='ignore')}-{key}"
 
 
 def entry_in(folder: Path) -> Entry:
@@ -109,7 +141,7 @@ def checked(entry: Entry) -> Entry:
     """
     for name, record in entry.manifest.files.items():
         _check_size(entry, name)
-        if (entry.folder / name).stat().st_mtime_ns != record.mtime_ns:
+        if _status(entry, name).st_mtime_ns != record.mtime_ns:
             _check_digest(entry, name)
     return entry
 
@@ -132,26 +164,75 @@ def publish(
 
     build: a function that fills an empty folder and returns the manifest without `files`.
     progress: has a stage while another process holds the lock, and a note if that process created the entry.
+    Raises `BadInput` if the cache cannot be written, and `CannotRun` if the disk is full. Then nothing is left of the
+    entry.
     """
-    models = root / "models"
-    _make_root(root)
-    with _locked(models / f".{name}-{key}.lock", name, progress) as waited:
+    models, folder = root / "models", entry_name(name, key)
+    make_folder(root)
+    with _locked(models / f".{folder}.lock", name, progress) as waited:
         if (entry := look_up(root, name, key)) is not None:
             if waited:
                 progress.note(f"the other process exported it: {entry.folder.name}")
             return entry
-        for leftover in models.glob(f".{name}-{key}.building-*"):  # left by a process that was killed while building
-            shutil.rmtree(leftover)
-        building = models / f".{name}-{key}.building-{os.getpid()}"
-        building.mkdir()
-        try:
-            manifest = build(building)
-            files = {path.name: _record(path) for path in sorted(building.iterdir())}
-            (building / MANIFEST).write_text(replace(manifest, files=files).to_json(), encoding="utf-8")
-            building.rename(models / f"{name}-{key}")
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    return entry_in(models / f"{name}-{key}")
+        with _writing(models):
+            for leftover in models.glob(
+                f".{escape(folder)}.building-*"
+            ):  # left by a process that was killed while building
+                shutil.rmtree(leftover)
+            building = models / f".{folder}.building-{os.getpid()}"
+            building.mkdir()
+            try:
+                manifest = build(building)
+                _set_modes(building)
+                files = {path.name: _record(path) for path in sorted(building.iterdir())}
+                (building / MANIFEST).write_text(_readable(replace(manifest, files=files)), encoding="utf-8")
+                building.rename(models / folder)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+    return entry_in(models / folder)
+
+
+def _set_modes(building: Path) -> None:
+    """Let the umask decide who may read the files of a new entry, as it did for its folder.
+
+    safetensors writes files that only their owner may read.
+    """
+    mode = building.stat().st_mode & 0o666
+    for path in building.iterdir():
+        with suppress(OSError):  # the file system has no modes
+            path.chmod(mode)
+
+
+def _readable(manifest: Manifest) -> str:
+    """Return a manifest as the text of its file. Raises `CannotRun` if it would be refused when it is read."""
+    text = manifest.to_json()
+    try:
+        manifest_of(text.encode())
+    except ValueError as error:
+        raise CannotRun(f"{manifest.source.name} cannot be kept in the cache: of its manifest, {error}") from error
+    return text
+
+
+@contextmanager
+def _writing(models: Path) -> Iterator[None]:
+    """Raise one of this project's errors for an entry that cannot be written in the `with` block.
+
+    A library in Rust says in words that the disk is full, in an error of its own type.
+    """
+    try:
+        yield
+    except ComparisonError:
+        raise
+    except Exception as error:
+        full = {os.strerror(number).lower() for number in _FULL}
+        if getattr(error, "errno", None) in _FULL or any(words in str(error).lower() for words in full):
+            raise CannotRun(
+                f"the export cannot be written to {models}: {cause(error)}. Remove models (python -m export --list, "
+                "--remove NAME) or choose another folder: --cache-dir FOLDER"
+            ) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _not_writable(models, error) from error
+        raise
 
 
 @contextmanager
@@ -165,7 +246,8 @@ def _locked(path: Path, name: str, progress: Progress) -> Iterator[bool]:
     lock = FileLock(path)
     waited = False
     try:
-        lock.acquire(timeout=0)
+        with _writing(path.parent):
+            lock.acquire(timeout=0)
     except Timeout:
         progress.stage(f"waiting for another process that exports {name}")
         with progress.ticking():
@@ -182,50 +264,64 @@ def fingerprint(folder: Path, files: list[Path]) -> dict[str, list[int]]:
     return {str(path.relative_to(folder)): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
-def _make_root(root: Path) -> None:
+def make_folder(root: Path) -> None:
+    """Make the folder of a cache and its folder of models. Raises `BadInput` if they cannot be made."""
     try:
         (root / "models").mkdir(parents=True, exist_ok=True)
+        tag = root / "CACHEDIR.TAG"
+        if not tag.exists():
+            tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
     except OSError as error:
-        raise BadInput(
-            f"the cache folder {root} cannot be written: {error.strerror}; give another one with --cache-dir FOLDER"
-        ) from error
-    tag = root / "CACHEDIR.TAG"
-    if not tag.exists():
-        tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+        raise _not_writable(root, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"the cache folder {folder} cannot be written: {reason(error)}; give another one with --cache-dir FOLDER"
+    )
 
 
 def _read(folder: Path) -> Entry | BadInput:
     """Return the entry in a folder of the cache, or the error that says why it cannot be used."""
     try:
-        return Entry(folder, manifest_of((folder / MANIFEST).read_bytes()))
-    except FileNotFoundError:
-        return _changed(folder, f"{MANIFEST} is missing")
+        if not present(folder / MANIFEST, "manifest"):
+            return _changed(folder, f"{MANIFEST} is missing")
+        return Entry(folder, manifest_of(read_bytes(folder / MANIFEST, "manifest", _MANIFEST)))
     except OtherSchema as error:
         return BadInput(f"{folder.name} was {error}; remove it: python -m export --remove {folder.name}")
-    except (OSError, ValueError) as error:
+    except BadInput as error:
+        return _changed(folder, str(error))
+    except ValueError as error:
         return _changed(folder, f"{MANIFEST} cannot be read: {first_line(error)}")
 
 
 def _record(path: Path) -> FileRecord:
     stat = path.stat()
-    return FileRecord(stat.st_size, stat.st_mtime_ns, _sha256(path))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return FileRecord(stat.st_size, stat.st_mtime_ns, sha256(path, "file").hex())
 
 
 def _check_size(entry: Entry, name: str) -> None:
-    path, record = entry.folder / name, entry.manifest.files[name]
-    size = path.stat().st_size if path.is_file() else None
+    """Raise `BadInput` if a file has another size than the manifest says."""
+    size, record = _status(entry, name).st_size, entry.manifest.files[name]
     if size != record.size:
-        found = "is missing" if size is None else f"has {size:,} bytes"
-        raise _changed(entry.folder, f"{name} {found}; the manifest says {record.size:,} bytes")
+        raise _changed(entry.folder, f"{name} has {size:,} bytes; the manifest says {record.size:,} bytes")
+
+
+def _status(entry: Entry, name: str) -> os.stat_result:
+    """Return the status of a file of an entry. Raises `BadInput` if it is missing."""
+    try:
+        return (entry.folder / name).stat()
+    except OSError as error:
+        why = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason(error)}"
+        size = entry.manifest.files[name].size
+        raise _changed(entry.folder, f"{name} {why}; the manifest says {size:,} bytes") from error
 
 
 def _check_digest(entry: Entry, name: str) -> None:
-    digest = _sha256(entry.folder / name)
+    try:
+        digest = sha256(entry.folder / name, "file").hex()
+    except BadInput as error:
+        raise _changed(entry.folder, str(error)) from error
     expected = entry.manifest.files[name].sha256
     if digest != expected:
         raise _changed(entry.folder, f"{name} has SHA-256 {digest[:12]}...; the manifest says {expected[:12]}...")

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.configuration import CONFIG
 from export.errors import BadInput
 from export.kinds import is_causal_class, is_encoder, named_class
-from export.model_folder import CONFIG, weight_files
+from export.model_folder import weight_files
 from export.weights_file import tensor_types
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Event, RLock, Thread
 from typing import TextIO
 
+from export.printing import print_line, printable
 from export.progress import SILENT, Progress
 
 #: `Plain` prints a line after so many seconds without one.
@@ -156,7 +157,8 @@ class Plain(Display):
 
     def note(self, line: str) -> None:
         with self.lock:
-            print(printable(line), file=self._file or sys.stderr, flush=True)
+            if file := self._file or sys.stderr:  # a script without stderr has none
+                print_line(line, file)
             self._printed = self.clock()
 
     def due(self) -> bool:
@@ -171,12 +173,3 @@ def default_progress() -> Progress:
     """Return the progress of the Python API: in a notebook it prints lines below the cell, in a script it is silent."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return SILENT if getattr(shell, "kernel", None) is None else Plain(sys.stdout)
-
-
-def printable(text: str) -> str:
-    """Return a text as one line that a terminal shows as it is: whitespace as spaces, control characters as "?".
-
-    >>> printable("a\\nb\\x1b[2J")
-    'a b?[2J'
-    """
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

@@ -90,6 +90,21 @@ def similar(wrong: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(matches)}?" if matches else ""
 
 
+def quoted(value: object, most: int = 80) -> str:
+    """Return a value for a message as Python writes it, which shows control characters, cut to about `most` characters.
+
+    >>> quoted("a\\x1b"), quoted("b" * 200, most=5), quoted(2.5)
+    ("'a\\\\x1b'", "'bbbbb'... (200 characters)", '2.5')
+    """
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}... ({len(value):,} characters)"
+    try:
+        written = repr(value)
+    except Exception:  # anything may be in a value; of an integer, Python writes no more than some thousand digits
+        written = f"a very large {type(value).__name__}"
+    return written if len(written) <= most else f"{written[:most]}..."
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or the name of its type if the message is empty.
 
@@ -99,3 +114,24 @@ def first_line(error: BaseException) -> str:
     'KeyboardInterrupt'
     """
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+#: The most characters of a library's error that a message shows.
+_CAUSE = 400
+
+
+def cause(error: BaseException) -> str:
+    """Return what a library's error says, for a message that says what failed.
+
+    That is its first line, with the next one if it ends with a colon, and the type of errors that say little alone.
+
+    >>> cause(KeyError("n_layer")), cause(ValueError("bad sizes:\\n  n_layer is 0\\nsee the manual"))
+    ("KeyError: 'n_layer'", 'bad sizes: n_layer is 0')
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    text = text if len(text) <= _CAUSE else f"{text[:_CAUSE]}..."
+    if not text:
+        return type(error).__name__
+    clear = isinstance(error, OSError | ValueError | RuntimeError) or type(error) is Exception
+    return text if clear and not isinstance(error, RecursionError) else f"{type(error).__name__}: {text}"

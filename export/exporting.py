@@ -15,8 +15,10 @@ from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
 from export.kinds import is_encoder, output_of, skipped_positions
 from export.manifest import NO_LIMIT, SCHEMA, Manifest, ModelFacts
+from export.memory import SMALLER, check_memory
 from export.model_folder import model_files
 from export.models import MiniTransformer
+from export.outside import as_bad_input, is_folder
 from export.pooling import Pooling
 from export.progress import SILENT, Progress
 from export.sources import Source
@@ -89,7 +91,7 @@ def export_model(
     """Return the cache entry of a loaded model, and export the model first if it has none.
 
     A model that was changed after loading gets an entry of its own.
-    Raises `BadInput` if a parameter is not float32, and `CannotRun` if the disk has too little free space.
+    Raises `BadInput` if a parameter is not float32, and `CannotRun` if there is too little memory or disk space.
     """
     for name, parameter in transformer.model.named_parameters():
         if str(parameter.dtype) != "torch.float32":
@@ -104,6 +106,7 @@ def export_model(
     parameters = sum(p.numel() for p in transformer.model.parameters())
     weights = 4 * parameters
     _check_disk(root, 2 * weights)  # graphs can need all weights in another form too
+    check_memory(2 * weights, f"the export of {source.name}", SMALLER)  # besides the model itself
 
     def build(folder: Path) -> Manifest:
         from export.graphs import GRAPHS
@@ -134,14 +137,17 @@ def _build(transformer: MiniTransformer, source: Source, exporter: str, folder: 
     from export.probe import layout_of
 
     model = transformer.model
+    with as_bad_input(f"{source.name} cannot be exported: its configuration lacks a size"):
+        facts = facts_of(model, tokens=len(transformer.tokenizer), pooling=models.pooling_noted(transformer))
     written = write_graphs(model, folder, source.label, import_module(EXPORTERS[exporter]), progress)
     transformer.tokenizer.save_pretrained(folder)
+    shutil.rmtree(folder / "additional_chat_templates", ignore_errors=True)  # an entry has no folders
     return Manifest(
         source=source,
         exporter=exporter,
         opset=written.opset,
         versions=_versions(exporter),
-        model=facts_of(model, tokens=len(transformer.tokenizer), pooling=models.pooling_noted(transformer)),
+        model=facts,
         checkpoint=models.checkpoint_noted(transformer) if source == transformer.provenance else Checkpoint(),
         notes=[*layout_of(model).notes(), *written.notes],
         fingerprint=_fingerprint(Path(source.origin)) if source.kind == "folder" else {},
@@ -188,7 +194,7 @@ def _versions(exporter: str) -> dict[str, str]:
 
 def _known(root: Path, name: str, exporter: str) -> list[Entry]:
     """Return the entries made from the model of this name with this exporter, newest first."""
-    origins = {name, str(Path(name).expanduser().resolve())}
+    origins = {name, str(sources.path_named(name))}
     origins |= {pin.repository for short, pin in sources.PINS.items() if name in (short, pin.repository)}
 
     def same(entry: Entry) -> bool:
@@ -205,9 +211,10 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
 
     The files are compared by size and modification time only.
     """
-    if not Path(name).expanduser().is_dir():
+    folder = sources.path_named(name)
+    if not is_folder(folder):
         return None
-    now = _fingerprint(Path(name).expanduser())
+    now = _fingerprint(folder)
     same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)
     return next((source for source in same if source.kind == "folder"), None)
 
@@ -219,7 +226,7 @@ def _fingerprint(folder: Path) -> dict[str, list[int]]:
 def _source(known: list[Entry], name: str) -> Source | Entry:
     """Return the source of a name, or an earlier entry if the name was a folder or module that no longer exists."""
     local = [entry for entry in known if entry.manifest.source.kind in ("folder", "module")]
-    if local and not Path(name).expanduser().is_dir():
+    if local and not is_folder(sources.path_named(name)):
         entry = local[0]
         if entry.manifest.source.kind == "module":  # it was never stored anywhere else
             return checked(entry)
@@ -233,8 +240,8 @@ def _standing_in(entry: Entry, why: str) -> Entry:
 
 
 def _check_disk(root: Path, needed: int) -> None:
-    there = root
-    while not there.exists():
+    there = root.absolute()
+    while not is_folder(there) and there != there.parent:
         there = there.parent
     free = shutil.disk_usage(there).free
     if free < 1.2 * needed:

@@ -7,6 +7,7 @@ another computation, so it is a separate export. The weights are stored once, as
 (`export.weights_file`). A model that keeps no plain keys and values has no `decode.onnx`.
 """
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ import onnx
 from onnx import helper
 from onnx.utils import Extractor
 
-from export.errors import CannotRun
+from export.errors import CannotRun, cause
 from export.kinds import LOGITS, output_of, output_phrase
 from export.models import no_progress_bar
 from export.probe import layout_of
@@ -78,8 +79,7 @@ def write_graphs(
     Raises `CannotRun` if the exporter cannot export the architecture.
     """
     progress.waits("writing the weights")
-    with no_progress_bar():
-        model.save_pretrained(folder, max_shard_size="1TB")
+    _save(model, folder)
     progress.step("weights")
     progress.waits("tracing the graph with every tap")
     inspect = exporter.export_inspect(model, folder)
@@ -98,6 +98,34 @@ def write_graphs(
         progress.step(f"{name}, {(folder / name).stat().st_size / 1e6:.1f} MB")
     opset = next(int(opset.version) for opset in inspect.opset_import if opset.domain in ("", "ai.onnx"))
     return Written(opset, notes)
+
+
+def _save(model: "PreTrainedModel", folder: Path) -> None:
+    """Save a model as one weights file and its configurations.
+
+    transformers refuses to save settings of generation that contradict each other. Comparisons do not use them, so its
+    defaults are saved instead. Raises `CannotRun` if it cannot save the model.
+    """
+    from transformers import GenerationConfig
+
+    own = getattr(model, "generation_config", None)
+    try:
+        with no_progress_bar(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                model.save_pretrained(folder, max_shard_size="1TB")
+            except ValueError:
+                if own is None:
+                    raise
+                model.generation_config = GenerationConfig()
+                model.save_pretrained(folder, max_shard_size="1TB")
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise CannotRun(
+            f"transformers cannot save models of type {model.config.model_type!r}: {cause(error)}"
+        ) from error
+    finally:
+        if own is not None:
+            model.generation_config = own
 
 
 def _generating(

@@ -1,22 +1,29 @@
 """Download a model from the hub at a given revision, with safetensors only, and check the digest of large files."""
 
-import hashlib
+import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from export.errors import BadInput, CannotRun, near, similar
+from export.configuration import CONFIG
+from export.errors import BadInput, CannotRun, ComparisonError, cause, near, quoted, similar
 from export.model_folder import MissingShard, model_files
+from export.outside import as_bad_input, present, read_text, sha256, silent, unreadable
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
 #: Patterns of files in folders other than 1_Pooling, the pooling of sentence-transformers. A star matches slashes too.
 _OTHER_FOLDERS = ["[!1]*/*", "1[!_]*/*", "1_[!P]*/*"]
 
-#: Timeout for the hub's first response, in seconds.
-_PATIENCE = 5
+#: The values of environment variables that the hub's library takes as true or false.
+_SWITCH = ("", "1", "ON", "YES", "TRUE", "0", "OFF", "NO", "FALSE")
+
+#: Timeout for the hub's first response about a file, and for its silence in an answer, in seconds.
+_PATIENCE, _SILENCE = 5, 10
 
 
 def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> Path:
@@ -27,22 +34,28 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
 
     offline: whether to use only what was downloaded before.
     progress: has a stage, with a step for each file. On a terminal, the hub's library draws bars.
-    Raises `CannotRun` if the model is not available, and `BadInput` if a file has another digest than expected.
+    Raises `CannotRun` if the model is not available, and `BadInput` if a file has another digest than expected, or if
+    an environment variable of the hub's library has a wrong value.
     """
+    _check_environment()
     # The import is here because Hugging Face's library reads its environment variables when it is imported.
-    from huggingface_hub import constants
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    with as_bad_input("the hub's library cannot be imported", "check the environment variables that begin with HF_"):
+        from huggingface_hub import constants
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+        from huggingface_hub.utils import validate_repo_id
 
     offline_by = "--offline was given" if offline else "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else None
     if offline_by is None:
         progress.stage("download", f"asking {constants.ENDPOINT} for {source.origin} at {source.revision[:7]}")
     try:
+        validate_repo_id(source.origin)
+        _check_revision(Path(constants.HF_HUB_CACHE), source)
         folder = _snapshot(
             progress,
             source.origin,
@@ -52,9 +65,11 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
             local_files_only=offline_by is not None,
             etag_timeout=_PATIENCE,
         )
+    except ComparisonError:
+        raise
     except HFValidationError as error:
         raise BadInput(
-            f"{source.origin!r} is not a model name, folder or hub id; {near(source.origin, KNOWN)}"
+            f"{quoted(source.origin)} is not a model name, folder or hub id; {near(source.origin, KNOWN)}"
         ) from error
     except GatedRepoError as error:
         raise _cannot_be_had(source, "the hub requires a login: hf auth login") from error
@@ -63,17 +78,57 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
     except RevisionNotFoundError as error:
         raise _cannot_be_had(source, f"the hub has no revision {source.revision} of this model") from error
     except LocalEntryNotFoundError as error:
-        why = _not_downloaded(offline_by) if offline_by else "the hub does not answer"
+        why = _not_downloaded(offline_by) if offline_by else _no_answer(error)
         raise _cannot_be_had(source, why) from error
-    except OSError as error:
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception as error:  # of the library that speaks HTTP, or because the hub answers what it never should
         raise CannotRun(
-            f"the download of {source.origin!r} failed: {first_line}; run the command again to resume"
+            f"the download of {source.origin!r} failed: {cause(error)}; run the command again to resume"
         ) from error
     progress.waits("comparing digests")
     with progress.ticking():
         _check(Path(folder), source, offline_by)
     return Path(folder)
+
+
+def _check_environment() -> None:
+    """Raise `BadInput` if an environment variable that chooses the hub has a value that the hub's library misreads."""
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        usable = False
+    if not usable or not endpoint.isprintable() or " " in endpoint:
+        raise BadInput(f"HF_ENDPOINT is {quoted(endpoint)}; it must be a URL, such as https://huggingface.co")
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        value = os.environ.get(name, "")
+        if value.upper() not in _SWITCH:
+            raise BadInput(f"{name} is {quoted(value)}; it must be 1 or 0")
+
+
+def _check_revision(downloads: Path, source: Source) -> None:
+    """Raise `BadInput` if the file that says which commit was downloaded holds none.
+
+    The hub's library would wait for a pipe, and follow any path. downloads: the cache of the hub's library.
+    """
+    path = _downloads_of(downloads, source.origin) / "refs" / source.revision
+    if not present(path, "revision"):
+        return
+    mend = f"remove it and try again: rm -r {path}"
+    commit = read_text(path, "revision", 100, mend)
+    if not re.fullmatch("[0-9a-f]{40}", commit.strip()):
+        raise unreadable(path, "revision", f"it holds {quoted(commit)}, not a commit", mend)
+
+
+def _downloads_of(downloads: Path, origin: str) -> Path:
+    return downloads / f"models--{origin.replace('/', '--')}"
+
+
+def _no_answer(error: Exception) -> str:
+    """Return why the hub gave no list of files. The hub's library names the cause only as the cause of its error."""
+    response = getattr(error.__cause__, "response", None)
+    code = getattr(response, "status_code", None)
+    return "the hub does not answer" if code is None else f"the hub answers with HTTP status {code}"
 
 
 def _snapshot(progress: Progress, origin: str, **options: Any) -> str:
@@ -89,20 +144,43 @@ def _snapshot(progress: Progress, origin: str, **options: Any) -> str:
             super().__init__(*args, **more | {"disable": True})
 
     if sys.stderr.isatty():
-        with progress.hidden():
+        with progress.hidden(), silent("huggingface_hub"), _bounded_waits():
             return str(snapshot_download(origin, **options))
-    downloads = Path(constants.HF_HUB_CACHE) / f"models--{origin.replace('/', '--')}"
-    with progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB"):
+    downloads = _downloads_of(Path(constants.HF_HUB_CACHE), origin)
+    ticking = progress.ticking(lambda: f"{_bytes_in(downloads) / 1e6:,.0f} MB")
+    with silent("huggingface_hub"), _bounded_waits(), ticking:
         folder = Path(snapshot_download(origin, tqdm_class=NoBar, **options))
     for path in sorted(folder.iterdir()):
-        progress.note(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB")
+        with suppress(OSError):  # it is checked later what a file is
+            progress.note(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB")
     return str(folder)
+
+
+@contextmanager
+def _bounded_waits() -> Iterator[None]:
+    """Give requests of this thread that have no timeout one, in the `with` block.
+
+    The hub's library has one for files, but would wait without end for the list of files.
+    """
+    from huggingface_hub.utils import get_session
+
+    session = get_session()
+    own = session.request
+
+    def request(*args: Any, timeout: Any = None, **more: Any) -> Any:
+        return own(*args, timeout=timeout or _SILENCE, **more)
+
+    session.request = request
+    try:
+        yield
+    finally:
+        del session.request
 
 
 def _bytes_in(folder: Path) -> int:
     """Return the bytes of a folder's files, complete or not."""
     size = 0
-    with suppress(FileNotFoundError):  # a download renames files meanwhile
+    with suppress(OSError):  # a download renames files meanwhile
         for path in folder.rglob("*"):
             if path.is_file() and not path.is_symlink():
                 size += path.stat().st_size
@@ -130,7 +208,7 @@ def _check(folder: Path, source: Source, offline_by: str | None) -> None:
     Raises `CannotRun` if weights are missing, and `BadInput` if a file has another digest than expected or
     `export.model_folder` refuses it.
     """
-    if not any(folder.glob("*.safetensors")) or not (folder / "config.json").is_file():
+    if not any(folder.glob("*.safetensors")) or not present(folder / CONFIG, "configuration"):
         raise _cannot_be_had(
             source, _not_downloaded(offline_by) if offline_by else "the hub has no safetensors of this model"
         )
@@ -146,8 +224,7 @@ def _check(folder: Path, source: Source, offline_by: str | None) -> None:
             promised = pin.sha256
         if promised is None:  # a small file, which the hub does not name by its SHA-256
             continue
-        with stored.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256(stored, "download").hex()
         if found != promised:
             raise BadInput(
                 f"{path.name} of {source.label} has SHA-256 {found[:12]}..., expected {promised[:12]}...; "

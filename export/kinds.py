@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from export.configuration import configuration_of
 from export.errors import BadInput, CannotRun
 
 #: The output of a causal language model, (batch, sequence, vocabulary).
@@ -91,9 +92,7 @@ def is_encoder_decoder(config: Any) -> bool:
 
 def check_causal(folder: Path, what: str) -> None:
     """Raise `CannotRun` if the model in a folder is an encoder. what: the software that runs only other models."""
-    from transformers import AutoConfig
-
-    if is_encoder(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)):
+    if is_encoder(configuration_of(folder)):
         raise CannotRun(f"{what} runs causal language models alone, and this model is an encoder")
 
 
@@ -118,9 +117,9 @@ def loader_of(config: Any) -> tuple[Any, dict[str, Any]]:
     """Return the class of transformers that loads a model, and further arguments for its `from_pretrained`.
 
     config: the model's configuration. An encoder is loaded without its pooler, which sentence-transformers does not use
-    and which checkpoints with another head do not have. Raises `BadInput` for an encoder-decoder.
+    and which checkpoints with another head do not have. Raises `BadInput` for a model of another kind.
     """
-    from transformers import AutoModel, AutoModelForCausalLM
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModel, AutoModelForCausalLM
 
     if is_encoder_decoder(config):
         raise BadInput(
@@ -129,6 +128,11 @@ def loader_of(config: Any) -> tuple[Any, dict[str, Any]]:
             "and encoders, such as BERT"
         )
     if not is_encoder(config):
+        if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            raise BadInput(
+                f"models of type {config.model_type} are neither causal language models nor encoders of text; what can "
+                "be compared is, for example, GPT-2, Llama or BERT"
+            )
         return AutoModelForCausalLM, {}
     pooled = "add_pooling_layer" in inspect.signature(_encoder_class(type(config)).__init__).parameters
     return AutoModel, {"add_pooling_layer": False} if pooled else {}

@@ -1,22 +1,35 @@
 """The manifest of a cache entry: its source, its files, and the sizes of its model.
 
-All fields and their types are checked when a manifest is read. The checks do not use pydantic, because importing it
-takes longer than a look-up.
+All fields, their types and their bounds are checked when a manifest is read. The checks do not use pydantic, because
+importing it takes longer than a look-up.
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from export.checkpoint import Checkpoint
+from export.configuration import LAYERS, POSITIONS
+from export.errors import quoted
 from export.sources import Source
 
 SCHEMA = 3
 
 
 #: The number of positions of a model whose positions are not limited, such as one with linear biases.
-NO_LIMIT = 2**31 - 1
+NO_LIMIT = POSITIONS
+
+#: The largest values of facts about a model that are not limited by `_WHOLE` alone.
+_MOST = {"layers": LAYERS, "positions": NO_LIMIT, "vocabulary": 2**31 - 1}
+
+#: The most characters of a name in messages.
+_NAME = 100
+
+#: Whole numbers of a manifest are smaller, in both directions.
+_WHOLE = 2**63
 
 
 class ModelFacts(TypedDict):
@@ -105,10 +118,29 @@ def manifest_of(text: bytes) -> Manifest:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema != SCHEMA:
+    if type(schema) is int and schema != SCHEMA and abs(schema) < _WHOLE:
         raise OtherSchema(f"written under cache schema {schema}, but this version uses {SCHEMA}")
     manifest: Manifest = _typed(Manifest, content, "")
+    _check_values(manifest)
     return manifest
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Check what the types of the fields do not say: a file of an entry is in its folder, and numbers have bounds."""
+    for name, value in manifest.model.items():
+        if type(value) is int:
+            most = _MOST.get(name, _WHOLE)
+            _check(0 <= value <= most, f"model.{name}", f"is {value}; it must be from 0 to {most}")
+    for name, record in manifest.files.items():
+        plain = name not in ("", ".", "..") and Path(name).name == name and name.isprintable() and "\\" not in name
+        _check(plain, "files", f"has {quoted(name)}, which is not the name of a file in the entry")
+        _check(record.size >= 0, f"files.{name}.size", f"is {record.size}; it must not be negative")
+        digest = re.fullmatch("[0-9a-f]{64}", record.sha256)
+        _check(digest is not None, f"files.{name}.sha256", f"is {quoted(record.sha256)}, not a SHA-256")
+    try:
+        datetime.fromisoformat(manifest.created)
+    except ValueError:
+        _check(False, "created", f"is {quoted(manifest.created)}, not a date")
 
 
 def _typed(kind: Any, value: Any, place: str) -> Any:
@@ -122,7 +154,7 @@ def _typed(kind: Any, value: Any, place: str) -> Any:
         _check(isinstance(value, dict), place, "is not an object")
         for name in sorted(fields.keys() ^ value.keys()):
             _check(name in value, place, f"has no {name}")
-            _check(name in fields, place, f"has an unknown field {name!r}")
+            _check(name in fields, place, f"has an unknown field {quoted(name)}")
         return kind(**{name: _typed(hint, value[name], _inside(place, name)) for name, hint in fields.items()})
     if get_origin(kind) is dict:
         _check(isinstance(value, dict), place, "is not an object")
@@ -131,14 +163,16 @@ def _typed(kind: Any, value: Any, place: str) -> Any:
         _check(isinstance(value, list), place, "is not a list")
         return [_typed(arguments[0], item, _inside(place, str(number))) for number, item in enumerate(value)]
     if get_origin(kind) is Literal:
-        _check(value in arguments, place, f"is {value!r}, not one of {', '.join(arguments)}")
+        _check(value in arguments, place, f"is {quoted(value)}, not one of {', '.join(arguments)}")
         return value
-    _check(type(value) is kind, place, f"is {value!r}, not of type {kind.__name__}")
+    _check(type(value) is kind, place, f"is {quoted(value)}, not of type {kind.__name__}")
+    _check(kind is not int or -_WHOLE < value < _WHOLE, place, "is a number of more than 64 bits")
     return value
 
 
 def _inside(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
+    short = name if len(name) <= _NAME and name.isprintable() else quoted(name, _NAME)
+    return f"{place}.{short}" if place else short
 
 
 def _check(holds: bool, place: str, problem: str) -> None:

@@ -1,26 +1,32 @@
 """Determine which files of a model folder are read, and refuse folders that are unsafe or incomplete.
 
-transformers chooses the files that it reads by their names, by an index, and by entries of the configuration, and some
-of these can refer to files outside the folder. A model folder is therefore checked before it is loaded. Only a fixed
-set of files in the folder itself is read, and the digest of a model covers all of them.
+transformers chooses the files that it reads by their names, by an index, and by entries of the configurations of the
+model and of its tokenizer, and some of these can refer to files outside the folder. A model folder is therefore checked
+before it is loaded. Only a fixed set of files in the folder itself is read, and the digest of a model covers all of
+them. A file of the folder may be a link, but the files that an index names may not lead out of the folder; if the index
+itself is a link, they may also be in the folder of its target, as in the cache of the hub's library.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from export.errors import BadInput, first_line
-from export.weights_file import WEIGHTS
+from export.configuration import CONFIG, SAVE_ANEW, read_configuration
+from export.errors import BadInput, quoted
+from export.memory import SMALLER, check_memory
+from export.outside import check_regular, is_folder, present, read_json
+from export.weights_file import WEIGHTS, tensors_in
 
-CONFIG = "config.json"
 INDEX = f"{WEIGHTS}.index.json"
 
 #: The configuration of the pooling of sentence-transformers.
 POOLING = "1_Pooling/config.json"
 
+#: The settings of generation, which are saved with a model and not used by comparisons.
+GENERATION = "generation_config.json"
+
 #: Files that transformers reads if they exist, in addition to the configuration, `tokenizer*.json` and the weights.
 _OPTIONAL = (
-    "generation_config.json",
+    GENERATION,
     "added_tokens.json",
     "special_tokens_map.json",
     "chat_template.jinja",
@@ -31,6 +37,12 @@ _OPTIONAL = (
     "spiece.model",
     POOLING,
 )
+
+#: The most bytes of such a file. The largest known tokenizers have 60 MB.
+_MOST = 256 * 2**20
+
+#: The most files that an index may name.
+_SHARDS = 10_000
 
 
 class MissingShard(BadInput):
@@ -45,8 +57,11 @@ def model_files(folder: Path) -> list[Path]:
     """
     weights = weight_files(folder)
     index = [] if weights == [folder / WEIGHTS] else [folder / INDEX]
-    optional = [folder / name for name in _OPTIONAL if (folder / name).is_file()]
-    return [folder / CONFIG, *optional, *sorted(folder.glob("tokenizer*.json")), *index, *weights]
+    optional = [folder / name for name in _OPTIONAL if present(folder / name, "file")]
+    optional += sorted(folder.glob("tokenizer*.json"))
+    for path in optional:
+        check_regular(path, "file", f"remove it, or {SAVE_ANEW}", _MOST)
+    return [folder / CONFIG, *optional, *index, *weights]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -55,41 +70,50 @@ def weight_files(folder: Path) -> list[Path]:
     Raises `BadInput` as `model_files` does.
     """
     _check_configuration(folder)
-    if (folder / WEIGHTS).is_file():
+    if present(folder / WEIGHTS, "weights file"):
+        check_regular(folder / WEIGHTS, "weights file", f"replace it by the file itself, or {SAVE_ANEW}")
         return [folder / WEIGHTS]
-    if (folder / INDEX).is_file():
+    if present(folder / INDEX, "index of the weights"):
         return _shards(folder)
     raise _no_weights(folder)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file. Raises `BadInput` if the file cannot be read or is not a JSON object."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} cannot be read as JSON: {first_line(error)}; {_SAVE_ANEW}") from error
-    if not isinstance(content, dict):
-        raise BadInput(f"{path} holds a JSON {type(content).__name__}, not an object; {_SAVE_ANEW}")
-    return content
+def check_weights(folder: Path) -> None:
+    """Check the headers of a folder's weight files, and whether their tensors fit into memory in float32.
+
+    Raises `BadInput` if a header is wrong or two files have a tensor of the same name, and `CannotRun` if there is not
+    enough memory.
+    """
+    places: dict[str, Path] = {}
+    elements = 0
+    for path in weight_files(folder):
+        for name, tensor in tensors_in(path).items():
+            if name in places:
+                raise BadInput(f"{places[name]} and {path.name} both have the tensor {quoted(name)}; {SAVE_ANEW}")
+            places[name] = path
+            elements += tensor.elements
+    check_memory(4 * elements, f"the model in {folder}", SMALLER)
 
 
-_SAVE_ANEW = "save the model again with save_pretrained"
+def read_pooling(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a folder's pooling; empty if it has none. Raises `BadInput` if it cannot be read."""
+    path = folder / POOLING
+    return read_json(path, "pooling configuration", SAVE_ANEW) if present(path, "pooling configuration") else {}
 
 
 def _check_configuration(folder: Path) -> None:
-    if not folder.is_dir():
-        raise BadInput(
-            f"the model folder {folder} does not exist; give a folder with config.json and model.safetensors"
-        )
-    if not (folder / CONFIG).is_file():
+    if not is_folder(folder):
+        what = "is not a folder" if present(folder, "model folder") else "does not exist"
+        raise BadInput(f"the model folder {folder} {what}; give a folder with config.json and model.safetensors")
+    if not present(folder / CONFIG, "configuration"):
         raise BadInput(f"the model folder {folder} has no config.json; save the model with save_pretrained('{folder}')")
-    named = read_json(folder / CONFIG).get("transformers_weights")
+    named = read_configuration(folder).get("transformers_weights")
     if named not in (None, WEIGHTS):
         raise BadInput(
-            f"{folder / CONFIG} names {named!r} as the weights file; only {WEIGHTS} and {INDEX} are read. "
-            f"Rename the file and remove the entry transformers_weights, or {_SAVE_ANEW}"
+            f"{folder / CONFIG} names {quoted(named)} as the weights file; only {WEIGHTS} and {INDEX} are read. "
+            f"Rename the file and remove the entry transformers_weights, or {SAVE_ANEW}"
         )
-    if (folder / "adapter_config.json").is_file():
+    if present(folder / "adapter_config.json", "file"):
         raise BadInput(
             f"the model folder {folder} has an adapter_config.json: it is a PEFT adapter, whose base model is "
             "stored elsewhere. Merge the two with merge_and_unload and save the result with save_pretrained"
@@ -99,18 +123,28 @@ def _check_configuration(folder: Path) -> None:
 def _shards(folder: Path) -> list[Path]:
     """Return the weight files of a sharded model, sorted by name."""
     index = folder / INDEX
-    places = read_json(index).get("weight_map")
+    places = read_json(index, "index of the weights", SAVE_ANEW).get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise BadInput(f"{index} has no weight_map, which maps tensors to files; {_SAVE_ANEW}")
+        raise BadInput(f"{index} has no weight_map, which maps tensors to files; {SAVE_ANEW}")
     names = set(map(str, places.values()))
+    if len(names) > _SHARDS:
+        raise BadInput(f"{index} names {len(names):,} files; at most {_SHARDS:,} are read; {SAVE_ANEW}")
+    homes = (folder.resolve(), index.resolve().parent)
     for name in sorted(names):
+        path = folder / name
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise BadInput(
-                f"{index} names {name!r}; an index may name only safetensors files in its own folder. "
+                f"{index} names {quoted(name)}; an index may name only safetensors files in its own folder. "
                 f"{_conversion(folder)}"
             )
-        if not (folder / name).is_file():
-            raise MissingShard(f"{index} names {name}, which is not in the folder; copy it there, or {_SAVE_ANEW}")
+        if not present(path, "weights file", SAVE_ANEW, links=False):
+            raise MissingShard(f"{index} names {name}, which is not in the folder; copy it there, or {SAVE_ANEW}")
+        check_regular(path, "weights file", SAVE_ANEW)
+        if path.resolve().parent not in homes:
+            raise BadInput(
+                f"{index} names {name}, which is a link to {path.resolve()}, a file outside the folder; copy that file "
+                f"to {path}, or {SAVE_ANEW}"
+            )
     return [folder / name for name in sorted(names)]
 
 
@@ -119,7 +153,7 @@ def _no_weights(folder: Path) -> BadInput:
     if others:
         return BadInput(
             f"the model folder {folder} has {', '.join(others)} but neither {WEIGHTS} nor {INDEX}: "
-            f"rename the file to {WEIGHTS} if it holds the whole model, or {_SAVE_ANEW}"
+            f"rename the file to {WEIGHTS} if it holds the whole model, or {SAVE_ANEW}"
         )
     pickles = sorted(path.name for path in [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")])
     found = f" but {', '.join(pickles)}, which is a pickle and is never loaded" if pickles else ""

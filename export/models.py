@@ -12,17 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.checkpoint import Checkpoint, checkpoint_of
-from export.errors import BadInput, CannotRun, first_line
+from export.configuration import SAVE_ANEW, check_transformers, configuration_of, reading
+from export.errors import BadInput, CannotRun
 from export.hub import download
 from export.kinds import is_encoder, loader_of
-from export.model_folder import weight_files
+from export.memory import SMALLER, check_memory
+from export.model_folder import GENERATION, check_weights, weight_files
+from export.outside import as_bad_input, present, read_json
 from export.pooling import Pooling, pooling_of
 from export.progress import SILENT, Progress
 from export.sources import SEEDED, SHIPPED, Source
 from export.tokens import byte_tokenizer, read_tokenizer
+from export.weights_file import tensors_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+#: The most bytes of the settings of generation.
+_SETTINGS = 4 * 2**20
 
 
 class MiniTransformer(NamedTuple):
@@ -38,8 +46,9 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
 
     offline: whether to use only what was downloaded before.
     progress: has a stage for loading, and one for a download.
-    Raises `CannotRun` if the hub does not have the model or does not answer, and `BadInput` if a folder's weights are
-    missing or incomplete, are not safetensors, or belong to a model of another kind (`export.kinds`).
+    Raises `CannotRun` if the hub does not have the model or does not answer, or if it does not fit into memory, and
+    `BadInput` if a folder's weights are missing or incomplete, are not safetensors, do not fit the configuration, or
+    belong to a model of another kind (`export.kinds`).
     """
     if source.kind == "hub":
         folder = download(source, offline=offline, progress=progress)
@@ -47,6 +56,7 @@ def load(source: Source, *, offline: bool = False, progress: Progress = SILENT) 
     else:
         folder = SHIPPED if source.kind == "byte-gpt2" else Path(source.origin)
     progress.stage(f"loading {source.name}")
+    check_transformers()
     with progress.ticking():
         return _load_seeded(source) if source.kind == "seeded" else _load_folder(folder, source)
 
@@ -125,13 +135,13 @@ def no_progress_bar() -> Iterator[None]:
 
 def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tuple["PreTrainedModel", Checkpoint]:
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig
 
     weight_files(folder)
+    what = f"the model in {folder} cannot be loaded"
+    with as_bad_input(what):
+        loader, options = loader_of(configuration_of(folder))
     try:
-        loader, options = loader_of(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
-        with no_progress_bar():
+        with reading(what), no_progress_bar():
             model, loading = loader.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
@@ -140,13 +150,19 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, with their shapes
                 **options,
             )
-    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
-        if "does not support an attention implementation" in str(error):
-            raise CannotRun(f"transformers has no {attention} attention for {str(error).split()[0]}") from error
-        raise BadInput(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
-    checkpoint = checkpoint_of(model, folder, loading)
+    except BadInput as error:
+        if "does not support an attention implementation" in str(error.__cause__):
+            raise CannotRun(
+                f"transformers has no {attention} attention for {str(error.__cause__).split()[0]}"
+            ) from error
+        raise
+    if loading["mismatched_keys"]:
+        raise _mismatch(model, folder, loading["mismatched_keys"])
+    with as_bad_input(what):
+        checkpoint = checkpoint_of(model, folder, loading)
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
         raise BadInput(
@@ -156,8 +172,68 @@ def _read(folder: Path, attention: str = "eager", dtype: str = "float32") -> tup
     return model.eval(), checkpoint
 
 
+def _mismatch(model: "PreTrainedModel", folder: Path, found: Sequence[Any]) -> BadInput:
+    """Return the error of weights that have other shapes than the model of the configuration.
+
+    found: what transformers reports, a name for each or, from version 5 on, a tuple that begins with it.
+    """
+    names = sorted(each if isinstance(each, str) else each[0] for each in found)
+    stored = {name: tensor.shape for path in weight_files(folder) for name, tensor in tensors_in(path).items()}
+    name, prefix = names[0], f"{model.base_model_prefix}."
+    candidates = (name, prefix + name, name.removeprefix(prefix))
+    shape = next((stored[each] for each in candidates if each in stored), "another")
+    expected = tuple(model.state_dict()[name].shape)
+    return BadInput(
+        f"the weights in {folder} do not fit its config.json in {len(names)} tensors: {name} has shape {shape}, and "
+        f"the model {expected}; {SAVE_ANEW}"
+    )
+
+
+def _check_generation(folder: Path) -> None:
+    """Raise `BadInput` if transformers cannot read the settings of generation in a folder."""
+    from transformers import GenerationConfig
+
+    if present(folder / GENERATION, "settings of generation"):
+        mend = f"remove it, or {SAVE_ANEW}"
+        read_json(folder / GENERATION, "settings of generation", mend, _SETTINGS)
+        with reading(f"{folder / GENERATION} cannot be used", mend):
+            GenerationConfig.from_pretrained(folder, local_files_only=True)
+
+
+def _check_size(folder: Path) -> None:
+    """Raise `CannotRun` if the model that a folder's configuration describes does not fit into memory.
+
+    It is built without memory for its weights, as transformers does before it loads them.
+    """
+    import torch
+
+    config = configuration_of(folder)
+    with reading(f"the model in {folder} cannot be built from its config.json", SAVE_ANEW), torch.device("meta"):
+        loader, options = loader_of(config)
+        model = loader.from_config(config, dtype=torch.float32, **options)
+    tensors = [*model.parameters(), *model.buffers()]
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    check_memory(needed, f"the model in {folder}", SMALLER)
+
+
+def _check_numbers(model: "PreTrainedModel", folder: Path) -> None:
+    """Raise `BadInput` if a parameter has a value that is not a number, or is infinite."""
+    import torch
+
+    bad = [name for name, p in model.named_parameters() if p.numel() and not torch.stack(p.aminmax()).isfinite().all()]
+    if bad:
+        raise BadInput(
+            f"the model in {folder} has NaN or infinity in {len(bad)} tensors, first {bad[0]}, so every result would "
+            "be NaN; take another checkpoint"
+        )
+
+
 def _load_folder(folder: Path, source: Source) -> MiniTransformer:
+    check_weights(folder)
+    _check_size(folder)
+    _check_generation(folder)
     model, checkpoint = _read(folder)
+    _check_numbers(model, folder)
     pooling = pooling_of(folder) if is_encoder(model.config) else Pooling()
     return _with_tokenizer(model, folder, source, replace(checkpoint, modules=pooling.left_out), pooling)
 

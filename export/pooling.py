@@ -7,8 +7,9 @@ pooling is read; normalization does not change a cosine. If no mode is named, se
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from export.errors import BadInput
-from export.model_folder import POOLING, read_json
+from export.errors import BadInput, quoted
+from export.model_folder import POOLING, read_pooling
+from export.outside import is_folder
 
 #: Mode -> its setting in sentence-transformers 2 to 4, in the order in which the results of several modes are joined.
 #: Newer versions name the mode itself.
@@ -35,14 +36,19 @@ class Pooling:
 
 
 def pooling_of(folder: Path) -> Pooling:
-    """Return the pooling of a model's folder. Raises `BadInput` if its configuration names a mode that is unknown."""
-    others = sorted(path.name for path in folder.glob("[1-9]_*") if path.is_dir())
+    """Return the pooling of a model's folder.
+
+    Raises `BadInput` if its configuration cannot be read, or names a mode that is unknown or another one twice.
+    """
+    others = sorted(path.name for path in folder.glob("[1-9]_*") if is_folder(path))
     left_out = [name for name in others if not name.endswith(("_Pooling", "_Normalize"))]
-    if not (folder / POOLING).is_file():
-        return Pooling(left_out=left_out)
-    settings = read_json(folder / POOLING)
+    settings = read_pooling(folder)
     named = settings.get("pooling_mode", [mode for mode, setting in _MODES.items() if settings.get(setting)])
     modes = named if isinstance(named, list) else [named]
     if unknown := [mode for mode in modes if mode not in tuple(_MODES)]:
-        raise BadInput(f"{folder / POOLING} names an unknown pooling mode {unknown[0]!r}; known: {', '.join(_MODES)}")
+        raise BadInput(
+            f"{folder / POOLING} names an unknown pooling mode {quoted(unknown[0])}; known: {', '.join(_MODES)}"
+        )
+    if len(set(modes)) < len(modes):
+        raise BadInput(f"{folder / POOLING} names a pooling mode twice: {quoted(modes)}; name each mode once")
     return Pooling(modes or ["mean"], left_out)

@@ -29,6 +29,7 @@ from export.attention import (
     own_attention,
     uses_interface,
 )
+from export.errors import CannotRun, ComparisonError, cause
 from export.hooks import Change, first_input, on_call, on_input, on_output, with_input
 from export.inline_attention import replacing_inline
 from export.kinds import LOGITS, output_of
@@ -40,10 +41,16 @@ _LAYOUTS: WeakKeyDictionary[PreTrainedModel, Layout] = WeakKeyDictionary()
 def layout_of(model: PreTrainedModel) -> Layout:
     """Return the layout of a transformers model. It is found by a few short passes, once for each loaded model.
 
-    Raises what the model raises if it cannot run on token ids and a mask alone.
+    Raises `CannotRun` if the model cannot run on four token ids and a mask alone.
     """
     if model not in _LAYOUTS:
-        _LAYOUTS[model] = _Probe(model).layout()
+        try:
+            _LAYOUTS[model] = _Probe(model).layout()
+        except ComparisonError:
+            raise
+        except Exception as error:  # code of any architecture may raise anything
+            what = f"models of type {model.config.model_type!r}"
+            raise CannotRun(f"{what} of these sizes cannot run on four tokens: {cause(error)}") from error
     return _LAYOUTS[model]
 
 

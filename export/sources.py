@@ -6,12 +6,14 @@ model.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from export.errors import BadInput, near
-from export.model_folder import model_files
+from export.model_folder import check_weights, model_files
+from export.outside import check_text, is_folder, path_of, present, reason, sha256, unreadable
 
 Kind = Literal["hub", "folder", "seeded", "byte-gpt2", "module"]
 
@@ -87,16 +89,20 @@ def find(name: str) -> Source:
     """Return the source of a name: the shipped model, a seeded model, a folder, or else a model of the hub.
 
     A folder is identified by the SHA-256 of the files that are loaded from it, so all of these are read. A hub model
-    that is not pinned has the revision "main" until it is loaded. Raises `BadInput` if a folder cannot be used.
+    that is not pinned has the revision "main" until it is loaded. Raises `BadInput` if a folder cannot be used, and
+    `CannotRun` if its weights do not fit into memory.
     """
     check_name(name)
     if name == BYTE_GPT2:
         return Source("byte-gpt2", name, name, _digest(model_files(SHIPPED)))
     if name in SEEDED:
         return Source("seeded", name, SEEDED[name]["_of"], "0", trained=False)
-    if is_folder(name):
-        folder = Path(name).expanduser().resolve()
-        return Source("folder", folder.name, str(folder), _digest(model_files(folder)))
+    if is_path(name):
+        folder = path_named(name)
+        check_text(str(folder), "the path of the model")
+        files = model_files(folder)
+        check_weights(folder)
+        return Source("folder", _shown(folder.name), str(folder), _digest(files))
     for short, pin in PINS.items():
         if name in (short, pin.repository):
             return Source("hub", short, pin.repository, pin.revision)
@@ -104,19 +110,39 @@ def find(name: str) -> Source:
 
 
 def check_name(name: str) -> None:
-    """Raise `BadInput` if a name is empty; as a path it would mean the working folder."""
+    """Raise `BadInput` if a name is empty, which as a path would mean the working folder, or if it is not text."""
     if not name.strip():
         raise BadInput(f"the model's name is empty; {near('', KNOWN)}")
+    check_text(name, "the model's name")
 
 
-def is_folder(name: str) -> bool:
-    """Return whether a model's name is a path: a folder of that name exists, or the name cannot be a hub id."""
-    return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1
+def _shown(name: str) -> str:
+    """Return the name of a folder for files and reports: characters that cannot be printed are an underscore."""
+    return "".join(character if character.isprintable() else "_" for character in name)
+
+
+def path_named(name: str) -> Path:
+    """Return the absolute path that a model's name is, if it is one. Raises `BadInput` if it cannot be a path."""
+    path = path_of(name, "the model's name")
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        why = reason(error) if isinstance(error, OSError) else "its links lead back to themselves"
+        raise unreadable(path, "model folder", why) from error
+
+
+def is_path(name: str) -> bool:
+    """Return whether a model's name is a path: there is such a folder or file, or the name cannot be a hub id."""
+    path = path_of(name, "the model's name")
+    if is_folder(path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return True
+    if name in PINS:
+        return False
+    return present(path, "model folder") or (present(path.parent, "model folder") and not is_folder(path.parent))
 
 
 def _digest(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+        digest.update(os.fsencode(path.name) + sha256(path, "file"))
     return digest.hexdigest()

@@ -1,5 +1,7 @@
 """The commands of `python -m compare`, and how errors end them. Slow imports are delayed until a command needs them."""
 
+import os
+
 import typer
 
 from compare.cli import cached, reports
@@ -8,7 +10,7 @@ from compare.cli.battery import battery
 from compare.cli.compare import compare
 from compare.cli.panels import Panels
 from compare.cli.runtimes import runtimes
-from export.command import finish
+from export.cache import cache_root
 from export.errors import BadInput, BadSetting
 
 #: What `--help` ends with. A paragraph after \b is not wrapped.
@@ -20,7 +22,9 @@ Examples:
   python -m compare --onnx A --baseline B      two ONNX files, no model
   python -m compare show --full                every table of the last run
 
-Models are causal language models of GPT-2, Llama, Mistral, Qwen 2 or Qwen 3 architecture.
+Models are causal language models, such as GPT-2, Llama, Mistral, Qwen, Gemma,
+Phi, Falcon and Mixtral, and encoders, such as BERT, RoBERTa and MiniLM, that
+transformers loads without remote code.
 """
 
 app = typer.Typer(
@@ -31,12 +35,10 @@ for command in (runtimes, reports.show, cached.list_, cached.remove, reports.rej
     app.command(command.__name__.rstrip("_"))(command)
 
 
-def main() -> None:
-    """Run the command line and exit. `compare.__main__` calls this."""
-    finish(_run)
-
-
-def _run() -> int | None:
+def run() -> int | None:
+    """Run the command line, and return its exit code. Errors are for `export.command.finish`."""
+    # Figures are drawn in a style of their own, so matplotlib's settings and its list of fonts need not be the user's.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_root() / "matplotlib"))
     try:  # completion is of the script's name, because a shell completes no `python -m`
         code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:

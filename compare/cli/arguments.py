@@ -2,12 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import typer
 
-from export.errors import BadInput
+from compare.pipeline.paths import path_of
+from compare.pipeline.settings import LONGEST_TEXT
+from export.errors import BadInput, quoted
+from export.outside import read_text
+from export.printing import print_line
 
 #: The command that the wheel installs.
 SCRIPT = "onnx-attention-compare"
@@ -35,10 +39,12 @@ def options_in(given: Sequence[str]) -> dict[str, dict[str, str]]:
         runtime, _, key = place.partition(".")
         if not (runtime and key and equals):
             raise BadInput(
-                f"--option is {each!r}; it must be RUNTIME.KEY=VALUE, such as torch-eager.matmul_precision=high"
+                f"--option is {quoted(each)}; it must be RUNTIME.KEY=VALUE, such as torch-eager.matmul_precision=high"
             )
         if key in options.setdefault(runtime, {}):
-            raise BadInput(f"--option {place} is given twice, with {options[runtime][key]!r} and {value!r}")
+            raise BadInput(
+                f"--option {place[:80]} is given twice, with {quoted(options[runtime][key])} and {quoted(value)}"
+            )
         options[runtime][key] = value
     return options
 
@@ -46,17 +52,24 @@ def options_in(given: Sequence[str]) -> dict[str, dict[str, str]]:
 def text_in(text: str | None, path: Path | None) -> str | None:
     """Return the value of --text or the content of --text-file; None means the text that ships with the project.
 
-    Raises `BadInput` if both were given, or if the file cannot be read.
+    A byte order mark is left out. Raises `BadInput` if both were given, or if the file is not a regular one with UTF-8
+    text of at most `LONGEST_TEXT` bytes.
     """
     if path is None:
         return text
     if text is not None:
         raise BadInput("--text and --text-file exclude each other; leave one out")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(f"--text-file {path} cannot be read: {why}") from error
+    mend = "give --text-file a file of UTF-8 text, or a part of it if it is long"
+    return read_text(path, "text", LONGEST_TEXT, mend).removeprefix("\ufeff")
+
+
+def path_parser(setting: str) -> Callable[[str], Path]:
+    """Return a function that reads an option which is a path. It raises `BadInput` for what cannot be one."""
+
+    def path(value: str) -> Path:
+        return path_of(setting, value)
+
+    return path
 
 
 def program() -> str:
@@ -64,14 +77,27 @@ def program() -> str:
     return SCRIPT if Path(sys.argv[0]).name == SCRIPT else "python -m compare"
 
 
-def typed_command() -> str:
-    """Return the command line as text that a shell takes in the same folder. The user's home folder is written as ~."""
-    return " ".join([program(), *map(_quoted, sys.argv[1:])])
+def typed_command() -> str | None:
+    """Return the command line as text that a shell takes in the same folder. The user's home folder is written as ~.
+
+    It is None if an argument is not UTF-8.
+    """
+    command = " ".join([program(), *map(_quoted, sys.argv[1:])])
+    try:
+        command.encode()
+    except UnicodeEncodeError:
+        return None
+    return command
 
 
 def _quoted(argument: str) -> str:
-    home = f"{Path.home()}/"
-    return f"~/{shlex.quote(argument.removeprefix(home))}" if argument.startswith(home) else shlex.quote(argument)
+    try:
+        home = f"{Path.home()}/"
+    except RuntimeError:  # there is no home folder
+        home = ""
+    if Path(home).is_absolute() and argument.startswith(home):
+        return f"~/{shlex.quote(argument.removeprefix(home))}"
+    return shlex.quote(argument)
 
 
 def print_version(wanted: bool) -> None:
@@ -79,5 +105,5 @@ def print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"{SCRIPT} {version(SCRIPT)}")
+        print_line(f"{SCRIPT} {version(SCRIPT)}")
         raise typer.Exit

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from compare.cli.arguments import names_in
+from export.printing import print_json, print_line
 
 
 def battery(
@@ -38,7 +39,7 @@ def battery(
     asked = list(CASES.values()) if cases is None else cases_named(names_in(cases, "--cases", lists))
     if list_:
         for line in battery_text.listing(chosen, asked):
-            typer.echo(line)
+            print_line(line)
         return
     check_at_least(0, "seed", seed)
     check_at_least(1, "threads", threads)
@@ -54,10 +55,10 @@ def battery(
             chosen, asked, named=named, node_cases=node_cases, seed=seed, threads=threads, progress=progress
         )
     if json:
-        print(result.model_dump_json(indent=1))
+        print_json(result.model_dump_json(indent=1))
     else:
         for table in battery_text.tables(result):
             print_table(table)
         for line in battery_text.lines(result):
-            print(line)
+            print_line(line)
     raise typer.Exit(result.exit_code(fail_on))

@@ -12,6 +12,7 @@ import typer
 
 from compare.cli.reports import CacheDir
 from export.errors import BadInput, similar
+from export.printing import print_json, print_line, printable
 
 if TYPE_CHECKING:
     from compare.report.saved import Saved
@@ -31,16 +32,16 @@ def list_(
     if json:
         from json import dumps
 
-        print(dumps([_facts(saved) for saved in found], indent=1))
+        print_json(dumps([_facts(saved) for saved in found], indent=1))
         return
     if found:
         _print_list(found)
     else:
-        print(f"no report in {reports_in(cache_dir)}; python -m compare writes one", file=sys.stderr)
+        print_line(f"no report in {reports_in(cache_dir)}; python -m compare writes one", sys.stderr)
     golden = _golden_runs(cache_dir)
     if golden:
         size = _megabytes(sum(each.bytes for each in golden))
-        print(f"{len(golden)} golden runs, {size}: python -m compare remove --golden removes them")
+        print_line(f"{len(golden)} golden runs, {size}: python -m compare remove --golden removes them")
 
 
 def remove(
@@ -77,13 +78,13 @@ def remove(
         found = _golden_runs(cache_dir) if golden else _removable(cache_dir)
         chosen = [each for each in found if limit is None or each.changed < limit]
     if not chosen:
-        print("nothing to remove")
+        print_line("nothing to remove")
         return
     asks = not names and not yes and not dry_run and at_a_terminal()
     if asks or dry_run:
         for each in chosen:
-            print(f"{'would remove ' if dry_run else ''}{each.folder.name}  {_megabytes(each.bytes)}")
-        print(f"{'this would free' if dry_run else 'in all'} {_megabytes(sum(each.bytes for each in chosen))}")
+            print_line(f"{'would remove ' if dry_run else ''}{each.folder.name}  {_megabytes(each.bytes)}")
+        print_line(f"{'this would free' if dry_run else 'in all'} {_megabytes(sum(each.bytes for each in chosen))}")
     if dry_run or (asks and not typer.confirm("Remove them?")):
         return
     _remove(chosen)
@@ -137,7 +138,7 @@ def _removable(cache_dir: Path | None) -> list[_Removable]:
     found = []
     for folder in sorted(folders(cache_dir), key=changed, reverse=True):
         if is_being_written(folder):
-            print(f"{folder.name} is being written, so it stays", file=sys.stderr)
+            print_line(f"{folder.name} is being written, so it stays", sys.stderr)
         else:
             found.append(_report(folder))
     return found
@@ -174,13 +175,10 @@ def _remove(chosen: Sequence[_Removable]) -> None:
 
     freed = 0
     for each in chosen:
-        try:
-            size = remove_folder(each.folder)
-        except OSError as error:
-            raise BadInput(f"{each.folder} cannot be removed: {error.strerror}") from error
-        print(f"removed {each.folder.name}  {_megabytes(size)}")
+        size = remove_folder(each.folder)
+        print_line(f"removed {each.folder.name}  {_megabytes(size)}")
         freed += size
-    print(f"freed {_megabytes(freed)}")
+    print_line(f"freed {_megabytes(freed)}")
 
 
 def _print_list(found: Sequence["Saved"]) -> None:
@@ -189,16 +187,16 @@ def _print_list(found: Sequence["Saved"]) -> None:
     from rich.text import Text
 
     from compare.report.render.tables import stdout
-    from export.display import printable
 
+    console = stdout()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("name", "date", "model", "verdict"):
         table.add_column(heading, no_wrap=heading in ("name", "date"), overflow="fold")
     table.add_column("MB", justify="right", no_wrap=True)
     for saved in found:
         cells = (saved.folder.name, f"{saved.changed:%Y-%m-%d}", _model(saved), _verdict(saved))
-        table.add_row(*(Text(printable(cell)) for cell in cells), f"{saved.bytes / 1e6:,.1f}")
-    stdout().print(table)
+        table.add_row(*(Text(printable(cell, console.encoding)) for cell in cells), f"{saved.bytes / 1e6:,.1f}")
+    console.print(table)
 
 
 def _facts(saved: "Saved") -> dict[str, object]:

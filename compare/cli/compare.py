@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compare.cli.arguments import names_in, options_in, print_version, text_in, typed_command
+from compare.cli.arguments import names_in, options_in, path_parser, print_version, text_in, typed_command
 from compare.pipeline.settings import (
     DEFAULT_MODEL,
     DEFAULT_SEQUENCE,
@@ -23,7 +23,8 @@ from compare.pipeline.settings import (
     Settings,
 )
 from compare.report.render.formats import Format, check_timed, chosen_format
-from export.errors import BadInput, near
+from compare.results.latency import FEWEST_ROUNDS
+from export.errors import BadInput, near, quoted
 from export.progress import SILENT
 
 # `typer.Option` for each panel of --help. A panel holds one group of settings.
@@ -41,7 +42,9 @@ def compare(
     text: Annotated[
         str | None, _input(metavar="TEXT", help="Text that runs through the model.", show_default="the shipped text")
     ] = None,
-    text_file: Annotated[Path | None, _input(metavar="FILE", help="File with the text.")] = None,
+    text_file: Annotated[
+        Path | None, _input(metavar="FILE", help="File with the text.", parser=path_parser("text_file"))
+    ] = None,
     sequence: Annotated[
         int | None,
         _input(metavar="N", help="Tokens in each sequence.", show_default=f"all of --text, or {DEFAULT_SEQUENCE}"),
@@ -51,10 +54,18 @@ def compare(
         str, _input(metavar="NAME", help="Exporter of the graphs: dynamo, or optimum, which adds a row with dynamo's.")
     ] = InputSettings.exporter,
     onnx: Annotated[
-        Path | None, _input(metavar="FILE", help="ONNX file to compare with the model, in a row of its own.")
+        Path | None,
+        _input(
+            metavar="FILE",
+            help="ONNX file to compare with the model, in a row of its own.",
+            parser=path_parser("onnx"),
+        ),
     ] = None,
     baseline: Annotated[
-        Path | None, _input(metavar="FILE", help="ONNX file to compare --onnx with, instead of a model.")
+        Path | None,
+        _input(
+            metavar="FILE", help="ONNX file to compare --onnx with, instead of a model.", parser=path_parser("baseline")
+        ),
     ] = None,
     offline: Annotated[bool, _input("--offline", help="Do not contact the hub.")] = InputSettings.offline,
     runtimes: Annotated[
@@ -111,8 +122,11 @@ def compare(
         float, _latency(metavar="PERCENT", help="End the rounds early once every ratio is known to within this.")
     ] = 100 * LatencySettings.precision,
     min_rounds: Annotated[
-        int, _latency(metavar="N", help="Fewest rounds, even if they take longer than --time.")
-    ] = LatencySettings.min_rounds,
+        int | None,
+        _latency(
+            metavar="N", help="Fewest rounds, even if they take longer than --time.", show_default=str(FEWEST_ROUNDS)
+        ),
+    ] = None,
     max_load: Annotated[
         float | None,
         _latency(
@@ -137,7 +151,12 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        _output(metavar="FOLDER", help="Folder for the report.", show_default="a new one in the cache"),
+        _output(
+            metavar="FOLDER",
+            help="Folder for the report.",
+            show_default="a new one in the cache",
+            parser=path_parser("out"),
+        ),
     ] = None,
     format_: Annotated[
         Format | None,
@@ -162,7 +181,9 @@ def compare(
     keep_traces: Annotated[
         bool, _output("--keep-traces", help="Keep every tensor of every run.")
     ] = OutputSettings.keep_traces,
-    cache_dir: Annotated[Path | None, _output(metavar="FOLDER", help="Folder of the cache.")] = None,
+    cache_dir: Annotated[
+        Path | None, _output(metavar="FOLDER", help="Folder of the cache.", parser=path_parser("cache_dir"))
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")
     ] = False,
@@ -240,7 +261,9 @@ def _runtime_names(given: str | None) -> list[str] | None:
 def check_explained(runtime: str, settings: Settings) -> None:
     """Raise `BadInput` if the comparison will have no row of that name, which `--explain` asks for."""
     from compare.pipeline.rows import row_names
+    from compare.pipeline.setting_checks import check_settings
 
+    check_settings(settings)
     names = row_names(settings)
     if runtime not in names:
-        raise BadInput(f"--explain: the comparison has no runtime {runtime!r}; {near(runtime, names)}")
+        raise BadInput(f"--explain: the comparison has no runtime {quoted(runtime)}; {near(runtime, names)}")

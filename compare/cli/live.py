@@ -10,11 +10,12 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from export.display import Display, Plain, printable
+from export.display import Display, Plain
+from export.printing import printable
 
 #: Returns the lines of a table of the results so far. Its arguments are the report's rows of runtimes, latency and
-#: decoding, and the width of the terminal in characters.
-TableLines = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], int], Sequence[Text]]
+#: decoding, and the width of the terminal in characters and its encoding.
+TableLines = Callable[[Sequence[Any], Sequence[Any], Sequence[Any], int, str], Sequence[Text]]
 
 #: Seconds between two drawings, unless a stage begins.
 _INTERVAL = 0.25
@@ -37,7 +38,7 @@ class Live(Display):
         self._table = table
         self._results: dict[str, Sequence[Any]] = {"runtimes": [], "latency": [], "decoding": []}
         self._drawn = self.clock()
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._live = self._new_live()
 
     def __enter__(self) -> Self:
@@ -63,13 +64,13 @@ class Live(Display):
 
     def note(self, line: str) -> None:
         with self.lock:
-            self._console.print(Text(printable(line)))
+            self._console.print(self._text(line))
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
         with self.lock:
             self._live.stop()
-            self._console.print(Text(self.title))  # until the library draws something
+            self._console.print(self._text(self.title))  # until the library draws something
         try:
             with super().hidden():
                 yield
@@ -98,15 +99,17 @@ class Live(Display):
         shown: list[RenderableType] = []
         if self._table is not None and any(self._results.values()):
             runtimes, latency, decoding = self._results.values()
-            shown += self._table(runtimes, latency, decoding, self._console.width)
+            shown += self._table(runtimes, latency, decoding, self._console.width, self._console.encoding)
         else:
-            shown += [_line(f"  {line}") for line in self.steps[-_LINES:]]
-        shown += [Text(self.title), _line(f"  {self.state}")]
-        return Group(*shown, *([_line(f"  {self.left}")] if self.left else []))
+            shown += [self._line(f"  {line}") for line in self.steps[-_LINES:]]
+        shown += [self._text(self.title), self._line(f"  {self.state}")]
+        return Group(*shown, *([self._line(f"  {self.left}")] if self.left else []))
 
+    def _text(self, text: str) -> Text:
+        return Text(printable(text, self._console.encoding))
 
-def _line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    def _line(self, text: str) -> Text:
+        return Text(printable(text, self._console.encoding), no_wrap=True, overflow="ellipsis")
 
 
 def command_progress(*, verbose: bool = False) -> Display:
@@ -115,9 +118,11 @@ def command_progress(*, verbose: bool = False) -> Display:
     return Live(results_so_far, verbose=verbose) if live else Plain(verbose=verbose)
 
 
-def results_so_far(runtimes: Sequence[Any], latency: Sequence[Any], decoding: Sequence[Any], width: int) -> list[Text]:
+def results_so_far(
+    runtimes: Sequence[Any], latency: Sequence[Any], decoding: Sequence[Any], width: int, encoding: str
+) -> list[Text]:
     """Return the lines of the screen's table while results are still to come. width: in characters."""
     from compare.report.render.terminal import table_lines  # here, because the first drawing does not need it
     from compare.report.screen import table
 
-    return table_lines(table(runtimes, latency, decoding, running=True), width)
+    return table_lines(table(runtimes, latency, decoding, running=True), width, encoding)

@@ -5,14 +5,18 @@ from typing import Annotated
 
 import typer
 
+from compare.cli.arguments import path_parser
 from compare.report.render.formats import Format, chosen_format, print_as
+from export.printing import print_json, print_line
 
 #: How the help describes an argument that names a report.
 _REPORT = "A report: its name in the cache, its folder, or its report.json."
 
 Saved = Annotated[str, typer.Argument(metavar="NAME", help=_REPORT)]
 
-CacheDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the cache.")]
+CacheDir = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder of the cache.", parser=path_parser("cache_dir"))
+]
 
 
 def show(
@@ -76,7 +80,7 @@ def rejudge(
     for table in gaps.tables(judged):
         print_table(table)
     for line in gaps.sentences(judged):
-        print(line)
+        print_line(line)
     raise typer.Exit(judged.exit_code())
 
 
@@ -104,16 +108,17 @@ def diff(
     from compare.report.render.tables import print_table
     from compare.report.saved import located
     from compare.report.schema import Report
+    from compare.report.serialized import as_json
 
     first, second = (Report.read(located(name, cache_dir)) for name in (older, newer))
     difference = difference_of(first, second, fail_over)
     if json:
-        print(difference.model_dump_json(indent=1))
+        print_json(as_json(difference))
     else:
         for line in difference_text.opening(difference):
-            print(line)
+            print_line(line)
         for table in difference_text.tables(difference):
             print_table(table)
         for line in difference_text.lines(difference):
-            print(line)
+            print_line(line)
     raise typer.Exit(difference.exit_code())

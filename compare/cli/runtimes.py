@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.errors import BadInput
+from export.printing import print_line, print_lines
 
 if TYPE_CHECKING:
     from compare.runtimes.spec import Option, Spec
@@ -28,10 +29,10 @@ def runtimes(
     from compare.runtimes.registry import listing
 
     if markdown:
-        typer.echo(f"{as_markdown()}\n\n{options_as_markdown()}")
+        print_lines(f"{as_markdown()}\n\n{options_as_markdown()}")
         return
     if install is not None:
-        typer.echo(install_runtime(install))
+        print_line(install_runtime(install))
         return
     found = listing()
     columns = ["runtime", "engine", "type", "exposes", "decode"]
@@ -40,13 +41,13 @@ def runtimes(
     print_table(Table("Runtimes", columns, rows), stdout())
     for name, spec in found.specs.items():
         if missing := spec.missing():
-            typer.echo(f"{name} is missing {', '.join(missing)}: {spec.install}")
+            print_line(f"{name} is missing {', '.join(missing)}: {spec.install}")
     for name, error in found.broken.items():
-        typer.echo(f"{name} is broken: {error}")
+        print_line(f"{name} is broken: {error}")
     hybrids = [name for name, spec in found.specs.items() if spec.hybrid]
-    typer.echo(f"Hybrids compute the attention in another library and are not timed: {', '.join(hybrids)}.")
+    print_line(f"Hybrids compute the attention in another library and are not timed: {', '.join(hybrids)}.")
     usual = [name for name, spec in found.specs.items() if spec.default]
-    typer.echo(f"Without --runtimes, a comparison runs {', '.join(usual)}.")
+    print_line(f"Without --runtimes, a comparison runs {', '.join(usual)}.")
 
 
 def install_runtime(name: str) -> str:

@@ -8,8 +8,8 @@ them. So if that code changes, older entries are not used.
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
@@ -103,7 +103,8 @@ def put(root: Path, key: str, made: Path, noted: dict[str, Any], *, limit: int =
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".", dir=root))
+        building = root / f".{os.getpid()}-{secrets.token_hex(4)}"
+        building.mkdir()  # a folder of tempfile is only for its owner, whatever the umask says
     except OSError:
         return
     try:

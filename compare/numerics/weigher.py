@@ -96,7 +96,7 @@ class Scales:
                 check_repeatable(name, {n: t.numpy() for n, t in twin.items()}, found)
                 twin.clear()  # frees its memory
             names.append(name)
-            outputs.add(found[self.output].tobytes())
+            outputs.add(hashlib.sha256(found[self.output].tobytes()).digest())
             exposed = {n: t for n, t in found.items() if n in profile or n.partition(".")[0] not in FORWARDED}
             local, accumulated = self._errors(exposed, golden, profile)
             for tensor in accumulated:

@@ -12,21 +12,24 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compare.onnx_files.reading import OnnxFile, shape_of
+from compare.onnx_files.reading import OnnxFile
 from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
 from export.kinds import LAST_HIDDEN_STATE, LOGITS, OUTPUTS, output_among
 
 #: Pattern of an output's name with the number of a layer -> the kind of tap that it is.
 _NUMBERED = {
-    r"(hidden_state|query|key|value|attention|context|mid_state)\.(\d+)": r"\1",
-    r"(attention|hidden_state)s\.(\d+)": r"\1",
-    r"present(?:_key_values)?\.(\d+)\.(key|value)": r"\2",
+    r"(hidden_state|query|key|value|attention|context|mid_state)\.([0-9]{1,6})": r"\1",
+    r"(attention|hidden_state)s\.([0-9]{1,6})": r"\1",
+    r"present(?:_key_values)?\.([0-9]{1,6})\.(key|value)": r"\2",
 }
-_PAST = re.compile(r"past_key_values\.(\d+)\.(?:key|value)")
+_PAST = re.compile(r"past_key_values\.([0-9]{1,6})\.(?:key|value)")
 
 #: Operators of which a graph has one in each layer.
 _ATTENTION = ("Softmax", "Attention", "MultiHeadAttention", "GroupQueryAttention")
+
+#: Operators whose output is as wide as their first input, and how many nodes before the output are looked at.
+_SAME_WIDTH, _STEPS = ("Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Tanh"), 16
 
 
 def tap_of(output: str, layers: int) -> str | None:
@@ -125,16 +128,56 @@ def layers_of(file: OnnxFile) -> int | None:
 
 
 def width_of(file: OnnxFile) -> int | None:
-    """Return the last dimension of a file's output, declared or inferred from its weights; None if it is not known.
+    """Return the last dimension of a file's output, declared or that of the weights which make it; None if unknown.
 
-    For logits, it is the size of the vocabulary.
+    For logits, it is the size of the vocabulary. ONNX's inference of shapes would also find it, but a hostile graph can
+    crash that, or keep it busy for ever.
     """
     output = output_among(file.outputs) or LOGITS
     declared = file.outputs[output]
-    if declared is None or declared[-1] is None:
-        inferred = onnx.shape_inference.infer_shapes(file.model)
-        declared = shape_of(next(value for value in inferred.graph.output if value.name == output))
-    return declared[-1] if declared else None
+    if declared and declared[-1] is not None:
+        return declared[-1]
+    graph = file.model.graph
+    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    name = output
+    for _ in range(_STEPS):
+        node = makers.get(name)
+        if node is None or not node.input:
+            return None
+        shapes = [_shape_of_weights(each, weights, makers) for each in node.input]
+        if node.op_type == "Gemm" and len(shapes) > 1:
+            flipped = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            return shapes[1][0 if flipped else -1] if len(shapes[1]) == 2 else None
+        if node.op_type == "MatMul" and len(shapes) > 1:
+            return shapes[1][-1] if len(shapes[1]) > 1 else None
+        if node.op_type in ("Add", "Sub", "Mul", "Div"):
+            if (width := max((shape[-1] for shape in shapes if shape), default=1)) > 1:
+                return width
+            name = next((each for each, shape in zip(node.input, shapes, strict=True) if not shape), "")
+        elif node.op_type in _SAME_WIDTH:
+            name = node.input[0]
+        else:
+            return None
+    return None
+
+
+def _shape_of_weights(name: str, weights: Mapping[str, list[int]], makers: Mapping[str, onnx.NodeProto]) -> list[int]:
+    """Return the shape of weights, also if a node transposes or casts them; empty if they are none.
+
+    weights: name -> shape. makers: tensor -> the node that makes it.
+    """
+    if name in weights:
+        return weights[name]
+    node = makers.get(name)
+    if node is None or not node.input or node.input[0] not in weights:
+        return []
+    shape = weights[node.input[0]]
+    if node.op_type == "Transpose":
+        order = next((list(each.ints) for each in node.attribute if each.name == "perm"), [])
+        order = order or list(reversed(range(len(shape))))
+        return [shape[axis] for axis in order] if sorted(order) == list(range(len(shape))) else []
+    return shape if node.op_type in ("Cast", "DequantizeLinear", "Identity") else []
 
 
 def _layers_told(name: str) -> int:

@@ -5,7 +5,7 @@ residual stream, to which the blocks of a pre-norm transformer add (Xiong et al.
 candidate is dropped if it does not have the shape of golden's tensor, or if golden contradicts it (`misplaced`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onnx import GraphProto, NodeProto
 
@@ -26,8 +26,9 @@ def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
     A kind is left out if its number of candidates does not fit the number of layers. Branches and loops are not
     searched.
     """
-    softmaxes = [node.output[0] for node in graph.node if node.op_type == "Softmax"]
-    contexts = [node.output[0] for node in graph.node if node.op_type == "Attention" and node.domain in ("", "ai.onnx")]
+    softmaxes = [_first(node.output) for node in graph.node if node.op_type == "Softmax"]
+    attentions = [node for node in graph.node if node.op_type == "Attention" and node.domain in ("", "ai.onnx")]
+    contexts = [_first(node.output) for node in attentions]
     stream = residual_stream(graph)
     found: dict[str, str] = {}
     if len(softmaxes) == layers:
@@ -46,12 +47,13 @@ def residual_stream(graph: GraphProto) -> list[str]:
     Queries and keys may be normalized too, but no addition connects them.
     """
     makers = {output: node for node in graph.node for output in node.output}
-    normed = {_origin(name, makers) for name in normed_tensors(graph)}
+    origins = _origins(graph)
+    normed = {origins.get(name, name) for name in normed_tensors(graph)}
     links = [
-        (place, node.output[0])
+        (place, _first(node.output))
         for node in graph.node
-        if node.op_type == "Add" and node.output[0] in normed
-        for place in (_origin(name, makers) for name in node.input)
+        if node.op_type == "Add" and _first(node.output) in normed
+        for place in (origins.get(name, name) for name in node.input)
         if place in normed
     ]
     linked = {name for link in links for name in link}
@@ -68,7 +70,7 @@ def normed_tensors(graph: GraphProto) -> Iterator[str]:
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         if node.op_type in _NORMS or _centres(node, makers):
-            yield node.input[0]
+            yield _first(node.input)
         elif node.op_type == "Sqrt" and (squared := _squared_in(node, makers)) is not None:
             yield squared
 
@@ -95,28 +97,36 @@ def misplaced(relative: Mapping[str, float], found: Iterable[str]) -> list[str]:
 
 def _mean_of(name: str, makers: Mapping[str, NodeProto]) -> str | None:
     node = makers.get(name)
-    return node.input[0] if node is not None and node.op_type == "ReduceMean" else None
+    return _first(node.input) if node is not None and node.op_type == "ReduceMean" else None
 
 
 def _squared_in(root: NodeProto, makers: Mapping[str, NodeProto]) -> str | None:
     """Return x if a node is the root in `sqrt(mean(x * x) + epsilon)`; None if x is itself a tensor less its mean."""
-    total = makers.get(root.input[0])
+    total = makers.get(_first(root.input))
     if total is None or total.op_type != "Add":
         return None
-    means = (_mean_of(name, makers) for name in total.input)
+    means = (_mean_of(name, makers) for name in total.input[:2])
     square = makers.get(next((name for name in means if name is not None), ""))
     if square is None or square.op_type not in ("Pow", "Mul"):
         return None
-    maker = makers.get(square.input[0])
-    return None if maker is not None and _centres(maker, makers) else square.input[0]
+    maker = makers.get(_first(square.input))
+    return None if maker is not None and _centres(maker, makers) else _first(square.input)
 
 
 def _centres(node: NodeProto, makers: Mapping[str, NodeProto]) -> bool:
     """Whether a node subtracts its input's mean from it."""
-    return node.op_type == "Sub" and _mean_of(node.input[1], makers) == node.input[0]
+    return node.op_type == "Sub" and len(node.input) == 2 and _mean_of(node.input[1], makers) == node.input[0]
 
 
-def _origin(name: str, makers: Mapping[str, NodeProto]) -> str:
-    while name in makers and makers[name].op_type in _SAME:
-        name = makers[name].input[0]
-    return name
+def _origins(graph: GraphProto) -> dict[str, str]:
+    """Map each tensor that is another one in another form to that one. Nodes are in order, so one pass finds them."""
+    found: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type in _SAME and node.input and node.output:
+            found[node.output[0]] = found.get(node.input[0], node.input[0])
+    return found
+
+
+def _first(names: Sequence[str]) -> str:
+    """Return the first of a node's inputs or outputs; empty if it has none, as a node that no runtime accepts."""
+    return names[0] if names else ""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+#: The most characters of a string in a call. A longer one is the text of a file, which nobody types.
+_LONGEST = 100_000
+
 
 def written_call(function: Callable[..., Any], given: Mapping[str, Any]) -> str | None:
     """Return a call as Python source, without the arguments that are the defaults.
@@ -32,11 +35,13 @@ def written_call(function: Callable[..., Any], given: Mapping[str, Any]) -> str 
 
 
 def _literal(value: Any) -> str | None:
-    """Return the source of a value; None if it is not made of literals. A path is written as a `Path`."""
+    """Return the source of a value; None if it is not made of literals, or is long. A path is written as a `Path`."""
     if isinstance(value, Path):
         return f"Path({str(value)!r})"
-    source = repr(value)
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return None
     try:
+        source = repr(value)
         return source if ast.literal_eval(source) == value else None
     except (ValueError, SyntaxError):
         return None

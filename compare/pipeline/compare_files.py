@@ -21,6 +21,7 @@ from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
 from compare.pipeline.inputs import byte_inputs
 from compare.pipeline.latency_stage import take_latency
+from compare.pipeline.memory_needed import check_file
 from compare.pipeline.prepare import read_file, staged
 from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.row_settings import check_row_settings, configured, option_notes
@@ -28,9 +29,11 @@ from compare.pipeline.row_trace import make_trace
 from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings
+from compare.pipeline.shapes import Shape
 from compare.pipeline.stages import TRACES, stages_of
 from compare.pipeline.start_series import start_templates, started_series
 from compare.processes.child import ChildFailed
+from compare.report.folder import begin, finish
 from compare.report.schema import Report
 from compare.results.gaps import Gap
 from compare.results.precisions import UNIT_ROUNDOFF
@@ -87,6 +90,7 @@ def compare_prepared(run: Run) -> Report:
         notes=run.notes,
     )
     report.write(run.out)
+    finish(run.out)
     return report
 
 
@@ -110,6 +114,9 @@ def prepared(settings: Settings, progress: Progress, held: ExitStack) -> Run:
         sequence=settings.input.sequence,
         batch=settings.input.batch,
         quick=settings.checks.quick,
+        check=lambda length: check_file(
+            max(file.bytes, other.bytes), vocabulary_of(other), Shape(length, settings.input.batch)
+        ),
     )
     for graph in (other, file):
         check_inputs(graph, inputs.input_ids, inputs.attention_mask)
@@ -130,6 +137,7 @@ def prepared(settings: Settings, progress: Progress, held: ExitStack) -> Run:
     for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
         row = staged(run, name, graph, layers_of(graph) or 0)
         run.rows.append(configured(row, settings.runtimes))
+    begin(run.out)
     return run
 
 

@@ -21,6 +21,7 @@ from compare.pipeline.second_look import confirm_alarms
 from compare.pipeline.settings import Settings
 from compare.pipeline.stages import stages_of
 from compare.pipeline.start_series import started_series
+from compare.report.folder import finish
 from compare.report.schema import Report
 from export.models import MiniTransformer
 from export.progress import SILENT, Progress
@@ -62,6 +63,7 @@ def compare_prepared(run: ModelRun, name: str) -> Report:
     run.phases["in all"] = time.monotonic() - run.started
     report = assembled(run, name, found, latency, decoding)
     report.write(run.out)
+    finish(run.out)
     return report
 
 

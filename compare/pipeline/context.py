@@ -11,9 +11,11 @@ from compare.latency import disturbance
 from compare.latency.series import Held
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline.inputs import Inputs
+from compare.pipeline.memory_needed import block_numbers, file_limit, tensor_numbers
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import TIME, TIME_PER_RUNTIME, CheckSettings, LatencySettings, OutputSettings
 from compare.pipeline.shapes import Shape
+from compare.report.folder import LOGS, SCRATCH
 from compare.results.precisions import FLOAT32, OWN_CONTROLS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from compare.runtimes.spec import Device, Spec
@@ -22,7 +24,7 @@ from export.exporters import DEFAULT_EXPORTER
 from export.kinds import LOGITS, output_among
 from export.progress import Progress
 
-#: The folder in a run's scratch folder that holds its inputs. It also marks a scratch folder as made by a comparison.
+#: The folder in a run's scratch folder that holds its inputs.
 INPUTS = "inputs"
 
 #: Names of rows that are not names of runtimes: for the default exporter's graph if another exporter is compared, for
@@ -153,7 +155,7 @@ class Run:
     @property
     def scratch(self) -> Path:
         """The scratch folder, which is removed at the end unless traces are kept."""
-        return self.out / "scratch"
+        return self.out / SCRATCH
 
     @property
     def input_folder(self) -> Path:
@@ -212,9 +214,26 @@ class Run:
         """Whether a position sees only the positions before it, as in a causal language model."""
         return self.output_name == LOGITS
 
+    def memory_of(self, row: Row) -> float | None:
+        """Return the bytes that a process which traces a row may take; None means what is free.
+
+        Only that of an ONNX file has a limit: the setting `memory`, or several times what the file should need.
+        """
+        if row.file is None:
+            return None
+        given = self.latency.memory
+        return file_limit(row.file.bytes, self.numbers) if given is None else given * 1e9
+
+    @property
+    def numbers(self) -> int:
+        """About how many numbers are in the tensors of a run. Without a model, sizes are guessed."""
+        batch, sequence = self.inputs.input_ids.shape
+        taps = max(len(row.taps) for row in self.rows)
+        return int(batch * sequence * (taps * (32 * sequence + 4096) + 2**17))
+
     def log(self, name: str) -> Path:
         """Return the log file of a process."""
-        return self.out / "logs" / f"{name}.log"
+        return self.out / LOGS / f"{name}.log"
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -261,3 +280,10 @@ class ModelRun(Run):
     def entries(self) -> list[Entry]:
         """The cache entries that are used: the model's, and the default exporter's if there is one."""
         return [self.entry] if self.beside is None else [self.entry, self.beside]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers are in the tensors of the model and of its largest block."""
+        batch, sequence = self.inputs.input_ids.shape
+        facts, shape = self.entry.manifest.model, Shape(sequence, batch)
+        return tensor_numbers(facts, shape) + block_numbers(facts, shape)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.pipeline.settings import DEFAULT_SEQUENCE, QUICK_SEQUENCE
-from export.errors import BadInput, BadSetting
+from compare.pipeline.settings import DEFAULT_SEQUENCE, LONGEST_TEXT, QUICK_SEQUENCE
+from export.errors import BadInput, BadSetting, first_line
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 
@@ -51,6 +51,42 @@ class Inputs:
         return int((self.attention_mask == 0).sum())
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A whole text as tokens.
+
+    ids: of every token. tokens: as text. specials: as in `Inputs`.
+    """
+
+    ids: Sequence[int]
+    tokens: Sequence[str]
+    specials: tuple[int, int] = (0, 0)
+
+
+def encode(model_folder: Path, text: str | None, *, whole: bool = False) -> Encoded:
+    """Encode a text with the tokenizer of a cache entry.
+
+    text: None means the text that ships with the project. whole: as in `tokenize`. Raises `BadInput` if the text is
+    empty, too long or no text, or if the tokenizer fails on it.
+    """
+    check_text(text)
+    try:
+        encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text(encoding="utf-8") if text is None else text)
+    except Exception as error:  # a tokenizer of others may raise anything
+        raise BadInput(f"the tokenizer of {model_folder.name} fails on the text: {first_line(error)}") from error
+    return Encoded(encoding.ids, encoding.tokens, _specials(encoding.special_tokens_mask) if whole else (0, 0))
+
+
+def bytes_of(text: str | None, vocabulary: int) -> Encoded:
+    """Return a text's bytes as tokens, for a graph without a tokenizer. Each id is less than `vocabulary`.
+
+    text: None means the text that ships with the project. Raises `BadInput` if the text is empty, too long or no text.
+    """
+    check_text(text)
+    content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
+    return Encoded([byte % vocabulary for byte in content], [repr(chr(byte))[1:-1] for byte in content])
+
+
 def tokenize(
     model_folder: Path,
     *,
@@ -61,6 +97,7 @@ def tokenize(
     quick: bool = False,
     setting: str = "sequence",
     whole: bool = False,
+    check: Callable[[int], None] = lambda _: None,
 ) -> Inputs:
     """Encode a text with the tokenizer of a cache entry. Return a batch of sequences of one length.
 
@@ -75,21 +112,17 @@ def tokenize(
     setting: the name of the setting that `sequence` comes from, for messages.
     whole: whether each sequence has the special tokens that the tokenizer adds to a text, as an encoder expects. By
     default, only the sequences at the ends of the text have them.
+    check: is called with the length of the sequences before the batch is made.
 
     Raises `BadInput` if the text is empty, or if the sequence is longer than the text or than the model's positions.
     """
-    check_text(text)
-    if sequence is not None and sequence > positions:
-        raise BadSetting(
-            f"{{{setting}}} asks for {sequence:,} tokens, but the model has {positions:,} positions; "
-            f"it must be 1 to {positions:,}"
-        )
-    encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text() if text is None else text)
-    length = _length(
-        len(encoding.ids), given=text is not None, sequence=sequence, positions=positions, quick=quick, setting=setting
+    check_positions(sequence, positions, setting)
+    encoded = encode(model_folder, text, whole=whole)
+    length = sequence_length(
+        encoded, given=text is not None, sequence=sequence, positions=positions, quick=quick, setting=setting
     )
-    specials = _specials(encoding.special_tokens_mask) if whole else (0, 0)
-    return _inputs(encoding.ids, [_readable(token) for token in encoding.tokens], length, batch, specials)
+    check(length)
+    return batch_of(encoded, length, batch)
 
 
 def padded(
@@ -107,7 +140,7 @@ def padded(
     positions, vocabulary: the model's limits. model_folder: the folder of the cache entry, whose configuration may name
     a padding token; otherwise token 0 is used. sequences: their lengths and the sides of their padding.
     """
-    pad = json.loads((model_folder / "config.json").read_text()).get("pad_token_id")
+    pad = json.loads((model_folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id")
     text, longest = inputs.input_ids[0], min(sequences[0][0], positions)
     ids = np.full((len(sequences), longest), pad if pad in range(vocabulary) else 0, dtype=np.int64)
     mask = np.zeros_like(ids)
@@ -123,32 +156,24 @@ def padded(
     return Inputs(ids, mask, [inputs.tokens[place] for place in first], inputs.specials)
 
 
-def byte_inputs(vocabulary: int, *, text: str | None, sequence: int | None, batch: int, quick: bool = False) -> Inputs:
+def byte_inputs(
+    vocabulary: int,
+    *,
+    text: str | None,
+    sequence: int | None,
+    batch: int,
+    quick: bool = False,
+    check: Callable[[int], None] = lambda _: None,
+) -> Inputs:
     """Return a text's bytes as ids, for a graph without a tokenizer. Each id is less than `vocabulary`.
 
     The other arguments and the errors are those of `tokenize`. The graph's number of positions is not known, so it is
     not checked.
     """
-    check_text(text)
-    content = DEFAULT_TEXT.read_bytes() if text is None else text.encode()
-    length = _length(
-        len(content),
-        given=text is not None,
-        sequence=sequence,
-        positions=sys.maxsize,
-        quick=quick,
-        setting="sequence",
-    )
-    tokens = [repr(chr(byte))[1:-1] for byte in content]
-    return _inputs([byte % vocabulary for byte in content], tokens, length, batch)
-
-
-def _inputs(ids: list[int], tokens: list[str], length: int, batch: int, specials: tuple[int, int] = (0, 0)) -> Inputs:
-    """Return a batch of sequences whose starts are spread evenly over the text. specials: as in `Inputs`."""
-    starts = [row * (len(ids) - sum(specials)) // batch for row in range(batch)]
-    picks = np.stack([_picks(len(ids), start, length, specials) for start in starts])
-    shown = [tokens[place] for place in picks[0]]
-    return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, length), dtype=np.int64), shown, specials)
+    encoded = bytes_of(text, vocabulary)
+    length = sequence_length(encoded, given=text is not None, sequence=sequence, quick=quick)
+    check(length)
+    return batch_of(encoded, length, batch)
 
 
 def _picks(available: int, start: int, length: int, specials: tuple[int, int]) -> NDArray[np.int64]:
@@ -177,28 +202,53 @@ def _specials(mask: list[int]) -> tuple[int, int]:
 
 
 def check_text(text: str | None) -> None:
-    """Raise `BadInput` if a text was given and is empty or blank."""
-    if text is not None and not text.strip():
+    """Raise `BadInput` if a text was given and is empty or blank, too long, or no text."""
+    if text is None:
+        return
+    if not text.strip():
         raise BadInput("the text is empty; give another one, or none to use the text that ships with the project")
+    if len(text) > LONGEST_TEXT:
+        raise BadInput(
+            f"the text has {len(text):,} characters; at most {LONGEST_TEXT:,} are read, so give a part of it"
+        )
+    if (place := text.find("\0")) != -1:
+        raise BadInput(f"the text has NUL as its character {place + 1:,}, so it is not text; save it as UTF-8")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"the text is not valid Unicode: its character {error.start + 1:,} is half of one") from error
 
 
-def _length(
-    available: int,
+def check_positions(sequence: int | None, positions: int, setting: str = "sequence") -> None:
+    """Raise `BadInput` if a sequence is longer than the model's positions. setting: as in `tokenize`."""
+    if sequence is not None and sequence > positions:
+        raise BadSetting(
+            f"{{{setting}}} asks for {sequence:,} tokens, but the model has {positions:,} positions; "
+            f"it must be 1 to {positions:,}"
+        )
+
+
+def sequence_length(
+    encoded: Encoded,
     *,
     given: bool,
     sequence: int | None,
-    positions: int,
-    quick: bool,
-    setting: str,
+    positions: int = sys.maxsize,
+    quick: bool = False,
+    setting: str = "sequence",
 ) -> int:
-    """Return the number of tokens in each sequence. available: tokens in the text. given: whether it was given."""
+    """Return the number of tokens in each sequence. given: whether the text was. The others are as in `tokenize`."""
+    available = len(encoded.ids)
     if sequence is not None:
+        check_positions(sequence, positions, setting)
         if sequence > available:
             raise BadSetting(
                 f"{{{setting}}} asks for {sequence:,} tokens, but the text has {available:,}; "
                 f"ask for 1 to {available:,}, or give a longer text"
             )
         return sequence
+    if available == 0:
+        raise BadInput("the tokenizer makes no token of the text; give another one")
     if quick:
         return min(available, QUICK_SEQUENCE)
     if not given:
@@ -209,6 +259,15 @@ def _length(
             f"set {{sequence}} to {positions} to use its beginning"
         )
     return available
+
+
+def batch_of(encoded: Encoded, length: int, batch: int) -> Inputs:
+    """Return a batch of sequences of a text, whose starts are spread evenly over it. length: of each sequence."""
+    ids, specials = encoded.ids, encoded.specials
+    starts = [row * (len(ids) - sum(specials)) // batch for row in range(batch)]
+    picks = np.stack([_picks(len(ids), start, length, specials) for start in starts])
+    shown = [_readable(encoded.tokens[place]) for place in picks[0]]
+    return Inputs(np.array(ids, dtype=np.int64)[picks], np.ones((batch, length), dtype=np.int64), shown, specials)
 
 
 def _tokenizer(folder: Path) -> Any:

@@ -124,7 +124,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: st
 
     Series whose turns are too long leave the rounds. Afterwards they have a few rounds with the baseline.
     """
-    precision, seed, least = run.latency.precision, run.latency.seed, run.latency.min_rounds
+    precision, seed = run.latency.precision, run.latency.seed
     seconds *= shift.share
     slow = leave_out(shift.series, seconds)
     present = [each for each in shift.series if not each.too_slow]
@@ -150,7 +150,7 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: st
             seconds=main,
             seed=seed,
             first=first,
-            least=least,
+            least=run.latency.rounds,
             seldom=[each for each in present if each.role.auxiliary],
             done=lambda: precise(present, precision, seed),
             between=between,
@@ -159,7 +159,13 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: st
             return number
         run.progress.waits(f"too slow for these rounds: {', '.join(each.runtime for each in slow)}")
         partners = [each for each in shift.residents if each.role is not Role.CONTROL]
-        return run_rounds([*partners, *slow], seconds=SLOW_SHARE * seconds, seed=seed, first=number, least=least)
+        return run_rounds(
+            [*partners, *slow],
+            seconds=SLOW_SHARE * seconds,
+            seed=seed,
+            first=number,
+            least=run.latency.rounds_apart,
+        )
 
 
 def known_words(series: Sequence[Series], precision: float, seed: int) -> str:
@@ -198,7 +204,7 @@ def take_interference(run: Run, interference: Interference, shift: Shift, second
             rows,
             seconds=seconds,
             seed=run.latency.seed,
-            least=run.latency.min_rounds,
+            least=run.latency.rounds_apart,
             between=between,
         )
 
@@ -231,7 +237,7 @@ def take_grid(run: Run, cells: dict[Shape, Cell], shift: Shift, seconds: float) 
                 rows,
                 seconds=seconds,
                 seed=run.latency.seed,
-                least=run.latency.min_rounds,
+                least=run.latency.rounds_apart,
                 precision=run.latency.precision,
                 between=between,
             )

@@ -13,13 +13,24 @@ from compare.onnx_files.reading import OnnxFile, read_onnx_file
 from compare.onnx_files.staging import stage
 from compare.onnx_files.structure import candidates
 from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
-from compare.pipeline.inputs import PADDED, PADDED_TEXTS, Inputs, padded, tokenize
+from compare.pipeline.inputs import (
+    PADDED,
+    PADDED_TEXTS,
+    Inputs,
+    batch_of,
+    encode,
+    padded,
+    sequence_length,
+    tokenize,
+)
+from compare.pipeline.memory_needed import check_comparison, check_grid_memory
 from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.row_settings import check_device, check_row_settings, configured, option_notes, rows_of
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, InputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
+from compare.report.folder import begin
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
 from compare.runtimes.spec import Spec
 from compare.traces import write_trace
@@ -39,9 +50,9 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     the report's folder. Raises `BadInput` for wrong input, and `CannotRun` if the model or a named runtime cannot run.
     """
     started = time.monotonic()
+    check_settings(settings)
     wanted, named = settings.input, settings.runtimes.names or ()
     specs = chosen_runtimes(settings.runtimes.names)
-    check_settings(settings)
     check_rows(specs, named, settings.checks)
     check_row_settings(specs, settings)
     file = read_file(wanted.onnx)
@@ -56,17 +67,19 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     beside = None
     if wanted.exporter != DEFAULT_EXPORTER and spec_of(GRAPH_RUNTIME) in specs:
         beside = find_entry(model, replace(wanted, exporter=DEFAULT_EXPORTER), settings.output.cache_dir, progress)
-    inputs = main_input(entry, wanted, quick=settings.checks.quick)
+    inputs = main_input(entry, wanted, quick=settings.checks.quick, file_bytes=0 if file is None else file.bytes)
     if file is not None:
         check_inputs(file, inputs.input_ids, inputs.attention_mask)
     checks = replace(settings.checks, decode=settings.checks.decode and entry.manifest.decodes)
     check_rows(specs, named, checks)
+    grid = grid_inputs(entry, settings.latency.grid, wanted.text)
+    padded_inputs = padded_input(entry, inputs)
     run = ModelRun(
         entry=entry,
         beside=beside,
         inputs=inputs,
-        padded=padded_input(entry, inputs),
-        grid=grid_inputs(entry, settings.latency.grid, wanted.text),
+        padded=padded_inputs,
+        grid=grid,
         rows=[row for row in rows if "inspect" in row.spec.graphs],
         decoders=[row for row in rows if checks.decodes and "decode" in row.spec.graphs],
         checks=checks,
@@ -88,6 +101,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     if file is not None:
         run.rows.append(staged(run, ONNX_FILE, file, entry.manifest.model["layers"]))
     run.rows, run.decoders = ([configured(row, settings.runtimes) for row in rows] for rows in (run.rows, run.decoders))
+    begin(run.out)
     return run
 
 
@@ -98,8 +112,12 @@ def write_inputs(run: ModelRun) -> None:
         write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
 
 
-def main_input(entry: Entry, wanted: InputSettings, *, quick: bool) -> Inputs:
-    """Return the input that is judged and timed. quick: as in `tokenize`, which also raises the errors."""
+def main_input(entry: Entry, wanted: InputSettings, *, quick: bool, file_bytes: int = 0) -> Inputs:
+    """Return the input that is judged and timed.
+
+    quick: as in `tokenize`. file_bytes: size of the ONNX file that is compared. Raises `BadInput` as `tokenize` does,
+    and if the comparison would need more memory than there is.
+    """
     facts = entry.manifest.model
     return tokenize(
         entry.folder,
@@ -109,6 +127,7 @@ def main_input(entry: Entry, wanted: InputSettings, *, quick: bool) -> Inputs:
         positions=facts["positions"],
         quick=quick,
         whole=facts["output"] != LOGITS,
+        check=lambda length: check_comparison(facts, Shape(length, wanted.batch), file_bytes),
     )
 
 
@@ -127,20 +146,19 @@ def padded_input(entry: Entry, inputs: Inputs) -> Inputs:
 def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape, Inputs]:
     """Return the inputs of every shape of a grid; empty without one.
 
-    Raises `BadInput` if the text has too few tokens, or the model too few positions, for a shape.
+    Raises `BadInput` if the text has too few tokens, or the model too few positions, for a shape, or if its passes
+    would need more memory than there is.
     """
-    return {
-        shape: tokenize(
-            entry.folder,
-            text=text,
-            sequence=shape.sequence,
-            batch=shape.batch,
-            positions=entry.manifest.model["positions"],
-            setting="grid",
-            whole=entry.manifest.model["output"] != LOGITS,
-        )
-        for shape in (shapes_of(grid) if grid is not None else [])
-    }
+    if grid is None:
+        return {}
+    facts = entry.manifest.model
+    encoded = encode(entry.folder, text, whole=facts["output"] != LOGITS)
+    found = {}
+    for shape in shapes_of(grid):
+        sequence_length(encoded, given=True, sequence=shape.sequence, positions=facts["positions"], setting="grid")
+        check_grid_memory(facts, shape)
+        found[shape] = batch_of(encoded, shape.sequence, shape.batch)
+    return found
 
 
 def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:

@@ -87,7 +87,7 @@ def check_provider(provider: str) -> None:
     if provider in NOT_COMPUTING:
         why = NOT_COMPUTING[provider]
         raise BadSetting("{providers} {provider} cannot have a row: {why}", provider=provider, why=why)
-    if provider in available_providers() or Path(provider).is_file() or _is_package(provider):
+    if provider in available_providers() or _is_file(provider) or _is_package(provider):
         return
     raise BadSetting(
         "{providers} {provider} is no installed package or file of a plug-in, and ONNX Runtime has no such provider; "
@@ -131,6 +131,16 @@ def available_providers() -> list[str]:
     return found
 
 
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # no file can have this name
+        return False
+
+
 def _is_package(name: str) -> bool:
     module = name.replace("-", "_")
-    return module.isidentifier() and find_spec(module) is not None
+    try:
+        return module.isidentifier() and find_spec(module) is not None
+    except ValueError:  # it is a module without a specification, such as __main__
+        return False

@@ -44,6 +44,7 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
         threads=run.threads,
         log=run.log(out.name),
         timeout=run.timeout,
+        memory=run.memory_of(row),
     )
 
 

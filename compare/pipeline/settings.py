@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.pipeline.paths import path_of
+from compare.results.latency import FEWEST_ROUNDS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
+from export.errors import BadSetting, quoted
 from export.exporters import DEFAULT_EXPORTER
 
 #: The model that is compared by default.
@@ -13,6 +17,9 @@ DEFAULT_MODEL = "distilgpt2"
 
 #: Tokens of the text that ships with the project, if no `sequence` is given.
 DEFAULT_SEQUENCE = 128
+
+#: The most characters of a text. A tokenizer of bytes takes 2 s and 0.25 GB for as many.
+LONGEST_TEXT = 2**20
 
 #: The time limit of the rounds by default, and the least for each runtime, in seconds. A runtime's turns take about
 #: half a second for a forward pass and as much for decoding, and a ratio is known after several rounds.
@@ -115,8 +122,9 @@ class LatencySettings:
     #: The rounds end early when half the width of every ratio's interval is at most this share of the ratio.
     precision: float = 0.02
 
-    #: The fewest rounds, even if they take longer than `time`.
-    min_rounds: int = 1
+    #: The fewest rounds, even if they take longer than `time`. None means `FEWEST_ROUNDS`, with which a ratio is known,
+    #: and one for what is timed apart: a runtime that is too slow for the rounds, a cell of the grid, interference.
+    min_rounds: int | None = None
 
     #: A turn counts if other processes use at most this share of the CPU time; with 1, every turn counts. None means
     #: `compare.latency.disturbance.MAX_LOAD`.
@@ -136,6 +144,16 @@ class LatencySettings:
 
     #: Further sequence lengths and batch sizes to time, in the form that `compare.pipeline.shapes.shapes_of` parses.
     grid: str | None = None
+
+    @property
+    def rounds(self) -> int:
+        """The fewest rounds in which the ratios of all runtimes are measured."""
+        return FEWEST_ROUNDS if self.min_rounds is None else self.min_rounds
+
+    @property
+    def rounds_apart(self) -> int:
+        """The fewest rounds of what is timed apart."""
+        return self.min_rounds or 1
 
 
 @dataclass(frozen=True)
@@ -169,13 +187,14 @@ class Settings:
     def of(cls, **options: Any) -> "Settings":
         """Return settings from options without groups. An option that is None has its default value.
 
-        Raises `TypeError` for an unknown option.
+        Raises `BadInput` for a value of another type, or a path that no file can have, and `TypeError` for an unknown
+        option.
 
         >>> settings = Settings.of(batch=2, quick=True, runtimes=None)
         >>> settings.input.batch, settings.latency.time, settings.runtimes.names
         (2, 5.0, ('torch-eager', 'onnxruntime'))
         """
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {name: _plain(name, value) for name, value in options.items() if value is not None}
         if given.get("quick"):
             given.setdefault("time", QUICK_TIME)
             if "baseline" not in given:  # ONNX Runtime alone runs two ONNX files
@@ -183,12 +202,38 @@ class Settings:
         if "runtimes" in given:
             given["names"] = given.pop("runtimes")
         groups = {
-            name: group(**{field.name: given.pop(field.name) for field in fields(group) if field.name in given})
-            for name, group in _GROUPS.items()
+            name: _group(kind, {field.name: given.pop(field.name) for field in fields(kind) if field.name in given})
+            for name, kind in _GROUPS.items()
         }
         if given:
             raise TypeError(f"no such settings: {', '.join(given)}")
         return cls(**groups)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as its field has it: a path as a `Path`, and an integer of NumPy as one of Python."""
+    if name in _PATHS:
+        return path_of(name, value)
+    is_true_or_false = isinstance(value, bool)  # which Python counts among the integers
+    return int(value) if isinstance(value, Integral) and not is_true_or_false else value
+
+
+def _group(kind: Any, given: dict[str, Any]) -> Any:
+    """Return a group of settings. Raises `BadInput` for a value of another type."""
+    from pydantic import TypeAdapter, ValidationError  # not for --help
+
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, *within = map(str, first["loc"])
+        place = f" ({quoted('.'.join(within))})" if within else ""
+        raise BadSetting(
+            f"{{{'runtimes' if name == 'names' else name}}}{{place}} is {{value}}: {{why}}",
+            place=place,
+            value=quoted(first["input"]),
+            why=first["msg"][:1].lower() + first["msg"][1:],
+        ) from error
 
 
 _GROUPS: dict[str, Any] = {
@@ -198,3 +243,6 @@ _GROUPS: dict[str, Any] = {
     "latency": LatencySettings,
     "output": OutputSettings,
 }
+
+#: The settings that are paths.
+_PATHS = ("onnx", "baseline", "out", "cache_dir")

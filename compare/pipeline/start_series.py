@@ -13,6 +13,7 @@ from compare.pipeline.context import ModelRun, Row, Run
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import Settings
 from compare.processes.templates import template
+from compare.report.folder import LOGS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from export.progress import SILENT, Progress
 
@@ -47,7 +48,7 @@ def started_series(run: Run) -> Iterator[list[Series]]:
             process.end()
         if not run.output.keep_traces:
             shutil.rmtree(run.scratch, ignore_errors=True)
-        remove_if_empty(run.out / "logs")
+        remove_if_empty(run.out / LOGS)
 
 
 def start_passes(run: Run) -> list[Series]:

@@ -10,7 +10,8 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from typing import Any
 from compare.processes import own_packages, templates
 from compare.processes.environment import environment, pinned
 from compare.processes.guardian import mark_of_child
-from compare.processes.memory import out_of_memory_kills
+from compare.processes.memory import INTERVAL, TIMED_INTERVAL, MemoryWatch, out_of_memory_kills
 from compare.processes.tree import MARK, ProcessTree
+
+#: The bytes at the end of a log that are read for its last line.
+_LOG_END = 2**16
 
 
 class ChildFailed(Exception):
@@ -27,7 +31,7 @@ class ChildFailed(Exception):
 
 
 class OutOfMemory(ChildFailed):
-    """The kernel killed a child because memory ran out."""
+    """A child was killed because memory ran out, or because it took more than it may."""
 
 
 class _Started:
@@ -122,6 +126,7 @@ def run_child(
     timeout: float,
     libraries: Sequence[str] = (),
     python: str = sys.executable,
+    memory: float | None = None,
 ) -> None:
     """Run `python -m module JOB` to its end, with the packages of this project.
 
@@ -131,20 +136,41 @@ def run_child(
     timeout: the time limit, in seconds.
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
     python: its interpreter; give no libraries with another one than this process's.
+    memory: bytes that it may have, None for what is free.
 
-    Its descendants end with it. Raises `ChildFailed` if it fails or takes longer.
+    Its descendants end with it. Raises `ChildFailed` if it fails, takes longer, or takes more memory.
     """
     stdin = subprocess.DEVNULL
     child = _Started(module, job, threads=threads, log=log, libraries=libraries, python=python, stdin=stdin)
+
+    def ended(seconds: float) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(seconds)
+        return child.process.returncode is not None
+
     try:
-        code = child.process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        raise ChildFailed(f"no answer within {timeout:.0f} s") from None
+        if not _comes_true(ended, timeout, MemoryWatch(child.process.pid, memory), INTERVAL):
+            raise ChildFailed(f"no answer within {timeout:.0f} s")
     finally:
         child.kill()
-    if code != 0:
+    if child.process.returncode != 0:
         raise child.failure()
     log.unlink()
+
+
+def _comes_true(poll: Callable[[float], bool], timeout: float, watch: MemoryWatch, interval: float) -> bool:
+    """Wait until something is true. Return whether it was within the time limit.
+
+    poll: waits for some seconds at most, and returns whether it is true. timeout, interval: seconds in all, and between
+    two looks at the child's memory. Raises `OutOfMemory` if the child takes too much.
+    """
+    until = time.monotonic() + timeout
+    while not poll(max(0.0, min(interval, until - time.monotonic()))):
+        if time.monotonic() >= until:
+            return False
+        if why := watch.exceeded():
+            raise OutOfMemory(why)
+    return True
 
 
 class Dialogue:
@@ -191,29 +217,37 @@ class Dialogue:
             **pipes,
         )
         self.process, self.tree = self._child.process, self._child.tree
+        self._watch = MemoryWatch(self.process.pid)
 
     def ask(self, line: str) -> dict[str, Any]:
         """Send a line and return the answer.
 
-        Raises `ChildFailed` if the child has ended or does not answer in time. Every later call raises the same error,
-        because the child's next output could be the late answer to this line.
+        Raises `ChildFailed` if the child has ended, does not answer in time, or takes all memory that was free. Every
+        later call raises the same error, because the child's next output could be the late answer to this line.
         """
         if self._failed is None:
             try:
                 return self._answer_to(line)
+            except OutOfMemory as failed:
+                self._child.kill()
+                self._failed = failed
             except ChildFailed as failed:
                 self._failed = failed
         raise self._failed
 
     def _answer_to(self, line: str) -> dict[str, Any]:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None and stdout is not None
+
+        def ready(seconds: float) -> bool:
+            return bool(select.select([stdout], [], [], seconds)[0])
+
         try:
-            self.process.stdin.write(f"{line}\n".encode())
-            self.process.stdin.flush()
-            ready, _, _ = select.select([self.process.stdout], [], [], self._timeout)
-            if not ready:
+            stdin.write(f"{line}\n".encode())
+            stdin.flush()
+            if not _comes_true(ready, self._timeout, self._watch, TIMED_INTERVAL):
                 raise ChildFailed(f"no answer to {line!r} within {self._timeout:.0f} s")
-            if answer := self.process.stdout.readline():
+            if answer := stdout.readline():
                 found: dict[str, Any] = json.loads(answer)
                 return found
         except BrokenPipeError:
@@ -241,5 +275,7 @@ def last_words(code: int | None, log: Path) -> str:
     """
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"
-    lines = log.read_text(errors="replace").strip().splitlines()
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_END))
+        lines = file.read().decode(errors="replace").strip().splitlines()
     return lines[-1][:500] if lines else f"ended with exit code {code} and no output"

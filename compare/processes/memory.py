@@ -1,13 +1,84 @@
-"""Read how much memory is available, and how often the kernel has killed a process because memory ran out."""
+"""Read how much memory is available, watch that a child does not take all of it, and count the kernel's kills."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+#: A child is ended if less than this share of the machine's memory is free, and at most this many bytes, because of it.
+RESERVE, MOST_RESERVE = 0.05, 1_000_000_000
+
+#: Seconds between two looks at the memory of a child that is not timed. A process takes some GB a second at most.
+INTERVAL = 0.1
+
+#: The same for a child that may be timed. Most turns take less, and a look takes a few thousandths of this.
+TIMED_INTERVAL = 0.5
+
+#: The root of the control groups.
+_GROUPS = Path("/sys/fs/cgroup")
+
 
 def available_bytes() -> int:
-    """Return the system's estimate of how many bytes new processes can use without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Return the estimate of how many bytes new processes can use without swapping.
+
+    It is that of the system, or what the control group of this process has left if that is less, as in a container.
+    """
+    return min([int(psutil.virtual_memory().available), *_rooms()])
+
+
+class MemoryWatch:
+    """Tells whether a child takes too much memory: all that was free, or more than a limit.
+
+    pid: its process id. Its descendants are not looked at. limit: bytes that it may have; None for what is free.
+    """
+
+    def __init__(self, pid: int, limit: float | None = None) -> None:
+        self.pid, self._limit = pid, limit
+        self._free, self._first = available_bytes(), resident_bytes(pid)
+        self._reserve = min(RESERVE * psutil.virtual_memory().total, MOST_RESERVE)
+
+    def exceeded(self) -> str:
+        """Return what the child takes and why that is too much; empty if it is not."""
+        taken = resident_bytes(self.pid)
+        if self._limit is not None and taken > self._limit:
+            return f"it took {taken / 1e9:.1f} GB of memory, more than the {self._limit / 1e9:.1f} GB that it may have"
+        free = available_bytes()
+        if free < self._reserve and taken - self._first > (self._free - self._reserve) / 2:
+            return f"it took {taken / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB were left"
+        return ""
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory of a process, in bytes; 0 if it has ended."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _rooms() -> Iterator[int]:
+    """Yield what each control group of this process has left, in bytes: its limit less what it uses without cache."""
+    for group, limit, usage in _memory_files():
+        try:
+            most, used = (int((group / name).read_text()) for name in (limit, usage))
+            lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+            cache = sum(int(value) for name, value in lines if name in ("inactive_file", "total_inactive_file"))
+        except (OSError, ValueError):  # it has no limit, which is written as "max"
+            continue
+        yield max(0, most - used + cache)
+
+
+def _memory_files() -> Iterator[tuple[Path, str, str]]:
+    """Yield the folder of each control group that this process is in, with its files of limit and usage."""
+    for controllers, group in _control_groups():
+        if "memory" in controllers:
+            for folder in (_GROUPS / "memory" / group, _GROUPS / "memory"):
+                yield folder, "memory.limit_in_bytes", "memory.usage_in_bytes"
+        elif not any(controllers):
+            path = _GROUPS / group
+            for folder in (path, *path.parents):
+                if folder.is_relative_to(_GROUPS):
+                    yield folder, "memory.max", "memory.current"
 
 
 def out_of_memory_kills() -> int:
@@ -27,13 +98,17 @@ def out_of_memory_kills() -> int:
 
 def counters() -> list[Path]:
     """Return the files that may hold the count of `out_of_memory_kills`, those closest to this process first."""
+    found = []
+    for controllers, group in _control_groups():
+        if "memory" in controllers:
+            found += [_GROUPS / "memory" / group / "memory.oom_control", _GROUPS / "memory/memory.oom_control"]
+        elif not any(controllers):
+            found += [_GROUPS / group / "memory.events", _GROUPS / "memory.events"]
+    return [*found, Path("/proc/vmstat")]
+
+
+def _control_groups() -> list[tuple[list[str], str]]:
+    """Return the controllers and the path of each control group that this process is in."""
     groups = Path("/proc/self/cgroup")
     lines = [line.split(":", 2) for line in groups.read_text().splitlines()] if groups.is_file() else []
-    root = Path("/sys/fs/cgroup")
-    found = []
-    for _, controllers, group in lines:
-        if "memory" in controllers.split(","):
-            found += [root / "memory" / group.lstrip("/") / "memory.oom_control", root / "memory/memory.oom_control"]
-        elif not controllers:
-            found += [root / group.lstrip("/") / "memory.events", root / "memory.events"]
-    return [*found, Path("/proc/vmstat")]
+    return [(controllers.split(","), group.lstrip("/")) for _, controllers, group in lines]

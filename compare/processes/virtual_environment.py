@@ -65,7 +65,7 @@ class VirtualEnvironment:
                 return
             venv.create(self.folder, with_pip=True, clear=True, symlinks=True)
             install = [str(self.python), "-m", "pip", "install", "--quiet", "--no-input", *self.requirements]
-            run = subprocess.run(install, capture_output=True, text=True)
+            run = subprocess.run(install, capture_output=True, encoding="utf-8", errors="replace")
             if run.returncode != 0:
                 shutil.rmtree(self.folder)
                 said = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from compare.report.formatting import interval, megabytes, number
 from compare.report.measurability import control_bound, why_not_measurable
-from compare.report.recommendation import Choice, choices, for_generation, for_passes
+from compare.report.recommendation import EQUAL_MEMORY, Choice, choices, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections import embeddings
 from compare.report.sections.gaps import in_rounding
@@ -105,7 +105,7 @@ def costs_of(best: Choice, baseline: Choice, output_word: str) -> Iterator[str]:
     if best.runtime.verdict is not None and best.runtime.verdict.kind == "reduced precision":
         yield f"precision ({best.runtime.verdict.precision})"
     memory = best.row.peak_bytes, baseline.row.peak_bytes
-    if memory[0] and memory[1] and memory[0] > 1.05 * memory[1]:
+    if memory[0] and memory[1] and memory[0] > (1 + EQUAL_MEMORY) * memory[1]:
         yield f"{megabytes(memory[0])} MB of peak memory instead of {megabytes(memory[1])}"
     ready = [(row.load_s or 0.0) + (row.first_call_s or 0.0) for row in (best.row, baseline.row)]
     if ready[0] > 1.5 * ready[1] > 0:
@@ -113,7 +113,7 @@ def costs_of(best: Choice, baseline: Choice, output_word: str) -> Iterator[str]:
 
 
 def decode_advice(report: Report) -> list[str]:
-    """For generation, recommend the fastest runtime with a correct cache, then say which others may be as fast."""
+    """For generation, recommend a runtime with a correct cache, then say which others may be as fast."""
     recommended = for_generation(report)
     if recommended is None:
         return []

@@ -1,7 +1,6 @@
 """The lines above and below the sections: what was compared, how long it took, and with which software."""
 
 from compare.report.schema import Report
-from export.display import printable
 
 
 def headline(report: Report) -> str:
@@ -46,9 +45,6 @@ def software(report: Report) -> str:
 def command(report: Report) -> str:
     """Name the command, or the call in Python, that made the report; empty if it is not known.
 
-    It is one line, and as it was given unless it has line breaks or control characters.
+    A renderer makes it one line.
     """
-    made_by = report.command
-    if made_by is None:
-        return ""
-    return f"Made by: {made_by if made_by.isprintable() else printable(made_by)}"
+    return "" if report.command is None else f"Made by: {report.command}"

@@ -3,7 +3,7 @@
 Nothing is imported at run time, so that `compare.testing` can use this module and stay fast to import.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ KINDS = {
 }
 
 #: Kind of tensor -> the names of its axes after the batch axis.
-_AXES = {
+AXES = {
     "attention": ("head", "query", "key"),
     "query": ("head", "position", "channel"),
     "key": ("head", "position", "channel"),
@@ -55,6 +55,11 @@ class Table:
     rows: list[list[str]]
     #: What the columns mean; empty if they need no explanation.
     notes: str = ""
+
+    def mapped(self, change: Callable[[str], str]) -> "Table":
+        """Return a copy in which every text is what `change` returns for it."""
+        rows = [list(map(change, row)) for row in self.rows]
+        return Table(change(self.title), list(map(change, self.columns)), rows, change(self.notes))
 
 
 def number(value: float | None) -> str:
@@ -245,9 +250,11 @@ def place_words(tensor: str, place: Sequence[int], tokens: Sequence[str] = (), *
     >>> place_words("logits", (1, 0, 262))
     'batch 1, position 0, token 262'
     """
+    if not place:
+        return NOTHING
     sequence, *indices = place
     words = [] if alone else [f"batch {sequence}"]
-    for axis, index in zip(_AXES[tensor.partition(".")[0]], indices, strict=True):
+    for axis, index in zip(AXES[tensor.partition(".")[0]], indices, strict=True):
         known = axis in _OF_TOKENS and sequence == 0 and index < len(tokens)
         words.append(f"{axis} {index} ({tokens[index]})" if known else f"{axis} {index}")
     return ", ".join(words)

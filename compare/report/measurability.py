@@ -7,10 +7,7 @@ calls of a runtime took far longer than its best ones.
 from collections.abc import Sequence
 from statistics import quantiles
 
-from compare.results.latency import Disturbance, LatencyRow
-
-#: The fewest rounds that support advice.
-FEWEST_FOR_ADVICE = 4
+from compare.results.latency import FEWEST_ROUNDS, Disturbance, LatencyRow
 
 #: A median counts as far above the first call and the fastest quarter if it is this many times the larger of the two.
 FAR_ABOVE = 1.5
@@ -23,7 +20,7 @@ def shared_rounds(row: LatencyRow, baseline: LatencyRow) -> int:
 
 def measurable(row: LatencyRow, baseline: LatencyRow) -> bool:
     """Whether a row's ratio to the baseline comes from enough rounds and is known to within a factor of two."""
-    return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_FOR_ADVICE
+    return row.ratio is not None and row.ratio.measurable and shared_rounds(row, baseline) >= FEWEST_ROUNDS
 
 
 def is_shown(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
@@ -62,7 +59,7 @@ def why_not_measurable(rows: Sequence[LatencyRow], disturbance: Disturbance | No
         return None
     baseline, control = rows[:2]
     rounds = shared_rounds(control, baseline)
-    if rounds < FEWEST_FOR_ADVICE:
+    if rounds < FEWEST_ROUNDS:
         return _too_few(rows, rounds, disturbance, seconds)
     if control.ratio is None or not control.ratio.measurable:
         return (
@@ -82,12 +79,12 @@ def _too_few(rows: Sequence[LatencyRow], rounds: int, part: Disturbance | None, 
     if part is not None and any(row.disturbed for row in rows[:2]) and rounds < taken:
         return (
             f"Not measurable here: {others(part)}, and only {rounds} of {taken} rounds were undisturbed; "
-            f"{FEWEST_FOR_ADVICE} are needed. No runtime is recommended; run again when they have ended, or count "
+            f"{FEWEST_ROUNDS} are needed. No runtime is recommended; run again when they have ended, or count "
             "every turn with --max-load 100."
         )
     return (
-        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''}, and {FEWEST_FOR_ADVICE} are "
-        f"needed. No runtime is recommended; use --min-rounds {FEWEST_FOR_ADVICE} or a longer --time."
+        f"Not measurable in {seconds:g} s: {rounds} round{'s' if rounds != 1 else ''}, and {FEWEST_ROUNDS} are "
+        f"needed. No runtime is recommended; use --min-rounds {FEWEST_ROUNDS} or a longer --time."
     )
 
 

@@ -1,5 +1,6 @@
 """Which runtime to deploy, as data. Every text of the advice puts the same choice into words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,12 @@ from compare.report.measurability import faster, is_shown, measurable, why_not_m
 from compare.report.schema import Report
 from compare.results.latency import LatencyRow, Ratio
 from compare.results.runtimes import RuntimeResult
+
+#: Two runtimes whose memory differs by no more than this share need the same memory.
+EQUAL_MEMORY = 0.05
+
+#: A runtime's row and its time over the baseline's.
+Timed = tuple[LatencyRow, Ratio]
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The fastest trusted runtime for passes or for generation, if there is one."""
+    """The trusted runtime to use for passes or for generation, if there is one."""
 
     #: The rows that it was chosen from: the baseline first, then its second process, the A/A control.
     rows: Sequence[LatencyRow]
     #: Why the rows support no recommendation; None if they do.
     why_not: str | None = None
-    #: The fastest trusted runtime besides the baseline; None if no such runtime's time is measurable.
+    #: The fastest trusted runtime besides the baseline, or one with less memory that is as fast as far as can be
+    #: measured; None if no such runtime's time is measurable.
     best: LatencyRow | None = None
     #: The time of that runtime over the baseline's; None if there is no such runtime.
     time: Ratio | None = None
@@ -50,7 +58,7 @@ class Recommendation:
 
     @property
     def deployed(self) -> LatencyRow | None:
-        """The runtime to deploy: the fastest one, if it is measurably faster than the baseline."""
+        """The runtime to deploy: the best one, if it is measurably faster than the baseline."""
         return self.best if self.best is not None and faster(self.best, self.rows) else None
 
 
@@ -116,6 +124,20 @@ def _recommendation(report: Report, rows: Sequence[LatencyRow], trusted: Sequenc
     known = [(row, row.ratio) for row in trusted if row.ratio is not None and measurable(row, rows[0])]
     if not known:
         return Recommendation(rows)
-    best, time = min(known, key=lambda pair: pair[1].estimate)
+    best, time = _lightest(min(known, key=lambda pair: pair[1].estimate), known, rows)
     rivals = {row.runtime: ratio for row, ratio in known if row is not best and ratio.low <= time.high}
     return Recommendation(rows, best=best, time=time, rivals=rivals)
+
+
+def _lightest(fastest: Timed, known: Sequence[Timed], rows: Sequence[LatencyRow]) -> Timed:
+    """Return the runtime with the least memory among those whose time lies in the interval of the fastest one's.
+
+    Without this, noise would choose among equals, and choose another one in each run. The fastest one is returned if it
+    is not measurably faster than the baseline, or if the lightest one saves too little.
+    """
+    if not faster(fastest[0], rows):
+        return fastest
+    equal = [pair for pair in known if pair[1].estimate <= fastest[1].high and faster(pair[0], rows)]
+    lightest = min(equal, key=lambda pair: pair[0].peak_bytes or math.inf)
+    saves = (lightest[0].peak_bytes or math.inf) < (1 - EQUAL_MEMORY) * (fastest[0].peak_bytes or 0)
+    return lightest if saves else fastest

@@ -6,22 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from compare.report.folder import LOCK, is_unfinished
 from compare.report.schema import REPORT_FILE, Report
+from export.cache import ENVIRONMENT_VARIABLE as CACHE_VARIABLE
 from export.cache import cache_root
-from export.errors import BadInput, BadSetting, similar
+from export.errors import BadInput, BadSetting, first_line, quoted, similar
 from export.removal import size_of
-
-#: The file in a report's folder that is locked while a comparison writes there. The system unlocks it if the process
-#: is killed.
-_LOCK = ".lock"
 
 #: The command that lists the names of reports, for messages.
 LISTS = "python -m compare list lists the names"
 
 
 def reports_in(root: Path | None = None) -> Path:
-    """Return the folder of a cache that holds its reports. root: the folder of the cache; None is the default one."""
-    return cache_root(root) / "reports"
+    """Return the folder of a cache that holds its reports.
+
+    root: the folder of the cache; None is the default one. Raises `BadInput` if that is below an unknown home folder.
+    """
+    try:
+        return cache_root(root) / "reports"
+    except RuntimeError as error:
+        raise BadInput(
+            f"{first_line(error)} for the cache; name another with --cache-dir or {CACHE_VARIABLE}"
+        ) from error
 
 
 def folders(root: Path | None = None) -> list[Path]:
@@ -55,13 +61,13 @@ def located(given: str, root: Path | None = None) -> Path:
     `BadInput` if it is neither; the message has names that are similar.
     """
     path = Path(given)
-    if path.exists():
+    if _exists(path):
         return path
     if path.name == given:
         names = [folder.name for folder in folders(root)]
         if given in names:
             return reports_in(root) / given
-        raise BadInput(f"no report {given!r}; {' '.join(filter(None, (similar(given, names), LISTS)))}")
+        raise BadInput(f"no report {quoted(given)}; {' '.join(filter(None, (similar(given, names), LISTS)))}")
     raise BadInput(f"no report at {path}; {LISTS} of those in the cache")
 
 
@@ -89,33 +95,37 @@ def listing(root: Path | None = None) -> list[Saved]:
 def being_written(folder: Path) -> Iterator[None]:
     """Mark a folder as being written during the `with` block, so that it is not removed.
 
-    Raises `BadInput` if another process writes to it.
+    Raises `BadInput` if another process writes to it, or if it cannot be locked.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / _LOCK)
+    lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise BadSetting(
             "another comparison is writing to {folder}; wait for it, or set {out} to another folder", folder=folder
         ) from None
+    except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
+        why = error.strerror if isinstance(error, OSError) else first_line(error)
+        words = "the folder {folder} cannot be locked: {why}; set {out} to another folder"
+        raise BadSetting(words, folder=folder, why=why) from error
     try:
         yield
     finally:
         with suppress(OSError):  # Windows does not delete an open file
-            (folder / _LOCK).unlink()
+            (folder / LOCK).unlink()
         lock.release()
 
 
 def is_being_written(folder: Path) -> bool:
     """Whether a process writes to a folder, or may write to it because the folder is another user's."""
-    if not (folder / _LOCK).exists():
+    if not (folder / LOCK).exists():
         return False
     try:
         with being_written(folder):
             return False
-    except (BadInput, PermissionError):
+    except BadInput:
         return True
 
 
@@ -133,4 +143,13 @@ def _saved(folder: Path) -> Saved:
         why = "unreadable" if (folder / REPORT_FILE).is_file() else "no report"
     if is_being_written(folder):
         why = why and "being written"
+    elif is_unfinished(folder):
+        why = "unfinished"
     return Saved(folder, datetime.fromtimestamp(changed(folder)), size_of(folder), report, why)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have this name
+        return False

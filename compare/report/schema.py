@@ -4,14 +4,18 @@ pydantic writes it as `report.json`. `SCHEMA` increases with every change that m
 versions.
 """
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from compare.report.consistency import contradiction
 from compare.report.formatting import output_word
 from compare.report.older import updated
+from compare.report.reading import report_json
+from compare.report.serialized import as_json
 from compare.results.circumstances import ComparedModel, Controls, Environment, Head, ModelInput, Ruler
 from compare.results.latency import DecodeRow, Disturbance, GridCell, InterferenceRow, LastPositionRow, LatencyRow
 from compare.results.machine_limits import MachineLimits
@@ -20,6 +24,7 @@ from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
+from export.printing import printable
 
 #: The version of the schema of `report.json`.
 SCHEMA = 11
@@ -74,6 +79,7 @@ class Report(BaseModel):
     command: str | None = None
 
     _folder: Path | None = PrivateAttr(default=None)
+    _maps: Any = PrivateAttr(default=None)  # its open maps of attention (`compare.report.head_maps`)
 
     @model_validator(mode="before")
     @classmethod
@@ -82,7 +88,8 @@ class Report(BaseModel):
 
     def __repr__(self) -> str:
         size = f"{self.input.batch} x {self.input.sequence} {self.token_word}"
-        return f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        shown = f"<Report of {self.created}: {self.subject}, {size}, {len(self.runtimes)} runtimes, {self.worst}>"
+        return printable(shown)
 
     def __str__(self) -> str:
         """Return the screen of the report as plain text."""
@@ -173,21 +180,29 @@ class Report(BaseModel):
     def write(self, folder: Path) -> None:
         """Write `report.json` into a folder, whole or not at all."""
         partial = folder / f".{REPORT_FILE}.partial"
-        partial.write_text(self.model_dump_json(indent=1) + "\n")
+        partial.write_text(as_json(self) + "\n", encoding="utf-8")
         partial.replace(folder / REPORT_FILE)
         self._folder = folder
 
     @classmethod
     def read(cls, path: Path) -> "Report":
-        """Read a report from its file or folder. Raises `BadInput` if there is none, or if it is not a valid report."""
+        """Read a report from its file or folder.
+
+        Raises `BadInput` if there is none, or if it is not a valid report of this version or an older one.
+        """
         path = path / REPORT_FILE if path.is_dir() else path
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
+        content = report_json(path, SCHEMA)
         try:
-            report = cls.model_validate_json(path.read_bytes())
+            report = cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(step) for step in first["loc"])
-            raise BadInput(f"{path} is no report of schema {SCHEMA}: {place or 'file'}: {first['msg']}") from error
+            raise BadInput(
+                f"{path} is no report of schema {SCHEMA}: {place[:200] or 'file'}: {first['msg']}"
+            ) from error
+        if why := contradiction(report):
+            raise BadInput(f"{path} is no report of schema {SCHEMA}: {why}; it was damaged or altered")
         report._folder = path.parent
         return report

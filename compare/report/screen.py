@@ -15,10 +15,10 @@ from compare.report.formatting import (
     rough,
     times,
 )
-from compare.report.measurability import FEWEST_FOR_ADVICE, is_shown, measurable
+from compare.report.measurability import is_shown, measurable
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_own_units, in_rounding
-from compare.results.latency import DecodeRow, LatencyRow, Ratio
+from compare.results.latency import FEWEST_ROUNDS, DecodeRow, LatencyRow, Ratio
 from compare.results.reruns import RerunGaps
 from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdicts import Verdict
@@ -193,7 +193,7 @@ def _notes(rows: Sequence[Sequence[str]], columns: Sequence[str], runtimes: Sequ
         notes.append("Intervals: 95 %.")
     if any(NOT_MEASURABLE in row for row in rows):
         notes.append(
-            f"{NOT_MEASURABLE}: an interval wider than a factor of two, or fewer than {FEWEST_FOR_ADVICE} undisturbed "
+            f"{NOT_MEASURABLE}: an interval wider than a factor of two, or fewer than {FEWEST_ROUNDS} undisturbed "
             "rounds."
         )
     if any(cell.endswith((" round", " rounds")) for row in rows for cell in row):

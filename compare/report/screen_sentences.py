@@ -7,7 +7,7 @@ from compare.report.advice import caution, decode_advice
 from compare.report.captions import on_gpu, pinned
 from compare.report.formatting import plus_minus
 from compare.report.measurability import others, why_not_measurable
-from compare.report.recommendation import Recommendation, for_generation, for_passes
+from compare.report.recommendation import EQUAL_MEMORY, Recommendation, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections import embeddings
 from compare.results.latency import DecodeRow
@@ -15,9 +15,6 @@ from compare.results.verdicts import reaches
 
 #: What the name of an untrained model says on the screen. A note with these words repeats the header.
 RANDOM_WEIGHTS = "RANDOM WEIGHTS"
-
-#: Two sizes of memory are as good as equal if they differ by less than this share.
-_EQUAL_MEMORY = 0.05
 
 
 def header(report: Report) -> list[str]:
@@ -144,7 +141,11 @@ def _share(part: Recommendation, of: str = "") -> str:
 
 def _rivals(used: Collection[str], known: Mapping[str, Recommendation]) -> list[str]:
     """Name the runtimes that are not measurably slower than the advised ones."""
-    named = [f"{', '.join(known[word].rivals)} ({word})" for word in used if known[word].rivals]
+    rivals = {word: ", ".join(known[word].rivals) for word in used}
+    if len(rivals) == 2 and len(set(rivals.values())) == 1:
+        named = list(filter(None, set(rivals.values())))
+    else:
+        named = [f"{names} ({word})" for word, names in rivals.items() if names]
     return [f"Not measurably slower: {', '.join(named)}."] if named else []
 
 
@@ -153,7 +154,7 @@ def _extras(report: Report, name: str) -> str:
     peaks = {row.runtime: row.peak_bytes for row in report.latency if not row.again}
     own, baseline = peaks.get(name), peaks.get(report.latency[0].runtime)
     words = ""
-    if own and baseline and abs(own / baseline - 1) > _EQUAL_MEMORY:
+    if own and baseline and abs(own / baseline - 1) > EQUAL_MEMORY:
         words += f", {own / baseline:.2f} of the memory"
     verdicts = (runtime.verdict for runtime in report.runtimes if runtime.name == name)
     precisions = [v.precision for v in verdicts if v and v.kind == "reduced precision"]

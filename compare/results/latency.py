@@ -6,6 +6,9 @@ from math import inf
 from compare.results.base import Result
 from compare.results.verdicts import VERDICTS, Verdict
 
+#: The fewest rounds from which a ratio is shown, and which support advice.
+FEWEST_ROUNDS = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio(Result):

@@ -74,7 +74,7 @@ def convert(folder: Path, out: Path, _: tuple[Graph, ...]) -> dict[str, str]:
     check_causal(folder, "CTranslate2's Generator")
     _Converter(str(folder)).convert(str(out), force=True)
     file = out / "config.json"
-    config = json.loads(file.read_text())
+    config = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(config | dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<0>")))
     return {}
 

@@ -24,13 +24,13 @@ def why_not(device: str, *, threads: int, timeout: float) -> str:
         answer, log = Path(folder) / "answer", Path(folder) / "log"
         job = {"device": device, "answer": answer}
         run_child(__name__, job, threads=threads, log=log, timeout=timeout, libraries=TORCH_LIBRARIES)
-        return answer.read_text()
+        return answer.read_text(encoding="utf-8")
 
 
 def _work(job: dict[str, Any]) -> None:
     from compare.runtimes.torch_model import why_not_on
 
-    Path(job["answer"]).write_text(why_not_on(job["device"]))
+    Path(job["answer"]).write_text(why_not_on(job["device"]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Jax:
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # else it takes most of the memory of a GPU
         jax.config.update("jax_platforms", device)  # by default a GPU, if there is one that JAX can use
         jax.config.update("jax_default_matmul_precision", "highest")  # else a GPU computes products in TF32
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["model_type"] not in MODELS:
             known = ", ".join(MODELS)
             raise CannotRun(f"the runtime jax has only {known}, and this model is of type {config['model_type']!r}")

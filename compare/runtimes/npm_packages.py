@@ -132,7 +132,7 @@ def _playwright_has_its_own() -> bool:
 def _run(program: str, *arguments: str) -> None:
     """Run a program in the folder of the packages. Raises `CannotRun` with its last line if it fails."""
     command = [executable(program) or program, *arguments]
-    run = subprocess.run(command, cwd=folder(), capture_output=True, text=True)
+    run = subprocess.run(command, cwd=folder(), capture_output=True, encoding="utf-8", errors="replace")
     if run.returncode != 0:
         said = (run.stderr or run.stdout).strip().splitlines() or [f"exit code {run.returncode}"]
         raise CannotRun(f"{program} {arguments[0]} fails in {folder()}: {said[-1]}")

@@ -93,7 +93,7 @@ def _array(wanted: GraphInput, input_ids: NDArray[Any], attention_mask: NDArray[
         case "use_cache_branch":
             array = np.full(1, past > 0)
         case name if is_past(name) and wanted.shape is not None:
-            array = np.zeros(_empty(wanted.name, wanted.shape, len(input_ids)))
+            array = _zeros(wanted.name, _empty(wanted.name, wanted.shape, len(input_ids)))
         case _:
             raise CannotRun(
                 f"the graph has an input {wanted.name}, which cannot be made from ids and a mask; export it with "
@@ -157,3 +157,12 @@ def _empty(name: str, declared: tuple[int | None, ...], batch: int) -> tuple[int
             "head_dim) with fixed heads and head_dim. Export the graph without a past"
         )
     return (batch, declared[1], 0, declared[3])
+
+
+def _zeros(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        return np.zeros(shape)
+    except ValueError as error:  # NumPy multiplies all dimensions, also if one is 0
+        raise CannotRun(
+            f"the graph declares {name} with dimensions that no array can have: {written(shape)}"
+        ) from error

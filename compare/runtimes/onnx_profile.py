@@ -12,6 +12,6 @@ def nodes_of(profile: Path) -> list[tuple[str, str]]:
 
     profile: the file; its session ran one pass.
     """
-    events = json.loads(profile.read_text())
+    events = json.loads(profile.read_text(encoding="utf-8"))
     ran = [event["args"] for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
     return [(each["op_name"], each.get("provider", "")) for each in ran]

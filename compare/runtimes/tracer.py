@@ -42,6 +42,7 @@ def trace(
     threads: int,
     log: Path,
     timeout: float,
+    memory: float | None = None,
 ) -> Trace:
     """Trace a runtime in a process of its own, and open the trace.
 
@@ -54,6 +55,7 @@ def trace(
     threads: the number of threads that the runtime may compute with.
     log: the file for what the process prints.
     timeout: the most time that the process may take, in seconds.
+    memory: bytes that the process may have, None for what is free.
 
     Raises `compare.processes.child.ChildFailed` if the process crashes, hangs or raises. If it fails only on the second
     input, the second trace has no tensors, and its facts hold the reason as "error".
@@ -67,6 +69,7 @@ def trace(
             threads=threads,
             log=log,
             timeout=timeout,
+            memory=memory,
             libraries=spec.libraries,
             python=spec.python,
         )

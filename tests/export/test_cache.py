@@ -153,5 +153,8 @@ def test_the_cache_is_in_the_given_folder_the_named_one_or_the_checkout(
 
 def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"cannot be written: Not a directory; give another one with --cache-dir FOLDER"):
+    with pytest.raises(
+        BadInput,
+        match=r"cannot be written: a part of its path is not a folder; give another one with --cache-dir FOLDER",
+    ):
         publish(tmp_path / "file", "thing", "123", build)

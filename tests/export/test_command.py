@@ -1,10 +1,16 @@
 """Tests of `python -m export`: its output and exit codes."""
 
+import argparse
 import os
 import re
 import shutil
+import signal
+import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +18,7 @@ import pytest
 from export.cache import Entry
 from export.command import finish
 from export.errors import CannotRun
+from tests.helpers.commands import kept_signals
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,13 +123,19 @@ def test_bad_input_is_one_line(entry: Entry, arguments: list[str], code: int, me
     [
         (CannotRun("two\nlines"), 3, "error: two lines\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (
+            OSError(28, "No space left on device", "a\x07"),
+            3,
+            "error: a\\x07 cannot be written: No space left on device; make room, or name another folder with "
+            "--cache-dir or --out\n",
+        ),
     ],
 )
 def test_how_a_command_ends(raised: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> None:
         raise raised
 
-    with pytest.raises(SystemExit) as end:
+    with kept_signals(), pytest.raises(SystemExit) as end:
         finish(work)
     assert end.value.code == code
     assert capsys.readouterr().err == line
@@ -134,3 +147,184 @@ def test_a_reader_that_leaves_is_no_error(entry: Entry) -> None:
     run = subprocess.run([sys.executable, "-m", "export", "--list"], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_an_export_writes_to_the_cache_alone_and_as_the_umask_says(tiny_folder: Path, tmp_path: Path) -> None:
+    """Neither this project nor a library writes to the home folder, and no scratch files are left."""
+    for name in ("home", "scratch"):
+        (tmp_path / name).mkdir()
+    own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "scratch")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HF_", "ONNX_"))}
+    arguments = [sys.executable, "-m", "export", str(tiny_folder), "--cache-dir", str(tmp_path / "cache")]
+    run = subprocess.run(arguments, env=inherited | own, capture_output=True, text=True, umask=0o027)
+    assert run.returncode == 0, run.stderr
+    assert [*(tmp_path / "home").rglob("*"), *(tmp_path / "scratch").rglob("*")] == []
+    (folder,) = run.stdout.splitlines()
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "scratch", "cache"}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path(folder).iterdir()}
+    assert modes == {0o640}
+    assert stat.S_IMODE(Path(folder).stat().st_mode) == 0o750
+
+
+def recursion(depth: int = 0) -> int:
+    return recursion(depth + 1)
+
+
+class Unspeakable(Exception):
+    """An error whose message cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def fails_with(error: BaseException) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+UNEXPECTED = r"error: unexpected: {}; the traceback is in (\S+); please report it with the command\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (
+            fails_with(ValueError("two\nlines \x1b]0;title\x07\udc80")),
+            r"ValueError: two lines \\x1b\]0;title\\x07\\udc80",
+        ),
+        (fails_with(ValueError("x" * 10_000)), r"ValueError: x{500}"),
+        (fails_with(OSError(5, "Input/output error")), r"OSError: \[Errno 5\] Input/output error"),
+        (fails_with(MemoryError()), "MemoryError: no message"),
+        (fails_with(SystemExit(3)), "SystemExit: 3"),
+        (fails_with(SystemExit()), "SystemExit: no message"),
+        (fails_with(Unspeakable()), "Unspeakable: no message"),
+        (recursion, "RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+def test_what_nobody_expected_is_one_line_and_a_file(
+    work: Callable[[], int | None], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["/a/folder/program", "--text", "it's \x1b[2J"])
+    with kept_signals(), pytest.raises(SystemExit) as end:
+        finish(work)
+    assert end.value.code == 70
+    line = re.fullmatch(UNEXPECTED.format(said), capsys.readouterr().err)
+    assert line
+    file = Path(line[1])
+    assert file.parent == tmp_path / "tracebacks"
+    written = file.read_text()
+    assert written.startswith("command: program --text 'it'\"'\"'s \\x1b[2J'\nsystem: ")
+    assert "packages: onnx-attention-compare " in written
+    assert "\nTraceback (most recent call last):\n" in written
+    assert written.replace("\n", "").isprintable()
+
+
+def test_without_a_cache_the_file_is_a_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with kept_signals(), pytest.raises(SystemExit):
+        finish(fails_with(ValueError("why")))
+    said = capsys.readouterr().err
+    assert re.search(rf"the traceback is in {re.escape(str(tmp_path))}/[\w-]+\.txt;", said)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with kept_signals(), pytest.raises(SystemExit):
+        finish(fails_with(ValueError("why")))
+    said = capsys.readouterr().err
+    assert re.search(r"ValueError: why; it was raised in \S+test_command\.py:\d+, and no file could be written", said)
+    assert said.count("\n") == 1
+
+
+def test_a_working_folder_that_was_removed_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with kept_signals(), pytest.raises(SystemExit) as end:
+        finish(lambda: len(Path.cwd().parts))
+    assert (end.value.code, capsys.readouterr().err) == (
+        2, "error: the working folder was removed; change into another one\n"
+    )  # fmt: skip
+
+
+def test_a_parser_may_end_the_command(capsys) -> None:
+    for arguments, code in ((["--help"], 0), (["--bogus"], 2)):
+        with kept_signals(), pytest.raises(SystemExit) as end:
+            finish(partial(argparse.ArgumentParser().parse_args, arguments))
+        assert end.value.code == code
+    assert "unexpected" not in capsys.readouterr().err
+
+
+def test_a_long_message_keeps_how_to_fix_it(capsys) -> None:
+    with kept_signals(), pytest.raises(SystemExit):
+        finish(fails_with(CannotRun(f"it is {'x' * 100_000}; run: python -m export")))
+    said = capsys.readouterr().err
+    assert len(said) < 4_100
+    assert said.startswith("error: it is xxx") and said.endswith("; run: python -m export\n")
+
+
+ENDED = """
+import os, signal, sys, time
+from export.command import finish
+def work():
+    try:
+        for number in [{}]:
+            os.kill(os.getpid(), number)
+        time.sleep(60)
+    finally:
+        print("cleaned up")
+finish(work)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signals", "code", "line"),
+    [
+        ("signal.SIGTERM", 143, "error: ended by SIGTERM\n"),
+        ("signal.SIGHUP, signal.SIGHUP", 129, "error: ended by SIGHUP\n"),
+        ("signal.SIGINT", 130, "error: interrupted\n"),
+    ],
+)
+def test_a_signal_ends_the_command_after_it_has_cleaned_up(signals: str, code: int, line: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", ENDED.format(signals)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # a shell's background job ignores it
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (code, "cleaned up\n", line)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    code = ENDED.format("signal.SIGHUP").replace("sleep(60)", "sleep(0)")
+    run = subprocess.run(["nohup", sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "cleaned up\n")
+
+
+def test_errors_of_threads_and_of_freed_objects_are_lines(tmp_path: Path) -> None:
+    code = """
+import threading
+from export.command import finish
+class Freed:
+    def __del__(self):
+        raise ValueError("freed")
+def fails():
+    raise ValueError("in a thread")
+def work():
+    thread = threading.Thread(target=fails)
+    thread.start()
+    thread.join()
+    Freed()
+finish(work)
+"""
+    environment = {**os.environ, "ONNX_ATTENTION_COMPARE_CACHE": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    note = "note: unexpected: ValueError: {}; the traceback is in "
+    lines = run.stderr.splitlines()
+    assert [line.partition(str(tmp_path))[0] for line in lines] == [note.format("in a thread"), note.format("freed")]
+    assert run.returncode == 0

@@ -45,7 +45,7 @@ def test_a_stage_is_one_line_without_control_characters(plain: Plain, out: io.St
     plain.results(runtimes=[1])
     plain.detail("a process starts")
     plain.stage("rounds")
-    assert out.getvalue() == "traces: run 2 ?[31mruntimes\nrounds\n"
+    assert out.getvalue() == "traces: run 2 \\x1b[31mruntimes\nrounds\n"
 
 
 def test_a_silence_ends_with_how_far_the_stage_is(plain: Plain, out: io.StringIO, clock: Clock) -> None:

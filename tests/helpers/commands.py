@@ -1,13 +1,37 @@
 """Runs `python -m compare`: in a new process, or in this process if it must be refused."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 COMPARE = [sys.executable, "-m", "compare"]
+
+
+@contextmanager
+def kept_signals() -> Iterator[None]:
+    """Restore the handlers of signals after the `with` block, in which a command ends in this process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main() -> NoReturn:
+    """Run the command line in this process, as `compare.__main__` does, and exit."""
+    from compare.cli.app import run
+    from export.command import finish
+
+    with kept_signals():
+        finish(run)
 
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -28,8 +52,6 @@ def refused(
 
     It runs in this process, where everything is already imported.
     """
-    from compare.cli.app import main
-
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -45,8 +67,6 @@ def ran(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], code: int = 0
 ) -> tuple[str, str]:
     """Run a command in this process, and return what it wrote to stdout and to stderr."""
-    from compare.cli.app import main
-
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -14,12 +14,14 @@ class Fault:
     """A fault in serving one large file.
 
     cut: serve only this number of bytes. drop: break the connection once, after this number of bytes. swap: serve other
-    bytes.
+    bytes. status: answer with this HTTP status. stall: after this number of bytes, send no more until `LocalHub.stop`.
     """
 
     cut: int | None = None
     drop: int | None = None
     swap: bytes | None = None
+    status: int | None = None
+    stall: int | None = None
 
 
 @dataclass
@@ -27,13 +29,15 @@ class Content:
     """The content of the server, and its log.
 
     repositories: id -> file -> bytes. aliases: short id -> canonical id. faults: by file name. requests: all requests,
-    as "GET /path".
+    as "GET /path". answer: in place of information on any model, a status, headers and a body. ended: set by `stop`.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    answer: tuple[int, dict[str, str], bytes] | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def large(self, digest: str) -> tuple[str, bytes]:
         files = (item for files in self.repositories.values() for item in files.items())
@@ -51,6 +55,7 @@ class LocalHub:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
+        self.content.ended.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -99,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(repository, revision, name)
 
     def _information(self, repository: str, revision: str) -> None:
+        if self.content.answer is not None:
+            status, headers, body = self.content.answer
+            return self._answer(status, body, headers)
         if repository in self.content.aliases:
             location = self.path.replace(repository, self.content.aliases[repository], 1)
             return self._answer(307, headers={"Location": location})
@@ -139,6 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _large_file(self, digest: str) -> None:
         name, data = self.content.large(digest)
         fault = self.content.faults.get(name, Fault())
+        if fault.status is not None:
+            return self._answer(fault.status)
         data = (fault.swap or data)[: fault.cut]
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         status, headers = 200, {}
@@ -147,15 +157,19 @@ class _Handler(BaseHTTPRequestHandler):
         sent = None
         if fault.drop is not None:
             sent, fault.drop = fault.drop, None
-        self._answer(status, data[start:], headers, sent=sent)
+        return self._answer(status, data[start:], headers, sent=sent, stall=fault.stall)
 
-    def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, sent=None) -> None:
-        """Send a response. sent: break the connection after this number of bytes of the body."""
+    def _answer(
+        self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, sent=None, stall=None
+    ) -> None:
+        """Send a response. sent: break the connection after this number of bytes of the body. stall: as in `Fault`."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[:sent])
+            self.wfile.write(body[: sent if stall is None else stall])
+            if stall is not None:
+                self.content.ended.wait()
         if sent is not None:
             self.close_connection = True

@@ -12,7 +12,7 @@ _SEQUENCE = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])")
 
 
 def drawn_by(
-    code: str, meanwhile: Callable[[subprocess.Popen[bytes], str], object] = lambda *_: None
+    code: str, meanwhile: Callable[[subprocess.Popen[bytes], str], object] = lambda *_: None, **environment: str
 ) -> tuple[str, int]:
     """Run Python code with stderr on a terminal of 80 columns. Return what it wrote to it, and its exit code.
 
@@ -24,7 +24,7 @@ def drawn_by(
         [sys.executable, "-c", code],
         stderr=theirs,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment},
     )
     os.close(theirs)
     drawn = b""

@@ -1,12 +1,11 @@
 """The full report on a console: every section, then the answer."""
 
 from rich.console import Console
-from rich.text import Text
 
 from compare.report import captions
 from compare.report.advice import answer
 from compare.report.formatting import Table
-from compare.report.render.tables import print_table, stdout
+from compare.report.render.tables import print_table, print_text, stdout
 from compare.report.schema import Report
 from compare.report.sections import explanation
 from compare.report.sections.registry import SECTIONS
@@ -15,15 +14,15 @@ from compare.report.sections.registry import SECTIONS
 def print_report(report: Report, console: Console | None = None) -> None:
     """Print a report to stdout, or to the console given."""
     console = console or stdout()
-    console.print(Text(captions.headline(report), style="bold"))
+    print_text(captions.headline(report), console, "bold")
     for note in report.notes:
-        console.print(Text(f"NOTE: {note}", style="bold yellow"))
+        print_text(f"NOTE: {note}", console, "bold yellow")
     for section in SECTIONS:
         _print_section(console, section.tables(report), section.sentences(report))
     for sentence in answer(report):
-        console.print(Text(sentence, style="bold"))
+        print_text(sentence, console, "bold")
     for line in filter(None, (captions.seconds(report), captions.command(report))):
-        console.print(Text(line, style="dim"))
+        print_text(line, console, "dim")
 
 
 def print_explanation(report: Report, runtime: str) -> None:
@@ -41,6 +40,6 @@ def _print_section(console: Console, tables: list[Table], sentences: list[str]) 
             console.print()
         print_table(table, console)
     for sentence in sentences:
-        console.print(Text(sentence))
+        print_text(sentence, console)
     if tables or sentences:
         console.print()

@@ -12,6 +12,7 @@ from compare.report.formatting import Table
 from compare.report.schema import REPORT_FILE, Report
 from compare.report.screen import screen
 from compare.report.sections.registry import SECTIONS
+from export.printing import print_lines, printable, printable_lines
 
 #: The most characters of `report.md`, and of what is printed.
 LONGEST = 65_000
@@ -22,13 +23,20 @@ _ROOM = 800
 #: The most characters of a command, which may contain a whole text.
 _LONGEST_COMMAND = 4_000
 
-#: Where Markdown would begin a tag of HTML.
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+#: Where Markdown would take text for its own: a tag or an entity of HTML, an escape, a cell's end, code, a link or its
+#: definition, and an image. Other marks only change how a text looks, and this project's own texts have them.
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|\\(?=[!-/:-@[-`{-~])|\||`|\](?=[(:[])|!(?=\[)")
+
+#: How a tag and an entity are escaped; the others get a backslash.
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+
+#: What Markdown would take for a heading, a quotation, a line of code or a rule at the beginning of a paragraph.
+_BLOCK = re.compile(r"#|>|~~~|[-+*=_](?=[-+*=_ ]|$)")
 
 
 def print_report(report: Report) -> None:
     """Print a report to stdout, in at most `LONGEST` characters."""
-    print(to_markdown(report, longest=LONGEST), end="")
+    print_lines(to_markdown(report, longest=LONGEST))
 
 
 def to_markdown(report: Report, figures: tuple[str, ...] = (), longest: int | None = None) -> str:
@@ -59,12 +67,22 @@ def to_markdown(report: Report, figures: tuple[str, ...] = (), longest: int | No
 
 
 def escaped(text: str) -> str:
-    """Return a text in one line, without a tag of HTML or a cell's end in it.
+    """Return a text in one line that Markdown and a terminal show as it is, also in a cell.
 
-    >>> print(escaped("a</details>|b\\nc"), escaped("<0.1 x"))
-    a&lt;/details>\\|b c <0.1 x
+    >>> print(escaped("a</details>|b\\nc\\x07"), escaped("<0.1 x [1, 2]"), escaped("![a](b) `c`"))
+    a&lt;/details>\\|b c\\x07 <0.1 x [1, 2] \\![a\\](b) \\`c\\`
     """
-    return re.sub(r"[\r\n]+", " ", _TAG.sub("&lt;", text)).replace("|", "\\|")
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0]) or f"\\{found[0]}", printable(text))
+
+
+def _paragraph(text: str) -> str:
+    """Return the same for a text with which a paragraph or an item of a list begins.
+
+    >>> print(_paragraph("# a"), _paragraph("-0.5"))
+    \\# a -0.5
+    """
+    shown = escaped(text)
+    return f"\\{shown}" if _BLOCK.match(shown) else shown
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -82,19 +100,19 @@ def _opening(report: Report) -> Iterator[str]:
     """Yield the screen."""
     shown = screen(report)
     yield f"# {escaped(report.model.name if report.model else report.subject)}: gaps and latency across runtimes"
-    yield from ("", escaped(", ".join(shown.header)), "")
+    yield from ("", _paragraph(", ".join(shown.header)), "")
     for note in report.notes:
         yield from (f"> **NOTE:** {escaped(note)}", "")
     yield from table_lines(shown.table)
     yield f"**{escaped(' '.join((*shown.verdict, *shown.advice)))}**"
     yield ""
     for line in shown.quality:
-        yield from (escaped(line), "")
+        yield from (_paragraph(line), "")
 
 
 def _sections(report: Report) -> Iterator[list[str]]:
     """Yield the lines of the answer in full, of each table of the sections, and of each section's sentences."""
-    yield [escaped(captions.headline(report)), "", *_list(answer(report))]
+    yield [_paragraph(captions.headline(report)), "", *_list(answer(report))]
     for section in SECTIONS:
         for table in section.tables(report):
             yield list(table_lines(table))
@@ -117,11 +135,11 @@ def _made(report: Report) -> Iterator[str]:
         yield from (f"The command that made it has {len(command):,} characters; {REPORT_FILE} has it.", "")
     elif command:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
-        yield from ("Made by:", "", f"{fence}text", command, fence, "")
+        yield from ("Made by:", "", f"{fence}text", printable_lines(command), fence, "")
 
 
 def _list(sentences: list[str]) -> Iterator[str]:
-    yield from (f"- {escaped(sentence)}" for sentence in sentences)
+    yield from (f"- {_paragraph(sentence)}" for sentence in sentences)
     if sentences:
         yield ""
 
@@ -136,4 +154,4 @@ def table_lines(table: Table) -> Iterator[str]:
         yield "| " + " | ".join(map(escaped, row)) + " |"
     yield ""
     if table.notes:
-        yield from (escaped(table.notes), "")
+        yield from (_paragraph(table.notes), "")

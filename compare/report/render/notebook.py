@@ -7,10 +7,11 @@ from compare.report.formatting import Table
 from compare.report.render.layout import extends
 from compare.report.schema import Report
 from compare.report.screen import screen
+from export.printing import printable
 
 
 def to_html(report: Report) -> str:
-    """Return the screen of a report as a fragment of HTML. The serializer escapes all text."""
+    """Return the screen of a report as a fragment of HTML. All text is `printable`, and escaped by the serializer."""
     shown = screen(report)
     whole = Element("div")
     _paragraph(whole, ", ".join(shown.header), bold=True)
@@ -28,7 +29,7 @@ def _paragraph(parent: Element, text: str, *, bold: bool = False) -> None:
     """Append a paragraph, unless the text is empty."""
     if text:
         paragraph = SubElement(parent, "p")
-        (SubElement(paragraph, "b") if bold else paragraph).text = text
+        (SubElement(paragraph, "b") if bold else paragraph).text = printable(text)
 
 
 def _add_table(parent: Element, table: Table) -> None:
@@ -45,7 +46,7 @@ def _add_row(parent: Element, cells: Sequence[str], tag: str) -> None:
     for at, cell in enumerate(cells):
         side = "left" if at <= 1 else "right"
         element = SubElement(row, tag, {"style": f"text-align: {side}"})
-        element.text = cell
+        element.text = printable(cell)
         if extends(cells, at):
             element.set("colspan", str(len(cells) - at))
             break

@@ -11,6 +11,7 @@ from typing import Any
 
 from compare.report.schema import Report
 from compare.results.latency import LatencyRow
+from export.printing import print_json
 
 #: The version of pytest-benchmark whose fields and definitions are used.
 FORMAT = "5.3.1"
@@ -18,7 +19,7 @@ FORMAT = "5.3.1"
 
 def print_report(report: Report) -> None:
     """Print a report to stdout."""
-    print(to_pytest_benchmark(report))
+    print_json(to_pytest_benchmark(report))
 
 
 def to_pytest_benchmark(report: Report) -> str:

@@ -1,5 +1,7 @@
 """A report on one screen: the table, the verdict and the advice. `compare.report.render.full` prints everything."""
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -12,12 +14,13 @@ from compare.report.render.tables import stdout
 from compare.report.saved import is_newest
 from compare.report.schema import PAGE_FILE, Report
 from compare.report.screen import screen
+from export.printing import printable
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Print the screen of a report to stdout, or to the console given."""
     console = console or stdout()
-    for line in lines(report, console.width):
+    for line in lines(report, console.width, console.encoding):
         console.print(line, soft_wrap=bool(line.no_wrap))
 
 
@@ -29,34 +32,41 @@ def as_text(report: Report) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def lines(report: Report, width: int) -> list[Text]:
-    """Return the screen of a report. Sentences are not wrapped yet, and lines of the table fit into the width."""
+def lines(report: Report, width: int, encoding: str) -> list[Text]:
+    """Return the screen of a report. Sentences are not wrapped yet, and lines of the table fit into the width.
+
+    encoding: that of the console.
+    """
     shown = screen(report)
+
+    def text(words: str, style: str = "", *, no_wrap: bool = False) -> Text:
+        return Text(printable(words, encoding), style=style, no_wrap=no_wrap)
+
     joined = "  ".join(shown.header)
-    found = [Text(part, style="bold") for part in ([joined] if cell_len(joined) <= width else shown.header)]
-    found += [Text(f"NOTE: {warning}", style="bold yellow") for warning in shown.warnings]
-    found += [Text(""), *table_lines(shown.table, width), Text("")]
-    found.append(Text(" ".join(shown.verdict), style="bold"))
-    found.append(Text(" ".join(shown.advice), style="bold"))
-    found += [Text(sentence) for sentence in (*shown.quality, *shown.more)]
+    found = [text(part, "bold") for part in ([joined] if cell_len(joined) <= width else shown.header)]
+    found += [text(f"NOTE: {warning}", "bold yellow") for warning in shown.warnings]
+    found += [Text(""), *table_lines(shown.table, width, encoding), Text("")]
+    found.append(text(" ".join(shown.verdict), "bold"))
+    found.append(text(" ".join(shown.advice), "bold"))
+    found += [text(sentence) for sentence in (*shown.quality, *shown.more)]
     if report.folder is not None:
-        found += [Text(""), *_where(report.folder)]
+        found += [Text(""), *(text(line, no_wrap=True) for line in _where(report.folder))]
     return found
 
 
-def table_lines(table: Table, width: int) -> list[Text]:
-    """Return the table of the screen with its notes, which are not wrapped yet."""
-    fitted = fit(table, width)
+def table_lines(table: Table, width: int, encoding: str) -> list[Text]:
+    """Return the table of the screen with its notes, which are not wrapped yet. encoding: that of the console."""
+    fitted = fit(table.mapped(partial(printable, encoding=encoding)), width)
     notes = f"No room for: {', '.join(fitted.left_out)}. " if fitted.left_out else ""
-    notes += table.notes
+    notes += printable(table.notes, encoding)
     return [*fitted.lines, *([Text(""), Text(notes, style="dim")] if notes else [])]
 
 
-def _where(folder: Path) -> list[Text]:
+def _where(folder: Path) -> list[str]:
     """Say which command shows everything, and where the page or the report is. No line is broken to fit the width."""
-    here = Path.cwd()
-    shown = folder.resolve().relative_to(here) if folder.resolve().is_relative_to(here) else folder
+    shown = folder
+    with suppress(ValueError, FileNotFoundError):  # it is elsewhere, or the working folder was removed
+        shown = folder.resolve().relative_to(Path.cwd())
     command = "Everything: python -m compare show --full"
     page = [f"Page: {shown / PAGE_FILE}"] if (folder / PAGE_FILE).is_file() else []
-    said = [command, *(page or [f"Report: {shown}"])] if is_newest(folder) else [f"{command} {shown}", *page]
-    return [Text(line, no_wrap=True) for line in said]
+    return [command, *(page or [f"Report: {shown}"])] if is_newest(folder) else [f"{command} {shown}", *page]

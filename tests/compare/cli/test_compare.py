@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from compare.cli.app import main
 from compare.pipeline import dispatch
 from compare.report.render.pytest_benchmark import to_pytest_benchmark
 from compare.report.schema import Report
 from export.cache import MANIFEST
-from tests.helpers.commands import command
+from tests.helpers.commands import command, main
 
 
 def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_help_shows_the_options_in_panels_without_colours() -> None:
     panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert panels == ["Input:", "Runtimes:", "Checks:", "Latency:", "Output:", "Options:", "Commands:"]
     assert "  python -m compare --model byte-gpt2 --quick " in run.stdout
-    assert "GPT-2, Llama, Mistral, Qwen 2 or Qwen 3" in " ".join(run.stdout.split())
+    assert "GPT-2, Llama, Mistral, Qwen, Gemma" in " ".join(run.stdout.split())
     assert command("-h", COLUMNS="80").stdout == run.stdout
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from compare.battery import runner
-from compare.cli.app import app, main
+from compare.cli.app import app
 from compare.pipeline import dispatch
 from compare.pipeline.rows import row_names
 from compare.pipeline.setting_checks import check_settings
 from export.errors import CannotRun
-from tests.helpers.commands import refused
+from tests.helpers.commands import main, refused
 from tests.helpers.documents import DOCS, README, ROOT, blocks, commands_in, pages
 
 COMPARE = ["python", "-m", "compare"]

@@ -34,11 +34,19 @@ def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_pat
     assert comes_true(lambda: gone(family))
 
 
-@pytest.mark.parametrize(("reached", "processes"), [("traces: ", 5), ("rounds: timing", 5)])
-def test_ctrl_c_ends_everything_with_130(
-    tiny_folder: Path, entry, tmp_path: Path, reached: str, processes: int
+@pytest.mark.parametrize(
+    ("number", "code", "said", "reached", "processes"),
+    [
+        (signal.SIGINT, 130, "error: interrupted\n", "traces: ", 5),
+        (signal.SIGINT, 130, "error: interrupted\n", "rounds: timing", 5),
+        (signal.SIGTERM, 143, "error: ended by SIGTERM\n", "rounds: timing", 5),
+        (signal.SIGHUP, 129, "error: ended by SIGHUP\n", "traces: ", 5),
+    ],
+)
+def test_a_signal_ends_everything(
+    tiny_folder: Path, entry, tmp_path: Path, number: int, code: int, said: str, reached: str, processes: int
 ) -> None:
-    """It is interrupted while runtimes are traced, and during the rounds, when all workers but one are suspended."""
+    """It comes while runtimes are traced, and during the rounds, when all workers but one are suspended."""
     with subprocess.Popen(
         [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
@@ -52,11 +60,11 @@ def test_ctrl_c_ends_everything_with_130(
             root = psutil.Process(run.pid)
             assert comes_true(lambda: len(root.children(recursive=True)) >= processes)
             family = root.children(recursive=True)
-            run.send_signal(signal.SIGINT)
-            assert run.wait(timeout=20) == 130
+            run.send_signal(number)
+            assert run.wait(timeout=20) == code
         finally:
             run.kill()
-        assert run.stderr.read().endswith("error: interrupted\n")
+        assert run.stderr.read().endswith(said)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     assert not (tmp_path / "out" / "scratch").exists()

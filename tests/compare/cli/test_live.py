@@ -9,6 +9,7 @@ import pytest
 
 from compare.cli.live import Live, command_progress
 from export.display import Plain
+from tests.helpers.hostile import commands_in
 from tests.helpers.terminal import cursor_shown, drawn_by, screen
 
 STAGES = """
@@ -87,7 +88,7 @@ def test_a_table_of_results_takes_the_place_of_the_last_steps() -> None:
     code = """
 from rich.text import Text
 from compare.cli.live import Live
-def table(runtimes, latency, decoding, width):
+def table(runtimes, latency, decoding, width, encoding):
     return [Text(f"{name}: {len(latency)} rows in {width} columns") for name in runtimes]
 with Live(table) as progress:
     progress.step("a step")
@@ -134,3 +135,28 @@ with command_progress() as progress:
     assert "did not run: killed by SIGSEGV" in drawn
     assert drawn.index("my-runtime") < drawn.index("rounds: timing 2 processes")
     assert screen(drawn) == []
+
+
+def test_what_is_drawn_cannot_command_the_terminal() -> None:
+    code = """
+from compare.cli.live import command_progress
+from compare.results.runtimes import RuntimeResult
+from export.command import finish
+bad = "\\x1b]0;title\\x07\\x1b[2J\\r\\n\\u202e[red]\\udc80 \\u00b1"
+def work():
+    with command_progress(verbose=True) as progress:
+        progress.stage(bad, bad, of=2)
+        progress.step(bad)
+        progress.waits(bad)
+        progress.note(bad)
+        progress.results(runtimes=[RuntimeResult(name=bad, error=bad, precision="float32", hybrid=False, named=False)])
+        progress.stage("rounds")
+finish(work)
+"""
+    for environment, sign in (({}, "±"), ({"PYTHONIOENCODING": "ascii"}, "+-")):
+        drawn, ended = drawn_by(code, **environment)
+        assert ended == 0
+        text = re.sub(r"\x1b\[([\d;]*[AKm]|\?25[hl])|\r", "", drawn)
+        assert not commands_in(text)
+        assert f"\\x1b]0;title\\x07\\x1b[2J \\u202e[red]\\udc80 {sign}" in text
+        assert sign == "±" or text.isascii()

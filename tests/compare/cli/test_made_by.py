@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from compare import compare_attention_implementations
-from compare.cli.app import main
 from compare.cli.arguments import typed_command
 from compare.pipeline import dispatch
 from compare.pipeline.settings import Settings
 from compare.report.schema import Report
 from export.models import MiniTransformer
+from tests.helpers.commands import main
 
 #: Arguments that a shell would split, expand or take for its own.
 AWKWARD = ["--text", 'it\'s  "$HOME" `id` * \\ \n ü', "--option", "onnxruntime.session.x=a b", "--model", "a;b"]

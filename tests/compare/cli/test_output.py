@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from compare.cli.app import main
 from compare.pipeline import dispatch
 from compare.report.screen import screen
-from tests.helpers.commands import command
+from tests.helpers.commands import command, main
 
 
 def test_the_version_is_that_of_the_package() -> None:

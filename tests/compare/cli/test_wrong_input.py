@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from compare.machine import cores
+from compare.pipeline.setting_checks import MOST_THREADS, THREADS_PER_CORE
 from export.cache import MANIFEST
 from tests.helpers.commands import command, refused
+
+#: The most threads that can be asked for here.
+MOST = max(MOST_THREADS, THREADS_PER_CORE * cores())
 
 
 @pytest.mark.parametrize(
@@ -23,7 +28,39 @@ from tests.helpers.commands import command, refused
         (["--max-load", "110"], 2, "--max-load is 110 %; it must be above 0 % and at most 100 %"),
         (["--precision", "0"], 2, "--precision is 0 %; it must be above 0"),
         (["--threads", "0"], 2, "--threads is 0; it must be at least 1"),
-        (["--pin", "--threads", "5000"], 2, "--pin needs one CPU for each of 5000 threads, and this process may use "),
+        (
+            ["--pin", "--threads", str(MOST)],
+            2,
+            f"--pin needs one CPU for each of {MOST} threads, and this process may use ",
+        ),
+        (["--threads", "100000"], 2, f"--threads is 100000; it must be at most {MOST}"),
+        (["--batch", "1000000000000"], 2, "--batch is 1000000000000; it must be at most 65536"),
+        (["--time", "nan"], 2, "--time is nan seconds; it must be above 0"),
+        (["--time", "inf"], 2, "--time is inf seconds; it must be at most 604,800"),
+        (["--time", "1e300"], 2, "--time is 1e+300 seconds; it must be at most 604,800"),
+        (["--timeout", "nan"], 2, "--timeout is nan seconds; it must be above 0"),
+        (["--timeout", "inf"], 2, "--timeout is inf seconds; it must be at most 604,800"),
+        (["--precision", "nan"], 2, "--precision is nan %; it must be above 0"),
+        (["--precision", "inf"], 2, "--precision is inf %; it must be at most 100"),
+        (["--memory", "nan"], 2, "--memory is nan GB; it must be above 0"),
+        (["--memory", "inf"], 2, "--memory is inf GB; it must be at most 1,000,000"),
+        (["--memory", "1e-9"], 2, "--memory is 1e-09 GB; a process takes at least 0.01"),
+        (["--min-rounds", "1000000000000"], 2, "--min-rounds is 1000000000000; it must be at most 100000"),
+        (["--seed", "-1"], 2, "--seed is -1; it must be at least 0"),
+        (["--seed", "1" + "0" * 30], 2, "--seed is 1000000000000000000000000000000; it must be at most "),
+        (["--max-load", "nan"], 2, "--max-load is nan %; it must be above 0 % and at most 100 %"),
+        (["--grid", f"8x{','.join(map(str, range(1, 200)))}"], 2, "--grid has 199 shapes, and each is timed for as "),
+        (["--grid", "9" * 20000], 2, "... (20,000 characters); it must be SEQUENCESxBATCHES"),
+        (["--runtimes", ",".join(map(str, range(2000)))], 2, "--runtimes has 2,000 values; at most 1,000 are allowed"),
+        (["--runtimes", "x" * 300], 2, "--runtimes cannot be 'xxx"),
+        (["--runtimes", "a\udcff"], 2, "--runtimes cannot be 'a\\udcff': it is not UTF-8"),
+        (["--provider", "__main__"], 2, "--provider __main__ is no installed package or file of a plug-in"),
+        (["--provider", "x" * 300], 2, "--provider cannot be 'xxx"),
+        (["--device", "\x1b[31m"], 2, "--device cannot be '\\x1b[31m': it has a control character"),
+        (["--option", f"onnxruntime.a={'v' * 5000}"], 2, "it has 5,000 characters, and at most 4,096 are allowed"),
+        (["--exporter", "\udcff"], 2, "--exporter cannot be '\\udcff': it is not UTF-8"),
+        (["--explain", "\udcff"], 2, "--explain: the comparison has no runtime '\\udcff'"),
+        (["--text", "\udcff"], 2, "the text is not valid Unicode: its character 1 is half of one"),
         (["--memory", "0"], 2, "--memory is 0 GB; it must be above 0"),
         (["--grid", "32"], 2, "--grid is '32'; it must be SEQUENCESxBATCHES, numbers of at least 1 separated"),
         (["--grid", "8x0"], 2, "--grid is '8x0'; it must be SEQUENCESxBATCHES"),
@@ -34,7 +71,34 @@ from tests.helpers.commands import command, refused
         ),
         (["--text", ""], 2, "the text is empty"),
         (["--text", "a", "--text-file", "b"], 2, "--text and --text-file exclude each other"),
-        (["--text-file", "/no/such/file"], 2, "--text-file /no/such/file cannot be read: No such file or directory"),
+        (["--text-file", "/no/such/file"], 2, "the text /no/such/file cannot be read: it does not exist"),
+        (["--text-file", "/dev/zero"], 2, "the text /dev/zero cannot be read: it is a device, not a regular file"),
+        (["--text-file", "/"], 2, "the text / cannot be read: it is a folder, not a regular file"),
+        (["--text-file", ""], 2, "--text-file is empty; name a path, or leave it out"),
+        (["--out", ""], 2, "--out is empty; name a path, or leave it out"),
+        (
+            ["--out", "/dev/null"],
+            2,
+            "the folder /dev/null cannot be written to: it is not a folder; set --out to another",
+        ),
+        (
+            ["--out", "/dev/null/x"],
+            2,
+            "the folder /dev/null/x cannot be written to: a part of its path is not a folder",
+        ),
+        (["--out", "x" * 300], 2, "cannot be written to: its name is too long"),
+        (["--out", "x" * 5000], 2, "(5,000 characters), which is no path: it has 5,000 characters"),
+        (["--out", "\udcff"], 2, "--out is '\\udcff', which is no path: it is not UTF-8"),
+        (["--out", "~nobody-of-this-name/x"], 2, "and that home folder is not known; write the path without ~"),
+        (["--cache-dir", ""], 2, "--cache-dir is empty; name a path, or leave it out"),
+        (
+            ["--cache-dir", "/dev/null"],
+            2,
+            "the cache cannot be in /dev/null: it is not a folder; set --cache-dir to another",
+        ),
+        (["list", "--cache-dir", "\udcff"], 2, "--cache-dir is '\\udcff', which is no path: it is not UTF-8"),
+        (["show", "x" * 300], 2, "no report 'xxx"),
+        (["show", "\udcff"], 2, "no report '\\udcff'"),
         (["--runtimes", "onnxruntim"], 2, "unknown runtime 'onnxruntim'; did you mean onnxruntime or "),
         (["--runtimes", ","], 2, "--runtimes has no names"),
         (["--device", "gpu"], 2, "--device is 'gpu'; it must be cpu or cuda"),
@@ -89,8 +153,8 @@ from tests.helpers.commands import command, refused
             "--model and --baseline exclude each other, because --onnx is compared with only one; leave one out",
         ),
         (["--onnx", "a", "--baseline", "b", "--runtimes", "all"], 2, "--runtimes cannot be used with --baseline"),
-        (["--onnx", "a.onnx", "--baseline", "b.onnx"], 2, "the ONNX file a.onnx cannot be read: No such file"),
-        (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: No such file"),
+        (["--onnx", "a.onnx", "--baseline", "b.onnx"], 2, "the ONNX file a.onnx cannot be read: it does not exist"),
+        (["--model", "byte-gpt2", "--onnx", "none.onnx"], 2, "the ONNX file none.onnx cannot be read: it does not "),
         (["rejudge", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show", "/no/such/report"], 2, "no report at /no/such/report"),
         (["show", "nosuch"], 2, "no report 'nosuch'; python -m compare list lists the names"),

@@ -51,8 +51,8 @@ def weights_at(location: str, offset: str = "0"):
 
 
 BROKEN = [
-    (lambda entry, folder: folder / "none.onnx", "none.onnx cannot be read: No such file or directory"),
-    (lambda entry, folder: folder, "cannot be read: Is a directory"),
+    (lambda entry, folder: folder / "none.onnx", "none.onnx cannot be read: it does not exist"),
+    (lambda entry, folder: folder, "cannot be read: it is a folder, not a regular file"),
     (cut_short, "is not a complete ONNX graph; export it again, or copy it again"),
     (of_text, "text.onnx (27 bytes) is not a complete ONNX graph"),
     (empty, "empty.onnx (0 bytes) is not a complete ONNX graph"),
@@ -61,7 +61,7 @@ BROKEN = [
     (weights_at("C:\\weights.bin"), "weights.onnx refers to a file outside its folder"),
     (weights_at("..\\short.bin"), "weights.onnx refers to a file outside its folder"),
     (weights_at("link.bin"), "weights.onnx refers to a file outside its folder"),
-    (weights_at(""), "which does not exist; copy it too"),
+    (weights_at(""), "which is not a regular file; export it again"),
     (weights_at("*/_ORT_MEM_ADDR_/*"), "which does not exist; copy it too"),
     (weights_at("weights.onnx", "9999999"), "The file is incomplete or belongs to another export; copy it again"),
     (weights_at("weights.onnx", "ten"), "gives no valid offset and length of"),

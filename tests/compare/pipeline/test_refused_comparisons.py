@@ -11,6 +11,7 @@ from compare.pipeline import prepare
 from compare.pipeline.compare_model import compare
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, Settings
+from compare.report.folder import MARKER, is_unfinished
 from compare.results.circumstances import Ruler
 from compare.runtimes.registry import BASELINE
 from compare.runtimes.spec import Spec
@@ -129,16 +130,31 @@ def test_wrong_settings_are_refused_before_any_work(settings, message: str) -> N
     assert message in str(error.value)
 
 
-def test_a_scratch_folder_that_no_comparison_made_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch" / "thesis.txt").write_text("years of work")
-    with pytest.raises(BadInput, match=r"scratch exists and was not made by a comparison; set out to another folder"):
+def test_somebody_elses_folder_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "scratch" / "inputs").mkdir(parents=True)
+    (tmp_path / "scratch" / "inputs" / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadInput, match=r"has 'scratch', which no comparison wrote; set out to a new or an empty"):
         compare(str(tiny_folder), small(tmp_path, BASELINE))
-    assert (tmp_path / "scratch" / "thesis.txt").exists()
+    assert (tmp_path / "scratch" / "inputs" / "thesis.txt").exists()
 
 
 def test_an_old_report_does_not_outlive_a_run_that_fails(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / MARKER).touch()
     (tmp_path / "report.json").write_text("old")
     with pytest.raises(CannotRun):
         compare(str(tiny_folder), small(tmp_path, BASELINE, latency=False, timeout=0.01))
     assert not (tmp_path / "report.json").exists()
+    assert is_unfinished(tmp_path)
+
+
+def test_a_comparison_that_needs_more_memory_than_there_is_leaves_nothing(
+    tiny_folder: Path, entry: Entry, tmp_path: Path
+) -> None:
+    message = (
+        r"an input of 65,536 x 64 tokens needs about [\d,]+\.\d GB of memory, and .* are free; lower batch or sequence"
+    )
+    with pytest.raises(BadInput, match=message):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE, text=None, sequence=64, batch=2**16))
+    with pytest.raises(BadInput, match=r"of memory, and .* are free; lower what grid asks for"):
+        compare(str(tiny_folder), small(tmp_path / "out", BASELINE, grid="64x99999999"))
+    assert not (tmp_path / "out").exists()

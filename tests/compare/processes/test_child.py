@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from compare.processes import templates
-from compare.processes.child import ChildFailed, run_child
+from compare.processes.child import ChildFailed, OutOfMemory, run_child
 from compare.processes.environment import environment
 from tests.helpers.hanging import FOLDER, hanging
 from tests.helpers.processes import WAYS, comes_true, gone, kept_template
@@ -18,13 +18,16 @@ from tests.helpers.processes import WAYS, comes_true, gone, kept_template
 SOURCE = """
 from compare.processes.child_side import main_of_child
 from tests.helpers.hanging import hang
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 def work(job):
     if job["do"] == "write": open(job["path"], "w").write("done")
     if job["do"] == "raise": raise ValueError("two\\nlines")
     if job["do"] == "crash": os.kill(os.getpid(), signal.SIGSEGV)
     if job["do"] == "hang": hang()
     if job["do"] == "silent": os._exit(7)
+    if job["do"] == "grow":
+        held = []
+        while len(held) < 3000: held.append(b"x" * 10**7); time.sleep(0.005)
     if job["do"] == "starve": open(job["path"], "w").write("oom_kill 1"); os.kill(os.getpid(), signal.SIGKILL)
     if job["do"] == "helped": subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", job["path"]])
 main_of_child(work)
@@ -37,10 +40,10 @@ def child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "some_child.py").write_text(SOURCE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def run(do: str, timeout: float = 60.0) -> None:
+    def run(do: str, timeout: float = 60.0, memory: float | None = None) -> None:
         job = {"do": do, "path": tmp_path / "out"}
         log = tmp_path / "logs" / "log"
-        run_child("some_child", job, threads=1, log=log, timeout=timeout, libraries=request.param)
+        run_child("some_child", job, threads=1, log=log, timeout=timeout, libraries=request.param, memory=memory)
 
     forks = []
     plain = templates.Template.fork
@@ -128,3 +131,8 @@ def test_every_child_has_the_same_threads_and_no_hub() -> None:
     assert {given[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")} == {"3"}
     assert given["HF_HUB_OFFLINE"] == "1"
     assert "glibc.malloc.hugetlb=1" in given["GLIBC_TUNABLES"].split(":")
+
+
+def test_a_child_that_takes_more_memory_than_it_may_is_ended(child) -> None:
+    with pytest.raises(OutOfMemory, match=r"^it took \d\.\d GB of memory, more than the 0\.4 GB that it may have$"):
+        child("grow", memory=0.4e9)

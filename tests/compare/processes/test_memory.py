@@ -1,5 +1,6 @@
 """Test that the number of out-of-memory kills is read from the counter closest to this process."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,3 +36,37 @@ def test_the_nearest_counter_is_read(
             path.write_text(content)
     monkeypatch.setattr(memory, "counters", lambda: paths)
     assert memory.out_of_memory_kills() == kills
+
+
+def test_what_a_control_group_has_left_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = tmp_path / "a"
+    group.mkdir()
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
+    monkeypatch.setattr(memory, "_control_groups", lambda: [([""], "a")])
+    before = memory.available_bytes()
+    (group / "memory.max").write_text("5000\n")
+    (group / "memory.current").write_text("3000\n")
+    (group / "memory.stat").write_text("anon 10\ninactive_file 500\n")
+    assert memory.available_bytes() == 2500
+    (group / "memory.max").write_text("max\n")
+    assert memory.available_bytes() > before / 2
+
+
+def test_a_child_that_takes_what_is_free_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    free, taken = [10e9], [0]
+    monkeypatch.setattr(memory, "available_bytes", lambda: free[0])
+    monkeypatch.setattr(memory, "resident_bytes", lambda pid: taken[0])
+    watch, limited = memory.MemoryWatch(1), memory.MemoryWatch(1, 2e9)
+    assert watch.exceeded() == limited.exceeded() == ""
+    taken[0] = 3e9
+    assert watch.exceeded() == ""
+    assert limited.exceeded() == "it took 3.0 GB of memory, more than the 2.0 GB that it may have"
+    free[0] = 0.1e9  # another process took it
+    assert watch.exceeded() == ""
+    taken[0] = 9e9
+    assert watch.exceeded() == "it took 9.0 GB of memory, and 0.1 GB were left"
+
+
+def test_a_process_that_has_ended_takes_nothing() -> None:
+    assert memory.resident_bytes(2**30) == 0
+    assert memory.resident_bytes(os.getpid()) > 2**20

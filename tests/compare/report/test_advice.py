@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from compare.report.advice import advice, answer
 from compare.report.formatting import NOTHING
-from compare.report.recommendation import choices, front
+from compare.report.recommendation import choices, for_passes, front
 from compare.report.schema import Report
 from compare.report.sections import latency
 from compare.results.latency import LatencyRow, Ratio
@@ -69,6 +69,25 @@ def test_the_advice_says_what_it_costs_and_what_is_as_fast(altered: Report) -> N
         "What that costs compared with torch-eager: logits within 1.4 x rounding instead of 0.9 x; "
         "900 MB of peak memory instead of 600; 9 s until the first answer instead of 1 (one sample each)."
     )
+
+
+def test_of_runtimes_that_are_equally_fast_the_one_with_the_least_memory_is_advised(altered: Report) -> None:
+    rows = {row.runtime: row for row in altered.latency if not row.again}
+    for row in altered.latency[1:]:
+        row.ratio = Ratio(estimate=1.0, low=0.95, high=1.05)
+    fast, light, slow = rows["optimum"], rows["onnxruntime"], rows["torch-sdpa"]
+    fast.ratio = Ratio(estimate=0.48, low=0.44, high=0.52)
+    light.ratio = Ratio(estimate=0.50, low=0.46, high=0.54)
+    slow.ratio = Ratio(estimate=0.53, low=0.50, high=0.56)  # it overlaps the fastest, but is probably slower
+    fast.peak_bytes, light.peak_bytes, slow.peak_bytes = 900, 600, 300
+    found = for_passes(altered)
+    assert found and found.deployed is light and set(found.rivals) == {"optimum", "torch-sdpa"}
+    light.peak_bytes = 890  # as much, so the fastest one is as good
+    found = for_passes(altered)
+    assert found and found.deployed is fast
+    light.peak_bytes, light.ratio = 600, Ratio(estimate=0.50, low=0.2, high=1.3)  # perhaps slower than the baseline
+    found = for_passes(altered)
+    assert found and found.deployed is fast
 
 
 def test_the_front_is_what_no_other_beats_in_time_and_gap(altered: Report) -> None:

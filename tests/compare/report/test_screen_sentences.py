@@ -36,6 +36,10 @@ def test_a_rival_is_named(default_run: Report) -> None:
         estimate=0.26, low=0.25, high=0.27
     )
     assert "Not measurably slower: torch-sdpa (for prefill)." in screen(default_run).advice
+    next(row for row in default_run.decoding if row.runtime == "torch-sdpa").ratio = Ratio(
+        estimate=0.26, low=0.25, high=0.27
+    )
+    assert "Not measurably slower: torch-sdpa." in screen(default_run).advice
 
 
 def test_how_quiet_the_machine_was(default_run: Report) -> None:

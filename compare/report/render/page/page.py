@@ -16,7 +16,8 @@ from compare.report.render.page.chart_data import chart_data
 from compare.report.render.page.parts import facts_of, parts_of, rows_of
 from compare.report.schema import PAGE_FILE, Report
 from compare.report.screen import screen
-from export.display import printable
+from export.printing import printable
+from export.terminal import print_page
 
 _HERE = Path(__file__).parent
 
@@ -34,7 +35,7 @@ STYLE = "assets/page.css"
 
 def print_report(report: Report) -> None:
     """Print the page of a report to stdout."""
-    print(to_html(report), end="")
+    print_page(to_html(report))
 
 
 def save_page(report: Report) -> Path:
@@ -80,10 +81,10 @@ def harmless(data: Any) -> Any:
     """Return JSON data whose strings, keys included, are as `printable` returns them.
 
     >>> harmless({"a\\u202e": ["b\\n", 1.5, None]})
-    {'a?': ['b', 1.5, None]}
+    {'a\\\\u202e': ['b', 1.5, None]}
     """
     if isinstance(data, str):
-        return data if data.isprintable() else printable(data)
+        return printable(data)
     if isinstance(data, dict):
         return {harmless(key): harmless(value) for key, value in data.items()}
     return [harmless(value) for value in data] if isinstance(data, list | tuple) else data

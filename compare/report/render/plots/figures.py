@@ -1,5 +1,6 @@
 """All figures of a report: which it has, and how they are saved."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def save_figures(figures: Mapping[str, Figure], out: Path) -> list[Path]:
     The same figures give the same bytes: the files contain no dates, and no versions of software.
     """
     paths = []
-    for name, figure in figures.items():
+    for key, figure in figures.items():
+        name = re.sub(r"[^\w.-]", "_", key)  # a runtime's name, which is in a key, may be no name of a file
         paths.append(out / f"{name}.png")
         figure.savefig(paths[-1], dpi=DPI, metadata={"Software": None})
         figure.savefig(out / f"{name}.svg", dpi=DPI, metadata={"Date": None, "Creator": None})

@@ -94,7 +94,7 @@ def test_nothing_from_outside_ends_a_fold_or_a_cell(altered: Report) -> None:
     assert markdown[fenced:] == f"````text\n{altered.command}\n````\n\n</details>\n\n"
     rows = [line for line in markdown[:fenced].splitlines() if line.startswith("| &lt;/details> ")]
     assert rows
-    assert all(line.startswith("| &lt;/details> &lt;!-- \\|  # b") for line in rows)
+    assert all(line.startswith("| &lt;/details> &lt;!-- \\| # b") for line in rows)
 
 
 def test_the_command_is_in_the_full_report_and_in_markdown(altered: Report) -> None:
@@ -106,4 +106,4 @@ def test_the_command_is_in_the_full_report_and_in_markdown(altered: Report) -> N
     altered.command = None
     assert "Made by" not in shown(altered) + to_markdown(altered)
     altered.command = "a\x1b[2Jb\nc"
-    assert "Made by: a?[2Jb c" in shown(altered)
+    assert "Made by: a\\x1b[2Jb c" in shown(altered)
