@@ -1,6 +1,7 @@
 """The promises of SECURITY.md that need a whole run: nothing is contacted, and nothing is written elsewhere."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,13 @@ def test_the_network_is_really_blocked(place: Place) -> None:
     run = place.run("-c", "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)")
     assert "the network is blocked: socket.getaddrinfo 192.0.2.1" in run.stderr
     assert place.contacted() == ["socket.getaddrinfo 192.0.2.1"]
+
+
+def test_each_test_that_security_names_is_there() -> None:
+    root = Path(__file__).parents[1]
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (root / "SECURITY.md").read_text())
+    assert len(set(named)) > 8
+    assert [name for name in named if not (root / name).is_file()] == []
 
 
 def test_the_server_of_the_page_listens_on_loopback() -> None:

@@ -78,7 +78,7 @@ def _manifests() -> Iterator[Case]:
         ("--remove", ("export", "--remove", "byte-gpt2"), (0, 2)),
     )
     of = mechanism("manifest: a file that is none", fast=True)
-    for words, content in {
+    contents: dict[str, bytes | str] = {
         "empty": "",
         "cut": '{"schema": 3, "sour',
         "a list": "[]",
@@ -92,7 +92,8 @@ def _manifests() -> Iterator[Case]:
         "Latin-1": b'{"schema": 3, "created": "\xe9"}',
         "a number of 5000 digits": '{"schema": ' + "9" * 5000 + "}",
         "a surrogate": json.dumps({"schema": 3, "created": "\ud800"}),
-    }.items():
+    }
+    for words, content in contents.items():
         for name, command, codes in commands:
             yield of(f"{words}, {name}", *command, make=file(MANIFEST, content), codes=codes, writes=())
     for name, command, codes in commands:
@@ -165,7 +166,7 @@ def _manifests() -> Iterator[Case]:
     yield of("notes", "export", "--offline", "user/x", make=entry(("notes", [TITLE])), codes=(0, 2))
 
 
-def _on_entry(change: Callable[[Path], object]) -> Make:
+def _on_entry(change: Callable[..., object]) -> Make:
     """Change the only entry of the cache."""
 
     def made(work: Path) -> None:
@@ -236,12 +237,13 @@ def _entries() -> Iterator[Case]:
 
     of = mechanism("golden runs: files that were changed", codes=(0,), seconds=180)
     golden = f"{CACHE}/golden"
-    for words, change in {
+    changes: dict[str, Callable[..., object]] = {
         "cut": lambda path: os.truncate(path, 10),
         "empty": lambda path: os.truncate(path, 0),
         "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
         "text": lambda path: path.write_text("{}"),
-    }.items():
+    }
+    for words, change in changes.items():
         make = _every(golden, change)
         yield of(f"all {words}", "compare", *SHORT, make=make, needs=("byte-gpt2", "golden"))
 

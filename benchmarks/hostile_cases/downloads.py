@@ -21,7 +21,7 @@ def snapshot(*makes: Make) -> Make:
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     of = mechanism("download: snapshots that were changed", codes=(2, 3), seconds=60)
-    for words, make in {
+    makes: dict[str, Make] = {
         "no configuration": lambda work: (work / SNAPSHOT / "config.json").unlink(),
         "a broken configuration": file(f"{SNAPSHOT}/config.json", "{"),
         "no weights": lambda work: (work / SNAPSHOT / "model.safetensors").unlink(),
@@ -46,7 +46,8 @@ def cases() -> Iterator[Case]:
         "code of its own": file(
             f"{SNAPSHOT}/config.json", '{"model_type": "x", "auto_map": {"AutoConfig": "evil.Evil"}}'
         ),
-    }.items():
+    }
+    for words, make in makes.items():
         codes = (0, 2, 3) if words in ("an empty revision",) else (2, 3)
         yield of(words, "export", "--offline", "user/x", make=snapshot(make), codes=codes)
     yield of("the folder is a file", "export", "--offline", "user/x", make=file(HUB, ""))

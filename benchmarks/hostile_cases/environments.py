@@ -116,17 +116,17 @@ def _variables() -> Iterator[Case]:
         )
 
     of = mechanism("environment: home folders", codes=DONE)
-    for value in (None, "", "/dev/null", "/proc", "relative", LONG, b"\xff", "/nonexistent"):
-        words = "none" if value is None else f"{value!a:.20}"
-        yield of(f"{words}, list", "compare", "list", environment={"HOME": value})
+    for home in (None, "", "/dev/null", "/proc", "relative", LONG, b"\xff", "/nonexistent"):
+        words = "none" if home is None else f"{home!a:.20}"
+        yield of(f"{words}, list", "compare", "list", environment={"HOME": home})
         yield of(
             f"{words}, list, without a cache",
             "compare",
             "list",
-            environment={"HOME": value, "ONNX_ATTENTION_COMPARE_CACHE": None},
+            environment={"HOME": home, "ONNX_ATTENTION_COMPARE_CACHE": None},
             codes=(0, 2),
         )
-        yield of(f"{words}, compared", *SHORT, environment={"HOME": value}, needs=("byte-gpt2",), seconds=180)
+        yield of(f"{words}, compared", *SHORT, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
 
     of = mechanism("environment: folders for temporary files", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
     for value in ("/nonexistent", "/dev/null", "", "relative", LONG):
@@ -276,6 +276,7 @@ def _limits() -> Iterator[Case]:
             "bash",
             f"ulimit {limit}; exec $PYTHON -m {' '.join(SHORT)}",
             codes=(0, 1, 2, 3, -9, -24, 137, 152) if "CPU" in words else (0, 1, 2, 3),
+            lines=0 if words == "files of 0 bytes" else None,
         )
     yield of(
         "two ONNX files and 16 open files",

@@ -60,7 +60,8 @@ def run_forked(case: Case, place: Sandbox, children: ForkServerContext) -> Outco
     child.join()
     return Outcome(
         None if stopped else child.exitcode,
-        *((place.folder / name).read_bytes() for name in ("stdout", "stderr")),
+        (place.folder / "stdout").read_bytes(),
+        (place.folder / "stderr").read_bytes(),
         seconds=time.monotonic() - began,
         stopped=stopped,
         outside=changes(before, place.state(case)),

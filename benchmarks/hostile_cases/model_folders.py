@@ -333,7 +333,7 @@ def _longer(size: int) -> Make:
 
 def _weights() -> Iterator[Case]:
     of = mechanism("weights: no safetensors", fast=True, codes=(2,))
-    for words, content in {
+    contents: dict[str, bytes | str] = {
         "empty": b"",
         "seven bytes": bytes(7),
         "zeros": bytes(1000),
@@ -344,14 +344,15 @@ def _weights() -> Iterator[Case]:
         "a header of 10 GB": (10**10).to_bytes(8, "little") + b"{}",
         "a header beyond the end": (1000).to_bytes(8, "little") + b"{}",
         "a pointer of Git LFS": _NOT_JSON["a pointer of Git LFS"],
-    }.items():
+    }
+    for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(WEIGHTS, content)))
     yield of("cut by a byte", "export", MODEL, make=after(model(), cut(WEIGHTS, -1)))
     yield of("cut in the header", "export", MODEL, make=after(model(), cut(WEIGHTS, 100)))
 
     of = mechanism("weights: headers", fast=True, codes=(2,))
     right = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-    for words, header in {
+    headers: dict[str, Any] = {
         "no JSON": b"{x}",
         "a list": [],
         "a number": 5,
@@ -373,7 +374,8 @@ def _weights() -> Iterator[Case]:
         "metadata in a list": {"__metadata__": [], "a": right},
         "a name twice": b'{"a":%s,"a":%s}' % ((json.dumps(right).encode(),) * 2),
         "bytes that are no text": b'{"\xff":%s}' % json.dumps(right).encode(),
-    }.items():
+    }
+    for words, header in headers.items():
         yield of(words, "export", MODEL, make=after(model(), raw_weights(header, bytes(4))))
 
     of = mechanism("weights: other tensors than the model's", fast=True, codes=(2,))
@@ -411,7 +413,8 @@ def _weights() -> Iterator[Case]:
 
 
 def _header_of(base: dict[str, Any]) -> dict[str, Any]:
-    header, place = {}, 0
+    header: dict[str, Any] = {}
+    place = 0
     for name, array in tensors(base).items():
         header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
         place += array.nbytes
@@ -428,7 +431,8 @@ def _sparse_model(n_embd: int, n_head: int, vocab_size: int) -> Make:
     def made(work: Path) -> None:
         model({"n_embd": n_embd, "n_head": n_head, "vocab_size": vocab_size})(work)
         sizes = {16: n_embd, 48: 3 * n_embd, 64: 4 * n_embd, 256: vocab_size}
-        header, place = {}, 0
+        header: dict[str, Any] = {}
+        place = 0
         for name, array in tensors().items():
             shape = [sizes.get(size, size) for size in array.shape]
             end = place + 4 * int(np.prod(shape, dtype=np.int64))
@@ -527,12 +531,13 @@ def _legal() -> Iterator[Case]:
         yield of(f"{name} with no JSON", "export", MODEL, make=after(model(), file(f"{MODEL}/{name}", b"\xff{%")))
 
     of = mechanism("pooling: configurations that are none", codes=(2,), fast=True)
-    for words, content in {
+    contents: dict[str, bytes | str] = {
         **_NOT_JSON,
         "an unknown mode": '{"pooling_mode": "bogus"}',
         "a mode in a list": '{"pooling_mode": [["cls"]]}',
         "a number": '{"pooling_mode": 5}',
-    }.items():
+    }
+    for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(base=BERT), file(f"{MODEL}/1_Pooling/config.json", content)))
     yield of(
         "a pipe",

@@ -115,7 +115,7 @@ def _run(case: Case, place: Sandbox) -> tuple[int | None, bytes, bytes, "_Watch"
         code = watch.until_end(process)
         if case.terminal:
             return code, terminal.close(), b"", watch
-    return code, *(_start(place.folder / name) for name in ("stdout", "stderr")), watch
+    return code, _start(place.folder / "stdout"), _start(place.folder / "stderr"), watch
 
 
 def _start(path: Path) -> bytes:

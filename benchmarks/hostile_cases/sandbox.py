@@ -19,8 +19,8 @@ _NO_HUB = "http://127.0.0.1:9"
 #: The variable that all processes of a case have.
 MARK = "HOSTILE_CASE"
 
-#: The folder that torch makes for what it compiles.
-_TORCH = f"torchinductor_{getpass.getuser()}"
+#: What other software makes: torch for what it compiles, and rustc when pip asks for its version.
+_FREE = (f"tmp/torchinductor_{getpass.getuser()}", "home/.rustup")
 
 #: What identifies the state of a file: kind and mode, size, modification time, and the target of a link.
 State = tuple[int, int, int, str]
@@ -61,7 +61,7 @@ class Sandbox:
 
     def state(self, case: Case) -> dict[str, State]:
         """Return path -> state of everything that must not be changed."""
-        free = (*(str(self.work / name) for name in case.writes), str(self.folder / "tmp" / _TORCH))
+        free = (*(str(self.work / name) for name in case.writes), *(str(self.folder / name) for name in _FREE))
         found = {}
         for part in ("work", "home", "tmp"):
             for path in _under(self.folder / part):

@@ -218,7 +218,7 @@ def _values() -> Iterator[Case]:
 
     of = mechanism("report: numbers that no comparison measures", codes=(0, 1, 2), fast=True)
     gap, runtime = ("runtimes", 1, "gaps", 1), ("runtimes", 1)
-    for words, changes in {
+    changed: dict[str, list[tuple[Place, Any]]] = {
         "no layers": [(("model", "layers"), 0)],
         "layers below 0": [(("model", "layers"), -5)],
         "10^12 layers": [(("model", "layers"), 10**12)],
@@ -275,12 +275,13 @@ def _values() -> Iterator[Case]:
                 {side: dict.fromkeys(("rms", "max", "channel", "slope"), 0.0) for side in ("local", "accumulated")},
             )
         ],
-    }.items():
+    }
+    for words, changes in changed.items():
         for shape in ("terminal", "full", "html"):
             yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
     of = mechanism("report: times that no clock measures", codes=(0, 1, 2), fast=True)
     row = ("latency", 1)
-    for words, changes in {
+    changed = {
         "0": [((*row, "turns"), {str(n): [0] for n in range(12)}), ((*row, "median_ms"), 0.0)],
         "below 0": [((*row, "turns"), {str(n): [-5] for n in range(12)}), ((*row, "median_ms"), -1.0)],
         "10^30": [((*row, "turns"), {str(n): [10**30] for n in range(12)})],
@@ -291,7 +292,8 @@ def _values() -> Iterator[Case]:
         "a ratio turned around": [((*row, "ratio"), {"estimate": 1.0, "low": 2.0, "high": 0.5})],
         "infinite ones": [((*row, "median_ms"), 1e999), ((*row, "load_s"), 1e999)],
         "100,000 samples": [((*row, "turns"), {str(n): [10**6] * 100 for n in range(1000)})],
-    }.items():
+    }
+    for words, changes in changed.items():
         for shape in ("terminal", "full", "html", "pytest-benchmark"):
             yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
         yield of(f"{words}, diff", "compare", "diff", "saved", "saved", make=report(*changes))
@@ -493,7 +495,7 @@ def _listed() -> Iterator[Case]:
     )
 
 
-def _maps_of(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Make:
+def _maps_of(edit: Callable[..., dict[str, Any]]) -> Make:
     """Write the maps of the report, with changes."""
 
     def made(work: Path) -> None:
@@ -559,7 +561,7 @@ def _maps() -> Iterator[Case]:
         )
     of = mechanism("maps: arrays that do not fit", codes=(0, 2), fast=True)
     name = "golden/attention.0"
-    for words, edit in {
+    edits: dict[str, Callable[..., dict[str, Any]]] = {
         "another shape": lambda maps: {**maps, name: np.zeros((4, 3, 5), np.float16)},
         "one dimension": lambda maps: {**maps, name: np.zeros(7)},
         "no elements": lambda maps: {**maps, name: np.zeros((0, 0, 0), np.float16)},
@@ -577,7 +579,8 @@ def _maps() -> Iterator[Case]:
         "fewer heads": lambda maps: {**maps, "torch-eager/attention.0": maps[name][:1]},
         "another runtime": lambda maps: {**maps, "bogus/attention.0": maps[name]},
         "2000 layers": lambda maps: {**maps, **{f"golden/attention.{n}": maps[name][:, :4, :4] for n in range(2000)}},
-    }.items():
+    }
+    for words, edit in edits.items():
         yield of(words, *shown, make=after(report(), _maps_of(edit)))
 
 

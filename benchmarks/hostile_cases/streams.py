@@ -115,6 +115,7 @@ def cases() -> Iterator[Case]:
         make=after(_plugin(taken), files()),
         environment={"PYTHONPATH": "plugins"},
         seconds=120,
+        writes=("plugins",),
     )
     yield of("runtimes", "compare", "runtimes")
     yield of("runtimes as Markdown", "compare", "runtimes", "--markdown")

@@ -16,7 +16,7 @@ FILE, BASELINE = "file.onnx", "baseline.onnx"
 VOCABULARY, WIDTH = 256, 4
 
 #: Changes a graph, and returns the graph or the bytes of its file.
-Edit = Callable[[ModelProto], ModelProto | bytes | None]
+Edit = Callable[..., ModelProto | bytes | None]
 
 
 def graph() -> ModelProto:

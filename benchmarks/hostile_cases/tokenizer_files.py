@@ -46,7 +46,7 @@ def _with(content: Any) -> Any:
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     of = mechanism("tokenizer: a file that is none", fast=True, codes=(2,))
-    for words, content in {
+    contents: dict[str, bytes | str] = {
         "empty": "",
         "no JSON": "{x",
         "null": "null",
@@ -57,7 +57,8 @@ def cases() -> Iterator[Case]:
         "zeros": bytes(50),
         "a surrogate": json.dumps(tokenizer(("[UNK]", "\ud800"))),
         "bytes that are no text": b'{"version": "\xff"}',
-    }.items():
+    }
+    for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(TOKENIZER, content)))
     yield of(
         "empty, compared", "compare", "--model", MODEL, *SHORT, make=after(model(), file(TOKENIZER, "")), fast=False
@@ -65,7 +66,7 @@ def cases() -> Iterator[Case]:
 
     of = mechanism("tokenizer: unknown or wrong parts", fast=True, codes=(2,))
     right = tokenizer()["model"]
-    for words, changes in {
+    changed: dict[str, dict[str, Any]] = {
         "an unknown kind": {"model": {**right, "type": "Bogus"}},
         "a kind that is a number": {"model": {**right, "type": 5}},
         "no model": {"model": None},
@@ -81,7 +82,8 @@ def cases() -> Iterator[Case]:
         "merges of unknown words": {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["x", "y"]]}},
         "added tokens of words": {"added_tokens": ["a"]},
         "another version": {"version": 99},
-    }.items():
+    }
+    for words, changes in changed.items():
         yield of(words, "export", MODEL, make=_with(tokenizer(**changes)))
 
     of = mechanism("tokenizer: its configuration", fast=True, codes=(0, 2, 3))
@@ -117,7 +119,7 @@ def cases() -> Iterator[Case]:
         yield of(f"special_tokens_map.json with {words}", "export", MODEL, make=make, codes=(0, 2), fast=False)
 
     of = mechanism("tokenizer: files of older kinds", codes=(0, 2, 3))
-    for words, files in {
+    file_sets: dict[str, dict[str, bytes | str]] = {
         "vocab.json without merges": {"vocab.json": "{}"},
         "vocab.json with no JSON": {"vocab.json": "{x", "merges.txt": ""},
         "merges that are none": {"vocab.json": '{"a": 0}', "merges.txt": "a\nb c d\n"},
@@ -125,7 +127,8 @@ def cases() -> Iterator[Case]:
         "tokenizer.model of zeros": {"tokenizer.model": bytes(100)},
         "tokenizer.model empty": {"tokenizer.model": b""},
         "spiece.model of zeros": {"spiece.model": bytes(100)},
-    }.items():
+    }
+    for words, files in file_sets.items():
         yield of(
             words,
             "export",

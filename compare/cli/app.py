@@ -39,6 +39,7 @@ def run() -> int | None:
     """Run the command line, and return its exit code. Errors are for `export.command.finish`."""
     # Figures are drawn in a style of their own, so matplotlib's settings and its list of fonts need not be the user's.
     os.environ.setdefault("MPLCONFIGDIR", str(cache_root() / "matplotlib"))
+    os.environ["MPLBACKEND"] = "agg"  # one that matplotlib does not know would stop its import
     try:  # completion is of the script's name, because a shell completes no `python -m`
         code: int | None = app(prog_name=program(), standalone_mode=False)
     except BadSetting as error:

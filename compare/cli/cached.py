@@ -12,6 +12,7 @@ import typer
 
 from compare.cli.reports import CacheDir
 from export.errors import BadInput, similar
+from export.outside import present
 from export.printing import print_json, print_line, printable
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _named(name: str, cache_dir: Path | None) -> _Removable:
     reports = reports_in(cache_dir)
     folder = reports / name if Path(name).name == name else Path(name)
     known = {each.resolve(): each for each in folders(cache_dir)}
-    if folder.is_symlink() or folder.resolve() not in known:
+    if not present(folder, "report", LISTS) or folder.is_symlink() or folder.resolve() not in known:
         near = similar(folder.name, [each.name for each in known])
         raise BadInput(f"no report {name!r} in {reports}; {' '.join(filter(None, (near, LISTS)))}")
     folder = known[folder.resolve()]

@@ -214,7 +214,8 @@ def _plain(name: str, value: Any) -> Any:
     """Return a value as its field has it: a path as a `Path`, and an integer of NumPy as one of Python."""
     if name in _PATHS:
         return path_of(name, value)
-    return int(value) if isinstance(value, Integral) and type(value) is not bool else value
+    is_true_or_false = isinstance(value, bool)  # which Python counts among the integers
+    return int(value) if isinstance(value, Integral) and not is_true_or_false else value
 
 
 def _group(kind: Any, given: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from compare.report.unfinished import can_resume, saved_names
 from export.cache import ENVIRONMENT_VARIABLE as CACHE_VARIABLE
 from export.cache import cache_root
 from export.errors import BadInput, BadSetting, first_line, quoted, similar
+from export.outside import reason, unreadable
 from export.removal import size_of
 
 #: The command that lists the names of reports, for messages.
@@ -33,8 +34,15 @@ def reports_in(root: Path | None = None) -> Path:
 
 
 def folders(root: Path | None = None) -> list[Path]:
-    """Return the folder of every report in a cache, and of every comparison that has none yet or failed."""
-    return [path for path in reports_in(root).glob("[!.]*") if path.is_dir() and not path.is_symlink()]
+    """Return the folder of every report in a cache, and of every comparison that has none yet or failed.
+
+    Raises `BadInput` if the cache's folder of reports cannot be read.
+    """
+    reports = reports_in(root)
+    try:
+        return [path for path in reports.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
+    except OSError as error:
+        raise unreadable(reports, "folder of reports", reason(error), "name another cache with --cache-dir") from error
 
 
 def newest(root: Path | None = None) -> Path:
