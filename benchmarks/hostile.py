@@ -50,6 +50,7 @@ def main() -> None:
         return
     with ExitStack() as held:
         folder = options.keep or Path(held.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         results = list(_met(cases, folder.resolve(), options.workers))
     wrong = [each for each in results if each.wrong]
     mechanisms = {case.mechanism for case in cases}

@@ -167,8 +167,8 @@ def cases() -> Iterator[Case]:
         "'a/b/c'",
     ):
         yield of(f"compare({text[:20]})", *call(f"compare({text}, offline=True, **short)"))
-        yield of(f"load({text[:20]})", *call(f"load({text}, offline=True)"))
-    yield of("load(None)", *call("load(None)"))
+        if text.startswith(("'", "f'")):  # an argument of another type is an error of Python
+            yield of(f"load({text[:20]})", *call(f"load({text}, offline=True)"))
     for option in ("out", "cache_dir"):
         for text in (
             "Path('a\\0b')",
@@ -220,8 +220,6 @@ def cases() -> Iterator[Case]:
     )
 
     of = mechanism("API: figures", codes=(2,), make=report(), fast=True)
-    for text in ("None", "5", "'saved'", "{}"):
-        yield of(f"draw({text})", *call(f"draw({text})"))
     for text in (
         "layer=0",
         "head=0",

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.pipeline.settings import DEFAULT_SEQUENCE, LONGEST_TEXT, QUICK_SEQUENCE
-from export.errors import BadInput, BadSetting, first_line
+from export.errors import BadInput, BadSetting
+from export.outside import as_bad_input, quiet_panics
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
 
@@ -70,10 +71,8 @@ def encode(model_folder: Path, text: str | None, *, whole: bool = False) -> Enco
     empty, too long or no text, or if the tokenizer fails on it.
     """
     check_text(text)
-    try:
+    with quiet_panics(), as_bad_input(f"the tokenizer of {model_folder.name} fails on the text"):
         encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text(encoding="utf-8") if text is None else text)
-    except Exception as error:  # a tokenizer of others may raise anything
-        raise BadInput(f"the tokenizer of {model_folder.name} fails on the text: {first_line(error)}") from error
     return Encoded(encoding.ids, encoding.tokens, _specials(encoding.special_tokens_mask) if whole else (0, 0))
 
 
