@@ -94,3 +94,23 @@ def test_lower_precision_counts_only_where_it_was_named(altered: Report) -> None
     assert altered.exit_code() == 0
     altered.runtimes[1].named = True
     assert altered.exit_code() == 1
+
+
+def test_a_lone_surrogate_survives_the_round_trip_under_its_seal(altered: Report, tmp_path: Path) -> None:
+    altered.notes.append("of a\udc80 ü")
+    altered.write(tmp_path)
+    assert "of a\\udc80 ü" in (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert Report.read(tmp_path).notes[-1] == "of a\udc80 ü"
+
+
+def test_a_report_that_has_changed_is_refused(report: Report, tmp_path: Path) -> None:
+    report.model_copy().write(tmp_path)
+    file = tmp_path / "report.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["created"] = "2020" + content["created"][4:]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(BadInput, match="has changed since it was written"):
+        Report.read(tmp_path)
+    del content["sha256"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert Report.read(tmp_path).created == content["created"]
