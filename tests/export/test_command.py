@@ -280,6 +280,12 @@ finish(work)
 """
 
 
+def not_ignored() -> None:
+    """Let a process get the signals that nohup and a shell's background job ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("signals", "code", "line"),
     [
@@ -293,9 +299,7 @@ def test_a_signal_ends_the_command_after_it_has_cleaned_up(signals: str, code: i
         [sys.executable, "-c", ENDED.format(signals)],
         capture_output=True,
         text=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        ),  # a shell's background job ignores it
+        preexec_fn=not_ignored,
     )
     assert (run.returncode, run.stdout, run.stderr) == (code, "cleaned up\n", line)
 

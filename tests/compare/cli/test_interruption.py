@@ -52,7 +52,7 @@ def test_a_signal_ends_everything(
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup and a shell's background job ignore some
     ) as run:
         assert run.stderr is not None
         try:

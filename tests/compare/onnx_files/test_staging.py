@@ -45,5 +45,7 @@ def test_a_full_disk_is_one_line(entry: Entry, tmp_path: Path, monkeypatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(CannotRun, match=r"cannot be copied into .*: No space left on device; make room, or choose"):
+    with pytest.raises(
+        CannotRun, match=r"cannot be copied into .*: no space is left on the disk; make room, or choose"
+    ):
         stage(read_onnx_file(entry.folder / "deploy.onnx"), {"logits": "logits"}, tmp_path / "staged")

@@ -133,7 +133,7 @@ def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
 
     monkeypatch.setattr(Series, "load", watched)
     names = ["torch-sdpa", "onnxruntime"]
-    limits = {"time": 0.2, "min_rounds": 6, "threads": 1, "memory": 0.001, "pin": True, "thorough": True}
+    limits = {"time": 0.2, "min_rounds": 6, "threads": 1, "memory": 0.01, "pin": True, "thorough": True}
     report = compare(str(tiny_folder), Settings.of(text="To be", runtimes=names, out=tmp_path / "out", **limits))
     assert len(bound) > 10  # the limits are workers too, and those that decode
     assert all(cpu == cpus[:1] for cpu in bound)
