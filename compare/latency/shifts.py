@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from compare.latency.series import Series
-from compare.processes.memory import available_bytes
+from export.memory import available_bytes
 
 #: A process is expected to need this many times the largest peak of the processes loaded before it.
 ROOM = 1.2

@@ -16,9 +16,9 @@ from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProt
 from onnx.helper import tensor_dtype_to_np_dtype
 
 from compare.onnx_files.checks import Defect, check_graph, check_tensor, check_text
-from compare.processes.memory import available_bytes
 from compare.runtimes.onnx_inputs import GraphInput
 from export.errors import BadInput, CannotRun, quoted
+from export.memory import available_bytes
 from export.outside import open_regular, read_bytes, reason
 
 #: The most bytes of a graph, which is protobuf's limit, and how often they are in memory while it is read.

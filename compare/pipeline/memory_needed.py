@@ -7,10 +7,10 @@ or the logits.
 """
 
 from compare.pipeline.shapes import Shape
-from compare.processes.memory import available_bytes
 from export.errors import BadSetting, CannotRun
 from export.kinds import LOGITS
 from export.manifest import ModelFacts
+from export.memory import available_bytes
 
 #: Bytes of a process that has imported torch and transformers, and of the other processes of a comparison.
 LIBRARIES, OTHERS = 500e6, 500e6

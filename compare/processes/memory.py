@@ -1,9 +1,10 @@
-"""Read how much memory is available, watch that a child does not take all of it, and count the kernel's kills."""
+"""Watch that a child does not take all memory (`export.memory` says how much is free), and count the kernel's kills."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from export.memory import available_bytes
 
 #: A child is ended if less than this share of the machine's memory is free, and at most this many bytes, because of it.
 RESERVE, MOST_RESERVE = 0.05, 1_000_000_000
@@ -16,14 +17,6 @@ TIMED_INTERVAL = 0.5
 
 #: The root of the control groups.
 _GROUPS = Path("/sys/fs/cgroup")
-
-
-def available_bytes() -> int:
-    """Return the estimate of how many bytes new processes can use without swapping.
-
-    It is that of the system, or what the control group of this process has left if that is less, as in a container.
-    """
-    return min([int(psutil.virtual_memory().available), *_rooms()])
 
 
 class MemoryWatch:
@@ -54,31 +47,6 @@ def resident_bytes(pid: int) -> int:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:
         return 0
-
-
-def _rooms() -> Iterator[int]:
-    """Yield what each control group of this process has left, in bytes: its limit less what it uses without cache."""
-    for group, limit, usage in _memory_files():
-        try:
-            most, used = (int((group / name).read_text()) for name in (limit, usage))
-            lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
-            cache = sum(int(value) for name, value in lines if name in ("inactive_file", "total_inactive_file"))
-        except (OSError, ValueError):  # it has no limit, which is written as "max"
-            continue
-        yield max(0, most - used + cache)
-
-
-def _memory_files() -> Iterator[tuple[Path, str, str]]:
-    """Yield the folder of each control group that this process is in, with its files of limit and usage."""
-    for controllers, group in _control_groups():
-        if "memory" in controllers:
-            for folder in (_GROUPS / "memory" / group, _GROUPS / "memory"):
-                yield folder, "memory.limit_in_bytes", "memory.usage_in_bytes"
-        elif not any(controllers):
-            path = _GROUPS / group
-            for folder in (path, *path.parents):
-                if folder.is_relative_to(_GROUPS):
-                    yield folder, "memory.max", "memory.current"
 
 
 def out_of_memory_kills() -> int:

@@ -38,20 +38,6 @@ def test_the_nearest_counter_is_read(
     assert memory.out_of_memory_kills() == kills
 
 
-def test_what_a_control_group_has_left_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    group = tmp_path / "a"
-    group.mkdir()
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
-    monkeypatch.setattr(memory, "_control_groups", lambda: [([""], "a")])
-    before = memory.available_bytes()
-    (group / "memory.max").write_text("5000\n")
-    (group / "memory.current").write_text("3000\n")
-    (group / "memory.stat").write_text("anon 10\ninactive_file 500\n")
-    assert memory.available_bytes() == 2500
-    (group / "memory.max").write_text("max\n")
-    assert memory.available_bytes() > before / 2
-
-
 def test_a_child_that_takes_what_is_free_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     free, taken = [10e9], [0]
     monkeypatch.setattr(memory, "available_bytes", lambda: free[0])
