@@ -7,6 +7,7 @@ are above 0. A report of this project cannot break it, so one that does was dama
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import chain
 from math import inf, isfinite
 from typing import Any
 
@@ -30,8 +31,8 @@ def contradiction(report: Any) -> str:
 
     report: a `compare.report.schema.Report`.
     """
-    checks = (*_values(report, ""), *_model(report), *_rows(report), *_runtimes(report), *_limits(report))
-    return next(iter(checks), "")
+    checks = (_values(report, ""), _model(report), _rows(report), _runtimes(report), _checks(report), _limits(report))
+    return next(chain.from_iterable(checks), "")
 
 
 def _values(value: Any, place: str) -> Iterator[str]:
@@ -146,11 +147,14 @@ def _tables(report: Any) -> Iterator[tuple[str, list[Any]]]:
 def _runtimes(report: Any) -> Iterator[str]:
     """Yield what is wrong in the tensors of runtimes."""
     layers = MOST_LAYERS if report.model is None else report.model.layers
+    tensors = next((_tensors(runtime) for runtime in report.runtimes if runtime.gaps), set())
     for row, runtime in enumerate(report.runtimes):
         place = f"runtimes.{row}.gaps"
-        names = [gap.tensor for gap in runtime.gaps]
-        if len(set(names)) < len(names):
+        names = _tensors(runtime)
+        if len(names) < len(runtime.gaps):
             yield f"{place}: two tensors of one name"
+        if names and names != tensors:
+            yield f"{place}: its tensors are not those of the rows above it"
         for at, gap in enumerate(runtime.gaps):
             yield from (f"{place}.{at}: {why}" for why in _gap(gap, layers))
         for name, evidence in _evidence(runtime):
@@ -161,6 +165,10 @@ def _runtimes(report: Any) -> Iterator[str]:
                 yield f"runtimes.{row}.verdict: {verdict.tensor!r:.40} is no tensor of the model"
         if runtime.again and (runtime.verdict is None or len(runtime.verdict.runs) != len(runtime.again) + 1):
             yield f"runtimes.{row}.again: {len(runtime.again)} further runs, and not as many verdicts"
+
+
+def _tensors(runtime: RuntimeResult) -> set[str]:
+    return {gap.tensor for gap in runtime.gaps}
 
 
 def _gap(gap: Gap, layers: int) -> Iterator[str]:
@@ -204,6 +212,14 @@ def _is_tensor(name: str, layers: int) -> bool:
 def _fits(tensor: str, place: Sequence[int]) -> bool:
     """Whether a place has an index for the batch and for each axis of a tensor; an empty one is not known."""
     return not place or len(place) == 1 + len(AXES[tensor.partition(".")[0]])
+
+
+def _checks(report: Any) -> Iterator[str]:
+    """Yield the checks of decoding that have no verdict, which needs a model and never lacks one."""
+    for at, row in enumerate(report.decoding):
+        for name, verdict in row.checks.items():
+            if verdict.kind == "not judged":
+                yield f"decoding.{at}.checks.{name[:40]}: it is not judged"
 
 
 def _limits(report: Any) -> Iterator[str]:

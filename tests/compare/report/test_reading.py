@@ -26,6 +26,7 @@ from export.errors import BadInput, ComparisonError
 
 SAVED = Path(__file__).with_name("schema_8.json")
 CONTENT = SAVED.read_text()
+GAP = json.loads(CONTENT)["runtimes"][1]["gaps"][0]
 
 
 def changed(path: Path, place: str, value: Any) -> Path:
@@ -57,6 +58,8 @@ WRONG = [
     ("runtimes.1.name", "torch-eager", "runtimes: two rows of one name"),
     ("runtimes.0.gaps.0.tensor", "hidden_state.99", "'hidden_state.99' is no tensor of the model"),
     ("runtimes.0.gaps.0.tensor", "../../etc", "'../../etc' is no tensor of the model"),
+    ("runtimes.1.gaps", [GAP], "runtimes.1.gaps: its tensors are not those of the rows above it"),
+    ("decoding.0.checks", {"1": {"kind": "not judged"}}, "decoding.0.checks.1: it is not judged"),
     ("runtimes.0.gaps.0.max", "many", "runtimes.0.gaps.0.max: Input should be a valid number"),
     ("runtimes.1.verdict.tensor", "\x1b[31m", "is no tensor of the model"),
     ("latency.0.runtime", "another", "there is no runtime of this name"),
