@@ -6,6 +6,15 @@ pytest rewrites the asserts in packages that have a pytest plugin, and warns if 
 file has no asserts, so it opts out: PYTEST_DONT_REWRITE.
 """
 
+import sys
+
+#: The folder that `python -m compare` put first on the search path, the working folder, and that is removed before the
+#: first import: a file random.py in it would be imported as Python's own. None if this was not started so.
+working_folder = None
+_started = ("-m", "compare") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+if _started and sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    working_folder = sys.path.pop(0)
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

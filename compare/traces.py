@@ -5,7 +5,8 @@ tensor at a time.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +68,25 @@ class Trace(Mapping[str, Tensor]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
+        self._names = dict.fromkeys(self.facts["names"])
+
+    def only(self, names: Iterable[str]) -> "Trace":
+        """Return the trace with some of its tensors alone. None of them is opened."""
+        chosen = copy(self)
+        chosen._names = dict.fromkeys(names)
+        return chosen
 
     def __getitem__(self, name: str) -> Tensor:
-        if name not in self.facts["names"]:
+        if name not in self._names:
             raise KeyError(name)
         tensor: Tensor = np.load(self.folder / f"{name}.npy", mmap_mode="r")
         return tensor
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.facts["names"])
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self.facts["names"])
+        return len(self._names)
 
 
 def same_bits(found: Trace, baseline: Path) -> bool:

@@ -5,3 +5,10 @@ stores them. `exporting` combines these modules. This package does not import `c
 
 As in `compare/__init__.py`, there are no asserts for pytest to rewrite: PYTEST_DONT_REWRITE.
 """
+
+import sys
+
+# As in compare/__init__.py: python -m export imports nothing from the working folder.
+_started = ("-m", "export") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+if _started and sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from export import cache
-from export.command import finish, leave_working_folder
+from export.command import finish
 from export.display import Plain
 from export.errors import BadInput, quoted
 from export.printing import print_line
@@ -113,5 +113,4 @@ def _chosen(root: Path, models: list[str]) -> list[Path]:
 
 
 if __name__ == "__main__":
-    leave_working_folder()
     finish(main)

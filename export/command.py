@@ -1,4 +1,4 @@
-"""Functions that start and end every command: search path, streams, exit code, and errors as one line on stderr."""
+"""Functions that start and end every command: streams, exit code, and errors as one line on stderr."""
 
 import _thread
 import errno
@@ -52,20 +52,6 @@ def finish(command: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
-def leave_working_folder() -> Path | None:
-    """Remove the working folder from the module search path if `python -m` put it there, and return that folder.
-
-    An installed command imports nothing from the working folder, where a file numpy.py would be imported as NumPy.
-    Returns None and changes nothing if the folder is this project's checkout or is not on the path.
-    """
-    first = Path(sys.path[0])
-    put_there = not sys.flags.safe_path and first.is_dir() and first.samefile(".")
-    if not put_there or first.samefile(Path(__file__).parents[1]):
-        return None
-    del sys.path[0]
-    return first
-
-
 def _ended(command: Callable[[], int | None], received: list[int]) -> int:
     """Run a command, print the line of its error if it has one, and return the exit code."""
     try:
@@ -81,6 +67,8 @@ def _ended(command: Callable[[], int | None], received: list[int]) -> int:
     except BaseException as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return _fail(_no_room(error), CannotRun.exit_code)
+        if limit := _limit_reached(error):
+            return _fail(f"the system allows no more {limit} ({error}); raise the limit", CannotRun.exit_code)
         if isinstance(error, FileNotFoundError) and not _has_working_folder():
             return _fail("the working folder was removed; change into another one", BadInput.exit_code)
         return _unexpected(error)
@@ -105,6 +93,16 @@ def _of_parser(end: SystemExit) -> bool:
 def _no_room(error: OSError) -> str:
     what = "a file" if error.filename is None else str(error.filename)
     return f"{what} cannot be written: {error.strerror}; make room, or name another folder with --cache-dir or --out"
+
+
+def _limit_reached(error: BaseException) -> str:
+    """Return the limit of the system that an error reached, with the command that shows it; empty if it is another."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "open files than ulimit -n says"
+    # Python has no error of its own for a thread that could not be started.
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return "threads or processes than ulimit -u says" if number == errno.EAGAIN or no_thread else ""
 
 
 def _has_working_folder() -> bool:

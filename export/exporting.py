@@ -194,7 +194,7 @@ def _versions(exporter: str) -> dict[str, str]:
 
 def _known(root: Path, name: str, exporter: str) -> list[Entry]:
     """Return the entries made from the model of this name with this exporter, newest first."""
-    origins = {name, str(sources.path_named(name))}
+    origins = {name} if sources.is_built_in(name) else {name, str(sources.path_named(name))}
     origins |= {pin.repository for short, pin in sources.PINS.items() if name in (short, pin.repository)}
 
     def same(entry: Entry) -> bool:
@@ -211,8 +211,7 @@ def _same_folder(known: list[Entry], name: str) -> Source | None:
 
     The files are compared by size and modification time only.
     """
-    folder = sources.path_named(name)
-    if not is_folder(folder):
+    if sources.is_built_in(name) or not is_folder(folder := sources.path_named(name)):
         return None
     now = _fingerprint(folder)
     same = (entry.manifest.source for entry in known if entry.manifest.fingerprint == now)

@@ -131,6 +131,11 @@ def path_named(name: str) -> Path:
         raise unreadable(path, "model folder", why) from error
 
 
+def is_built_in(name: str) -> bool:
+    """Return whether a name is that of the shipped model or of a seeded one. A folder of that name is not looked at."""
+    return name == BYTE_GPT2 or name in SEEDED
+
+
 def is_path(name: str) -> bool:
     """Return whether a model's name is a path: there is such a folder or file, or the name cannot be a hub id."""
     path = path_of(name, "the model's name")

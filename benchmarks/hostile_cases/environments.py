@@ -224,6 +224,11 @@ def _working_folder() -> Iterator[Case]:
         "os",
         "threading",
         "pathlib",
+        "random",
+        "enum",
+        "re",
+        "copyreg",
+        "shutil",
     ):
         make = after(report(), file(f"{name}.py", _MARKS))
         yield of(f"{name}.py, show", "compare", "show", "saved", make=make)

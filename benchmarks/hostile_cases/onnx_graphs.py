@@ -197,7 +197,8 @@ def _structures() -> Iterator[Case]:
     of = mechanism("ONNX: very many parts", codes=(0, 2, 3), seconds=120)
     yield of("20,000 nodes", *FILES, make=files(_long, both=True))
     yield of("100,000 inputs of a node", *FILES, make=files(_wide, both=True))
-    yield of("20,000 outputs", *FILES, make=files(_outputs, both=True))
+    for count in (8_000, 20_000):
+        yield of(f"{count:,} outputs", *FILES, make=files(lambda m, count=count: _outputs(m, count), both=True))
     yield of(
         "100,000 entries of metadata",
         *FILES,
@@ -282,8 +283,8 @@ def _wide(model: ModelProto) -> None:
     model.graph.node.insert(1, helper.make_node("Max", ["looked_up"] * 100_000, ["hidden"]))
 
 
-def _outputs(model: ModelProto) -> None:
-    for number in range(20_000):
+def _outputs(model: ModelProto, count: int) -> None:
+    for number in range(count):
         model.graph.node.append(helper.make_node("Identity", ["hidden"], [f"hidden_state.{number}"]))
         model.graph.output.append(helper.make_tensor_value_info(f"hidden_state.{number}", TensorProto.FLOAT, None))
 
@@ -583,7 +584,8 @@ def _names() -> Iterator[Case]:
     ]
     words = ("a further output", "the description", "the producer", "the metadata", "a node", "markup", "TeX", "HTML")
     for each, edit in zip(words, further, strict=True):
-        yield of(each, *FILES, "--full", make=files(edit, both=True), lacks=("<img",))
+        yield of(each, *FILES, "--full", make=files(edit, both=True))
+        yield of(f"{each}, in Markdown", *FILES, "--format", "markdown", make=files(edit, both=True), lacks=("<img",))
     for name in (f"{taken}.onnx", "a\nb.onnx", "[bold].onnx", "$x_{.onnx", f"{LONG[:240]}.onnx"):
         moved = after(files(), _moved(name))
         yield of(f"the file {name[:30]!a}", "compare", "--onnx", f"./{name}", *FILES[3:], "--full", make=moved)

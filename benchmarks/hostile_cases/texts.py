@@ -55,6 +55,7 @@ def cases() -> Iterator[Case]:
     yield of(
         "500 MB of zeros", "compare", *SHORT, "--text-file", "t", make=sparse("t", 5 * 10**8), needs=("byte-gpt2",)
     )
+    yield of("5 MB of words", "compare", *SHORT, "--text-file", "t", make=file("t", b"some words " * 450_000))
     yield of("standard input", "bash", "yes | $PYTHON -m compare --text-file /dev/stdin")
 
     of = mechanism("text: as an argument", codes=(2,), fast=True)
@@ -78,7 +79,7 @@ def cases() -> Iterator[Case]:
     }.items():
         yield of(words, "compare", *SHORT, "--text", text, "--explain", "onnxruntime", lacks=("<script>",))
     yield of("zero bytes", "compare", *SHORT, "--text-file", "t", make=file("t", bytes(40)))
-    yield of("5 MB", "compare", *SHORT, "--text-file", "t", "--sequence", "8", make=file("t", b"some words " * 450_000))
+    yield of("1 MB", "compare", *SHORT, "--text-file", "t", "--sequence", "8", make=file("t", b"some words " * 90_000))
     yield of(
         "line ends of Windows", "compare", *SHORT, "--text-file", "t", "--full", make=file("t", b"a\r\nb\rc\x0cd\n")
     )

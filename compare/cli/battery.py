@@ -32,7 +32,7 @@ def battery(
     from compare.battery import text as battery_text
     from compare.battery.cases import CASES, cases_named
     from compare.battery.kernels.registry import BUILT_IN, kernels_named
-    from compare.pipeline.setting_checks import check_at_least, check_fail_on
+    from compare.pipeline.setting_checks import check_at_least, check_fail_on, check_threads
 
     lists = "python -m compare battery --list lists them"
     chosen = BUILT_IN if kernels is None else kernels_named(names_in(kernels, "--kernels", lists))
@@ -42,7 +42,7 @@ def battery(
             print_line(line)
         return
     check_at_least(0, "seed", seed)
-    check_at_least(1, "threads", threads)
+    check_threads(threads)
     if fail_on is not None:
         check_fail_on(fail_on)
     from compare.battery.runner import run_battery

@@ -14,11 +14,17 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from compare.runtimes.onnx_inputs import TAP
 from export.errors import quoted
 
+#: The domain of ONNX's own operators, which files also give as an empty name.
+DEFAULT_DOMAIN = "ai.onnx"
+
 #: The largest version of an operator set, or of the format. Those of today are below 30.
 LARGEST_VERSION = 1000
 
 #: The most characters of the name of an input or output, and the largest dimension of a tensor.
 LONGEST_NAME, LARGEST_DIMENSION = 1000, 2**31 - 1
+
+#: The most outputs. A model of 100 layers with every tap has about 1,000.
+MOST_OUTPUTS = 10_000
 
 #: The most dimensions of a tensor, which are those of NumPy.
 MOST_DIMENSIONS = 64
@@ -84,10 +90,15 @@ def check_text(*strings: object) -> None:
 
 def _check_versions(model: ModelProto) -> None:
     check_text(*(opset.domain for opset in model.opset_import))
-    sets = [(f"operator set {quoted(opset.domain or 'ai.onnx')}", opset.version) for opset in model.opset_import]
+    sets = [(f"operator set {quoted(opset.domain or DEFAULT_DOMAIN)}", opset.version) for opset in model.opset_import]
     for what, version in [("format", model.ir_version), *sets]:
         if not 1 <= version <= LARGEST_VERSION:
             raise Defect(f"gives {version} as the version of the {what}, and there is no such version")
+    imported = {opset.domain or DEFAULT_DOMAIN for opset in model.opset_import}
+    for node in model.graph.node:
+        if (node.domain or DEFAULT_DOMAIN) not in imported:
+            domain = quoted(node.domain or DEFAULT_DOMAIN)
+            raise Defect(f"has {_called(node)} of the operator set {domain}, and imports no version of that")
 
 
 def _check_declaration(value: ValueInfoProto) -> None:
@@ -134,6 +145,8 @@ def _check_scope(graph: GraphProto, outer: list[set[str]]) -> None:
             known.add(name)
     outputs = [value.name for value in graph.output]
     _check_once(outputs, "outputs")
+    if len(outputs) > MOST_OUTPUTS:
+        raise Defect(f"has {len(outputs):,} outputs, and at most {MOST_OUTPUTS:,} are compared")
     for name in outputs:
         if not any(name in names for names in scopes):
             raise Defect(f"has an output {quoted(name)}, which no node makes")

@@ -179,11 +179,11 @@ def compare_traces(row: RuntimeResult, trace: Trace, expected: Trace, run: Run) 
     expected: the baseline's trace. A tensor that was located by structure alone is left out if the shapes differ.
     """
     guessed = {name for each in run.rows for name in each.found}
-    shared = {
-        name: expected[name]
+    shared = expected.only(
+        name
         for name in execution_order(run.rows[1])
         if name in expected and not (name in guessed and trace[name].shape != expected[name].shape)
-    }
+    )
     for name, tensor in shared.items():
         if trace[name].shape != tensor.shape:
             error = f"{name} has shape {trace[name].shape}, the baseline's {tensor.shape}"

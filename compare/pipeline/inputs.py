@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from compare.pipeline.settings import DEFAULT_SEQUENCE, LONGEST_TEXT, QUICK_SEQUENCE
 from export.errors import BadInput, BadSetting
 from export.outside import as_bad_input, quiet_panics
+from export.tokens import normalized_size
 
 DEFAULT_TEXT = Path(__file__).with_name("default_text.txt")
+
+#: The most bytes that a normalizer may make of a text. The tokenizer takes 50 times as much memory.
+MOST_NORMALIZED = 32 * 2**20
 
 #: The sequences of the padded input: their lengths in tokens, and the side of their padding. They follow one another in
 #: the text, but a sequence as long as the one before it is the same again.
@@ -71,8 +75,11 @@ def encode(model_folder: Path, text: str | None, *, whole: bool = False) -> Enco
     empty, too long or no text, or if the tokenizer fails on it.
     """
     check_text(text)
+    text = DEFAULT_TEXT.read_text(encoding="utf-8") if text is None else text
     with quiet_panics(), as_bad_input(f"the tokenizer of {model_folder.name} fails on the text"):
-        encoding = _tokenizer(model_folder).encode(DEFAULT_TEXT.read_text(encoding="utf-8") if text is None else text)
+        tokenizer = _tokenizer(model_folder)
+        _check_growth(tokenizer, len(text.encode()), model_folder.name)
+        encoding = tokenizer.encode(text)
     return Encoded(encoding.ids, encoding.tokens, _specials(encoding.special_tokens_mask) if whole else (0, 0))
 
 
@@ -276,6 +283,18 @@ def _tokenizer(folder: Path) -> Any:
     tokenizer.no_truncation()  # models of sentence-transformers are saved with both
     tokenizer.no_padding()
     return tokenizer
+
+
+def _check_growth(tokenizer: Any, size: int, name: str) -> None:
+    """Raise `BadInput` if a tokenizer may make too many bytes of a text of `size` bytes before it splits it."""
+    if tokenizer.normalizer is None:
+        return
+    made = normalized_size(json.loads(tokenizer.normalizer.__getstate__()), size)
+    if made > MOST_NORMALIZED:
+        raise BadInput(
+            f"the tokenizer of {name} can make {made:,} bytes of the text, which has {size:,}, before it splits it; "
+            f"at most {MOST_NORMALIZED:,} are taken; compare with a shorter text"
+        )
 
 
 def _readable(token: str) -> str:

@@ -66,7 +66,7 @@ def check_compared(model: str | MiniTransformer | None, settings: Settings) -> N
 def check_settings(settings: Settings) -> None:
     """Raise `BadInput` for a setting that is wrong for any model."""
     check_names(settings)
-    check_between(1, max(MOST_THREADS, THREADS_PER_CORE * machine.cores()), "threads", settings.runtimes.threads)
+    check_threads(settings.runtimes.threads)
     check_at_least(1, "sequence", settings.input.sequence)
     check_between(1, MOST_SEQUENCES, "batch", settings.input.batch)
     check_seconds("timeout", settings.runtimes.timeout)
@@ -158,6 +158,11 @@ def check_between(least: int, most: int, name: str, value: int | None) -> None:
     check_at_least(least, name, value)
     if value is not None and value > most:
         raise BadSetting(f"{{{name}}} is {{value}}; it must be at most {most}", value=quoted(value))
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise `BadInput` if a process cannot have so many threads. None means that the setting was not given."""
+    check_between(1, max(MOST_THREADS, THREADS_PER_CORE * machine.cores()), "threads", threads)
 
 
 def check_seconds(name: str, value: float) -> None:

@@ -4,11 +4,14 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from export.cache import cache_root
-from export.errors import CannotRun
+from export.errors import BadInput, CannotRun
+from export.outside import reason
 from export.progress import SILENT, Progress
 
 #: The folder of the cache that holds what `python -m compare runtimes --install` installs.
@@ -54,13 +57,11 @@ class VirtualEnvironment:
         """Make it with pip if it does not exist yet, or if its requirements have changed.
 
         progress: has a stage, also while another process makes the same environment. Raises `CannotRun` with the last
-        line of pip if a requirement cannot be installed; nothing of the environment is left then.
+        line of pip if a requirement cannot be installed; nothing of the environment is left then. Raises `BadInput` if
+        the cache cannot be written.
         """
-        from filelock import FileLock
-
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
         progress.stage("environment", f"{self.name} is installed in {self.folder}")
-        with progress.ticking(), FileLock(self.folder.with_name(f".{self.name}.lock")):
+        with progress.ticking(), locked(self.folder):
             if self.is_made:
                 return
             venv.create(self.folder, with_pip=True, clear=True, symlinks=True)
@@ -74,3 +75,26 @@ class VirtualEnvironment:
 
     def _listed(self) -> str:
         return "".join(f"{requirement}\n" for requirement in self.requirements)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of one of the environments in the cache, and make the folder of all of them.
+
+    Raises `BadInput` if the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise BadInput(
+            f"the cache folder {folder.parent} cannot be written: {reason(error)}; set ONNX_ATTENTION_COMPARE_CACHE to "
+            "another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from compare.processes.virtual_environment import ENVIRONMENTS
+from compare.processes.virtual_environment import ENVIRONMENTS, locked
 from export.cache import cache_root
 from export.errors import CannotRun
 from export.progress import SILENT, Progress
@@ -61,13 +61,11 @@ class NpmPackages:
     def make(self, progress: Progress = SILENT) -> None:
         """Install the packages with npm if they are missing, and a Chromium if it is needed and there is none.
 
-        progress: has a stage. Raises `CannotRun` with the last line of npm if it fails.
+        progress: has a stage. Raises `CannotRun` with the last line of npm if it fails, and `BadInput` if the cache
+        cannot be written.
         """
-        from filelock import FileLock
-
-        folder().parent.mkdir(parents=True, exist_ok=True)
         progress.stage("npm packages", f"they are installed in {folder()}")
-        with progress.ticking(), FileLock(folder().with_name(f".{folder().name}.lock")):
+        with progress.ticking(), locked(folder()):
             if self.missing():
                 self._install()
 
@@ -83,10 +81,15 @@ class NpmPackages:
         for name in _LISTS:
             shutil.copy(HERE / name, folder())
         # No package needs its scripts. That of onnxruntime-node downloads CUDA's libraries.
-        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
         # The Chromium is a dependency of development, which npm can leave out. npm would also leave out an optional one
         # that is meant for other versions of Node; only a file of this one is used.
-        _run("npm", "ci", *quiet, *([] if wanted else ["--omit=dev"]))
+        # npm writes its own cache and logs into HOME if they are not given.
+        own = folder() / "npm-cache"
+        try:
+            _run("npm", "ci", *quiet, f"--cache={own}", *([] if wanted else ["--omit=dev"]))
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
         if wanted:
             unpacked = folder() / "chromium.part"
             _run("node", str(HERE / "unpack.mjs"), "node_modules/@sparticuz/chromium/bin/chromium.br", unpacked.name)

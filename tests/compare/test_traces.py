@@ -36,6 +36,15 @@ def test_a_trace_that_was_cut_short_is_none(tmp_path: Path) -> None:
         Trace(tmp_path)
 
 
+def test_some_tensors_alone(tmp_path: Path) -> None:
+    write_trace(tmp_path, {"a": np.ones(2), "b": np.zeros(3), "c": np.ones(1)})
+    some = Trace(tmp_path).only(["c", "a"])
+    assert {name: tensor.shape for name, tensor in some.items()} == {"c": (1,), "a": (2,)}
+    with pytest.raises(KeyError):
+        some["b"]
+    assert len(Trace(tmp_path)) == 3
+
+
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     write_trace(tmp_path, {"a": np.ones(2), "b": np.zeros(3)}, {"facts": {"x": "1"}})
     left = forget(tmp_path, ["a"])

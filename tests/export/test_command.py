@@ -1,6 +1,7 @@
 """Tests of `python -m export`: its output and exit codes."""
 
 import argparse
+import errno
 import os
 import re
 import shutil
@@ -248,6 +249,24 @@ def test_a_working_folder_that_was_removed_is_no_bug(tmp_path: Path, monkeypatch
     assert (end.value.code, capsys.readouterr().err) == (
         2, "error: the working folder was removed; change into another one\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "limit"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "open files than ulimit -n says ([Errno 24] Too many open files)",
+        ),
+        (BlockingIOError(errno.EAGAIN, "no"), "threads or processes than ulimit -u says ([Errno 11] no)"),
+        (RuntimeError("can't start new thread"), "threads or processes than ulimit -u says (can't start new thread)"),
+    ],
+)
+def test_a_limit_of_the_system_is_no_bug(error: Exception, limit: str, capsys) -> None:
+    with kept_signals(), pytest.raises(SystemExit) as end:
+        finish(fails_with(error))
+    assert end.value.code == 3
+    assert capsys.readouterr().err == f"error: the system allows no more {limit}; raise the limit\n"
 
 
 def test_a_parser_may_end_the_command(capsys) -> None:

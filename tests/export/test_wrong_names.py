@@ -62,6 +62,15 @@ def test_a_file_in_the_place_of_a_model(tmp_path: Path, monkeypatch: pytest.Monk
             exported(name, offline=True, cache_dir=tmp_path / "cache")
 
 
+def test_a_folder_with_the_name_of_the_shipped_model_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = exported("byte-gpt2", cache_dir=tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "byte-gpt2").mkdir()
+    assert exported("byte-gpt2", cache_dir=tmp_path / "cache").folder == entry.folder
+
+
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(BadInput, match="its links lead back to themselves"):

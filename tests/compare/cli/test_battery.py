@@ -48,6 +48,7 @@ def test_the_list_is_made_without_a_run() -> None:
         (["--cases", " "], "--cases has no names; leave it out for all"),
         (["--seed", "-1"], "--seed is -1; it must be at least 0"),
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
+        (["--threads", "100000"], "--threads is 100000; it must be at most "),
         (["--fail-on", "diferent"], "--fail-on is 'diferent'; did you mean different?"),
     ],
 )

@@ -110,6 +110,14 @@ WRONG = {
         lambda model: model.graph.output.append(model.graph.output[0]),
         "has two outputs named 'logits'",
     ),
+    "very many outputs": (
+        lambda model: model.graph.output.extend(helper.make_empty_tensor_value_info(f"x{i}") for i in range(10_000)),
+        "has 10,001 outputs, and at most 10,000 are compared",
+    ),
+    "no operator set": (
+        lambda model: setattr(model.opset_import[0], "domain", "com.microsoft"),
+        "has a node Gather of the operator set 'ai.onnx', and imports no version of that",
+    ),
     "two inputs": (lambda model: model.graph.input.append(model.graph.input[0]), "has two inputs named 'input_ids'"),
     "two weights": (
         lambda model: model.graph.initializer.append(model.graph.initializer[0]),

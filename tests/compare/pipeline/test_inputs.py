@@ -121,6 +121,20 @@ def bert_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_text_is_refused_of_which_the_tokenizer_can_make_too_much(bert_folder: Path) -> None:
+    from tokenizers import Regex, Tokenizer
+    from tokenizers.normalizers import Lowercase, Prepend, Replace, Sequence
+
+    tokenizer = Tokenizer.from_file(str(bert_folder / "tokenizer.json"))
+    steps = [Lowercase(), Prepend("b"), Replace("a", "b" * 100), Replace(Regex("b*"), "c" * 1000)]
+    tokenizer.normalizer = Sequence(steps)
+    tokenizer.save(str(bert_folder / "tokenizer.json"))
+    message = f"the tokenizer of {bert_folder.name} can make 100,201,100 bytes of the text, which has 1,000, before it"
+    with pytest.raises(BadInput, match=message):
+        tokenize(bert_folder, text="a" * 1000, sequence=5, batch=1, positions=64)
+    assert tokenize(bert_folder, text="aaa", sequence=5, batch=1, positions=64).tokens == ["[CLS]", *"cccc"]
+
+
 def test_each_sequence_of_an_encoder_is_a_whole_text(bert_folder: Path) -> None:
     found = tokenize(bert_folder, text="abcdefgh", sequence=5, batch=2, positions=64, whole=True)
     assert found.input_ids.tolist() == [[0, 2, 3, 4, 1], [0, 6, 7, 8, 1]]

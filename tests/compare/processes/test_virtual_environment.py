@@ -9,7 +9,7 @@ import pytest
 
 from compare.processes.child import run_child
 from compare.processes.virtual_environment import VirtualEnvironment
-from export.errors import CannotRun
+from export.errors import BadInput, CannotRun
 from tests.helpers.progress import Recorder
 
 ROOT = Path(__file__).parents[3]
@@ -56,6 +56,17 @@ def own(cache: Path) -> VirtualEnvironment:
     assert not environment.is_made
     environment.make()
     return environment
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "environments").touch()
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(tmp_path))
+    with pytest.raises(BadInput) as error:
+        VirtualEnvironment("none", ()).make()
+    assert str(error.value) == (
+        f"the cache folder {tmp_path / 'environments'} cannot be written: there is something else in its place; set "
+        "ONNX_ATTENTION_COMPARE_CACHE to another folder"
+    )
 
 
 def test_a_child_has_this_project_and_the_packages_of_the_environment(

@@ -58,7 +58,9 @@ def test_the_packages_are_installed_once_for_all(programs: Path) -> None:
     listed = json.loads((npm_packages.folder() / "package.json").read_text())
     assert listed["dependencies"][NODE.package] == NODE.version
     ran = arguments(programs, "npm")
-    assert ran.splitlines() == ["ci --ignore-scripts --no-audit --no-fund --loglevel=error --omit=dev"]
+    cache = f"--cache={npm_packages.folder() / 'npm-cache'}"
+    quiet = "--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error"
+    assert ran.splitlines() == [f"ci {quiet} {cache} --omit=dev"]
     assert PAGE.missing() == ["Chromium"]
 
 
@@ -103,7 +105,8 @@ def test_playwrights_own_comes_first(programs: Path) -> None:
 
 def test_a_failure_of_npm_is_one_line_and_leaves_nothing_that_counts(programs: Path) -> None:
     program(programs, "node")
-    program(programs, "npm", "echo npm error no network >&2\nexit 1")
+    program(programs, "npm", "mkdir npm-cache\necho npm error no network >&2\nexit 1")
     with pytest.raises(CannotRun, match=r"^npm ci fails in .*: npm error no network$"):
         NODE.make()
+    assert not (npm_packages.folder() / "npm-cache").exists()
     assert NODE.missing() == ["onnxruntime-node"]
