@@ -72,6 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finding", findings(), ids=lambda finding: finding.heading.partition(":")[2].strip()[:40])
 def test_the_command_says_what_the_page_says(finding: Finding, folder: Path) -> None:
     if why := missing(finding.heading):

@@ -74,6 +74,7 @@ def test_an_export_with_optimum_leaves_none(home: Path, tiny_folder: Path, tmp_p
     assert run(home, "-c", code) == []
 
 
+@pytest.mark.slow
 def test_a_comparison_leaves_none(home: Path, tiny_folder: Path, entry, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shape = ("--model", str(tiny_folder), "--runtimes", "onnxruntime", "--quick", "--time", "0.2", "--no-decode")

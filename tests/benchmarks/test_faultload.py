@@ -30,10 +30,12 @@ def out(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_damaged_golden_run_is_not_used(out: Path, cache_dir: Path, tmp_path: Path) -> None:
     assert misses(list(damage.golden_cases(tmp_path, damage.largest_golden(cache_dir), damage.DAMAGES))) == {}
 
 
+@pytest.mark.slow
 def test_damaged_reports_and_saved_rows_are_refused(out: Path, tmp_path: Path) -> None:
     cases = [*damage.report_cases(tmp_path, out, damage.DAMAGES), *damage.row_cases(tmp_path, out, damage.DAMAGES)]
     assert misses(cases) == {}

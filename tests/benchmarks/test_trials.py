@@ -26,12 +26,14 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
     return Stand(setup, Bench(folder, setup.ids(1, 40), tmp_path_factory.mktemp("bench")), {"dynamo": folder})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [1.0, 5.0, 30.0])
 def test_the_strength_of_a_fault_is_adjusted_to_a_size(stand: Stand, target: float) -> None:
     _, size = dialled(stand.bench, KINDS["bias dropped"], "layer 2, output projection", 3, target)
     assert target / 1.3 <= size.floors <= target * 1.3
 
 
+@pytest.mark.slow
 def test_drawn_faults_come_in_every_size(stand: Stand) -> None:
     found = list(faults([stand], np.random.default_rng(0), draws=1, kinds=[KINDS["matrix scaled"]]))
     sizes = [trial.size.floors for trial in found]
@@ -42,17 +44,20 @@ def test_drawn_faults_come_in_every_size(stand: Stand) -> None:
     assert counts(found)["found"] == sum(trial.found for trial in found)
 
 
+@pytest.mark.slow
 def test_orders_that_no_floor_was_made_from_are_rounding(stand: Stand) -> None:
     runs = list(unseen_runs(stand))
     assert {run.verdict.kind for run in runs} == {"rounding"}
     assert len(distinct(runs)) == len(runs)
 
 
+@pytest.mark.slow
 def test_runs_with_the_same_numbers_count_once(stand: Stand) -> None:
     run = next(unseen_runs(stand))
     assert len(distinct([run, CleanRun("another", run.stand, run.evidence, run.verdict)])) == 1
 
 
+@pytest.mark.slow
 def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +80,7 @@ def test_a_clean_run_that_is_off_in_one_process_is_unsteady_and_no_false_alarm(
     assert (false_alarms([other]), unsteady(other)) == (1, False)
 
 
+@pytest.mark.slow
 def test_a_process_traces_two_benches_of_a_model(stand: Stand, tmp_path: Path) -> None:
     other = Stand(stand.setup, Bench(stand.entries["dynamo"], stand.setup.ids(2, 20), tmp_path), stand.entries)
     found = clean_runs.traced([stand, other], "torch-eager", "dynamo", 1)
@@ -83,6 +89,7 @@ def test_a_process_traces_two_benches_of_a_model(stand: Stand, tmp_path: Path) -
         assert judged(bench, "torch-eager", trace).verdict.kind == "rounding"
 
 
+@pytest.mark.slow
 def test_benches_are_paired_within_a_model(stand: Stand) -> None:
     another = dataclasses.replace(stand, setup=Setup("gpt2", 1, ()))
     assert [len(pair) for pair in in_pairs([stand, stand, stand, another])] == [2, 1, 1]

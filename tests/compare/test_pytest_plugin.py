@@ -120,6 +120,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_once_by_entry_point_and_once_by_name(installed: Path, tmp_path: Path) -> None:
     """The plugin is loaded once, however it is requested and how often."""
     asked = "pytest_plugins = ['onnx_attention_compare_pytest']\n"

@@ -80,6 +80,7 @@ def test_only_an_entry_is_removed(tmp_path: Path) -> None:
     assert (run.returncode, (tmp_path / "kept").is_dir()) == (2, True)
 
 
+@pytest.mark.slow
 def test_one_of_two_exports_at_once_says_that_it_exports(tiny, tmp_path: Path) -> None:
     tiny(seed=8).save_pretrained(tmp_path / "model")
     arguments = [sys.executable, "-m", "export", str(tmp_path / "model"), "--cache-dir", str(tmp_path)]

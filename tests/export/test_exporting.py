@@ -84,6 +84,7 @@ def test_a_download_that_is_gone_is_taken_from_the_cache(
     ]
 
 
+@pytest.mark.slow
 def test_what_an_older_version_exported_is_exported_anew(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
     """An older manifest lacks the facts about the checkpoint that every report must mention."""
     old = shutil.copytree(entry.folder, tmp_path / "models" / "tiny-0123456789ab")
@@ -122,6 +123,7 @@ def test_a_named_hub_model_never_falls_back(tmp_path: Path) -> None:
         exported("someone/model", offline=True, fallback="seeded", cache_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path, tmp_path: Path) -> None:
     """The test uses its own cache, because other tests' changed models have the same name."""
     loaded = models.load(sources.find(str(tiny_folder)))

@@ -19,7 +19,7 @@ from tests.helpers.family_table import measured, row_of, saved_row
 from tests.helpers.graphs import run_graph
 
 #: The families whose structure differs most; the others are slow tests.
-DIFFERENT = ("GPT-NeoX", "GPT-J", "OPT, norms after", "BLOOM", "Falcon", "Gemma 2", "GPT-OSS", "Mixtral")
+DIFFERENT = ("BLOOM", "Gemma 2", "GPT-OSS")
 
 EVERY = [pytest.param(name, marks=() if name in DIFFERENT else pytest.mark.slow) for name in FAMILIES]
 

@@ -46,6 +46,7 @@ def test_the_past_has_the_names_and_the_free_dimensions_that_optimum_knows(entry
     assert shapes == past | {f"present.{kind}": ["batch", 4, "past + sequence", 16] for kind in kinds}
 
 
+@pytest.mark.slow
 def test_a_window_that_slides_keeps_its_past(tiny, tmp_path, ids_and_mask) -> None:
     """transformers' cache would drop positions outside the window; the graph keeps them, and the mask hides them."""
     model = tiny("mistral")

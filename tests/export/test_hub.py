@@ -240,6 +240,7 @@ def test_a_pinned_model_is_checked_against_its_pin(download, served_files) -> No
     assert f"of distilbert/distilgpt2@2290a62 has SHA-256 {found[:12]}..., expected e1ff18884359..." in run.stderr
 
 
+@pytest.mark.slow
 def test_both_names_of_a_pinned_model_are_one_entry(hub: LocalHub, run, served_files) -> None:
     pin = f"sources.Pin('distilbert/distilgpt2', {COMMIT!r}, {sha256(served_files['model.safetensors'])!r})"
     code = f"from export import sources; sources.PINS['distilgpt2'] = {pin}; import export.__main__ as e; e.main()"

@@ -164,6 +164,7 @@ def test_what_stands_on_padding_is_seen_however_small(model, entry, value: float
     assert verdict.note == f"a probability of {value:.1e} on padding"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", {fault.words: name for name, fault in PADDING_FAULTS.items()}.values())
 def test_from_the_command_line(fault: str, tmp_path: Path) -> None:
     file, out = tmp_path / "faulty.onnx", tmp_path / "out"

@@ -48,7 +48,7 @@ def test_gives_what_the_whole_one_gives(
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32), keys=st.integers(1, 40), block=st.integers(1, 9), magnitude=st.sampled_from([1.0, 9.0])
 )

@@ -75,6 +75,7 @@ def test_a_comparison_is_printed_in_the_chosen_format(report, monkeypatch, capsy
     assert json.loads(capsys.readouterr().out) == json.loads(to_pytest_benchmark(report))
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_runs_from_the_cache_alone(entry, tmp_path: Path) -> None:
     """The cache holds the export of a folder that no longer exists."""
     gone, copy = tmp_path / "gone" / "tiny", tmp_path / "models" / entry.folder.name
@@ -99,6 +100,7 @@ def check_noted(run: subprocess.CompletedProcess[str], out: Path, note: str) -> 
         assert f"NOTE: {note}" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_unused_tensors_of_a_checkpoint_are_in_every_output(tiny_folder: Path, tmp_path: Path) -> None:
     """In the run that exports it, and in one that takes it from the cache."""
     import torch

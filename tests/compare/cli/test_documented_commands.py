@@ -97,6 +97,7 @@ def test_one_that_is_wrong_is_not_accepted(project: Path, monkeypatch, capfd) ->
     assert "--batch is 0" in refused(["--batch", "0"], 2, monkeypatch, capfd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [a for a in arguments_of(*RUN) if compares(a)], ids=named)
 def test_a_comparison_runs(arguments: list[str], project: Path, cache_dir: Path, monkeypatch, capfd) -> None:
     monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(cache_dir))
@@ -138,6 +139,7 @@ def test_exports_are_listed(entry, cache_dir: Path, monkeypatch, capfd) -> None:
     assert entry.folder.name in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_python_in_the_pages_runs(project: Path, cache_dir: Path, monkeypatch) -> None:
     monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(cache_dir))
     (block,) = (block for block in blocks((DOCS / "usage.md").read_text()) if block.language == "python")

@@ -13,6 +13,7 @@ from tests.helpers.commands import COMPARE
 from tests.helpers.processes import comes_true, gone
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_path: Path) -> None:
     """It is killed in its rounds, with a runtime whose helpers have sessions of their own; one of them is an orphan."""
     fakes.install(tmp_path)
@@ -37,9 +38,9 @@ def test_a_killed_comparison_leaves_no_process(tiny_folder: Path, entry, tmp_pat
 @pytest.mark.parametrize(
     ("number", "code", "said", "reached", "processes"),
     [
-        (signal.SIGINT, 130, "error: interrupted\n", "traces: ", 5),
+        pytest.param(signal.SIGINT, 130, "error: interrupted\n", "traces: ", 5, marks=pytest.mark.slow),
         (signal.SIGINT, 130, "error: interrupted\n", "rounds: timing", 5),
-        (signal.SIGTERM, 143, "error: ended by SIGTERM\n", "rounds: timing", 5),
+        pytest.param(signal.SIGTERM, 143, "error: ended by SIGTERM\n", "rounds: timing", 5, marks=pytest.mark.slow),
         (signal.SIGHUP, 129, "error: ended by SIGHUP\n", "traces: ", 5),
     ],
 )

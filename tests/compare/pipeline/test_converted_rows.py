@@ -12,6 +12,8 @@ from compare.report.sections import graphs
 from tests.helpers.fakes import installed
 from tests.helpers.settings import small
 
+pytestmark = pytest.mark.slow
+
 LOWER = {"torch-bf16": "bf16", "onnxruntime-int8": "int8", "onnxruntime-int4": "int4"}
 
 

@@ -120,6 +120,7 @@ def test_graphs_that_no_runtime_was_timed_with_have_no_row() -> None:
     assert recheck_stage.last_position(SimpleNamespace(), series) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_comparison_in_shifts_pairs_every_row_with_the_baseline(
     entry, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

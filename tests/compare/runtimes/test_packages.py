@@ -62,6 +62,7 @@ def test_the_command_lists_it_and_says_what_is_broken(site: Path) -> None:
     assert run.stdout.rstrip().endswith(", example.")  # the runtimes that run without --runtimes
 
 
+@pytest.mark.slow
 def test_it_is_compared_like_any_other(site: Path, tmp_path: Path) -> None:
     options = ["--model", "byte-gpt2", "--quick", "--time", "1", "--no-decode", "--max-load", "100"]
     run = command(*options, "--runtimes", "example", "--out", tmp_path, PYTHONPATH=str(site))

@@ -66,7 +66,7 @@ def test_without_padding_the_positions_are_those_of_transformers(tiny, alone) ->
         assert torch.equal(run_tapped(model, ids, torch.ones_like(ids), "eager")["logits"], untouched)
 
 
-@pytest.mark.parametrize("exporter", ["dynamo", OPTIMUM])
+@pytest.mark.parametrize("exporter", [pytest.param("dynamo", marks=pytest.mark.slow), OPTIMUM])
 @pytest.mark.parametrize("model_type", USUAL)
 def test_every_graph(tiny_export, alone, padded, model_type: str, exporter: str) -> None:
     """The graphs are inspect, deploy, deploy-last, and decode, token by token after three prefills."""
