@@ -1,5 +1,5 @@
 # Two commands do everything: `make compare` and `make test`. Both install what they need, once. `make test-all` also runs
-# the tests on the real architecture, the notebook, and others that take long.
+# the tests on the real architecture, and others that take long.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,11 +18,10 @@ demo: .venv/installed
 PYTEST := -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/engines
-	$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow" --nbmake tests notebooks $(ARGS)
 
 test-all: test
 	$(BIN)/python $(PYTEST) -m slow tests $(ARGS)
-	$(BIN)/python -m pytest --nbmake notebooks
 
 # The unit tests of what loads, exports, taps and runs a model of transformers, with the newest version of everything.
 # optimum-onnx does not allow transformers 5 yet, so without it.

@@ -1,6 +1,6 @@
 """The notebook is committed with the outputs of its present code, and is small enough for a page that shows it.
 
-`make test-all` also executes it, with nbmake.
+`make test` also executes it, with nbmake.
 """
 
 import nbformat
