@@ -158,14 +158,15 @@ def entry_of(key: str) -> str:
     """Return the entry of a session's configuration that a key means; its "session." may be left out.
 
     ONNX Runtime ignores entries that it does not know, so a typing error would show nowhere. An entry that it reads is
-    in its library as a string, so another one is refused, except that of a provider, "ep.". Raises `CannotRun`.
+    in its library as a string with a dot, so another one is refused, except that of a provider, "ep.". Raises
+    `CannotRun`.
     """
     if key.startswith("ep."):
         return key
     library = Path(onnxruntime.capi.onnxruntime_pybind11_state.__file__)
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for name, string in ((f"session.{key}", f"session.{key}\0"), (key, f"\0{key}\0")):
-            if content.find(string.encode()) != -1:
+            if "." in name and content.find(string.encode()) != -1:
                 return name
     raise CannotRun(f"ONNX Runtime {onnxruntime.__version__} has no entry {key!r} of a session's configuration")
 
