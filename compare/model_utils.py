@@ -213,13 +213,18 @@ def visualize_model_comparison(
     >>> list(visualize_model_comparison(report, layer=3, head=0))
     ['layer3_head0_torch-eager']
     """
-    from compare.report.render.plots.figures import draw_figures, save_figures
-    from compare.report.render.plots.heads import head_asked_for, pages_of
+    from compare.report.head_maps import head_asked_for, maps_of_head
 
     asked_for = head_asked_for(layer, head)
-    figures = draw_figures(report) if asked_for is None else pages_of(report, asked_for)
+    maps = {} if asked_for is None else maps_of_head(report, asked_for)
     if out is not None:
         out = path_of("out", out)
         make_folder(out)
+    # Only after the checks: the first import of matplotlib writes a list of the fonts into the user's home.
+    from compare.report.render.plots.figures import draw_figures, save_figures
+    from compare.report.render.plots.heads import pages_of
+
+    figures = draw_figures(report) if asked_for is None else pages_of(report, asked_for, maps)
+    if out is not None:
         save_figures(figures, out)
     return figures

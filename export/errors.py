@@ -9,6 +9,8 @@ ComparisonError
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 
+from export.printing import printable
+
 
 class ComparisonError(Exception):
     """The base of all errors that commands show in one line, without a traceback.
@@ -17,6 +19,10 @@ class ComparisonError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message as one line that a terminal shows as it is, whatever a name in it contains."""
+        return printable(super().__str__())
 
 
 class BadInput(ComparisonError):

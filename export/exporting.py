@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from export import models, sources
 from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
 from export.checkpoint import Checkpoint
-from export.errors import BadInput, CannotRun
+from export.errors import CannotRun
 from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
 from export.kinds import is_encoder, output_of, skipped_positions
 from export.manifest import NO_LIMIT, SCHEMA, Manifest, ModelFacts
@@ -91,13 +91,10 @@ def export_model(
     """Return the cache entry of a loaded model, and export the model first if it has none.
 
     A model that was changed after loading gets an entry of its own.
-    Raises `BadInput` if a parameter is not float32, and `CannotRun` if there is too little memory or disk space.
+    Raises `BadInput` if the model is none that can be exported (`export.models.check_live`), and `CannotRun` if there
+    is too little memory or disk space.
     """
-    for name, parameter in transformer.model.named_parameters():
-        if str(parameter.dtype) != "torch.float32":
-            raise BadInput(
-                f"parameter {name} is {parameter.dtype}; models are exported from float32: call model.float()"
-            )
+    models.check_live(transformer)
     source = models.changed(transformer)
     root = cache_root(cache_dir)
     key = entry_key(source, exporter)

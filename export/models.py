@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.checkpoint import Checkpoint, checkpoint_of
 from export.configuration import SAVE_ANEW, check_transformers, configuration_of, reading
-from export.errors import BadInput, CannotRun
+from export.errors import BadInput, CannotRun, quoted
 from export.hub import download
 from export.kinds import is_encoder, loader_of
 from export.memory import SMALLER, check_memory
@@ -68,6 +68,29 @@ def load_exported(folder: Path, source: Source, checkpoint: Checkpoint, pooling:
     """
     made = Pooling(list(pooling)) if pooling else Pooling()
     return _with_tokenizer(read_weights(folder), folder, source, checkpoint, made)
+
+
+def check_live(transformer: MiniTransformer) -> None:
+    """Raise `BadInput` if a part of a loaded model was replaced, is not in float32 on the CPU, or has a hook.
+
+    A graph does not contain what a hook does.
+    """
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    kinds = (PreTrainedModel, PreTrainedTokenizerBase, Source)
+    for part, found, kind in zip(MiniTransformer._fields, transformer, kinds, strict=True):
+        if not isinstance(found, kind):
+            raise BadInput(f"the {part} of the loaded model is {quoted(found)}; it must be a {kind.__name__}")
+    for name, parameter in transformer.model.named_parameters():
+        if str(parameter.dtype) != "torch.float32":
+            raise BadInput(
+                f"parameter {name} is {parameter.dtype}; models are exported from float32: call model.float()"
+            )
+        if parameter.device.type != "cpu":
+            raise BadInput(f"parameter {name} is on {parameter.device}; models are exported from the CPU: model.cpu()")
+    for name, module in transformer.model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise BadInput(f"{name or 'the model'} has a hook, which a graph does not contain; remove it")
 
 
 def changed(transformer: MiniTransformer) -> Source:

@@ -41,10 +41,10 @@ def compare(
     `CannotRun` if the model or a named runtime cannot run. If another runtime fails, its row of the report has an
     error.
     """
-    name = model if isinstance(model, str) else model.provenance.name
     with ExitStack() as held:
         with progress.ticking():
             run = prepared(model, settings, progress, held)
+            name = model if isinstance(model, str) else model.provenance.name
             begin(run, name, settings, earlier)
         with until_finished(run):
             return compare_prepared(run, name)

@@ -15,6 +15,7 @@ from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.runtimes.spec import DEVICES, Spec
 from export.errors import BadSetting, CannotRun, near
 from export.exporters import DEFAULT_EXPORTER
+from export.telemetry import turn_off
 
 #: Execution providers that compute no model, and why.
 NOT_COMPUTING = {"AzureExecutionProvider": "it sends requests to models on Azure and computes nothing here"}
@@ -125,6 +126,7 @@ def row_of(provider: str) -> str:
 def available_providers() -> list[str]:
     """Return the execution providers of the installed build of ONNX Runtime."""
     spec_of(GRAPH_RUNTIME).check_installed()
+    turn_off()
     import onnxruntime  # only if a provider is asked for
 
     found: list[str] = onnxruntime.get_available_providers()

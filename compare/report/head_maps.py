@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.report.schema import MAPS_FILE, Report
+from compare.results.circumstances import Head
 from export.errors import BadInput, first_line, quoted
 from export.outside import open_regular, reason, unreadable
 
@@ -230,3 +231,25 @@ def head_maps(report: Report) -> Iterator[HeadMaps | None]:
             yield report._maps
         finally:
             report._maps = None
+
+
+def head_asked_for(layer: int | None, head: int | None) -> Head | None:
+    """Return the head that `layer` and `head` name; None if neither is given. Raises `BadInput` if one is missing."""
+    if layer is None and head is None:
+        return None
+    if layer is None or head is None:
+        given, missing = (f"layer={layer}", "head") if head is None else (f"head={head}", "layer")
+        raise BadInput(f"{given} names no head without a {missing}; give both")
+    return Head(layer=layer, head=head, name=f"layer {layer} head {head}")
+
+
+def maps_of_head(report: Report, head: Head) -> dict[str, HeadMap]:
+    """Return the maps of one head by runtime, of the runtimes that expose attention.
+
+    Raises `BadInput` if the report has no attention, or if the model has no such head.
+    """
+    with head_maps(report) as maps:
+        if maps is None or not maps.runtimes:
+            raise BadInput(f"the report has no attention, so it cannot show {head.name}; compare again to keep it")
+        found = {runtime: maps.of(runtime, head.layer, head.head) for runtime in maps.runtimes}
+    return {runtime: known for runtime, known in found.items() if known is not None}

@@ -5,7 +5,6 @@ versions.
 """
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
 from compare.results.verdicts import VERDICTS, VerdictWord, reaches
 from export.errors import BadInput
+from export.outside import is_folder, present
 from export.printing import printable
 from export.sealed import opened, sealed, without_seal
 
@@ -193,8 +193,8 @@ class Report(BaseModel):
 
         Raises `BadInput` if there is none, or if it is not a valid report of this version or an older one.
         """
-        path = path / REPORT_FILE if path.is_dir() else path
-        if not os.path.lexists(path):
+        path = path / REPORT_FILE if is_folder(path) else path
+        if not present(path, "report"):
             raise BadInput(f"no report at {path}; python -m compare --out FOLDER writes one to a folder")
         content = report_json(path, SCHEMA)
         try:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -135,6 +136,25 @@ def test_a_live_model_is_exported_as_it_is_now(entry: Entry, tiny_folder: Path, 
     assert other.manifest.source.kind == "module"
     assert exported("tiny-changed", cache_dir=tmp_path) == other
     assert models.read_weights(other.folder).lm_head.weight[0, 0] == loaded.model.lm_head.weight[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m._replace(tokenizer=None), "the tokenizer of the loaded model is None; it must be a PreTrained"),
+        (lambda m: m._replace(provenance="x"), "the provenance of the loaded model is 'x'; it must be a Source"),
+        (lambda m: m._replace(model=torch.nn.Linear(1, 1)), "the model of the loaded model is Linear("),
+        (lambda m: m.model.to("meta"), "parameter transformer.wte.weight is on meta; models are exported from the CPU"),
+        (lambda m: m.model.register_forward_hook(print), "the model has a hook, which a graph does not contain"),
+        (lambda m: m.model.lm_head.register_forward_pre_hook(print), "lm_head has a hook, which a graph does not"),
+    ],
+)
+def test_a_live_model_that_cannot_be_exported(change: Callable[[Any], Any], message: str, tiny_folder: Path) -> None:
+    loaded = models.load(sources.find(str(tiny_folder)))
+    result = change(loaded)
+    with pytest.raises(BadInput) as error:
+        export_model(result if isinstance(result, models.MiniTransformer) else loaded)
+    assert str(error.value).startswith(message)
 
 
 def test_half_precision_is_refused_with_the_way_out(tiny_folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The pages of heads: their attention in golden and in one run, and the difference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from compare.report.render.plots.style import Page, styled
 from compare.report.render.plots.text import drawable, shortened, widest
 from compare.report.schema import Report
 from compare.results.circumstances import Head
-from export.errors import BadInput
 
 #: The most tokens that are named along an axis, and the most room for the longest of them, in inches.
 MOST_TOKENS, TOKEN_ROOM = 16, 0.8
@@ -42,27 +41,10 @@ def head_pages(report: Report) -> Iterator[tuple[str, Figure]]:
                 yield f"heads_{runtime}", _page(report, runtime, found)
 
 
-def pages_of(report: Report, head: Head) -> dict[str, Figure]:
-    """Return a page for each runtime that exposes attention: one head, by name `layerLAYER_headHEAD_RUNTIME`.
-
-    Raises `BadInput` if the report has no attention, or if the model has no such head.
-    """
-    with head_maps(report) as maps:
-        if maps is None or not maps.runtimes:
-            raise BadInput(f"the report has no attention, so it cannot show {head.name}; compare again to keep it")
-        found = {runtime: maps.of(runtime, head.layer, head.head) for runtime in maps.runtimes}
+def pages_of(report: Report, head: Head, maps: Mapping[str, HeadMap]) -> dict[str, Figure]:
+    """Return a page for each runtime that has a map of one head, by name `layerLAYER_headHEAD_RUNTIME`."""
     name = f"layer{head.layer}_head{head.head}"
-    return {f"{name}_{runtime}": _page(report, runtime, [(head, known)]) for runtime, known in found.items() if known}
-
-
-def head_asked_for(layer: int | None, head: int | None) -> Head | None:
-    """Return the head that `layer` and `head` name; None if neither is given. Raises `BadInput` if one is missing."""
-    if layer is None and head is None:
-        return None
-    if layer is None or head is None:
-        given, missing = (f"layer={layer}", "head") if head is None else (f"head={head}", "layer")
-        raise BadInput(f"{given} names no head without a {missing}; give both")
-    return Head(layer=layer, head=head, name=f"layer {layer} head {head}")
+    return {f"{name}_{runtime}": _page(report, runtime, [(head, known)]) for runtime, known in maps.items()}
 
 
 @styled()
