@@ -56,6 +56,15 @@ def _numbers() -> Iterator[Case]:
 
 
 def _words() -> Iterator[Case]:
+    yield from _an_unknown_name()
+    yield from _an_empty_value()
+    yield from _options_that_exclude_each_other()
+    yield from _an_option_without_its_value()
+    yield from _values_that_look_like_templates_or_markup()
+    yield from _very_many_values()
+
+
+def _an_unknown_name() -> Iterator[Case]:
     of = mechanism("argv: an unknown name", codes=(2,), fast=True)
     yield of("option", "compare", "--bogus")
     yield of("command", "compare", "bogus")
@@ -71,6 +80,8 @@ def _words() -> Iterator[Case]:
     yield of("option of export", "export", "--bogus", says="bogus")
     yield of("exporter of export", "export", "--exporter", "bogus", "byte-gpt2", says="bogus")
 
+
+def _an_empty_value() -> Iterator[Case]:
     of = mechanism("argv: an empty value", codes=(2,), fast=True)
     for option in (
         *("--model", "--text", "--text-file", "--runtimes", "--provider", "--device", "--option", "--exporter"),
@@ -87,6 +98,8 @@ def _words() -> Iterator[Case]:
     yield of("export --remove", "export", "--remove", "")
     yield of("--older-than", "compare", "remove", "--older-than", "")
 
+
+def _options_that_exclude_each_other() -> Iterator[Case]:
     of = mechanism("argv: options that exclude each other", codes=(2,), fast=True)
     yield of("formats", "compare", "--json", "--full")
     yield of("a format twice", "compare", "show", "--json", "--format", "json", "x")
@@ -102,6 +115,8 @@ def _words() -> Iterator[Case]:
     yield of("remove what", "compare", "remove")
     yield of("export --remove what", "export", "--remove")
 
+
+def _an_option_without_its_value() -> Iterator[Case]:
     of = mechanism("argv: an option without its value", codes=(2,), fast=True)
     yield of("at the end", "compare", "--model")
     yield of("rejudge", "compare", "rejudge")
@@ -109,6 +124,8 @@ def _words() -> Iterator[Case]:
     yield of("export", "export", "--exporter")
     yield of("an option as the value", "compare", "--offline", "--model", "--json", codes=(2, 3))
 
+
+def _values_that_look_like_templates_or_markup() -> Iterator[Case]:
     of = mechanism("argv: values that look like templates or markup", codes=(2, 3), fast=True)
     for given in ("{0}", "{x}", "{}", "{onnx!r}", "%s%n", "[bold]", "[/]", "$HOME", "`id`", "\\", "<b>"):
         yield of(f"--fail-on {given}", "compare", "--fail-on", given, says=given)
@@ -119,6 +136,8 @@ def _words() -> Iterator[Case]:
     yield of("--explain [/red]", "compare", "--explain", "[/red]", says="[/red]")
     yield of("show [/red]", "compare", "show", "[/red]", says="[/red]")
 
+
+def _very_many_values() -> Iterator[Case]:
     of = mechanism("argv: very many values", codes=(2, 3), fast=True)
     yield of("5000 options", "compare", *["--option=torch-eager.x=1"] * 5000)
     yield of("30,000 runtimes", "compare", "--runtimes", ",".join(f"r{n}" for n in range(15_000)))
@@ -128,6 +147,14 @@ def _words() -> Iterator[Case]:
 
 def _names() -> Iterator[Case]:
     """Yield names of files and models that cannot be, or that show themselves on a terminal."""
+    yield from _bytes_that_are_no_text()
+    yield from _control_characters()
+    yield from _names_that_are_too_long()
+    yield from _home_folders_that_are_not_there()
+    yield from _paths_in_the_place_of_names()
+
+
+def _bytes_that_are_no_text() -> Iterator[Case]:
     of = mechanism("argv: bytes that are no text", codes=(2, 3), fast=True)
     for option in ("--text", "--text-file", "--runtimes", "--explain", "--option", "--device", "--grid", "--provider"):
         yield of(option, "compare", option, NO_TEXT)
@@ -144,6 +171,8 @@ def _names() -> Iterator[Case]:
     yield of("battery", "compare", "battery", "--kernels", NO_TEXT)
     yield of("--cache-dir", "compare", "show", "--cache-dir", NO_TEXT)
 
+
+def _control_characters() -> Iterator[Case]:
     of = mechanism("argv: control characters", codes=(2, 3), fast=True)
     for option in ("--runtimes", "--explain", "--option", "--device", "--provider", "--fail-on", "--exporter"):
         yield of(option, "compare", option, f"{TITLE}x")
@@ -161,6 +190,8 @@ def _names() -> Iterator[Case]:
     yield of("a number", "compare", "--batch", f"{TITLE}")
     yield of("lines in a name", "compare", "--model", "./a\nerror: b\rc")
 
+
+def _names_that_are_too_long() -> Iterator[Case]:
     of = mechanism("argv: names that are too long", codes=(2, 3), fast=True)
     for words, name in (("300", LONG), ("5000", VERY_LONG), ("5000 of folders", "n/" * 2500)):
         yield of(f"--model, {words}", "compare", "--offline", "--model", f"./{name}")
@@ -176,6 +207,8 @@ def _names() -> Iterator[Case]:
     yield of("--provider", "compare", "--provider", LONG)
     yield of("--explain", "compare", "--explain", VERY_LONG)
 
+
+def _home_folders_that_are_not_there() -> Iterator[Case]:
     of = mechanism("argv: home folders that are not there", codes=(2, 3), fast=True)
     yield of("--model", "compare", "--model", "~nobody-here/x")
     yield of("--out", "compare", "--model", "/no/such", "--out", "~nobody-here/x")
@@ -185,6 +218,8 @@ def _names() -> Iterator[Case]:
     yield of("show", "compare", "show", "~nobody-here/x")
     yield of("export", "export", "~nobody-here/x")
 
+
+def _paths_in_the_place_of_names() -> Iterator[Case]:
     of = mechanism("argv: paths in the place of names", codes=(2, 3), fast=True)
     yield of("a runtime", "compare", "--runtimes", "../../x")
     yield of("a runtime to install", "compare", "runtimes", "--install", "../../x")

@@ -15,6 +15,15 @@ CELLS = f"{','.join(map(str, range(1, 101)))}x{','.join(map(str, range(1, 101)))
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _a_batch()
+    yield from _threads()
+    yield from _a_sequence()
+    yield from _cells_of_a_grid()
+    yield from _times_and_memory()
+    yield from _small_but_legal()
+
+
+def _a_batch() -> Iterator[Case]:
     of = mechanism("bounds: a batch", codes=(2, 3), needs=("byte-gpt2",))
     for batch in (10**5, 10**6, 10**9, 10**12, 10**18, 10**30):
         yield of(f"{batch:,}"[:30], *UNTIMED, "--batch", str(batch), says="--batch" if batch < 10**12 else "")
@@ -23,6 +32,8 @@ def cases() -> Iterator[Case]:
     yield of("100,000, two files", *FILES, "--batch", "100000000", make=files(), needs=())
     yield of("100,000,000 of a token", *UNTIMED, "--batch", "100000000", "--sequence", "1")
 
+
+def _threads() -> Iterator[Case]:
     of = mechanism("bounds: threads", codes=(2, 3), needs=("byte-gpt2",))
     for threads in (10**5, 10**6, 2**31, 2**63, 10**30):
         yield of(f"{threads:,}"[:30], *UNTIMED, "--threads", str(threads), says="--threads")
@@ -30,11 +41,15 @@ def cases() -> Iterator[Case]:
     yield of("100,000, battery", "compare", "battery", "--threads", "100000", "--kernels", "torch-math", needs=())
     yield of("5000", *UNTIMED, "--threads", "5000", codes=(0, 1, 2, 3), seconds=120)
 
+
+def _a_sequence() -> Iterator[Case]:
     of = mechanism("bounds: a sequence", codes=(2,), needs=("byte-gpt2",))
     for length in (10**6, 10**12, 10**18, 10**30):
         yield of(f"{length:,}"[:30], *UNTIMED, "--sequence", str(length), says="--sequence")
         yield of(f"two files, 1e{len(str(length)) - 1}", *FILES[:-2], "--sequence", str(length), make=files(), needs=())
 
+
+def _cells_of_a_grid() -> Iterator[Case]:
     of = mechanism("bounds: cells of a grid", codes=(2,), needs=("byte-gpt2",))
     yield of("10,000", "compare", "--model", "byte-gpt2", "--grid", CELLS, says="--grid")
     yield of("a batch of 10^9", "compare", "--model", "byte-gpt2", "--grid", "8x1000000000", says="--grid")
@@ -42,6 +57,8 @@ def cases() -> Iterator[Case]:
     yield of("a batch of 10^30", "compare", "--model", "byte-gpt2", "--grid", f"8x{10**30}", says="--grid")
     yield of("10,000, with --quick", "compare", "--model", "byte-gpt2", "--quick", "--grid", CELLS, says="--grid")
 
+
+def _times_and_memory() -> Iterator[Case]:
     of = mechanism("bounds: times and memory", needs=("byte-gpt2",), codes=(0, 1, 2, 3), seconds=120)
     yield of("a timeout of 1e-9 s", *UNTIMED, "--timeout", "1e-9")
     yield of("a timeout of 1e300 s", *UNTIMED, "--timeout", "1e300")
@@ -71,6 +88,8 @@ def cases() -> Iterator[Case]:
     )
     yield of("pins for 5000 threads", "compare", "--model", "byte-gpt2", "--pin", "--threads", "5000", codes=(2,))
 
+
+def _small_but_legal() -> Iterator[Case]:
     of = mechanism("bounds: small but legal", codes=DONE, needs=("byte-gpt2",), seconds=120)
     yield of("a token", *UNTIMED, "--sequence", "1")
     yield of("a token of a text", *UNTIMED, "--text", "a")

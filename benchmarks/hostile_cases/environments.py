@@ -95,12 +95,24 @@ NOT_ASCII = tuple("×–·…éü模≤≥±→│─è")
 
 
 def _variables() -> Iterator[Case]:
+    yield from _the_width_of_a_terminal()
+    yield from _kinds_of_terminals()
+    yield from _home_folders()
+    yield from _folders_for_temporary_files()
+    yield from _settings_of_libraries()
+    yield from _a_hub_that_is_none()
+
+
+def _the_width_of_a_terminal() -> Iterator[Case]:
     of = mechanism("environment: the width of a terminal", codes=DONE)
     for value in ("0", "1", "2", "-5", "x", "", "1e3", "100000000", "9" * 40):
         for words, command in (("show", ("show", "saved", "--full")), ("help", ("--help",))):
             yield of(
                 f"COLUMNS={value:.12}, {words}", "compare", *command, make=report(), environment={"COLUMNS": value}
             )
+
+
+def _kinds_of_terminals() -> Iterator[Case]:
     of = mechanism("environment: kinds of terminals", codes=DONE)
     for name, value in (
         ("TERM", "bogus"),
@@ -115,6 +127,8 @@ def _variables() -> Iterator[Case]:
             f"{name}={value!a}", "compare", "show", "saved", make=report(), environment={name: value}, terminal=True
         )
 
+
+def _home_folders() -> Iterator[Case]:
     of = mechanism("environment: home folders", codes=DONE)
     for home in (None, "", "/dev/null", "/proc", "relative", LONG, b"\xff", "/nonexistent"):
         words = "none" if home is None else f"{home!a:.20}"
@@ -128,10 +142,14 @@ def _variables() -> Iterator[Case]:
         )
         yield of(f"{words}, compared", *SHORT, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
 
+
+def _folders_for_temporary_files() -> Iterator[Case]:
     of = mechanism("environment: folders for temporary files", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
     for value in ("/nonexistent", "/dev/null", "", "relative", LONG):
         yield of(f"{value:.20}", *SHORT, environment={"TMPDIR": value})
 
+
+def _settings_of_libraries() -> Iterator[Case]:
     of = mechanism("environment: settings of libraries", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
     for name, value in (
         ("MPLBACKEND", "bogus"),
@@ -172,6 +190,8 @@ def _variables() -> Iterator[Case]:
     )
     yield of("PYTHONOPTIMIZE=2, help", "compare", "--help", needs=(), environment={"PYTHONOPTIMIZE": "2"})
 
+
+def _a_hub_that_is_none() -> Iterator[Case]:
     of = mechanism("environment: a hub that is none", codes=(2, 3))
     for name, value in (
         ("HF_ENDPOINT", "bogus"),
@@ -192,6 +212,12 @@ def _variables() -> Iterator[Case]:
 
 
 def _working_folder() -> Iterator[Case]:
+    yield from _one_that_is_gone()
+    yield from _modules_in_it()
+    yield from _settings_of_libraries_in_it()
+
+
+def _one_that_is_gone() -> Iterator[Case]:
     of = mechanism("working folder: one that is gone", codes=(0, 1, 2, 3), writes=("gone",))
     for words, command in {
         "help": "compare --help",
@@ -208,6 +234,8 @@ def _working_folder() -> Iterator[Case]:
             script = f'"${{PYTHON%/*}}/onnx-attention-compare" {command.removeprefix("compare ")}'
             yield of(f"{words}, by the script", "bash", f"{gone} {script}", **usual)
 
+
+def _modules_in_it() -> Iterator[Case]:
     of = mechanism("working folder: modules in it", codes=(0, 1), seconds=180)
     for name in (
         "numpy",
@@ -247,6 +275,8 @@ def _working_folder() -> Iterator[Case]:
         needs=("byte-gpt2",),
     )
 
+
+def _settings_of_libraries_in_it() -> Iterator[Case]:
     of = mechanism("working folder: settings of libraries in it", codes=(0, 1), seconds=180, needs=("byte-gpt2",))
     for words, content in {
         "an unknown backend": "backend: bogus\n",

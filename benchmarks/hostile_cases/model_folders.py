@@ -33,6 +33,18 @@ def cases() -> Iterator[Case]:
 
 
 def _configurations() -> Iterator[Case]:
+    yield from _a_value_of_another_type()
+    yield from _a_number_out_of_range()
+    yield from _very_large_numbers()
+    yield from _unknown_names()
+    yield from _rotary_positions()
+    yield from _quantization()
+    yield from _names_of_python_s_own()
+    yield from _code_from_the_model()
+    yield from _no_json_object()
+
+
+def _a_value_of_another_type() -> Iterator[Case]:
     of = mechanism("configuration: a value of another type", fast=True)
     for base, key, values in (
         (GPT2, "n_layer", ("four", None, 1.5, [1], {}, True)),
@@ -57,6 +69,8 @@ def _configurations() -> Iterator[Case]:
             codes = (0, 2, 3) if (key, value) in (("n_layer", True), ("rope_theta", "x")) else (2, 3)
             yield of(name, "export", MODEL, make=model({key: value}, base), codes=codes, fast=codes == (2, 3))
 
+
+def _a_number_out_of_range() -> Iterator[Case]:
     of = mechanism("configuration: a number out of range", fast=True)
     for base, key, numbers in (
         (GPT2, "n_layer", (0, -1)),
@@ -74,6 +88,8 @@ def _configurations() -> Iterator[Case]:
             yield of(f"{base['model_type']} {key} {number}", "export", MODEL, make=model({key: number}, base))
     yield of("an endless dropout", "export", MODEL, make=model({"attn_pdrop": 5}))
 
+
+def _very_large_numbers() -> Iterator[Case]:
     of = mechanism("configuration: very large numbers", seconds=60)
     for base, key, number in (
         (GPT2, "n_layer", 10**9),
@@ -105,6 +121,8 @@ def _configurations() -> Iterator[Case]:
         fast=True,
     )
 
+
+def _unknown_names() -> Iterator[Case]:
     of = mechanism("configuration: unknown names", fast=True)
     for key, value in (
         ("model_type", "bogus"),
@@ -136,6 +154,8 @@ def _configurations() -> Iterator[Case]:
             fast=False,
         )
 
+
+def _rotary_positions() -> Iterator[Case]:
     of = mechanism("configuration: rotary positions", fast=True)
     for value in (
         *(
@@ -170,12 +190,16 @@ def _configurations() -> Iterator[Case]:
             fast=False,
         )
 
+
+def _quantization() -> Iterator[Case]:
     of = mechanism("configuration: quantization", fast=True)
     for value in ("x", [], 5, {"quant_method": "bogus"}, {"quant_method": 5}, {"bits": 4}):
         yield of(json.dumps(value), "export", MODEL, make=model({"quantization_config": value}))
     for method in ("bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "torchao", "compressed-tensors", "hqq", "quanto"):
         yield of(method, "export", MODEL, make=model({"quantization_config": {"quant_method": method, "bits": 4}}))
 
+
+def _names_of_python_s_own() -> Iterator[Case]:
     of = mechanism("configuration: names of Python's own", fast=True, codes=(0, 2, 3))
     for key, value in (
         ("__class__", "x"),
@@ -218,6 +242,8 @@ def _configurations() -> Iterator[Case]:
     ):
         yield of(f"{key} {json.dumps(value)}", "export", MODEL, make=model({key: value}), fast=False)
 
+
+def _code_from_the_model() -> Iterator[Case]:
     of = mechanism("configuration: code from the model", codes=(0, 2, 3), lacks=("trust_remote_code=True",))
     for key in ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"):
         evil = after(model({"auto_map": {key: "evil.Evil"}}), file(f"{MODEL}/evil.py", _EVIL))
@@ -236,6 +262,8 @@ def _configurations() -> Iterator[Case]:
     yield of("of another repository", "export", MODEL, make=model({"auto_map": {"AutoConfig": "evil/x--evil.Evil"}}))
     yield of("auto_map is a list", "export", MODEL, make=model({"auto_map": ["evil.Evil"]}))
 
+
+def _no_json_object() -> Iterator[Case]:
     of = mechanism("configuration: no JSON object", fast=True, codes=(2,))
     for words, content in _NOT_JSON.items():
         yield of(words, "export", MODEL, make=after(model(), file(CONFIG, content)), says="config.json")
@@ -446,6 +474,12 @@ def _sparse_model(n_embd: int, n_head: int, vocab_size: int) -> Make:
 
 
 def _indexes() -> Iterator[Case]:
+    yield from _names_of_files()
+    yield from _a_link_out_of_the_folder()
+    yield from _no_map_of_weights()
+
+
+def _names_of_files() -> Iterator[Case]:
     of = mechanism("index: names of files", fast=True, codes=(2,))
     for words, name in {
         "above the folder": "../x.safetensors",
@@ -471,6 +505,8 @@ def _indexes() -> Iterator[Case]:
             make=after(model(), outside, gone(WEIGHTS), json_file(INDEX, {"weight_map": {"a": name}})),
         )
 
+
+def _a_link_out_of_the_folder() -> Iterator[Case]:
     of = mechanism("index: a link out of the folder", codes=(2,), fast=True)
     out = after(
         model(name="other"),
@@ -494,6 +530,8 @@ def _indexes() -> Iterator[Case]:
         make=after(out, link(f"{MODEL}/a.safetensors", "model.safetensors.index.json")),
     )
 
+
+def _no_map_of_weights() -> Iterator[Case]:
     of = mechanism("index: no map of weights", fast=True, codes=(2,))
     for words, content in (
         ("an empty object", {}),
@@ -511,6 +549,12 @@ def _indexes() -> Iterator[Case]:
 
 def _legal() -> Iterator[Case]:
     """Yield models that are unusual and can be exported, and folders with unusual names."""
+    yield from _files_that_are_not_needed_and_not_right()
+    yield from _configurations_that_are_none()
+    yield from _its_name()
+
+
+def _files_that_are_not_needed_and_not_right() -> Iterator[Case]:
     of = mechanism("model folder: files that are not needed and not right", codes=(0, 2), seconds=120)
     for words, content in (
         ("no JSON", "{x"),
@@ -530,6 +574,8 @@ def _legal() -> Iterator[Case]:
     for name in ("1_Pooling/config.json", "modules.json", "chat_template.jinja", "added_tokens.json"):
         yield of(f"{name} with no JSON", "export", MODEL, make=after(model(), file(f"{MODEL}/{name}", b"\xff{%")))
 
+
+def _configurations_that_are_none() -> Iterator[Case]:
     of = mechanism("pooling: configurations that are none", codes=(2,), fast=True)
     contents: dict[str, bytes | str] = {
         **_NOT_JSON,
@@ -548,6 +594,8 @@ def _legal() -> Iterator[Case]:
         fast=False,
     )
 
+
+def _its_name() -> Iterator[Case]:
     of = mechanism("model folder: its name", seconds=180)
     names = (
         *(

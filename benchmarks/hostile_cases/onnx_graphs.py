@@ -90,6 +90,15 @@ def _no_graphs() -> Iterator[Case]:
 
 
 def _structures() -> Iterator[Case]:
+    yield from _parts_that_are_missing()
+    yield from _versions_that_are_none()
+    yield from _names_that_are_used_twice()
+    yield from _bytes_that_are_no_text()
+    yield from _graphs_in_graphs()
+    yield from _very_many_parts()
+
+
+def _parts_that_are_missing() -> Iterator[Case]:
     of = mechanism("ONNX: parts that are missing", codes=(2,), fast=True)
     for part in ("node", "output", "input", "initializer"):
         fast = part in ("node", "output")
@@ -110,6 +119,8 @@ def _structures() -> Iterator[Case]:
         codes=(2, 3),
     )
 
+
+def _versions_that_are_none() -> Iterator[Case]:
     of = mechanism("ONNX: versions that are none", codes=(2, 3))
     for number in (0, -1, 999, 2**62):
         yield of(f"IR {number}", *FILES, make=files(lambda m, n=number: setattr(m, "ir_version", n), both=True))
@@ -130,6 +141,8 @@ def _structures() -> Iterator[Case]:
         make=files(lambda m: m.opset_import.add(domain="", version=1) and None, both=True),
     )
 
+
+def _names_that_are_used_twice() -> Iterator[Case]:
     of = mechanism("ONNX: names that are used twice", codes=(0, 2, 3))
     yield of(
         "outputs",
@@ -167,6 +180,8 @@ def _structures() -> Iterator[Case]:
         make=files(lambda m: helper.set_model_props(m, {"tap logits": "attention.0"}), both=True),
     )
 
+
+def _bytes_that_are_no_text() -> Iterator[Case]:
     of = mechanism("ONNX: bytes that are no text", codes=(2, 3))
     for word in (b"Gather", b"MatMul", b"hidden", b"tiny", b"batch", b"logits", b"input_ids", b"table", b"embed"):
         broken = word[:-2] + b"\xff\xfe"
@@ -183,6 +198,8 @@ def _structures() -> Iterator[Case]:
             codes=(0, 2, 3),
         )
 
+
+def _graphs_in_graphs() -> Iterator[Case]:
     of = mechanism("ONNX: graphs in graphs", codes=(2, 3))
     for depth in (10, 20, 30):
         yield of(
@@ -194,6 +211,8 @@ def _structures() -> Iterator[Case]:
     yield of("a function that calls itself", *FILES, make=files(_calls_itself, both=True))
     yield of("functions that double, 30 deep", *FILES, make=files(_doubling, both=True), seconds=120)
 
+
+def _very_many_parts() -> Iterator[Case]:
     of = mechanism("ONNX: very many parts", codes=(0, 2, 3), seconds=120)
     yield of("20,000 nodes", *FILES, make=files(_long, both=True))
     yield of("100,000 inputs of a node", *FILES, make=files(_wide, both=True))
@@ -290,6 +309,12 @@ def _outputs(model: ModelProto, count: int) -> None:
 
 
 def _inputs_and_outputs() -> Iterator[Case]:
+    yield from _inputs_that_cannot_be_made()
+    yield from _outputs_that_are_none()
+    yield from _another_model_s_file()
+
+
+def _inputs_that_cannot_be_made() -> Iterator[Case]:
     of = mechanism("ONNX: inputs that cannot be made", codes=(2, 3), fast=True)
     for words, value in {
         "unknown": helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 3, 8, 8]),
@@ -333,6 +358,8 @@ def _inputs_and_outputs() -> Iterator[Case]:
         fast=False,
     )
 
+
+def _outputs_that_are_none() -> Iterator[Case]:
     of = mechanism("ONNX: outputs that are none", codes=(2, 3))
     for words, value in {
         "strings": helper.make_tensor_value_info("logits", TensorProto.STRING, None),
@@ -381,6 +408,8 @@ def _inputs_and_outputs() -> Iterator[Case]:
         codes=(0, 2, 3),
     )
 
+
+def _another_model_s_file() -> Iterator[Case]:
     of = mechanism("ONNX: another model's file", codes=(2,), needs=("byte-gpt2",), seconds=120)
     yield of("of other layers", *WITH_MODEL, make=files(lambda m: _renamed_hidden(m, "attention.7")))
     yield of("without logits", *WITH_MODEL, make=files(lambda m: setattr(m.graph.output[0], "name", "scores")))
@@ -397,6 +426,12 @@ def _as_encoder(model: ModelProto) -> None:
 
 
 def _nodes() -> Iterator[Case]:
+    yield from _operators_that_do_not_run()
+    yield from _graphs_that_fail_while_they_run()
+    yield from _tensors_that_are_none()
+
+
+def _operators_that_do_not_run() -> Iterator[Case]:
     of = mechanism("ONNX: operators that do not run", codes=(2, 3))
     for words, kind, domain in (
         ("unknown", "Bogus", ""),
@@ -434,6 +469,8 @@ def _nodes() -> Iterator[Case]:
     )
     yield of("shapes that do not fit", *FILES, make=files(_other_shape, both=True))
 
+
+def _graphs_that_fail_while_they_run() -> Iterator[Case]:
     of = mechanism("ONNX: graphs that fail while they run", codes=(2, 3))
     yield of("ids beyond the table", *FILES, make=files(_short_table, both=True))
     yield of("a division by 0", *FILES, make=files(_divides, both=True))
@@ -445,6 +482,8 @@ def _nodes() -> Iterator[Case]:
     yield of("NaN", *FILES, make=files(_not_a_number, both=True), codes=(0, 1))
     yield of("NaN in one file", *FILES, make=files(_not_a_number), codes=(1,))
 
+
+def _tensors_that_are_none() -> Iterator[Case]:
     of = mechanism("ONNX: tensors that are none", codes=(2, 3))
     edits: dict[str, Edit] = {
         "fewer bytes than numbers": lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"),
@@ -601,6 +640,11 @@ def _moved(name: str) -> Make:
 
 
 def _external() -> Iterator[Case]:
+    yield from _where_it_is()
+    yield from _what_of_it()
+
+
+def _where_it_is() -> Iterator[Case]:
     of = mechanism("external data: where it is", codes=(2,), fast=True)
     for words, location in {
         "above the folder": "../x",
@@ -633,6 +677,8 @@ def _external() -> Iterator[Case]:
     }.items():
         yield of(f"the file is {words}", *FILES, make=after(there, make))
 
+
+def _what_of_it() -> Iterator[Case]:
     of = mechanism("external data: what of it", codes=(2, 3), fast=True)
     data = file("data", bytes(4096))
     entries: dict[str, dict[str, Any]] = {

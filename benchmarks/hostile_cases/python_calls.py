@@ -36,6 +36,15 @@ def call(text: str) -> tuple[str, str]:
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _values_of_another_type()
+    yield from _values_out_of_range()
+    yield from _names_that_cannot_be()
+    yield from _paths_as_text()
+    yield from _figures()
+    yield from _models_that_were_changed()
+
+
+def _values_of_another_type() -> Iterator[Case]:
     of = mechanism("API: values of another type", codes=(2,), fast=True)
     for text in (
         *(
@@ -92,6 +101,8 @@ def cases() -> Iterator[Case]:
         )
         yield of(text, *call(f"compare('/no/such', **{{**short, **dict({text})}})"), codes=(2,), fast=not legal)
 
+
+def _values_out_of_range() -> Iterator[Case]:
     of = mechanism("API: values out of range", codes=(2,), fast=True)
     for text in (
         *(
@@ -150,6 +161,8 @@ def cases() -> Iterator[Case]:
         codes=(2, 3),
     )
 
+
+def _names_that_cannot_be() -> Iterator[Case]:
     of = mechanism("API: names that cannot be", codes=(2, 3), fast=True)
     for text in (
         "'a\\0b'",
@@ -197,6 +210,8 @@ def cases() -> Iterator[Case]:
     ):
         yield of(f"onnx={text[:20]}", *call(f"compare(onnx={text}, baseline={text}, latency=False)"))
 
+
+def _paths_as_text() -> Iterator[Case]:
     of = mechanism("API: paths as text", codes=(0, 2), writes=("new",), seconds=120)
     yield of(
         "files", *call("compare(onnx='file.onnx', baseline='baseline.onnx', latency=False, sequence=8)"), make=files()
@@ -219,6 +234,8 @@ def cases() -> Iterator[Case]:
         codes=DONE,
     )
 
+
+def _figures() -> Iterator[Case]:
     of = mechanism("API: figures", codes=(2,), make=report(), fast=True)
     for text in (
         "layer=0",
@@ -244,6 +261,8 @@ def cases() -> Iterator[Case]:
     for text in ("Path('none')", "Path('/dev/zero')", "Path('a\\0b')", "Path('')", f"Path('{LONG}')"):
         yield of(f"read({text[:20]})", *call(f"Report.read({text})"))
 
+
+def _models_that_were_changed() -> Iterator[Case]:
     of = mechanism("API: models that were changed", codes=(2, 3), needs=("byte-gpt2",), seconds=120)
     loaded = "import torch; m = load('byte-gpt2'); "
     for words, text in {

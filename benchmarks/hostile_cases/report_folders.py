@@ -34,6 +34,14 @@ def holds(name: str, content: str) -> Callable[[Path], str]:
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _a_folder_that_cannot_be()
+    yield from _something_of_the_user_s_in_it()
+    yield from _a_report_and_something_of_the_user_s()
+    yield from _a_refused_run_leaves_nothing()
+    yield from _unusual_but_legal()
+
+
+def _a_folder_that_cannot_be() -> Iterator[Case]:
     of = mechanism("out: a folder that cannot be", codes=(2,), fast=True)
     for words, name, make in (
         ("a file", "out", file("out")),
@@ -53,6 +61,8 @@ def cases() -> Iterator[Case]:
         yield of(words, *SHORT, name, make=make)
         yield of(f"{words}, two files", *FILES, name, make=after(make, files()))
 
+
+def _something_of_the_user_s_in_it() -> Iterator[Case]:
     of = mechanism("out: something of the user's in it", codes=(2,), fast=True)
     for words, name, content in (
         ("a text", "notes.txt", "mine"),
@@ -96,6 +106,8 @@ def cases() -> Iterator[Case]:
         make=after(files(), file("mine/inputs/a", "mine"), link("out/scratch", "../mine")),
     )
 
+
+def _a_report_and_something_of_the_user_s() -> Iterator[Case]:
     of = mechanism("out: a report and something of the user's", codes=(0, 2), writes=("out",), seconds=120)
     mine = after(files(), report(name="out/report.json"), file("out/notes.txt", "mine"))
     yield of("a text", *FILES, "out", make=mine, check=holds("out/notes.txt", "mine"))
@@ -110,6 +122,8 @@ def cases() -> Iterator[Case]:
     )
     yield of("a link as the partial report", *FILES, "out", make=mine, check=holds("mine", "mine"))
 
+
+def _a_refused_run_leaves_nothing() -> Iterator[Case]:
     of = mechanism("out: a refused run leaves nothing", codes=(2, 3), check=absent("new"), fast=True)
     for words, arguments, make in (
         ("an unknown runtime", ("--runtimes", "bogus"), folder("x")),
@@ -128,6 +142,8 @@ def cases() -> Iterator[Case]:
     )
     yield of("a batch without memory", *SHORT, "new", "--batch", "1000000", needs=("byte-gpt2",), fast=False)
 
+
+def _unusual_but_legal() -> Iterator[Case]:
     of = mechanism("out: unusual but legal", codes=DONE, writes=("new",), seconds=120)
     for name in (
         "new/a/b/c",

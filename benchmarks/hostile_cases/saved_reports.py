@@ -57,6 +57,11 @@ GONE = object()
 
 
 def _no_reports() -> Iterator[Case]:
+    yield from _a_file_that_is_none()
+    yield from _schemas()
+
+
+def _a_file_that_is_none() -> Iterator[Case]:
     of = mechanism("report: a file that is none", codes=(2,), fast=True)
     for words, content in {
         "empty": b"",
@@ -98,6 +103,8 @@ def _no_reports() -> Iterator[Case]:
     for path in ("/dev/zero", "/dev/null", "/etc/passwd", "/", "/proc/self/mem", ".", "saved/report.json/x"):
         yield of(f"show {path}", "compare", "show", path, make=report())
 
+
+def _schemas() -> Iterator[Case]:
     of = mechanism("report: schemas", codes=(2,), fast=True)
     for version in (99, 12, 0, -1, 10**30, "11", "x", 1.5, [], {}):
         may = (0, 2) if version in ("11", 0, -1) else (2,)
@@ -126,6 +133,13 @@ def _no_reports() -> Iterator[Case]:
 
 
 def _values() -> Iterator[Case]:
+    yield from _values_of_another_type()
+    yield from _nothing_in_it()
+    yield from _numbers_that_no_comparison_measures()
+    yield from _times_that_no_clock_measures()
+
+
+def _values_of_another_type() -> Iterator[Case]:
     of = mechanism("report: values of another type", codes=(2,), fast=True)
     for field in (
         "created",
@@ -154,6 +168,8 @@ def _values() -> Iterator[Case]:
     )
     yield of("an unknown --fail-on", "compare", "show", "saved", make=report((("fail_on",), "bogus")))
 
+
+def _nothing_in_it() -> Iterator[Case]:
     of = mechanism("report: nothing in it", codes=(0, 1, 2), fast=True)
     nothing = (("runtimes",), [])
     for shape in FORMATS:
@@ -216,6 +232,8 @@ def _values() -> Iterator[Case]:
             make=report((("runtimes", 0, "verdict"), None), (("runtimes", 1, "gaps"), [])),
         )
 
+
+def _numbers_that_no_comparison_measures() -> Iterator[Case]:
     of = mechanism("report: numbers that no comparison measures", codes=(0, 1, 2), fast=True)
     gap, runtime = ("runtimes", 1, "gaps", 1), ("runtimes", 1)
     changed: dict[str, list[tuple[Place, Any]]] = {
@@ -279,6 +297,9 @@ def _values() -> Iterator[Case]:
     for words, changes in changed.items():
         for shape in ("terminal", "full", "html"):
             yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
+
+
+def _times_that_no_clock_measures() -> Iterator[Case]:
     of = mechanism("report: times that no clock measures", codes=(0, 1, 2), fast=True)
     row = ("latency", 1)
     changed = {

@@ -12,6 +12,15 @@ SHORT = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime")
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _a_file_that_is_none()
+    yield from _a_file_that_is_no_text()
+    yield from _an_endless_or_very_long_file()
+    yield from _as_an_argument()
+    yield from _more_or_fewer_tokens_than_there_are()
+    yield from _unusual_but_legal()
+
+
+def _a_file_that_is_none() -> Iterator[Case]:
     of = mechanism("text: a file that is none", codes=(2,), fast=True)
     yield of("missing", "compare", "--text-file", "none")
     yield of("a folder", "compare", "--text-file", "t", make=folder("t"))
@@ -25,6 +34,8 @@ def cases() -> Iterator[Case]:
     yield of("a link to a device", "compare", "--text-file", "t", make=link("t", "/dev/zero"))
     yield of("the memory of a process", "compare", "--text-file", "/proc/self/mem")
 
+
+def _a_file_that_is_no_text() -> Iterator[Case]:
     of = mechanism("text: a file that is no text", codes=(2,), fast=True)
     for words, content in {
         "Latin-1": b"na\xefve",
@@ -49,6 +60,8 @@ def cases() -> Iterator[Case]:
         seconds=180,
     )
 
+
+def _an_endless_or_very_long_file() -> Iterator[Case]:
     of = mechanism("text: an endless or very long file", codes=(2,))
     yield of("100 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 10**11))
     yield of("3 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 3 * 10**9))
@@ -58,17 +71,23 @@ def cases() -> Iterator[Case]:
     yield of("5 MB of words", "compare", *SHORT, "--text-file", "t", make=file("t", b"some words " * 450_000))
     yield of("standard input", "bash", "yes | $PYTHON -m compare --text-file /dev/stdin")
 
+
+def _as_an_argument() -> Iterator[Case]:
     of = mechanism("text: as an argument", codes=(2,), fast=True)
     yield of("empty", "compare", "--text", "")
     yield of("blank", "compare", "--text", " \t\n\u2003")
     yield of("bytes that are no text", "compare", "--text", b"a" + NO_TEXT, says="text")
 
+
+def _more_or_fewer_tokens_than_there_are() -> Iterator[Case]:
     of = mechanism("text: more or fewer tokens than there are", codes=(2,), needs=("byte-gpt2",))
     yield of("fewer", "compare", *SHORT, "--text", "ab", "--sequence", "3")
     yield of("more than positions", "compare", *SHORT, "--text", "ab " * 3000)
     yield of("more than positions asked for", "compare", *SHORT, "--sequence", "1000000")
     yield of("a grid beyond the text", "compare", "--model", "byte-gpt2", "--text", "ab", "--grid", "9x1")
 
+
+def _unusual_but_legal() -> Iterator[Case]:
     of = mechanism("text: unusual but legal", codes=DONE, needs=("byte-gpt2",), seconds=180)
     for words, text in {
         "control characters": f"{TITLE}\x1b[31m\x07\x08 \x7f text\x9b",

@@ -45,6 +45,18 @@ def _with(content: Any) -> Any:
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _a_file_that_is_none()
+    yield from _unknown_or_wrong_parts()
+    yield from _its_configuration()
+    yield from _files_of_older_kinds()
+    yield from _ids_that_the_model_does_not_have()
+    yield from _texts_without_tokens()
+    yield from _patterns_that_take_for_ever()
+    yield from _tokens_that_take_the_terminal()
+    yield from _truncation_and_padding_that_are_set()
+
+
+def _a_file_that_is_none() -> Iterator[Case]:
     of = mechanism("tokenizer: a file that is none", fast=True, codes=(2,))
     contents: dict[str, bytes | str] = {
         "empty": "",
@@ -64,6 +76,8 @@ def cases() -> Iterator[Case]:
         "empty, compared", "compare", "--model", MODEL, *SHORT, make=after(model(), file(TOKENIZER, "")), fast=False
     )
 
+
+def _unknown_or_wrong_parts() -> Iterator[Case]:
     of = mechanism("tokenizer: unknown or wrong parts", fast=True, codes=(2,))
     right = tokenizer()["model"]
     changed: dict[str, dict[str, Any]] = {
@@ -86,6 +100,8 @@ def cases() -> Iterator[Case]:
     for words, changes in changed.items():
         yield of(words, "export", MODEL, make=_with(tokenizer(**changes)))
 
+
+def _its_configuration() -> Iterator[Case]:
     of = mechanism("tokenizer: its configuration", fast=True, codes=(0, 2, 3))
     for key, value in (
         ("tokenizer_class", "Bogus"),
@@ -118,6 +134,8 @@ def cases() -> Iterator[Case]:
         make = after(model(), json_file(TOKENIZER, tokenizer()), file(f"{MODEL}/special_tokens_map.json", content))
         yield of(f"special_tokens_map.json with {words}", "export", MODEL, make=make, codes=(0, 2), fast=False)
 
+
+def _files_of_older_kinds() -> Iterator[Case]:
     of = mechanism("tokenizer: files of older kinds", codes=(0, 2, 3))
     file_sets: dict[str, dict[str, bytes | str]] = {
         "vocab.json without merges": {"vocab.json": "{}"},
@@ -139,6 +157,8 @@ def cases() -> Iterator[Case]:
         "vocab.json without an end", "export", MODEL, make=after(model(), link(f"{MODEL}/vocab.json", "/dev/zero"))
     )
 
+
+def _ids_that_the_model_does_not_have() -> Iterator[Case]:
     of = mechanism("tokenizer: ids that the model does not have", codes=(2,), seconds=120)
     yield of("beyond the vocabulary", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=5000)))
     yield of(
@@ -153,6 +173,8 @@ def cases() -> Iterator[Case]:
     )
     yield of("near 2^32", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=2**32 - 20)))
 
+
+def _texts_without_tokens() -> Iterator[Case]:
     of = mechanism("tokenizer: texts without tokens", codes=(2,), seconds=120)
     empties = {"normalizer": {"type": "Replace", "pattern": {"Regex": "(?s).*"}, "content": ""}}
     yield of("a normalizer that removes all", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**empties)))
@@ -178,6 +200,8 @@ def cases() -> Iterator[Case]:
         make=_with(tokenizer(**no_unknown)),
     )
 
+
+def _patterns_that_take_for_ever() -> Iterator[Case]:
     of = mechanism("tokenizer: patterns that take for ever", codes=(0, 1, 2, 3), seconds=120)
     slow = {"type": "Split", "pattern": {"Regex": "^(a+)+$"}, "behavior": "Isolated", "invert": False}
     yield of(
@@ -202,6 +226,8 @@ def cases() -> Iterator[Case]:
         make=_with(tokenizer(normalizer=grows)),
     )
 
+
+def _tokens_that_take_the_terminal() -> Iterator[Case]:
     of = mechanism("tokenizer: tokens that take the terminal", codes=DONE, seconds=180)
     spoken = ("[UNK]", f"{TITLE}a", "\x1b[31m", "\u202e", "[/red]", "$x_{", "<img src=x>", "\u2028")
     ids = {word: place for place, word in enumerate(spoken)}
@@ -229,6 +255,8 @@ def cases() -> Iterator[Case]:
         codes=(0, 1, 2),
     )
 
+
+def _truncation_and_padding_that_are_set() -> Iterator[Case]:
     of = mechanism("tokenizer: truncation and padding that are set", codes=DONE, seconds=180)
     short = {"truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}}
     yield of("to two tokens", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**short)))
