@@ -16,20 +16,6 @@ from export.models import load, read_weights
 from export.sources import find
 
 
-@pytest.fixture
-def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_folder, tmp_path / "model")
-
-
-@pytest.fixture
-def sharded(tiny, tmp_path: Path) -> Path:
-    """The folder of a tiny GPT-2 that is saved as several files and an index."""
-    folder = tmp_path / "sharded"
-    tiny().save_pretrained(folder, max_shard_size="100KB")
-    assert len(list(folder.glob("*.safetensors"))) > 2
-    return folder
-
-
 def edit(path: Path, change: Callable[[dict], object]) -> None:
     content = json.loads(path.read_text())
     change(content)

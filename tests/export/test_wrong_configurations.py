@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from export import memory
 from export.configuration import configuration_of, read_configuration
 from export.errors import BadInput, CannotRun
 from tests.helpers.refused import BEFORE_5, edited, refusal
-
-
-@pytest.fixture
-def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_folder, tmp_path / "model")
-
 
 #: Changes of a GPT-2's configuration -> what the message says. None as the value of a setting is JSON's null.
 WRONG = [

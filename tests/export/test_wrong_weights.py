@@ -1,7 +1,6 @@
 """Test that weights files that are cut, lie, or do not fit the model are refused before their tensors take memory."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,6 @@ from export.models import load
 from export.sources import find
 from export.weights_file import tensors_in
 from tests.helpers.refused import BEFORE_5, edited, refusal
-
-
-@pytest.fixture
-def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_folder, tmp_path / "model")
-
-
-@pytest.fixture
-def sharded(tiny, tmp_path: Path) -> Path:
-    folder = tmp_path / "sharded"
-    tiny().save_pretrained(folder, max_shard_size="200KB")
-    return folder
 
 
 def file_of(path: Path, header: Any, data: bytes = b"", length: int | None = None) -> None:
