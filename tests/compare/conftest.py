@@ -1,5 +1,6 @@
 """Fixtures: fake runtimes, and one small comparison that many tests read."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,15 @@ def report(entry, tiny_folder: Path, shared_folder: Path):
 def altered(report):
     """A copy of the report that a test may change, with times as on a quiet machine."""
     return as_if_quiet(report)
+
+
+@pytest.fixture
+def own_report(report, tmp_path: Path):
+    """The report in a folder of its own, into which a test may write: all workers share the other one."""
+    from compare.report.schema import Report
+
+    folder = shutil.copytree(report.folder, tmp_path / "own", ignore=shutil.ignore_patterns("scratch"))
+    return Report.read(folder)
 
 
 @pytest.fixture

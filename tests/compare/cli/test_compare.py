@@ -65,14 +65,14 @@ def test_help_shows_the_options_in_panels_without_colours() -> None:
     assert command("-h", COLUMNS="80").stdout == run.stdout
 
 
-def test_a_comparison_is_printed_in_the_chosen_format(report, monkeypatch, capsys) -> None:
+def test_a_comparison_is_printed_in_the_chosen_format(own_report, monkeypatch, capsys) -> None:
     """The comparison is replaced by a saved report, because other tests run it."""
-    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: report)
+    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: own_report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--format", "pytest-benchmark"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == report.exit_code()
-    assert json.loads(capsys.readouterr().out) == json.loads(to_pytest_benchmark(report))
+    assert ended.value.code == own_report.exit_code()
+    assert json.loads(capsys.readouterr().out) == json.loads(to_pytest_benchmark(own_report))
 
 
 @pytest.mark.slow

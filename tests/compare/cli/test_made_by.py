@@ -37,11 +37,13 @@ def test_the_installed_command_names_itself(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, report: Report) -> list[tuple[object, Settings]]:
+def asked(monkeypatch: pytest.MonkeyPatch, own_report: Report) -> list[tuple[object, Settings]]:
     """The comparisons that are asked for, none of which runs."""
     comparisons: list[tuple[object, Settings]] = []
     monkeypatch.setattr(
-        dispatch, "run_comparison", lambda model, settings, progress: comparisons.append((model, settings)) or report
+        dispatch,
+        "run_comparison",
+        lambda model, settings, progress: comparisons.append((model, settings)) or own_report,
     )
     return comparisons
 

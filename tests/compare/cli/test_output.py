@@ -38,14 +38,15 @@ def test_the_width_is_that_of_columns_and_no_colour_is_in_a_pipe(report) -> None
     assert "\x1b[3" not in plain
 
 
-def test_quiet_is_the_verdict_and_the_advice_alone(report, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(dispatch, "run_comparison", lambda model, settings, progress: progress.note("a note") or report)
+def test_quiet_is_the_verdict_and_the_advice_alone(own_report, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(dispatch, "run_comparison", lambda _, settings, progress: progress.note("a note") or own_report)
     monkeypatch.setattr(sys, "argv", ["compare", "--model", "tiny", "--quiet"])
     with pytest.raises(SystemExit):
         main()
     stdout, stderr = capsys.readouterr()
-    assert stdout.startswith("Same model: ")
-    assert stdout.splitlines() == [*screen(report).verdict, *screen(report).advice]
+    assert stdout.startswith("Same model: "), stderr
+    shown = screen(own_report)
+    assert stdout.splitlines() == [*shown.verdict, *shown.advice]
     assert stderr == ""
 
 
