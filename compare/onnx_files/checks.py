@@ -23,7 +23,7 @@ LARGEST_VERSION = 1000
 #: The most characters of the name of an input or output, and the largest dimension of a tensor.
 LONGEST_NAME, LARGEST_DIMENSION = 1000, 2**31 - 1
 
-#: The most outputs. A model of 100 layers with every tap has about 1,000.
+#: The most outputs. A model of 100 layers has 702 with every tap.
 MOST_OUTPUTS = 10_000
 
 #: The most dimensions of a tensor, which are those of NumPy.
