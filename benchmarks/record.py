@@ -47,7 +47,14 @@ def recorded(name: str, *, quick: bool) -> dict[str, Any]:
 
 
 def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: bool) -> NoReturn:
-    """Save the figures with environment and commit, print the aims on one line, and exit with 0 if all hold, else 1."""
+    """Save the figures, print the aims on one line, and exit with 0 if all hold, else 1."""
+    save(name, figures, aims, quick=quick)
+    print(" | ".join(map(str, aims)))
+    sys.exit(0 if all(aim.held for aim in aims) else 1)
+
+
+def save(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: bool) -> None:
+    """Save the figures with environment and commit, in place of those of the last run."""
     RESULTS.mkdir(exist_ok=True)
     kept = {
         "benchmark": name,
@@ -64,8 +71,6 @@ def finish(name: str, figures: Mapping[str, Any], aims: list[Aim], *, quick: boo
         "figures": figures,
     }
     _path(name, quick=quick).write_text(json.dumps(kept, indent=1) + "\n")
-    print(" | ".join(map(str, aims)))
-    sys.exit(0 if all(aim.held for aim in aims) else 1)
 
 
 def _path(name: str, *, quick: bool) -> Path:

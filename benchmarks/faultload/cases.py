@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from compare import machine
+
 #: The folder in which a part of the load works, which is another one each time.
 _FOLDER = re.compile(r"/[^\s']*?faultload-[^/\s']+")
 
@@ -22,6 +24,7 @@ class Case:
     expected: str
     runs: int = 0
     misses: list[str] = field(default_factory=list)
+    commit: str | None = field(default_factory=machine.commit)
 
     def count(self, miss: str | Iterable[str] = "") -> None:
         """Count one run. miss: what went wrong in it, if anything."""

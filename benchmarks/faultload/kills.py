@@ -26,6 +26,9 @@ PLACES = (
     "after the rename",
 )
 
+#: Those in which several kills have to come.
+OFTEN = ("weights", "graphs", "manifest", "before the rename")
+
 _KILL = signal.SIGKILL.name
 
 #: The moments: an event, the file of it, and the milliseconds after it.

@@ -84,8 +84,9 @@ def page() -> str:
     result: dict[str, Any] = json.loads(FIGURES.read_text())
     cases: list[dict[str, Any]] = result["figures"]["cases"]
     machine = result["environment"]
-    where = f"commit {result['commit']}, {result['created'][:10]}, {machine['processor']}, {machine['cores']} cores"
-    lines = [OPENING, f"The tables are of {where}. The last column counts the runs in which exactly this happened."]
+    commits = " and ".join(dict.fromkeys(str(case["commit"]) for case in cases))
+    where = f"{machine['processor']}, {machine['cores']} cores, {result['created'][:10]}, commit {commits}"
+    lines = [OPENING, f"Measured on {where}. The last column counts the runs in which exactly this happened."]
     for title, (what, parts) in SECTIONS.items():
         if shown := [case for case in cases if case["part"] in parts and case["runs"]]:
             lines += ["", f"## {title}", "", what, "", *table(shown)]
