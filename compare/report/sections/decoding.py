@@ -40,7 +40,8 @@ def tables(report: Report) -> list[Table]:
         )
     columns = ["runtime", "TTFT ms", "ratio [95 %]", "TPOT ms", "ratio [95 %]", "reading", "tokens/s", "IQR", "cache"]
     tokens = len(report.decoding[0].tokens[0]) if report.decoding[0].tokens else 0
-    title = f"Greedy generation of {tokens} tokens with a cache of keys and values: {report.decode_rounds} rounds"
+    counted = f" of {tokens} tokens" if tokens else ""  # none if every turn was disturbed
+    title = f"Greedy generation{counted} with a cache of keys and values: {report.decode_rounds} rounds"
     return [Table(title, columns, rows, _NOTES)]
 
 

@@ -31,8 +31,10 @@ _SAMPLE_NOTES = (
 
 
 def tables(report: Report) -> list[Table]:
-    """Show times with their ratios, then statistics of the samples."""
-    return [_time_table(report), _sample_table(report)] if report.latency else []
+    """Show times with their ratios, then statistics of the samples, if any turn counts."""
+    if not report.latency:
+        return []
+    return [table for table in (_time_table(report), _sample_table(report)) if table.rows]
 
 
 def sentences(report: Report) -> list[str]:

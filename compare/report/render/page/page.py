@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ SCRIPTS = (
     "assets/maps.js",
 )
 STYLE = "assets/page.css"
+
+#: An option of the command line in a sentence.
+_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 
 
 def print_report(report: Report) -> None:
@@ -95,9 +99,18 @@ def _finalized(value: Any) -> Any:
     return value if isinstance(value, Markup) else harmless(value)
 
 
+def unbroken(text: str) -> Markup:
+    """Return a sentence in HTML whose options stay on one line each. A browser would break them after a hyphen.
+
+    >>> unbroken("count <every> turn with --max-load 100")
+    Markup('count &lt;every&gt; turn with <span class="option">--max-load</span> 100')
+    """
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(escape(harmless(text)))))
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         finalize=_finalized,
@@ -105,6 +118,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["unbroken"] = unbroken
+    return made
 
 
 @cache

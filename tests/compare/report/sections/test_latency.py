@@ -41,6 +41,13 @@ def test_samples_are_shown_with_what_is_odd_about_them(altered: Report) -> None:
     assert int(shown[1]) == sum(len(turn) for turn in row.turns.values())
 
 
+def test_without_a_turn_that_counts_there_is_no_table_of_samples(altered: Report) -> None:
+    for row in altered.latency:
+        row.disturbed, row.turns = row.turns, {}
+    (table,) = latency.tables(altered)
+    assert table.title.startswith("Latency of one forward pass")
+
+
 def test_shifts_are_named_if_there_were_several(altered: Report) -> None:
     assert latency.sentences(altered) == []
     altered.shifts = 3

@@ -33,7 +33,9 @@ def data_of(page: str) -> dict:
 
 def words_of(page: str) -> str:
     """Return the text of a page."""
-    return " ".join(html.unescape(re.sub("<[^>]*>", " ", page.partition("<body>")[2].partition("<footer>")[0])).split())
+    body = page.partition("<body>")[2].partition("<footer>")[0]
+    joined = re.sub('<span class="option">([^<]*)</span>', r"\1", body)
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", joined)).split())
 
 
 @pytest.mark.parametrize("change", CHANGES)
