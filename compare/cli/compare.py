@@ -274,10 +274,11 @@ def _runtime_names(given: str | None) -> list[str] | None:
 
 def check_resumed_alone(context: typer.Context) -> None:
     """Raise `BadInput` if a setting was given with `--resume`, which has all of them from the report."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
+    for parameter in context.command.params:
+        source = context.get_parameter_source(name) if (name := parameter.name) else None
         if name not in _WITH_RESUME and source is not None and source.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
+            negated = parameter.secondary_opts and not context.params[name]  # such as --no-latency
+            option = (parameter.secondary_opts if negated else parameter.opts)[0]
             raise BadInput(
                 f"--resume goes on with the settings of the comparison, so {option} cannot be given; leave it out, or "
                 "compare anew"

@@ -44,6 +44,7 @@ def _work(job: dict[str, Any]) -> None:
     asked = questions()
     kind = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
     runtime: Runtime | None = None
+    threads = job["threads"]
     for line, answer in asked:
         match line.split(maxsplit=1):
             case ["import"]:
@@ -51,10 +52,11 @@ def _work(job: dict[str, Any]) -> None:
             case ["load", graph]:
                 if runtime is not None:
                     runtime.close()
-                    del runtime
+                    runtime = None
                     start_afresh()
                 started = time.perf_counter()
-                runtime = kind(threads=job["threads"], graph=cast(Graph, graph))
+                threads = job["threads"]
+                runtime = kind(threads=threads, graph=cast(Graph, graph))
                 loaded = time.perf_counter()
                 runtime.run(ids, mask)
                 called = time.perf_counter()
@@ -84,8 +86,11 @@ def _work(job: dict[str, Any]) -> None:
             case ["rerun", name]:
                 assert runtime is not None, "rerun before load"
                 variant = Trace(Path(job["variants"]) / name)
-                if variant.facts["threads"] != job["threads"]:
-                    runtime = kind(threads=variant.facts["threads"], graph="deploy")
+                if variant.facts["threads"] != threads:
+                    runtime.close()
+                    runtime = None  # so that its memory is free before the next one is loaded
+                    threads = variant.facts["threads"]
+                    runtime = kind(threads=threads, graph="deploy")
                 answer({"error": written(partial(first_outputs, runtime, variant), Path(job["out"]) / name)})
             case ["follow", prefill]:
                 assert runtime is not None, "follow before load"

@@ -8,11 +8,12 @@ limit, `compare.numerics.padding` looks for the cause.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from compare.numerics.gaps import WrongShape, check_shapes
+from compare.numerics.gaps import WrongShape
 from compare.numerics.padding import COUNTED, Cause
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import beyond_limits, judge, own_evidence, placed
 from compare.pipeline.context import ModelRun, Row
+from compare.pipeline.row_trace import check_output
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence, evidence_of
 from compare.results.runtimes import PaddedResult
@@ -55,7 +56,7 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
         return _broken(text, f"it ran on the text but not here: {padded.facts['error']}")
     padded = forget(padded.folder, [name for name in padded if name not in trace])
     try:
-        check_shapes(padded, golden)
+        check_output(padded, golden)
     except WrongShape as error:
         return _broken(text, str(error))
     evidence = evidence_of(numerics.weigh_padded(padded.folder, run.precision_of(row.name)).values())

@@ -155,9 +155,10 @@ def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
 def observer(run: Run, series: Sequence[Series]) -> Observer | None:
     """Compare the inspect graph with the deploy graph, after the plain rerun; None if no ONNX graph was timed."""
     inspect = of_role(Role.OBSERVER, series)
-    if inspect is None:
+    deploy = _row_of(inspect, series)
+    if inspect is None or deploy is None:
         return None
-    deploy, folder = _row_of(inspect, series), run.scratch / inspect.runtime
+    folder = run.scratch / inspect.runtime
     return Observer(
         inspect,
         deploy,
@@ -170,13 +171,14 @@ def observer(run: Run, series: Sequence[Series]) -> Observer | None:
 def last_position(run: Run, series: Sequence[Series]) -> LastPosition | None:
     """Compare the graph for the last position with the deploy graph, after the plain rerun; None if not timed."""
     last = of_role(Role.LAST_POSITION, series)
-    if last is None:
+    row = _row_of(last, series)
+    if last is None or row is None:
         return None
     gap, plain = None, _plain(run, last.runtime)
     if last.alive and plain is not None and last.process.rerun("plain") is None:
         found = Trace(run.self_folder(last.runtime, last.graph) / "plain")["logits"]
         gap = float(np.abs(np.asarray(found[0, -1], np.float64) - plain["logits"][0, -1]).max())
-    return LastPosition(last, _row_of(last, series), gap)
+    return LastPosition(last, row, gap)
 
 
 def _operators(series: Series) -> dict[str, int]:
@@ -184,9 +186,11 @@ def _operators(series: Series) -> dict[str, int]:
     return series.process.operators() if series.alive else {}
 
 
-def _row_of(other: Series, series: Sequence[Series]) -> Series:
-    """Return the series that is the row of another series' runtime."""
-    return next(each for each in series if each.role.has_row and each.runtime == other.runtime)
+def _row_of(other: Series | None, series: Sequence[Series]) -> Series | None:
+    """Return the series that is the row of another series' runtime; None if there is none, or no longer."""
+    if other is None:
+        return None
+    return next((each for each in series if each.role.has_row and each.runtime == other.runtime), None)
 
 
 def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:

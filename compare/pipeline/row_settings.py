@@ -1,7 +1,7 @@
 """What the settings `device`, `providers` and `options` make of the rows of a comparison."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,9 +63,14 @@ def check_row_settings(specs: Sequence[Spec], settings: Settings) -> None:
     rows = {spec.name: spec for spec in specs}
     for provider in dict.fromkeys(settings.runtimes.providers or ()):
         check_provider(provider)
-        if rows.setdefault(row_of(provider), graphs := spec_of(GRAPH_RUNTIME)) is not graphs:
-            raise BadSetting("{providers} {provider} would have a row of the same name as a runtime", provider=provider)
-    rows |= dict.fromkeys(_rows_of_files(settings), spec_of(GRAPH_RUNTIME))
+        if (name := row_of(provider)) in rows:
+            raise BadSetting(
+                "{providers} {provider} would have the row {name}, which is another one's; rename the plug-in's file",
+                provider=provider,
+                name=name,
+            )
+        rows[name] = spec_of(GRAPH_RUNTIME)
+    rows |= dict.fromkeys(_rows_of_files(settings, rows), spec_of(GRAPH_RUNTIME))
     for name, options in (settings.runtimes.options or {}).items():
         if name not in rows:
             raise BadSetting(
@@ -75,11 +80,14 @@ def check_row_settings(specs: Sequence[Spec], settings: Settings) -> None:
             rows[name].check_option(key, value)
 
 
-def _rows_of_files(settings: Settings) -> list[str]:
-    """Return the names of the rows that run a graph which was given, or that of the default exporter."""
+def _rows_of_files(settings: Settings, others: Container[str]) -> list[str]:
+    """Return the names of the rows that run a graph which was given, or that of the default exporter.
+
+    others: the names of all other rows. The default exporter's graph has a row only beside that of another exporter.
+    """
     if settings.input.baseline is not None:
         return [ONNX_BASELINE, ONNX_FILE]
-    beside = [BESIDE] if settings.input.exporter != DEFAULT_EXPORTER else []
+    beside = [BESIDE] if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in others else []
     return beside + ([ONNX_FILE] if settings.input.onnx is not None else [])
 
 

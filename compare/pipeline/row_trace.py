@@ -53,12 +53,17 @@ def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
 
     Raises `WrongShape` if the trace has no output of the model, or if another tensor does not have golden's shape.
     """
-    if (output := output_among(golden)) not in found:
-        raise WrongShape(f"the run gave no {output}")
     if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
         found = forget(found.folder, unfit)
-    check_shapes(found, golden)
+    check_output(found, golden)
     return found
+
+
+def check_output(found: Trace, golden: Trace) -> None:
+    """Raise `WrongShape` if a trace has no output of the model, or if a tensor does not have golden's shape."""
+    if (output := output_among(golden)) not in found:
+        raise WrongShape(f"the run gave no {output}")
+    check_shapes(found, golden)
 
 
 def weighed(run: ModelRun, row: Row, found: Trace, numerics: Numerics) -> tuple[Trace, dict[str, Gap], Verdict]:

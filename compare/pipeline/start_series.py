@@ -39,8 +39,10 @@ def started_series(run: Run) -> Iterator[list[Series]]:
 
     The list is empty if latency is off. A later stage that starts further processes appends their series to it.
     """
-    started = [*start_passes(run), *start_limits(run), *start_decoders(run)] if run.checks.latency else []
+    started: list[Series] = []
     try:
+        for start_some in (start_passes, start_limits, start_decoders) if run.checks.latency else ():
+            started += start_some(run)
         yield started
     finally:
         for process in dict.fromkeys(each.process for each in started):

@@ -247,7 +247,7 @@ class Dialogue:
             stdin.flush()
             if not _comes_true(ready, self._timeout, self._watch, TIMED_INTERVAL):
                 raise ChildFailed(f"no answer to {line!r} within {self._timeout:.0f} s")
-            if answer := stdout.readline():
+            if (answer := stdout.readline()).endswith(b"\n"):  # else the child ended, perhaps within its answer
                 found: dict[str, Any] = json.loads(answer)
                 return found
         except BrokenPipeError:

@@ -65,4 +65,5 @@ def questions() -> Iterator[tuple[str, Callable[[Mapping[str, Any]], None]]]:
     """
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    return ((line.strip(), lambda answer: print(json.dumps(answer), file=answers)) for line in sys.stdin)
+    lines = (line.decode().strip() for line in sys.stdin.buffer)  # UTF-8, whatever the locale's encoding is
+    return ((line, lambda answer: print(json.dumps(answer), file=answers)) for line in lines)

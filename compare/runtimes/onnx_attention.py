@@ -40,7 +40,8 @@ def convert(folder: Path, out: Path, graphs: tuple[Graph, ...]) -> dict[str, str
         ir.save(model, out / f"{graph}.onnx")
     for location in weights:
         shutil.copyfile(folder / location, out / location)
-    return {"fused": f"{counts['deploy']} Attention", "fused for decoding": f"{counts['decode']} Attention"}
+    notes = {"deploy": "fused", "decode": "fused for decoding"}  # a model without a cache has no graph for decoding
+    return {note: f"{counts[graph]} Attention" for graph, note in notes.items() if graph in counts}
 
 
 def fuse_attention(model: ir.Model) -> int:
@@ -57,12 +58,17 @@ def fuse_attention(model: ir.Model) -> int:
 
 
 def _context_and_probabilities(
-    op: Any, query: Any, key: Any, value: Any, mask: Any, scale: Any, lowest: Any
+    op: Any, query: Any, key: Any, merged: Any, value: Any, mask: Any, scale: Any, lowest: Any
 ) -> tuple[Any, Any]:
     """Return the context and the probabilities of `export.attention.graph_attention`, as a pattern of nodes."""
-    product = op.MatMul(query, op.Transpose(_repeated(op, key), perm=[0, 1, 3, 2]))
+    product = op.MatMul(query, _transposed(op, key, merged))
     probabilities = op.Softmax(op.Where(mask, op.Mul(product, scale), lowest), axis=-1)
     return op.MatMul(probabilities, _repeated(op, value)), probabilities
+
+
+def _transposed(op: Any, key: Any, merged: Any) -> Any:
+    """Return the pattern of transposed key heads, or of one transposition that also splits the heads of an encoder."""
+    return OrValue([op.Transpose(_repeated(op, key), perm=[0, 1, 3, 2]), op.Transpose(merged, perm=[0, 2, 3, 1])])
 
 
 def _repeated(op: Any, heads: Any) -> Any:
@@ -70,8 +76,8 @@ def _repeated(op: Any, heads: Any) -> Any:
     return OrValue([op.Reshape(op.Expand(op.Unsqueeze(heads, ANY_VALUE), ANY_VALUE), ANY_VALUE), heads])
 
 
-def _context(op: Any, query: Any, key: Any, value: Any, mask: Any, scale: Any, lowest: Any) -> Any:
-    return _context_and_probabilities(op, query, key, value, mask, scale, lowest)[0]
+def _context(op: Any, query: Any, key: Any, merged: Any, value: Any, mask: Any, scale: Any, lowest: Any) -> Any:
+    return _context_and_probabilities(op, query, key, merged, value, mask, scale, lowest)[0]
 
 
 def _is_plain(_: Any, scale: Any, lowest: Any, **__: Any) -> bool:
@@ -85,14 +91,28 @@ def _number(value: ir.Value) -> float | None:
     return float(tensor.numpy().item()) if tensor is not None and tensor.size == 1 else None
 
 
-def _attention(op: Any, query: Any, key: Any, value: Any, mask: Any, scale: Any, **_: Any) -> Any:
-    return op.Attention(query, key, value, mask, scale=_number(scale))
+def _attention(op: Any, **found: Any) -> Any:
+    return op.Attention(*_inputs(op, **found), scale=_number(found["scale"]))
 
 
-def _attention_and_probabilities(op: Any, query: Any, key: Any, value: Any, mask: Any, scale: Any, **_: Any) -> Any:
-    given = {"scale": _number(scale), "qk_matmul_output_mode": _PROBABILITIES, "_outputs": 4}
-    context, _, _, probabilities = op.Attention(query, key, value, mask, **given)
+def _attention_and_probabilities(op: Any, **found: Any) -> Any:
+    given = {"scale": _number(found["scale"]), "qk_matmul_output_mode": _PROBABILITIES, "_outputs": 4}
+    context, _, _, probabilities = op.Attention(*_inputs(op, **found), **given)
     return context, probabilities
+
+
+def _inputs(op: Any, query: Any, value: Any, mask: Any, key: Any = None, merged: Any = None, **_: Any) -> list[Any]:
+    """Return the inputs of the operator for what a pattern found."""
+    heads = op.Transpose(merged, perm=[0, 2, 1, 3]) if key is None else key
+    return [query, heads, value, _with_queries(op, mask, query)]
+
+
+def _with_queries(op: Any, mask: ir.Value, query: Any) -> Any:
+    """Return a mask with a row for each query. ONNX Runtime does not repeat the only row of an encoder's mask."""
+    if mask.shape is None or mask.shape[-2] != 1:
+        return mask
+    one, queries = op.Constant(value_ints=[1]), op.Shape(query, start=2, end=3)
+    return op.Expand(mask, op.Concat(one, one, queries, one, axis=0))
 
 
 #: A rule applies only if nothing else reads what it replaces, so the first one leaves probabilities that are outputs.

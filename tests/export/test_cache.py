@@ -117,6 +117,16 @@ def test_removing_and_finding_by_any_name(root: Path, thing: Entry) -> None:
     assert entries(root) == []
 
 
+def test_what_an_interrupted_removal_has_left_is_removed(root: Path, thing: Entry) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = (root / "models" / f".removed-other-{number}" for number in (ended.pid, os.getppid()))
+    dead.mkdir()
+    alive.mkdir()
+    remove(thing.folder)
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
 def test_a_process_that_waits_says_so_once_and_exports_if_the_other_failed(root: Path) -> None:
     """Another process holds the lock, and its export fails while this process waits."""
     from filelock import FileLock

@@ -71,6 +71,12 @@ class Inconsistent(TorchEager):
         logits[0, 3, 5] += 0.5 * (len(input_ids) - 1) + 8 * (self.threads - 1)
         return {**found, "logits": logits}
 
+class Partial(TorchEager):
+    """Gives no tensor where sequences are padded, except a hidden state that is right."""
+    def run(self, input_ids, attention_mask):
+        found = super().run(input_ids, attention_mask)
+        return found if attention_mask.all() else {"hidden_state.0": found["hidden_state.0"]}
+
 class Discreet(TorchEager):
     """Computes in a lower precision, which neither its name nor its output types show."""
     dtype = "bfloat16"
@@ -158,7 +164,7 @@ def spec(kind, libraries=TORCH_LIBRARIES, **more):
     return Spec(name, target, "a fake", ("torch",), "pip install fakes", libraries=libraries, **more)
 
 crashes, hangs, raises, wrongshape = map(spec, (Crashes, Hangs, Raises, WrongShape))
-quits = spec(Quits)
+quits, partial = map(spec, (Quits, Partial))
 peeks, notanumber, slow, inconsistent = map(spec, (Peeks, NotANumber, Slow, Inconsistent))
 discreet, helped, greedy, twofaced = map(spec, (Discreet, Helped, Greedy, TwoFaced))
 reticent = spec(Reticent, libraries=())  # its processes are not forked
@@ -172,7 +178,7 @@ absent = Spec("absent", "nowhere:Nothing", "not installed", ("no_such_package_9"
 NAMES = (
     *("crashes", "hangs", "raises", "wrongshape", "peeks", "notanumber", "slow", "inconsistent", "discreet"),
     *("reticent", "helped", "greedy", "twofaced", "ahead", "stale", "absent", "wavers", "brittle", "lowers"),
-    *("foreign", "quits"),
+    *("foreign", "quits", "partial"),
 )
 
 

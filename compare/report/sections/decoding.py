@@ -54,11 +54,18 @@ def sentences(report: Report) -> list[str]:
                 lines.append(f"{row.runtime} decodes wrongly after a prefill of {prefill}: {verdict.sentence}.")
     if report.model is None or not report.model.trained:
         return lines
-    for row in report.decoding[1:]:
-        if row.tokens and not row.again:
-            tokens = "tokens" if row.parted is None else f"first {row.parted} tokens"
-            lines.append(f"{row.runtime} and {report.decoding[0].runtime} generate the same {tokens}.")
-    return lines
+    generated = [row for row in report.decoding if row.tokens and not row.again]
+    if not generated or generated[0] is not report.decoding[0]:  # the baseline generated nothing
+        return lines
+    baseline, *others = generated
+    return lines + [f"{row.runtime} and {baseline.runtime} generate {_alike(row.parted)}." for row in others]
+
+
+def _alike(parted: int | None) -> str:
+    """Say how many tokens two generations share. parted: the index of the first one that differs; None if none does."""
+    if parted is None:
+        return "the same tokens"
+    return f"the same first {parted} tokens" if parted else "different tokens from the first one on"
 
 
 SECTION = Section("decoding", tables, sentences)

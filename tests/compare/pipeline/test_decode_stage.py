@@ -185,5 +185,10 @@ def test_tokens_are_compared_where_the_weights_mean_something(faulty: Report) ->
     graph.parted = 3
     lines = decoding.sentences(altered)
     assert "onnxruntime and torch-eager generate the same first 3 tokens." in lines
+    graph.parted = 0
+    lines = decoding.sentences(altered)
+    assert "onnxruntime and torch-eager generate different tokens from the first one on." in lines
+    altered.decoding[0].tokens = []  # every turn of the baseline was disturbed
+    assert not any("generate" in line for line in decoding.sentences(altered))
     altered.model.trained = False
     assert not any("generate" in line for line in decoding.sentences(altered))

@@ -17,6 +17,8 @@ from compare.pipeline.settings import Settings
 from compare.report.render.markdown import to_markdown
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
+from compare.runtimes import onnx_attention
+from compare.runtimes.onnx_runtime import OnnxRuntime
 from compare.runtimes.registry import spec_of
 from compare.traces import Trace, write_trace
 from export.attention import graph_attention
@@ -140,6 +142,16 @@ def test_other_engines_give_the_last_hidden_state(entry: Entry, name: str) -> No
     assert list(found) == list(expected) == ["last_hidden_state"]
     states, others = (run["last_hidden_state"][mask == 1] for run in (found, expected))
     np.testing.assert_allclose(states, others, atol=1e-4, rtol=0)
+
+
+def test_the_attention_of_an_encoder_is_one_operator(entry: Entry, tmp_path: Path) -> None:
+    facts = onnx_attention.convert(entry.folder, tmp_path, ("inspect", "deploy"))
+    assert facts == {"fused": "2 Attention"}
+    found, expected = (
+        OnnxRuntime(each, threads=1, graph="inspect").run(*inputs()) for each in (tmp_path, entry.folder)
+    )
+    for name, tensor in expected.items():
+        np.testing.assert_allclose(found[name], tensor, atol=1e-5, rtol=0, err_msg=name)
 
 
 def test_a_runtime_of_causal_language_models_says_so(minilm: Path, tmp_path: Path) -> None:

@@ -59,9 +59,15 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
 def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison with runtimes that give wrong results, and two that give nothing to judge."""
     with installed(tmp_path_factory.mktemp("site")):
-        names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape", "quits")
+        names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape", "quits", "partial")
         out = tmp_path_factory.mktemp("misleading")
         return compare(str(tiny_folder), small(out, *names, fail_on="reduced precision", latency=False))
+
+
+def test_a_runtime_without_an_output_where_sequences_are_padded_is_broken_there(misleading: Report) -> None:
+    found = next(runtime for runtime in misleading.runtimes if runtime.name == "partial")
+    assert (found.error, found.padding.text.kind) == (None, "identical")
+    assert found.verdict.sentence == "broken where sequences are padded: the run gave no logits"
 
 
 def alone(report: Report, name: str) -> Report:

@@ -19,6 +19,7 @@ from compare.report.folder import KEPT, MARKER, UNFINISHED, is_unfinished
 from compare.report.saved import listing, located
 from compare.report.schema import Report
 from compare.report.unfinished import RUN_FILE, SavedRow, can_resume, read_begun, read_row, saved_names, write_row
+from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.progress import Progress
 from tests.helpers.commands import COMPARE, ran, refused
@@ -55,8 +56,11 @@ def interrupted(model: Path, out: Path, rows: int = 2, **more: Any) -> Interrupt
 
 
 @pytest.fixture(scope="module")
-def stopped(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Interrupts]:
-    """The folder of a comparison that was interrupted after two of three rows, and its progress."""
+def stopped(tiny_folder: Path, entry: Entry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Interrupts]:
+    """The folder of a comparison that was interrupted after two of three rows, and its progress.
+
+    entry: exports the model first, so that no note is of another worker's export.
+    """
     root = tmp_path_factory.mktemp("stopped")
     return root / "reports" / "begun", interrupted(tiny_folder, root / "reports" / "begun")
 
@@ -245,11 +249,14 @@ class InterruptsAtOnce(Progress):
         raise KeyboardInterrupt
 
 
-def test_settings_cannot_be_given_with_resume(folder: Path, monkeypatch, capfd) -> None:
-    line = refused(["--resume", str(folder), "--batch", "2"], 2, monkeypatch, capfd)
+@pytest.mark.parametrize(
+    "option", [["--batch", "2"], ["--option", "onnxruntime.provider=X"], ["--provider", "X"], ["--no-latency"]]
+)
+def test_settings_cannot_be_given_with_resume(folder: Path, option: list[str], monkeypatch, capfd) -> None:
+    line = refused(["--resume", str(folder), *option], 2, monkeypatch, capfd)
     assert line == (
-        "error: --resume goes on with the settings of the comparison, so --batch cannot be given; leave it out, or "
-        "compare anew\n"
+        f"error: --resume goes on with the settings of the comparison, so {option[0]} cannot be given; leave it out, "
+        "or compare anew\n"
     )
 
 

@@ -1,5 +1,6 @@
 """Test what device, execution providers and options make of the rows of a comparison."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from compare.pipeline.assemble_latency import decode_parts
 from compare.pipeline.compare_model import compare
-from compare.pipeline.context import Row
+from compare.pipeline.context import BESIDE, Row
 from compare.pipeline.decode_stage import Decoding
 from compare.pipeline.row_settings import check_row_settings, configured, rows_of
 from compare.pipeline.rows import row_names
@@ -73,6 +74,25 @@ def test_a_plug_in_may_be_a_file(tmp_path: Path) -> None:
     check_row_settings([], settings)
     (found,) = (configured(each, settings.runtimes) for each in rows_of([], settings.runtimes, Path("entry")))
     assert (found.name, found.options) == ("onnxruntime-made_up", {"plugin": str(library), "provider.x": "1"})
+
+
+def test_two_plug_ins_cannot_have_one_row(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "libep.so" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.touch()
+    said = (
+        f"providers {files[1]} would have the row onnxruntime-libep, which is another one's; rename the plug-in's file"
+    )
+    with pytest.raises(BadInput, match=re.escape(said)):
+        check_row_settings([], Settings.of(providers=list(map(str, files))))
+
+
+def test_the_default_exporters_graph_takes_options_only_if_it_has_a_row() -> None:
+    settings = Settings.of(exporter="optimum", options={BESIDE: NO_SPINNING})
+    check_row_settings([spec_of("onnxruntime")], settings)
+    with pytest.raises(BadInput, match=f"options: the comparison has no row {BESIDE!r}"):
+        check_row_settings([spec_of("torch-sdpa")], settings)
 
 
 def test_a_row_of_a_file_takes_options() -> None:

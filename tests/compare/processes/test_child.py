@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from compare.processes import templates
-from compare.processes.child import ChildFailed, OutOfMemory, run_child
+from compare.processes.child import ChildFailed, Dialogue, OutOfMemory, run_child
 from compare.processes.environment import environment
 from tests.helpers.hanging import FOLDER, hanging
 from tests.helpers.processes import WAYS, comes_true, gone, kept_template
@@ -124,6 +124,32 @@ def test_a_child_dies_with_its_parent_even_while_it_is_stopped(tmp_path: Path, a
     parent.stdout.close()
     gone, _ = psutil.wait_procs([orphan], timeout=10)
     assert gone or not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_child_that_is_killed_within_an_answer_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = """
+import os, signal, sys
+from compare.processes.child_side import main_of_child, questions
+def work(job):
+    for line, answer in questions():
+        answer({"line": line})
+        if line == "end":
+            sys.stdout.flush()
+            os.write(job["answers"], b'{"half')
+            os.kill(os.getpid(), signal.SIGKILL)
+job_of_answers = os.dup(1)
+main_of_child(lambda job: work({**job, "answers": job_of_answers}))
+"""
+    (tmp_path / "halves.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    dialogue = Dialogue("halves", {}, threads=1, log=tmp_path / "log", timeout=60.0)
+    try:
+        assert dialogue.ask("\u00fc") == {"line": "\u00fc"}
+        assert dialogue.ask("end") == {"line": "end"}
+        with pytest.raises(ChildFailed, match=r"^killed by SIGKILL$"):
+            dialogue.ask("next")
+    finally:
+        dialogue.end()
 
 
 def test_every_child_has_the_same_threads_and_no_hub() -> None:
