@@ -34,10 +34,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids; default distilgpt2")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--list", action="store_true", help="list what is in the cache")
-    action.add_argument("--verify", action="store_true", help="check every file's SHA-256, of these models or of all")
+    action.add_argument(
+        "--verify", action="store_true", help="check the SHA-256 of every file of these models, or of all"
+    )
     action.add_argument("--remove", action="store_true", help="remove these models from the cache")
     parser.add_argument("--offline", action="store_true", help="do not contact the hub")
-    parser.add_argument("--exporter", default="dynamo", help="which exporter makes the graphs (default: dynamo)")
+    parser.add_argument("--exporter", default="dynamo", help="the exporter: dynamo (default) or optimum")
     parser.add_argument("--cache-dir", type=_folder, metavar="FOLDER", help="the cache's folder")
     return parser.parse_args(arguments)
 

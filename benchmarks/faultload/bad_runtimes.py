@@ -124,7 +124,7 @@ class LeavesProcesses(TorchEager):
         return super().run(input_ids, attention_mask)
 
 
-#: Name -> class, what its row has to say (its error, or the error of its latency), and whether that is in its trace.
+#: Name -> class, where its row says what is wrong (its trace, its verdict or its latency), and what it has to say.
 RUNTIMES: dict[str, tuple[type[TorchEager], str, str]] = {
     "crashes": (Crashes, "trace", "killed by SIGSEGV"),
     "exits": (Exits, "trace", "ended with exit code 0"),

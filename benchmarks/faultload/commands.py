@@ -134,7 +134,7 @@ class Running:
             os.kill(self.process.pid, number)
 
     def ended(self, timeout: float = 300.0) -> Ended:
-        """Wait until it ends, and until its processes have had time to. One that hangs is killed, with code -9."""
+        """Wait until it ends, and until its processes have had time to. One that hangs is killed, with code -999."""
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -10,7 +10,7 @@ from export.cache import entries
 
 WEIGHTS, MODEL = "model.safetensors", "someone/tiny"
 
-#: The faults in words -> what the hub does, which exit codes are right, and whether the same run may succeed.
+#: The faults in words -> what the hub does, and which exit codes are right.
 FAULTS: dict[str, tuple[dict[str, Failure], tuple[int, ...]]] = {
     "slow: each file comes 3 s late": ({WEIGHTS: Failure(late=3), "config.json": Failure(late=3)}, (0,)),
     "weights cut short": ({WEIGHTS: Failure(cut=1000)}, (2, 3)),

@@ -55,14 +55,14 @@ def remove(
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Remove what is older than this number of h, d or w, such as 30d."),
+        typer.Option(metavar="AGE", help="Remove what is older than this, in hours, days or weeks: 12h, 30d, 4w."),
     ] = None,
     golden: Annotated[
         bool, typer.Option("--golden", help="Remove golden runs, not reports. Later comparisons compute them again.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal, and about names, it never asks.")
+        bool, typer.Option("--yes", "-y", help="Do not ask. It never asks about names, or without a terminal.")
     ] = False,
     cache_dir: CacheDir = None,
 ) -> None:

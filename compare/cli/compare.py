@@ -77,10 +77,10 @@ def compare(
     ] = None,
     providers: Annotated[
         list[str] | None,
-        _runtimes("--provider", metavar="NAME", help="Execution provider of ONNX Runtime, for a row; may be repeated."),
+        _runtimes("--provider", metavar="NAME", help="Add a row with this execution provider; may be repeated."),
     ] = None,
     device: Annotated[
-        str, _runtimes(metavar="DEVICE", help="What the runtimes compute on: cpu, or cuda, an NVIDIA GPU.")
+        str, _runtimes(metavar="DEVICE", help="Device of the runtimes: cpu, or cuda (an NVIDIA GPU).")
     ] = RuntimeSettings.device,
     options: Annotated[
         list[str] | None,
@@ -90,40 +90,41 @@ def compare(
         int | None, _runtimes(metavar="N", help="Threads in each runtime.", show_default="all cores")
     ] = None,
     timeout: Annotated[
-        float, _runtimes(metavar="SECONDS", help="Time limit for one answer of a process.")
+        float, _runtimes(metavar="SECONDS", help="Longest wait for an answer of a process.")
     ] = RuntimeSettings.timeout,
     latency: Annotated[bool, _checks(help="Time the runtimes.")] = CheckSettings.latency,
     decode: Annotated[bool, _checks(help="Time and check decoding with a cache.")] = CheckSettings.decode,
     thorough: Annotated[
         bool,
         _checks(
-            "--thorough", help="Rerun in other batches, padding and threads, check caches thrice, time every graph."
+            "--thorough",
+            help="Also rerun with other batches, padding and threads, check three prefills, time all graphs.",
         ),
     ] = CheckSettings.thorough,
     quick: Annotated[
         bool,
         _checks(
             "--quick",
-            help=f"Compare less: {QUICK_SEQUENCE} tokens, {QUICK_TIME:g} seconds, {' and '.join(QUICK_RUNTIMES)}.",
+            help=f"Short comparison: {QUICK_SEQUENCE} tokens, {QUICK_TIME:g} seconds, {' and '.join(QUICK_RUNTIMES)}.",
         ),
     ] = CheckSettings.quick,
     fail_on: Annotated[
         str,
         _checks(
             metavar="VERDICT",
-            help="Mildest verdict that exits with 1: rounding, reduced precision, unsteady, different, broken.",
+            help="Exit with 1 if a verdict is this or worse: rounding, reduced precision, unsteady, different, broken.",
         ),
     ] = CheckSettings.fail_on,
     time: Annotated[
         float | None,
         _latency(
             metavar="SECONDS",
-            help="Time limit for the rounds.",
-            show_default=f"{TIME:g}, or {TIME_PER_RUNTIME:g} a runtime; {QUICK_TIME:g} with --quick",
+            help="Time for the rounds of latency.",
+            show_default=f"{TIME:g}, or {TIME_PER_RUNTIME:g} for each runtime; {QUICK_TIME:g} with --quick",
         ),
     ] = None,
     precision: Annotated[
-        float, _latency(metavar="PERCENT", help="End the rounds early once every ratio is known to within this.")
+        float, _latency(metavar="PERCENT", help="End the rounds once every ratio is known to this.")
     ] = 100 * LatencySettings.precision,
     min_rounds: Annotated[
         int | None,
@@ -140,7 +141,7 @@ def compare(
         ),
     ] = None,
     seed: Annotated[
-        int, _latency(metavar="N", help="Seed of the order of turns, and of the intervals.")
+        int, _latency(metavar="N", help="Seed of the order of turns and of the bootstrap.")
     ] = LatencySettings.seed,
     pin: Annotated[bool, _latency("--pin", help="Pin each timed process to one CPU per thread.")] = LatencySettings.pin,
     memory: Annotated[
@@ -151,7 +152,7 @@ def compare(
         bool, _latency("--interference", help="Also time each runtime while the others are not suspended.")
     ] = LatencySettings.interference,
     grid: Annotated[
-        str | None, _latency(metavar="SHAPES", help="Also time these sequences and batches, e.g. 32,128x1,4.")
+        str | None, _latency(metavar="SHAPES", help="Also time these lengths and batches, e.g. 32,128x1,4.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -177,11 +178,11 @@ def compare(
     ] = False,
     json: Annotated[bool, _output("--json", help="Short for --format json.")] = False,
     verbose: Annotated[
-        bool, _output("--verbose", "-v", help="Show each process with its log file, and the seconds of each phase.")
+        bool, _output("--verbose", "-v", help="Show the log file of each process and the time of each phase.")
     ] = False,
     resume: Annotated[
         str | None,
-        _output(metavar="REPORT", help="Go on with a comparison that was interrupted, with the settings that it has."),
+        _output(metavar="REPORT", help="Resume an interrupted comparison, with its own settings."),
     ] = None,
     explain: Annotated[
         str | None, _output(metavar="RUNTIME", help="Show how this runtime's verdict was reached.")

@@ -88,7 +88,7 @@ def diff(
     older: Annotated[str, typer.Argument(metavar="A", help=f"The older report. {_REPORT}")],
     newer: Annotated[str, typer.Argument(metavar="B", help="The newer report.")],
     fail_over: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Exit with 1 if a runtime takes longer by more than this.")
+        float, typer.Option(metavar="PERCENT", help="Exit with 1 if a runtime became slower by more than this.")
     ] = 5.0,
     json: Annotated[
         bool, typer.Option("--json", help="Print the difference as JSON on stdout, and nothing else.")
@@ -100,8 +100,8 @@ def diff(
     Verdicts are compared, and latency relative to each report's own baseline.
 
     Exit codes: 0 no regression; 1 a verdict is worse and at or beyond the newer report's --fail-on, a runtime that ran
-    fails now, or a runtime is certain to be slower by more than --fail-over; 2 wrong input, or reports that cannot be
-    compared.
+    fails now, or a runtime's whole interval is slower by more than --fail-over; 2 wrong input, or reports that cannot
+    be compared.
     """
     from compare.diff import text as difference_text
     from compare.diff.compare import diff as difference_of

@@ -17,7 +17,7 @@ def runtimes(
         bool, typer.Option("--markdown", help="Print the built-in runtimes, and their options, as Markdown tables.")
     ] = False,
     install: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Install what a runtime needs besides Python packages.")
+        str | None, typer.Option(metavar="NAME", help="Install what pip cannot: npm packages, or an environment.")
     ] = None,
 ) -> None:
     """List the runtimes, and how to install the missing ones.

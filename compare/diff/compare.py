@@ -48,7 +48,12 @@ def diff(older: Report, newer: Report, fail_over: float = 5.0) -> Difference:
         runtimes=list(_runtimes(older, newer)),
         latency=latency,
         notes=circumstances(older, newer),
-        regressions=[*_worse(older, newer), *_failed(older, newer), *_slower(latency, fail_over)],
+        regressions=[
+            *_worse(older, newer),
+            *_decodes_worse(older, newer),
+            *_failed(older, newer),
+            *_slower(latency, fail_over),
+        ],
     )
 
 
@@ -143,6 +148,17 @@ def _worse(older: Report, newer: Report) -> Iterator[Regression]:
             yield Regression(runtime=now.name, kind="verdict", said=f"{now.name} was {words[0]} and is {why}")
         elif why is None and now.name in newer.untrusted and now.name not in older.untrusted:
             yield Regression(runtime=now.name, kind="verdict", said=f"{now.name}: {newer.untrusted[now.name]}")
+
+
+def _decodes_worse(older: Report, newer: Report) -> Iterator[Regression]:
+    """Yield the caches whose verdict became worse and is at or beyond the newer report's `--fail-on`."""
+    before = {row.runtime: row.verdict for row in older.decoding if not row.again}
+    for row in newer.decoding:
+        then, now = before.get(row.runtime), row.verdict
+        why = newer.beyond(row)
+        if why and then and now and not row.again and verdict_change(then.kind, now.kind) == "worse":
+            said = f"{row.runtime} was {then.kind} when it decoded and is {why}"
+            yield Regression(runtime=row.runtime, kind="verdict", said=said)
 
 
 def _failed(older: Report, newer: Report) -> Iterator[Regression]:

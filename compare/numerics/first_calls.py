@@ -4,7 +4,7 @@ On x86, torch computes these functions of contiguous float32 and float64 tensors
 stores the type of the processor in a variable of the process and then replaces it by an index into its kernels. A
 thread that reads the variable in between takes the index of a low-accuracy kernel for its share of that call
 (https://github.com/pytorch/pytorch/issues/188792; seen with oneMKL 2024.2, which torch 2.13 contains). The result is
-off by up to 3e-4 of its size in float32 and 7e-9 in float64. Later calls are right.
+off by up to 1.6e-4 of its size in float32 and 7e-9 in float64. Later calls are right.
 """
 
 from functools import cache

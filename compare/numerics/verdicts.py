@@ -4,7 +4,7 @@ Local errors are checked first, in the order of execution, and then accumulated 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Literal
 
 from compare.numerics.places import SEGMENTS, hidden_segments, place_of
@@ -190,12 +190,17 @@ def _narrowed(precision: str, found: list[TensorEvidence]) -> str:
 
 
 def _nearest(evidence: Mapping[str, TensorEvidence], limits: Limits) -> tuple[str, str, float]:
-    """Return the tensor, the statistic and the multiple nearest to a limit, for a run within all limits."""
-    shares = [
-        (getattr(found.local, statistic) / getattr(limits.local, statistic), name, statistic)
-        for name, found in evidence.items()
-        if found.local is not None
-        for statistic in ("rms", "max", "channel", "slope")
-    ]
-    _, name, statistic = max(shares)
-    return name, statistic, getattr(evidence[name].local, statistic)
+    """Return the tensor, the statistic and the multiple nearest to a limit, for a run within all limits.
+
+    They are of local errors; of accumulated ones if no tensor was replayed.
+    """
+    errors = {name: found.local for name, found in evidence.items() if found.local is not None}
+    within = limits.local
+    if not errors:
+        errors, within = {name: found.accumulated for name, found in evidence.items()}, limits.accumulated
+    _, name, statistic = max(
+        (multiple / getattr(within, statistic), name, statistic)
+        for name, found in errors.items()
+        for statistic, multiple in asdict(found).items()
+    )
+    return name, statistic, getattr(errors[name], statistic)

@@ -118,6 +118,15 @@ def test_a_worse_verdict_is_a_regression_if_the_newer_report_fails_on_it(report:
     assert diff(altered, report).exit_code() == 0  # it became better
 
 
+def test_a_cache_that_became_wrong_is_a_regression(report: Report, altered: Report) -> None:
+    row = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    row.checks = dict.fromkeys(row.checks, verdict("different"))
+    (regression,) = diff(report, altered).regressions
+    assert (regression.runtime, regression.kind) == ("onnxruntime", "verdict")
+    assert regression.said.startswith("onnxruntime was rounding when it decoded and is different")
+    assert diff(altered, altered).regressions == []
+
+
 def test_a_verdict_that_was_as_bad_is_no_regression(report: Report, altered: Report) -> None:
     runtime(altered, "onnxruntime").verdict = verdict("different", "layer 1, attention")
     assert diff(altered, altered).regressions == []

@@ -62,6 +62,11 @@ def test_a_difference_that_no_segment_explains(clean) -> None:
     assert (verdict.kind, verdict.note) == ("different", "in an untapped place before logits")
 
 
+def test_without_a_replay_the_accumulated_errors_are_within_their_limits(clean) -> None:
+    verdict = judge({name: replace(each, local=None) for name, each in clean.items()}, bitwise=False)
+    assert (verdict.kind, verdict.statistic, verdict.multiple) == ("rounding", "rms", 1.0)
+
+
 def test_logits_alone_are_a_weak_test(clean) -> None:
     assert judge({"logits": clean["logits"]}, bitwise=False).weak
     far = replace(clean["logits"], accumulated=Multiples(rms=4.5, max=1.0, channel=0.0, slope=0.0))
