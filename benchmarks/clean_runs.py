@@ -13,9 +13,10 @@ from benchmarks.setups import Stand
 from benchmarks.trials import alarms
 from compare.numerics.controls import Control, control_runs, permuted_attention
 from compare.numerics.gaps import check_shapes
+from compare.numerics.several_runs import agreed
 from compare.numerics.summation_orders import permuted_product, split_product
 from compare.numerics.verdicts import judge
-from compare.pipeline.second_look import RUNS, agreed
+from compare.pipeline.second_look import RUNS
 from compare.processes.child import ChildFailed
 from compare.results.gaps import TensorEvidence
 from compare.results.precisions import FLOAT32

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from compare.numerics.padded_verdicts import rejudged, worse
+from compare.numerics.several_runs import agreed, is_alarm
 from compare.numerics.verdicts import judge
-from compare.pipeline.padding_stage import rejudged, worse
-from compare.pipeline.second_look import agreed, is_alarm
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
 from compare.results.runtimes import FurtherRun, RuntimeResult

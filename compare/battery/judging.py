@@ -11,7 +11,7 @@ import numpy as np
 from compare.attention.reference import reference_attention
 from compare.battery.inputs import Array, Inputs, one_mask
 from compare.numerics.single_attention.scale import AttentionScale, attention_scale
-from compare.results.verdicts import VERDICTS, VerdictWord
+from compare.results.verdicts import VerdictWord, rank
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _count(rows: Array, among: Array | None = None) -> str:
 
 
 def _worse(first: VerdictWord, second: VerdictWord) -> VerdictWord:
-    return max(first, second, key=VERDICTS.index)
+    return max(first, second, key=rank)
 
 
 def _and(note: str, found: Weighed) -> str:

@@ -24,7 +24,7 @@ from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyRow, Ratio
 from compare.results.runtimes import RuntimeResult
-from compare.results.verdicts import VERDICTS
+from compare.results.verdicts import rank
 from export.errors import BadInput
 
 
@@ -71,7 +71,7 @@ def verdict_change(older: JudgedWord | None, newer: JudgedWord | None) -> Change
         return "same"
     if older == "not judged" or newer == "not judged":
         return "worse" if newer == "broken" else None
-    return "worse" if VERDICTS.index(newer) > VERDICTS.index(older) else "better"
+    return "worse" if rank(newer) > rank(older) else "better"
 
 
 def _side(report: Report) -> Side:

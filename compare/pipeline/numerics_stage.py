@@ -19,9 +19,10 @@ from compare.numerics.diagnostics.heads import choose_heads, difference_maps, go
 from compare.numerics.diagnostics.next_token import decisions
 from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.golden_cache import GOLDEN_RUNS
+from compare.numerics.padded_verdicts import worse
 from compare.numerics.process import Numerics
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
-from compare.pipeline.padding_stage import judge_padded, worse
+from compare.pipeline.padding_stage import judge_padded
 from compare.pipeline.resume import save
 from compare.pipeline.row_trace import fitting, make_trace, weighed
 from compare.pipeline.rows import bare_row, with_taps_by_structure

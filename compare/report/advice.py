@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from compare.report.formatting import interval, megabytes, number
-from compare.report.measurability import control_bound, why_not_measurable
+from compare.report.measurability import control_bound, control_ratio, why_not_measurable
 from compare.report.recommendation import EQUAL_MEMORY, Choice, choices, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections import embeddings
@@ -81,7 +81,7 @@ def advice(report: Report) -> list[str]:
 
 def _control(rows: Sequence[LatencyRow]) -> str:
     """Return the A/A control's ratio in parentheses, to follow another ratio; empty unless its interval excludes 1."""
-    ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    ratio = control_ratio(rows)
     return f" (A/A control: {interval(ratio)})" if ratio and control_bound(rows) < 1 else ""
 
 

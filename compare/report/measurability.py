@@ -7,7 +7,7 @@ calls of a runtime took far longer than its best ones.
 from collections.abc import Sequence
 from statistics import quantiles
 
-from compare.results.latency import FEWEST_ROUNDS, Disturbance, LatencyRow
+from compare.results.latency import FEWEST_ROUNDS, Disturbance, LatencyRow, Ratio
 
 #: A median counts as far above the first call and the fastest quarter if it is this many times the larger of the two.
 FAR_ABOVE = 1.5
@@ -39,12 +39,20 @@ def faster(row: LatencyRow, rows: Sequence[LatencyRow]) -> bool:
     return measurable(row, rows[0]) and row.ratio is not None and row.ratio.high < control_bound(rows)
 
 
+def control_ratio(rows: Sequence[LatencyRow]) -> Ratio | None:
+    """Return the ratio of the A/A control, the baseline in a second process; None if there is none.
+
+    rows: the baseline first, then the A/A control.
+    """
+    return next((row.ratio for row in rows if row.again and row.runtime == rows[0].runtime), None)
+
+
 def control_bound(rows: Sequence[LatencyRow]) -> float:
     """Return the bound below which an interval means faster: 1, or that of the A/A control if it excludes 1.
 
     An A/A control of 1.1 counts like one of 1 / 1.1.
     """
-    ratio = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    ratio = control_ratio(rows)
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return 1.0
     return min(ratio.estimate, 1 / ratio.estimate)

@@ -22,7 +22,7 @@ from compare.results.machine_limits import MachineLimits
 from compare.results.reruns import ExporterComparison, ObserverEffect, RerunGaps
 from compare.results.runtimes import RuntimeResult, output_among
 from compare.results.verdict_limits import LIMITS, Limits
-from compare.results.verdicts import VERDICTS, VerdictWord, reaches
+from compare.results.verdicts import VerdictWord, rank, reaches
 from export.errors import BadInput
 from export.outside import is_folder, present
 from export.printing import printable
@@ -164,7 +164,7 @@ class Report(BaseModel):
         judged += [(row.runtime, row.verdict) for row in self.self_gaps]
         judged += [(row.runtime, row.verdict) for row in self.decoding]
         kinds = [verdict.kind for name, verdict in judged if verdict and name not in self.lowered]
-        return max(kinds, key=lambda kind: VERDICTS.index(kind) if kind in VERDICTS else -1, default=None)
+        return max(kinds, key=rank, default=None)
 
     def exit_code(self) -> int:
         """Return 1 if a runtime or its cache is not to be trusted, else 3 if a named one did not run, else 0.

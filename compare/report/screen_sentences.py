@@ -6,7 +6,7 @@ from compare.report.advice import advice as full_advice
 from compare.report.advice import caution, decode_advice
 from compare.report.captions import on_gpu, pinned
 from compare.report.formatting import plus_minus
-from compare.report.measurability import others, why_not_measurable
+from compare.report.measurability import control_ratio, others, why_not_measurable
 from compare.report.recommendation import EQUAL_MEMORY, Recommendation, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections import embeddings
@@ -171,7 +171,7 @@ def quality(report: Report) -> list[str]:
     else:
         word = "quiet" if part.others + part.stolen <= part.max_load else "busy"
         said = f"Measured on a {word} machine: {100 * part.disturbed / part.attempts:.0f} % of turns were disturbed"
-    control = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    control = control_ratio(rows)
     return [said + (f"; {rows[0].runtime} against itself: {plus_minus(control)}." if control else ".")]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from compare.results.base import Result
-from compare.results.verdicts import VERDICTS, Verdict
+from compare.results.verdicts import Verdict, rank
 
 #: The fewest rounds from which a ratio is shown, and which support advice.
 FEWEST_ROUNDS = 4
@@ -113,7 +113,7 @@ class DecodeRow(LatencyRow):
     @property
     def verdict(self) -> Verdict | None:
         """The worst of the checks."""
-        return max(self.checks.values(), key=lambda check: VERDICTS.index(check.kind), default=None)
+        return max(self.checks.values(), key=lambda check: rank(check.kind), default=None)
 
 
 @dataclass(kw_only=True)

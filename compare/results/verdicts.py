@@ -7,7 +7,7 @@ from compare.results.base import Result
 
 VerdictWord = Literal["identical", "rounding", "reduced precision", "unsteady", "different", "broken"]
 
-#: The verdicts from best to worst. Only several runs together can be "unsteady" (`compare.pipeline.second_look`).
+#: The verdicts from best to worst. Only several runs together can be "unsteady" (`compare.numerics.several_runs`).
 VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 
 
@@ -18,6 +18,15 @@ def reaches(verdict: str, limit: str) -> bool:
     (True, False, False)
     """
     return verdict in VERDICTS[VERDICTS.index(limit) :]
+
+
+def rank(verdict: str) -> int:
+    """Return the place of a verdict's word in `VERDICTS`, 0 for the best; -1 for "not judged", which has none.
+
+    >>> rank("identical"), rank("broken"), rank("not judged")
+    (0, 5, -1)
+    """
+    return VERDICTS.index(verdict) if verdict in VERDICTS else -1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ import onnx
 import onnxruntime
 import pytest
 
+from compare.numerics.padded_verdicts import excused
 from compare.numerics.padding import COUNTED, Cause, cause_of
 from compare.numerics.verdicts import beyond_limits, judge
 from compare.numerics.weigher import Scales
 from compare.onnx_files.staging import inspecting
 from compare.onnx_files.structure import candidates
 from compare.pipeline.inputs import padded, tokenize
-from compare.pipeline.padding_stage import excused
 from compare.report.schema import Report
 from compare.results.gaps import evidence_of
 from compare.results.verdicts import Verdict

@@ -4,7 +4,7 @@ from compare.report.formatting import NOTHING, Table, number, spread, verdict_wo
 from compare.report.schema import Report
 from compare.report.sections.latency import ratio_of, reading
 from compare.report.sections.section import Section
-from compare.results.verdicts import VERDICTS
+from compare.results.verdicts import reaches
 
 _NOTES = (
     "TTFT: time to the first token, the prefill of the whole text. TPOT: time per further token. reading: of TPOT. "
@@ -50,7 +50,7 @@ def sentences(report: Report) -> list[str]:
     lines = []
     for row in report.decoding:
         for prefill, verdict in row.checks.items():
-            if VERDICTS.index(verdict.kind) >= VERDICTS.index(report.fails_from):
+            if reaches(verdict.kind, report.fails_from):
                 lines.append(f"{row.runtime} decodes wrongly after a prefill of {prefill}: {verdict.sentence}.")
     if report.model is None or not report.model.trained:
         return lines

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compare.numerics.padded_verdicts import padded_verdict, worse
 from compare.numerics.padding import COUNTED, IGNORED, ONE_OFF, WRONG_SIDE, Cause, readings
-from compare.pipeline.padding_stage import padded_verdict, worse
 from compare.rejudge import rejudge
 from compare.report.schema import Report
 from compare.report.sections import explanation, gaps, padding

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from compare.diff.compare import verdict_change
+from compare.numerics.several_runs import agreed, is_alarm
 from compare.pipeline.compare_model import compare
-from compare.pipeline.second_look import RUNS, agreed, is_alarm
+from compare.pipeline.second_look import RUNS
 from compare.pipeline.settings import Settings
 from compare.rejudge import rejudge
 from compare.report.advice import advice, answer

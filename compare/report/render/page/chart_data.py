@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from compare.report.formatting import number, times, worker_name
+from compare.report.measurability import control_ratio
 from compare.report.recommendation import choices, front, time_is_known
 from compare.report.schema import Report
 from compare.report.sections.gaps import in_rounding, verdict_cell
@@ -97,7 +98,7 @@ def latency(rows: Sequence[LatencyRow]) -> dict[str, Any] | None:
     """
     if not rows or rows[0].error or not rows[0].turns:
         return None
-    control = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    control = control_ratio(rows)
     baseline = {number: median(samples) for number, samples in rows[0].turns.items()}
     return {
         "baseline": rows[0].runtime,

@@ -15,7 +15,7 @@ from compare.report.render.plots.text import drawable
 from compare.report.schema import Report
 from compare.results.gaps import Multiples, evidence_of
 from compare.results.runtimes import RuntimeResult
-from compare.results.verdicts import VERDICTS
+from compare.results.verdicts import rank
 
 #: The lowest error that is drawn, in floors; lower ones are drawn there.
 LOWEST = 0.1
@@ -105,8 +105,7 @@ def apart(runtimes: Sequence[RuntimeResult]) -> list[str]:
 
     def badness(runtime: RuntimeResult) -> tuple[int, float]:
         verdict = runtime.verdict
-        kind = VERDICTS.index(verdict.kind) if verdict and verdict.kind in VERDICTS else 0
-        return kind, (verdict.multiple or 0.0) if verdict else 0.0
+        return (rank(verdict.kind), verdict.multiple or 0.0) if verdict else (-1, 0.0)
 
     if len(runtimes) <= style.MOST_COLOURS:
         return [runtime.name for runtime in runtimes]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compare.report import screen_sentences
 from compare.report.formatting import NOT_MEASURABLE, interval, worker_name
-from compare.report.measurability import faster, is_shown
+from compare.report.measurability import control_ratio, faster, is_shown
 from compare.report.render.plots import style
 from compare.report.render.plots.style import Page, log_scale, styled
 from compare.report.render.plots.text import drawable, shortened, widest
@@ -132,7 +132,7 @@ def _samples(axes: Axes, rows: Sequence[LatencyRow]) -> None:
 def _ratios(axes: Axes, group: _Group, width: float) -> None:
     """Draw each ratio with its interval, the band of the A/A control, and the numbers at the right."""
     rows = group.rows
-    control = rows[1].ratio if len(rows) > 1 and rows[1].again else None
+    control = control_ratio(rows)
     low, high = _limits([row.ratio for row in rows if row.ratio is not None])
     if high > WIDE * low:
         log_scale(axes.xaxis, low, high, MOST_TICKS)
