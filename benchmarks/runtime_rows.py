@@ -7,7 +7,6 @@ from typing import Any
 from compare.report.formatting import NOTHING, Table, megabytes, number, times
 from compare.report.measurability import measurable
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_own_units, in_rounding
 from compare.results.latency import LatencyRow, Ratio
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import reaches
@@ -87,8 +86,8 @@ def row_of(spec: Spec, report: Report) -> Row:
         **general,
         verdict=verdict.kind,
         sentence=verdict.sentence,
-        own=in_own_units(runtime) if runtime else None,
-        rounding=in_rounding(runtime) if runtime else None,
+        own=runtime.in_own_units if runtime else None,
+        rounding=runtime.in_rounding if runtime else None,
         prefill_ms=timed.median_ms if timed else decoded.first_token_ms if decoded else None,
         ratio=_known(timed, timed.ratio, report.latency) if timed else None,
         token_ms=decoded.median_ms if decoded else None,

@@ -21,7 +21,6 @@ from compare.diff.schema import (
 from compare.latency.statistics import log_ratios, ratio_of_ratios
 from compare.report.formatting import interval
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyRow, Ratio
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import rank
@@ -101,7 +100,7 @@ def _standing(runtime: RuntimeResult | None) -> Standing | None:
     if runtime is None:
         return None
     verdict = runtime.verdict.kind if runtime.verdict else None
-    return Standing(verdict=verdict, rounding=in_rounding(runtime), error=runtime.error)
+    return Standing(verdict=verdict, rounding=runtime.in_rounding, error=runtime.error)
 
 
 def _latency(older: Report, newer: Report) -> Iterator[LatencyChange]:

@@ -7,7 +7,6 @@ from compare.report.measurability import control_bound, control_ratio, why_not_m
 from compare.report.recommendation import EQUAL_MEMORY, Choice, choices, for_generation, for_passes
 from compare.report.schema import Report
 from compare.report.sections import embeddings
-from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyRow
 
 
@@ -23,7 +22,7 @@ def answer(report: Report) -> list[str]:
         sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
     elif within:
         worst = max(within, key=lambda runtime: runtime.output_gap or 0.0)
-        multiple = in_rounding(worst)
+        multiple = worst.in_rounding
         shown = sum(runtime.above_diagonal() is not None for runtime in within)
         diagonal = f"; the {shown} that expose probabilities have none above the causal diagonal" if shown else ""
         sentences.append(
@@ -99,7 +98,7 @@ def costs_of(best: Choice, baseline: Choice, output_word: str) -> Iterator[str]:
 
     output_word: the word for an element of the model's output.
     """
-    multiples = in_rounding(best.runtime), in_rounding(baseline.runtime)
+    multiples = best.runtime.in_rounding, baseline.runtime.in_rounding
     if multiples[0] is not None and multiples[1] is not None and multiples[0] > multiples[1]:
         yield f"{output_word}s within {number(multiples[0])} x rounding instead of {number(multiples[1])} x"
     if best.runtime.verdict is not None and best.runtime.verdict.kind == "reduced precision":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from compare.results.latency import Ratio
+    from compare.results.runtimes import RuntimeResult
     from compare.results.verdicts import Verdict
 
 #: The text of a cell without a value.
@@ -229,6 +230,18 @@ def verdict_word(verdict: "Verdict | None") -> str:
     if verdict is None:
         return NOTHING
     return verdict.kind if verdict.kind in ("identical", "rounding") else f"{verdict.kind}!"
+
+
+def verdict_cell(runtime: "RuntimeResult") -> str:
+    """Write a verdict in one cell: the word, and where a difference begins."""
+    if runtime.verdict is None:
+        return NOTHING
+    word = runtime.verdict.kind + (" where padded" if runtime.verdict.padded else "")
+    if runtime.verdict.kind in ("unsteady", "different"):
+        return ": ".join(filter(None, (word, runtime.verdict.cause or runtime.verdict.place)))
+    if runtime.verdict.kind == "reduced precision":
+        return f"reduced precision: {runtime.verdict.precision}"
+    return word
 
 
 def worker_name(runtime: str, *, again: bool) -> str:

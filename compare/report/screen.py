@@ -17,7 +17,6 @@ from compare.report.formatting import (
 )
 from compare.report.measurability import is_shown, measurable
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_own_units, in_rounding
 from compare.results.latency import FEWEST_ROUNDS, DecodeRow, LatencyRow, Ratio
 from compare.results.reruns import RerunGaps
 from compare.results.runtimes import RuntimeResult, output_among
@@ -90,7 +89,7 @@ def table(
             rows.append([runtime.name, fault, *[""] * (len(_COLUMNS) - 2)])
             continue
         row, steps = timed.get(runtime.name), decoded.get(runtime.name)
-        cells = [runtime.name, _same(runtime.verdict), times(in_own_units(runtime))]
+        cells = [runtime.name, _same(runtime.verdict), times(runtime.in_own_units)]
         rows.append([*cells, *_prefill(row, latency, running), *_step(steps, decoding, running), _memory(row, steps)])
     for name, steps in decoded.items():
         if name not in {runtime.name for runtime in runtimes}:
@@ -106,7 +105,7 @@ def _fault(runtime: RuntimeResult, as_timed: Verdict | None) -> str:
         if verdict is not None and verdict.kind == "broken":
             return f"NO: broken{graph}"
         if verdict is not None and verdict.kind == "different":
-            error = in_rounding(runtime) if not verdict.padded and not graph else None
+            error = runtime.in_rounding if not verdict.padded and not graph else None
             where = f"where padded, {verdict.cause or verdict.place}" if verdict.padded else verdict.place
             return f"NO: {where}{graph}" + ("" if error is None else f", {times(error)}")
     return ""

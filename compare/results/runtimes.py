@@ -6,7 +6,7 @@ from math import isnan
 
 from compare.results.base import Result
 from compare.results.embeddings import EmbeddingChanges
-from compare.results.gaps import Decisions, Gap, TensorEvidence
+from compare.results.gaps import Decisions, Gap, OwnEvidence, TensorEvidence
 from compare.results.verdicts import Verdict
 
 
@@ -85,6 +85,23 @@ class RuntimeResult(Result):
     def output_gap(self) -> float | None:
         """The largest gap of the model's output; None if the run has none."""
         return None if self.output is None else self.output.max
+
+    @property
+    def in_rounding(self) -> float | None:
+        """The largest gap of the output, in units of the largest among the controls; None if there is no evidence."""
+        evidence = None if self.output is None else self.output.evidence
+        return None if evidence is None else evidence.accumulated.max
+
+    @property
+    def in_own_units(self) -> float | None:
+        """The largest gap of the output, in units of what the precision that it was judged by does to it."""
+        evidence = None if self.output is None else self.output.evidence
+        return None if evidence is None else self.judged(evidence).accumulated.max
+
+    def judged(self, evidence: TensorEvidence) -> TensorEvidence | OwnEvidence:
+        """Return the errors on which the verdict rests: in floors of a lower precision if it was judged by these."""
+        own = evidence.own if self.verdict is not None and self.verdict.own else None
+        return evidence if own is None else own
 
     def above_diagonal(self) -> float | None:
         """Return the largest probability above the causal diagonal; None if probabilities are not exposed."""

@@ -1,6 +1,6 @@
 """The largest gaps of each runtime and its verdict."""
 
-from compare.report.formatting import NOTHING, Table, number, output_word
+from compare.report.formatting import NOTHING, Table, number, output_word, verdict_cell
 from compare.report.schema import Report
 from compare.report.sections.embeddings import changed_embeddings
 from compare.report.sections.next_tokens import changed_tokens
@@ -34,7 +34,7 @@ def tables(report: Report) -> list[Table]:
             [
                 name,
                 *[number(runtime.largest(kind)) for kind in kinds],
-                number(in_rounding(runtime)),
+                number(runtime.in_rounding),
                 *([number(runtime.above_diagonal())] if causal else []),
                 verdict_cell(runtime),
             ]
@@ -63,36 +63,9 @@ def sentences(report: Report) -> list[str]:
     return lines
 
 
-def verdict_cell(runtime: RuntimeResult) -> str:
-    """Write a verdict in one cell: the word, and where a difference begins."""
-    if runtime.verdict is None:
-        return NOTHING
-    word = runtime.verdict.kind + (" where padded" if runtime.verdict.padded else "")
-    if runtime.verdict.kind in ("unsteady", "different"):
-        return ": ".join(filter(None, (word, runtime.verdict.cause or runtime.verdict.place)))
-    if runtime.verdict.kind == "reduced precision":
-        return f"reduced precision: {runtime.verdict.precision}"
-    return word
-
-
-def in_own_units(runtime: RuntimeResult) -> float | None:
-    """Return the largest output gap in units of what the runtime's precision does: float32, or the verdict's own."""
-    evidence = None if runtime.output is None else runtime.output.evidence
-    judged_by_own = runtime.verdict is not None and runtime.verdict.own
-    if evidence is None or not judged_by_own or evidence.own is None:
-        return in_rounding(runtime)
-    return evidence.own.accumulated.max
-
-
-def in_rounding(runtime: RuntimeResult) -> float | None:
-    """Return the largest output gap, in units of the largest among the controls; None if there is no evidence."""
-    evidence = None if runtime.output is None else runtime.output.evidence
-    return None if evidence is None else evidence.accumulated.max
-
-
 def _verdict_sentence(runtime: RuntimeResult, verdict: Verdict) -> str:
     """Return a verdict as a sentence. For "rounding", it states the gap of the output."""
-    multiple = in_rounding(runtime)
+    multiple = runtime.in_rounding
     if verdict.kind != "rounding" or multiple is None or runtime.output is None:
         return verdict.sentence
     word = output_word(runtime.output.tensor)

@@ -5,11 +5,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compare.report.formatting import number
+from compare.report.formatting import number, verdict_cell
 from compare.report.render.page.attention_maps import WORST, AttentionMaps, Differences, attention_maps
 from compare.report.render.page.chart_data import finite
 from compare.report.schema import Report
-from compare.report.sections.gaps import verdict_cell
 from compare.results.runtimes import RuntimeResult
 
 

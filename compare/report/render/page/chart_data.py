@@ -6,11 +6,10 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from compare.report.formatting import number, times, worker_name
+from compare.report.formatting import number, times, verdict_cell, worker_name
 from compare.report.measurability import control_ratio
 from compare.report.recommendation import choices, front, time_is_known
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_rounding, verdict_cell
 from compare.report.sections.latency import ratio_of, reading
 from compare.results.gaps import Gap, Multiples
 from compare.results.latency import LatencyRow, Ratio
@@ -77,8 +76,8 @@ def _errors(gap: Gap, runtime: RuntimeResult) -> Multiples | None:
     """Return the errors of a tensor that its verdict rests on; None if it has none."""
     if gap.evidence is None:
         return None
-    own = gap.evidence.own if runtime.verdict is not None and runtime.verdict.own else None
-    return (own or gap.evidence).accumulated if weak(runtime) else (own or gap.evidence).local
+    errors = runtime.judged(gap.evidence)
+    return errors.accumulated if weak(runtime) else errors.local
 
 
 def _layer_of(tensor: str, layers: int) -> int:
@@ -124,7 +123,7 @@ def _row(row: LatencyRow, baseline: dict[int, float], *, is_baseline: bool) -> d
 
 def speed_and_error(report: Report) -> dict[str, Any] | None:
     """Return the time and the error of each runtime, and which of them no other one beats in both."""
-    found = [choice for choice in choices(report) if choice.gap and in_rounding(choice.runtime)]
+    found = [choice for choice in choices(report) if choice.gap and choice.runtime.in_rounding]
     if report.model is None or not found:
         return None
     rivals = [choice for choice in found if choice.trusted and time_is_known(choice, report)]
@@ -133,8 +132,8 @@ def speed_and_error(report: Report) -> dict[str, Any] | None:
         {
             "name": choice.name,
             "time": _interval(choice.time) or {"estimate": choice.time.estimate},
-            "error": finite(in_rounding(choice.runtime)),
-            "words": times(in_rounding(choice.runtime)),
+            "error": finite(choice.runtime.in_rounding),
+            "words": times(choice.runtime.in_rounding),
             "trusted": choice.trusted,
             "front": choice.name in best,
         }

@@ -77,10 +77,8 @@ def curve_of(report: Report, runtime: RuntimeResult, errors: str, limits: Multip
     """Return the errors of a runtime by place. errors: "local" or "accumulated"."""
     worst: dict[int, float] = {}
     beyond: dict[int, str] = {}
-    own = runtime.verdict is not None and runtime.verdict.own
     for tensor, found in evidence_of(runtime.gaps).items():
-        source = found.own if own and found.own is not None else found
-        multiples: Multiples | None = getattr(source, errors)
+        multiples: Multiples | None = getattr(runtime.judged(found), errors)
         if multiples is None:
             continue
         place = place_of(report, tensor)

@@ -15,7 +15,6 @@ from compare.report.render.plots.labels import Pair, around
 from compare.report.render.plots.style import Page, log_scale, look_of, styled
 from compare.report.render.plots.text import drawable, shortened, width_of
 from compare.report.schema import Report
-from compare.report.sections.gaps import in_rounding
 
 #: The place and the size of the axes, in inches.
 LEFT, WIDTH, HEIGHT = 0.85, 6.95, 4.0
@@ -66,7 +65,7 @@ def points_of(report: Report) -> list[Point]:
     """Return the runtimes that have a time and an error above 0, which the axes can show."""
     points = []
     for choice in choices(report):
-        error, time = in_rounding(choice.runtime), choice.time.estimate
+        error, time = choice.runtime.in_rounding, choice.time.estimate
         if error is not None and isfinite(error) and error > 0 and isfinite(time):
             points.append(Point(choice, error, time_is_known(choice, report)))
     return points

@@ -7,7 +7,6 @@ from compare.report.render.plots.latency import latency
 from compare.report.render.plots.latency_against_gap import MOST_LABELS, latency_against_gap, points_of
 from compare.report.schema import Report
 from compare.report.screen_sentences import advice
-from compare.report.sections.gaps import in_rounding
 from compare.results.latency import LatencyRow, Ratio
 from tests.helpers.figures import texts, title, with_failures, with_many_runtimes
 from tests.helpers.screens import with_a_fault
@@ -87,7 +86,7 @@ def test_points_are_errors_in_rounding_against_ratios(altered: Report) -> None:
     figure = latency_against_gap(altered)
     runtime = next(runtime for runtime in altered.runtimes if runtime.name == "onnxruntime")
     (point,) = [line for line in figure.axes[0].get_lines() if line.get_label() == "onnxruntime"]
-    np.testing.assert_allclose(point.get_xydata(), [[0.5, in_rounding(runtime)]])
+    np.testing.assert_allclose(point.get_xydata(), [[0.5, runtime.in_rounding]])
     assert "without a time or an error: numpy-reference" in texts(figure)
 
 
