@@ -39,15 +39,18 @@ class Listed:
         """Return the required packages that are not installed."""
         return [package for package in self.requires if not _is_there(package)]
 
+    def needs(self) -> str:
+        """Return what is missing in words, and the command that installs it; empty if nothing is."""
+        missing = self.missing()
+        return f"needs {', '.join(missing)} (not installed); install with: {self.install}" if missing else ""
+
     def check_installed(self) -> None:
         """Check that all required packages are installed.
 
         Raises `CannotRun` with the command that installs them if one is missing.
         """
-        if missing := self.missing():
-            raise CannotRun(
-                f"{self.noun} {self.name} needs {', '.join(missing)} (not installed); install with: {self.install}"
-            )
+        if needs := self.needs():
+            raise CannotRun(f"{self.noun} {self.name} {needs}")
 
     def load(self) -> Any:
         """Import the class. Raises `CannotRun` if a required package is not installed."""

@@ -59,9 +59,8 @@ def run_battery(
             write_node_cases(scratch / "nodes", list(load_node_cases().values()))
         parts = []
         for number, spec in enumerate(kernels, start=1):
-            if missing := spec.missing():
-                note = f"needs {', '.join(missing)} (not installed); install with: {spec.install}"
-                parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, missing=note))
+            if needs := spec.needs():
+                parts.append(KernelResult(name=spec.name, summary=spec.summary, named=named, missing=needs))
                 continue
             asked = _Asked(spec, scratch, seed, threads, timeout)
             names = list(load_node_cases()) if node_cases else []

@@ -81,8 +81,7 @@ def decode_parts(
         DecodeRow(
             runtime=row.name,
             again=False,
-            error=row.unusable
-            or f"needs {', '.join(row.spec.missing())} (not installed); install with: {row.spec.install}",
+            error=row.unusable or row.spec.needs(),
             named=row.named,
         )
         for row in rows

@@ -135,11 +135,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
         golden, ruler = numerics.golden()
         run.progress.step(str(ruler))
         if not ruler.holds:
-            raise CannotRun(
-                f"the ruler does not hold: golden differs from transformers' eager attention in float64 by "
-                f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
-                "report the model's name"
-            )
+            raise CannotRun(ruler.why_not())
         run.progress.waits("controls, float32 runs that show what rounding does")
         names, distinct = numerics.controls()
     except ChildFailed as error:

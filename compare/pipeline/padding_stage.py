@@ -42,12 +42,7 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
     """
     golden, ruler = numerics.golden_padded()
     if not ruler.holds:
-        raise CannotRun(
-            f"the ruler does not hold on the padded input: golden differs from transformers' eager attention in "
-            f"float64 by "
-            f"{ruler.worst:.1e} of the size of {ruler.tensor}, limit {ruler.limit:.0e}. Nothing is judged; please "
-            "report the model's name"
-        )
+        raise CannotRun(ruler.why_not("on the padded input"))
     padded = Trace(run.padded_folder(trace.folder.name))
     if "error" in padded.facts:
         return _broken(text, f"it ran on the text but not here: {padded.facts['error']}")

@@ -89,6 +89,14 @@ class Ruler(Result):
     def holds(self) -> bool:
         return self.worst <= self.limit
 
+    def why_not(self, where: str = "") -> str:
+        """Say that it does not hold, and by how much. where: the input, if it is not the main one."""
+        return (
+            f"the ruler does not hold{where and f' {where}'}: golden differs from transformers' eager attention in "
+            f"float64 by {self.worst:.1e} of the size of {self.tensor}, limit {self.limit:.0e}. Nothing is judged; "
+            "please report the model's name"
+        )
+
     def __str__(self) -> str:
         return f"golden agrees with transformers' eager attention in float64: {self.worst:.1g}"
 
