@@ -106,7 +106,9 @@ class Series:
     prefills: dict[int, list[int]] = field(default_factory=dict)
     #: If decoding: the tokens of the last generation, one list per sequence.
     tokens: list[list[int]] = field(default_factory=list)
-    #: Versions and settings of the runtime; empty until the series has loaded its graph.
+    #: Whether it has loaded its graph. A series that goes on with a graph that another one loaded has not.
+    loaded: bool = False
+    #: Versions and settings of the runtime, if it has loaded its graph.
     facts: dict[str, str] = field(default_factory=dict)
     #: The command that makes the worker take a turn (`compare.latency.worker`).
     line: str = ""
@@ -145,10 +147,10 @@ class Series:
 
     def load(self) -> None:
         """Load the graph, make the first call, and keep the time of each. If this was done before, do nothing."""
-        if self.facts or (answer := self._answer(lambda: self.process.load(self.graph))) is None:
+        if self.loaded or (answer := self._answer(lambda: self.process.load(self.graph))) is None:
             return
         self.load_s, self.first_call_s = answer["load_s"], answer["first_call_s"]
-        self.facts = answer["facts"]
+        self.facts, self.loaded = answer["facts"], True
         self._read_memory()
         if self.decodes:  # the first steps warm up, as the first call does
             if (answer := self._ask("generate 3")) is not None:
@@ -177,7 +179,7 @@ class Series:
             if "tokens" in answer:
                 self.prefills[number] = [answer["prefill_ns"]]
                 self.tokens = answer["tokens"]
-        if self.alive and self.facts:
+        if self.alive and self.loaded:
             self._read_memory()
 
     def give_up(self, why: str) -> None:

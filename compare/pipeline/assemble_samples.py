@@ -57,7 +57,7 @@ def process_of(series: Series) -> dict[str, Any]:
 
     They are known even if every turn was disturbed; empty if the series failed or has not loaded its graph.
     """
-    if not series.alive or not (series.facts or series.turns):
+    if not series.alive or not (series.loaded or series.turns):
         return {}
     fields = {name: getattr(series, name) for name in ("load_s", "first_call_s", "peak_bytes", "settled_bytes")}
     on_device = series.facts.get("device bytes")

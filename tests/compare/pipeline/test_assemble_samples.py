@@ -7,7 +7,7 @@ from tests.helpers.series import series_of
 def test_memory_is_known_even_if_every_turn_was_disturbed() -> None:
     series = series_of("torch-eager", load_s=0.5, first_call_s=0.1, peak_bytes=700, settled_bytes=600)
     assert process_of(series) == {}
-    series.facts = {"torch": "2.9"}
+    series.loaded = True
     series.disturbed = {0: [[1]]}
     assert process_of(series) == {"load_s": 0.5, "first_call_s": 0.1, "peak_bytes": 700, "settled_bytes": 600}
     series.error = "killed"
