@@ -29,7 +29,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.machine_limits import spec_of
@@ -38,69 +38,116 @@ from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed, SelfTimedD
 from compare.traces import Trace, write_trace
 
 
+class _Loaded(NamedTuple):
+    """A loaded runtime, and the number of threads that it may compute with."""
+
+    runtime: Runtime
+    threads: int
+
+
+class _Worker:
+    """What a worker keeps between commands, and a method for each of them, which returns the answer."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._job = job
+        self._ids, self._mask = inputs_of(Trace(Path(job["inputs"])))
+        self._make = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
+        self._held: _Loaded | None = None
+
+    @property
+    def _loaded(self) -> _Loaded:
+        """What is loaded. Use it without a name: a second reference would keep a model that is replaced in memory."""
+        if self._held is None:
+            raise ValueError("no graph is loaded; send load GRAPH first")
+        return self._held
+
+    def _replace(self, graph: Graph, threads: int) -> float:
+        """Load a graph in place of the loaded one, and return the seconds that this took.
+
+        The old model is freed first, so that two models are never in memory at once.
+        """
+        if self._held is not None:
+            self._held.runtime.close()
+            self._held = None
+            start_afresh()
+        started = time.perf_counter()
+        self._held = _Loaded(self._make(threads=threads, graph=graph), threads)
+        return time.perf_counter() - started
+
+    def imported(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, graph: str) -> dict[str, Any]:
+        load_s = self._replace(cast(Graph, graph), self._job["threads"])
+        started = time.perf_counter()
+        self._loaded.runtime.run(self._ids, self._mask)
+        first_call_s = time.perf_counter() - started
+        collect_once()
+        return {"load_s": load_s, "first_call_s": first_call_s, "facts": self._loaded.runtime.facts()}
+
+    def stand(self, number: str) -> dict[str, Any]:
+        stand(int(number))
+        return {}
+
+    def call(self) -> dict[str, Any]:
+        return {"ns": timed_calls(self._loaded.runtime, self._ids, self._mask, 1)}
+
+    def turn(self, calls: str) -> dict[str, Any]:
+        return {"ns": turn(self._loaded.runtime, self._ids, self._mask, int(calls))}
+
+    def generate(self, count: str) -> dict[str, Any]:
+        prompt = self._ids[:, : prompt_length(self._mask, self._job["positions"])].copy()
+        return generate(cast(Decoder, self._loaded.runtime), prompt, int(count))
+
+    def use_inputs(self, folder: str) -> dict[str, Any]:
+        self._ids, self._mask = inputs_of(Trace(Path(folder)))
+        return {"error": untimed_call(self._loaded.runtime, self._ids, self._mask)}
+
+    def operators(self) -> dict[str, int]:
+        return self._loaded.runtime.operators(self._ids, self._mask)
+
+    def rerun(self, name: str) -> dict[str, Any]:
+        variant = Trace(Path(self._job["variants"]) / name)
+        if variant.facts["threads"] != self._loaded.threads:
+            self._replace("deploy", variant.facts["threads"])
+        return {"error": written(partial(first_outputs, self._loaded.runtime, variant), Path(self._job["out"]) / name)}
+
+    def follow(self, prefill: str) -> dict[str, Any]:
+        decode = partial(followed, cast(Decoder, self._loaded.runtime), self._ids, self._mask, int(prefill))
+        return {"error": written(decode, Path(self._job["out"]) / f"follow-{prefill}")}
+
+
+#: The first word of each command, and the method that answers it. The method takes the rest of the line, if any.
+_COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "import": _Worker.imported,
+    "load": _Worker.load,
+    "stand": _Worker.stand,
+    "call": _Worker.call,
+    "turn": _Worker.turn,
+    "generate": _Worker.generate,
+    "inputs": _Worker.use_inputs,
+    "operators": _Worker.operators,
+    "rerun": _Worker.rerun,
+    "follow": _Worker.follow,
+}
+
+
 def _work(job: dict[str, Any]) -> None:
-    inputs = Trace(Path(job["inputs"]))
-    ids, mask = inputs["input_ids"].copy(), inputs["attention_mask"].copy()
-    asked = questions()
-    kind = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
-    runtime: Runtime | None = None
-    threads = job["threads"]
+    asked = questions()  # before the worker imports libraries, so that what they print goes to the log
+    worker = _Worker(job)
     for line, answer in asked:
-        match line.split(maxsplit=1):
-            case ["import"]:
-                answer({})
-            case ["load", graph]:
-                if runtime is not None:
-                    runtime.close()
-                    runtime = None
-                    start_afresh()
-                started = time.perf_counter()
-                threads = job["threads"]
-                runtime = kind(threads=threads, graph=cast(Graph, graph))
-                loaded = time.perf_counter()
-                runtime.run(ids, mask)
-                called = time.perf_counter()
-                collect_once()
-                answer({"load_s": loaded - started, "first_call_s": called - loaded, "facts": runtime.facts()})
-            case ["stand", number]:
-                stand(int(number))
-                answer({})
-            case ["call"]:
-                assert runtime is not None, "call before load"
-                answer({"ns": timed_calls(runtime, ids, mask, 1)})
-            case ["turn", calls]:
-                assert runtime is not None, "turn before load"
-                answer({"ns": turn(runtime, ids, mask, int(calls))})
-            case ["generate", count]:
-                assert runtime is not None, "generate before load"
-                prompt = ids[:, : prompt_length(mask, job["positions"])].copy()
-                answer(generate(cast(Decoder, runtime), prompt, int(count)))
-            case ["inputs", folder]:
-                assert runtime is not None, "inputs before load"
-                given = Trace(Path(folder))
-                ids, mask = given["input_ids"].copy(), given["attention_mask"].copy()
-                answer({"error": untimed_call(runtime, ids, mask)})
-            case ["operators"]:
-                assert runtime is not None, "operators before load"
-                answer(runtime.operators(ids, mask))
-            case ["rerun", name]:
-                assert runtime is not None, "rerun before load"
-                variant = Trace(Path(job["variants"]) / name)
-                if variant.facts["threads"] != threads:
-                    runtime.close()
-                    runtime = None  # so that its memory is free before the next one is loaded
-                    threads = variant.facts["threads"]
-                    runtime = kind(threads=threads, graph="deploy")
-                answer({"error": written(partial(first_outputs, runtime, variant), Path(job["out"]) / name)})
-            case ["follow", prefill]:
-                assert runtime is not None, "follow before load"
-                decode = partial(followed, cast(Decoder, runtime), ids, mask, int(prefill))
-                answer({"error": written(decode, Path(job["out"]) / f"follow-{prefill}")})
-            case _:
-                raise ValueError(
-                    f"unknown command {line!r}; the commands are import, load GRAPH, stand N, call, turn N, "
-                    "generate N, inputs FOLDER, operators, rerun NAME and follow N"
-                )
+        command, *arguments = line.split(" ", maxsplit=1)
+        if command not in _COMMANDS:
+            raise ValueError(
+                f"unknown command {line!r}; the commands are import, load GRAPH, stand N, call, turn N, "
+                "generate N, inputs FOLDER, operators, rerun NAME and follow N"
+            )
+        answer(_COMMANDS[command](worker, *arguments))
+
+
+def inputs_of(trace: Trace) -> tuple[Any, Any]:
+    """Return the ids and the mask of a trace, copied because its arrays are mapped from files."""
+    return trace["input_ids"].copy(), trace["attention_mask"].copy()
 
 
 def collect_once() -> None:
@@ -168,7 +215,7 @@ def first_outputs(runtime: Runtime, inputs: Trace) -> dict[str, Any]:
 
     The fact "sequences" of the inputs gives their number; the default is one.
     """
-    outputs = runtime.run(inputs["input_ids"].copy(), inputs["attention_mask"].copy())
+    outputs = runtime.run(*inputs_of(inputs))
     return {name: tensor[: inputs.facts.get("sequences", 1)] for name, tensor in outputs.items()}
 
 

@@ -19,7 +19,7 @@ from compare.onnx_files.matching import check_inputs, check_output, layers_of, w
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline import assemble, assemble_latency
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
-from compare.pipeline.inputs import byte_inputs
+from compare.pipeline.inputs import byte_inputs, write_ids_and_mask
 from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.memory_needed import check_file
 from compare.pipeline.prepare import read_file, staged
@@ -41,7 +41,7 @@ from compare.results.precisions import UNIT_ROUNDOFF
 from compare.results.runtimes import RuntimeResult
 from compare.results.verdicts import Verdict
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
-from compare.traces import Trace, write_trace
+from compare.traces import Trace
 from export.errors import CannotRun
 from export.kinds import LOGITS, output_among
 from export.progress import SILENT, Progress
@@ -136,7 +136,7 @@ def prepared(settings: Settings, progress: Progress, held: ExitStack) -> Run:
         notes=option_notes(settings.runtimes),
         started=started,
     )
-    write_trace(run.input_folder, {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask})
+    write_ids_and_mask(run.input_folder, inputs.input_ids, inputs.attention_mask)
     for name, graph in ((ONNX_BASELINE, other), (ONNX_FILE, file)):
         row = staged(run, name, graph, layers_of(graph) or 0)
         run.rows.append(configured(row, settings.runtimes))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.pipeline.settings import DEFAULT_SEQUENCE, LONGEST_TEXT, QUICK_SEQUENCE
+from compare.traces import write_trace
 from export.errors import BadInput, BadSetting
 from export.outside import as_bad_input, quiet_panics
 from export.tokens import normalized_size
@@ -54,6 +55,13 @@ class Inputs:
     def padding(self) -> int:
         """The number of positions in the batch that are padding."""
         return int((self.attention_mask == 0).sum())
+
+
+def write_ids_and_mask(
+    folder: Path, input_ids: NDArray[Any], attention_mask: NDArray[Any], facts: Mapping[str, Any] | None = None
+) -> None:
+    """Write ids and mask to a trace folder, from which processes read them. facts: as in `write_trace`."""
+    write_trace(folder, {"input_ids": input_ids, "attention_mask": attention_mask}, facts)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from compare.latency.series import Role, Series
 from compare.latency.shifts import Shift, shifts
 from compare.pipeline.assemble_samples import rows_so_far
 from compare.pipeline.context import BESIDE, Run
+from compare.pipeline.inputs import write_ids_and_mask
 from compare.pipeline.recheck_stage import (
     LastPosition,
     Observer,
@@ -30,7 +31,6 @@ from compare.pipeline.shapes import Shape
 from compare.pipeline.stages import DECODING, GRID, INTERFERENCE, LOADING, RERUNS, ROUNDS
 from compare.results.reruns import RerunGaps
 from compare.runtimes.registry import GRAPH_RUNTIME
-from compare.traces import write_trace
 
 
 @dataclass
@@ -212,8 +212,7 @@ def take_interference(run: Run, interference: Interference, shift: Shift, second
 def make_cells(run: Run) -> dict[Shape, Cell]:
     """Return the cells of a run's grid, and write their inputs to the folders that worker processes read."""
     for shape, inputs in run.grid.items():
-        tensors = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask}
-        write_trace(run.grid_folder(shape), tensors)
+        write_ids_and_mask(run.grid_folder(shape), inputs.input_ids, inputs.attention_mask)
     return {shape: Cell(run.grid_folder(shape)) for shape in run.grid}
 
 

@@ -22,6 +22,7 @@ from compare.pipeline.inputs import (
     padded,
     sequence_length,
     tokenize,
+    write_ids_and_mask,
 )
 from compare.pipeline.memory_needed import check_comparison, check_grid_memory
 from compare.pipeline.report_folder import make_report_folder
@@ -32,7 +33,6 @@ from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
 from compare.runtimes.spec import Spec
-from compare.traces import write_trace
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER
@@ -107,7 +107,7 @@ def write_inputs(run: ModelRun) -> None:
     """Write the main input and the padded input to the folders from which processes read them."""
     for folder, given in ((run.input_folder, run.inputs), (run.padded_folder(INPUTS), run.padded)):
         assert given is not None
-        write_trace(folder, {"input_ids": given.input_ids, "attention_mask": given.attention_mask})
+        write_ids_and_mask(folder, given.input_ids, given.attention_mask)
 
 
 def main_input(entry: Entry, wanted: InputSettings, *, quick: bool, file_bytes: int = 0) -> Inputs:

@@ -16,11 +16,12 @@ from compare.numerics.gaps import WrongShape, check_shapes
 from compare.numerics.process import Numerics
 from compare.numerics.verdicts import judge
 from compare.pipeline.context import GOLDEN, Run
+from compare.pipeline.inputs import write_ids_and_mask
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
 from compare.results.reruns import RerunGaps
 from compare.results.verdicts import Verdict
-from compare.traces import Trace, write_trace
+from compare.traces import Trace
 from export.errors import CannotRun
 
 
@@ -63,9 +64,8 @@ def write_variants(run: Run) -> list[Variant]:
     if not run.checks.thorough:
         variants = variants[:2]
     for variant in variants:
-        tensors = {"input_ids": variant.input_ids, "attention_mask": variant.attention_mask}
         facts = {"threads": variant.threads, "sequences": len(variant.input_ids) if variant is variants[0] else 1}
-        write_trace(run.variants_folder / variant.name, tensors, facts)
+        write_ids_and_mask(run.variants_folder / variant.name, variant.input_ids, variant.attention_mask, facts)
     return variants
 
 

@@ -1,17 +1,20 @@
 """Count the work of a model: the FLOPs of a forward pass, and the bytes that a decode step must read and write.
 
 The model runs on torch's fake tensors, which have shapes but no memory, so counting takes about a second for any model.
-torch and transformers are imported only when work is counted.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoConfig, PreTrainedModel
 
 from compare.results.machine_limits import Work
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from transformers import PreTrainedModel
+from export.arguments import forward_arguments
+from export.kinds import is_encoder, loader_of
 
 _FLOAT32 = 4
 
@@ -28,14 +31,6 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
     decode step. Raises what transformers raises if the folder has no configuration, and what torch raises if shapes
     depend on values.
     """
-    import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.utils.flop_counter import FlopCounterMode
-    from transformers import AutoConfig
-
-    from export.arguments import forward_arguments
-    from export.kinds import is_encoder, loader_of
-
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     encoder = is_encoder(config)
     past = min(sequence, getattr(config, "max_position_embeddings", sequence + 1) - 1)
@@ -61,23 +56,21 @@ def work_of(folder: Path, batch: int, sequence: int) -> Work:
     return Work(prefill_flops=counter.get_total_flops(), decode_bytes=moved, past=past)
 
 
-def weights_read(model: "PreTrainedModel", rows: int) -> int:
+def weights_read(model: PreTrainedModel, rows: int) -> int:
     """Return the bytes of a model's weights that one pass over `rows` tokens reads, each weight once.
 
     Of an embedding table, only the rows of the tokens are read; if it is also the output head, all rows are.
     """
-    from torch import nn
-
     head = model.get_output_embeddings().weight
     tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     gathered = {id(table): rows * table.shape[1] * _FLOAT32 for table in tables if table is not head}
     return sum(gathered.get(id(parameter), _bytes(parameter)) for parameter in model.parameters())
 
 
-def _kept(cache: Any) -> "list[Tensor]":
+def _kept(cache: Any) -> list[Tensor]:
     """Return the keys and values of every layer after a step: those of the past and of the new position."""
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
 
 
-def _bytes(tensor: "Tensor") -> int:
+def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * _FLOAT32

@@ -14,7 +14,7 @@ from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, spec_of
 from compare.latency.series import Role, Series
 from compare.latency.statistics import midmean
 from compare.numerics.diagnostics.model_work import work_of
-from compare.numerics.process import work
+from compare.numerics.worker import counted_work
 from compare.pipeline.assemble_latency import latency_parts
 from compare.pipeline.assemble_limits import computes_in_float32, limits_part, share_of
 from compare.report.formatting import NOTHING, share
@@ -71,7 +71,7 @@ def test_where_the_model_has_no_room_the_decode_step_is_its_last(tiny_folder: Pa
 
 
 def test_work_that_cannot_be_counted_says_why_and_names_no_path(tmp_path: Path) -> None:
-    assert work(tmp_path, 1, 8)["error"].startswith(f"ValueError: Unrecognized model in {tmp_path.name}. ")
+    assert counted_work(tmp_path, 1, 8)["error"].startswith(f"ValueError: Unrecognized model in {tmp_path.name}. ")
 
 
 def test_kernels_do_the_work_that_they_say() -> None:

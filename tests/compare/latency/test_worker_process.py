@@ -1,15 +1,20 @@
 """Tests of worker processes: their commands, where they run, and that nothing of them remains."""
 
+import gc
 import os
+import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
+from compare.latency import worker
 from compare.latency.series import Series
 from compare.latency.worker import stand, timed_calls, turn
+from compare.processes.child import ChildFailed
 from compare.traces import Trace, write_trace
 from tests.helpers.processes import comes_true, gone, stopped
 
@@ -65,6 +70,65 @@ def test_a_turn_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
     assert turn(own, *ids_and_mask, 3) == [1, 2, 3]
     assert own.calls == 0
     assert timed_calls(own, *ids_and_mask, 3) == [1, 2, 3]
+
+
+class Alone(Counting):
+    """A runtime in a circle of references, which fails if another one is in memory when it is loaded."""
+
+    alive = 0
+    closed = 0
+
+    def __init__(self, folder: Path, *, threads: int, graph: str) -> None:
+        super().__init__()
+        assert not Alone.alive
+        Alone.alive += 1
+        self.itself = self
+        self.loaded = graph, threads
+
+    def __del__(self) -> None:
+        Alone.alive -= 1
+
+    def facts(self) -> dict[str, str]:
+        return {"loaded": repr(self.loaded)}
+
+    def close(self) -> None:
+        Alone.closed += 1
+
+
+def test_two_models_are_never_in_memory_at_once(monkeypatch: pytest.MonkeyPatch, ids_and_mask, tmp_path: Path) -> None:
+    tensors = dict(zip(("input_ids", "attention_mask"), ids_and_mask, strict=True))
+    for name, threads in (("own", 1), ("2 threads", 2)):
+        write_trace(tmp_path / "variants" / name, tensors, {"threads": threads})
+    answers = []
+    lines = ("load inspect", "load deploy-last", "rerun own", "rerun 2 threads", "load decode")
+    monkeypatch.setattr(worker, "spec_of", lambda _: SimpleNamespace(load_class=lambda: Alone))
+    monkeypatch.setattr(worker, "questions", lambda: ((line, answers.append) for line in lines))
+    folders = {"inputs": tmp_path / "variants" / "own", "variants": tmp_path / "variants", "out": tmp_path / "out"}
+    try:
+        worker._work({"runtime": "alone", "model": tmp_path, "threads": 1, **folders})
+    finally:
+        gc.unfreeze()
+    loaded = [answer["facts"]["loaded"] for answer in answers if "facts" in answer]
+    assert loaded == ["('inspect', 1)", "('deploy-last', 1)", "('decode', 1)"]
+    assert Alone.closed == 3
+    assert answers[2:4] == [{"error": None}] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("turn 3", "ValueError: no graph is loaded; send load GRAPH first"),
+        ("load", "TypeError: _Worker.load() missing 1 required positional argument: 'graph'"),
+        (
+            "wait 3",
+            "ValueError: unknown command 'wait 3'; the commands are import, load GRAPH, stand N, call, turn N, ",
+        ),
+    ],
+)
+def test_a_command_that_cannot_be_answered_ends_the_worker(make, line: str, error: str) -> None:
+    series = make("onnxruntime")
+    with pytest.raises(ChildFailed, match=f"^{re.escape(error)}"):
+        series.process.ask(line)
 
 
 def test_after_the_rounds_a_worker_runs_other_inputs(make, job, ids_and_mask, tmp_path: Path) -> None:
