@@ -21,6 +21,7 @@ from compare.processes.environment import environment, pinned
 from compare.processes.guardian import mark_of_child
 from compare.processes.memory import INTERVAL, TIMED_INTERVAL, MemoryWatch, out_of_memory_kills
 from compare.processes.tree import MARK, ProcessTree
+from export.printing import printable
 
 #: The bytes at the end of a log that are read for its last line.
 _LOG_END = 2**16
@@ -278,4 +279,4 @@ def last_words(code: int | None, log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _LOG_END))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][:500] if lines else f"ended with exit code {code} and no output"
+    return printable(lines[-1])[:500] if lines else f"ended with exit code {code} and no output"

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from export.printing import printable
+
 
 def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
     """Do the job given on the command line and exit; on an exception, write it to stderr as the last line, exit with 1.
@@ -34,14 +36,14 @@ def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
 
 
 def in_a_line(error: Exception, most: int | None = None) -> str:
-    """Return an exception as one line of text.
+    """Return an exception as one line of text that can be printed.
 
     most: the largest number of characters, None for no limit.
 
     >>> in_a_line(ValueError("no such\\n  shape")), in_a_line(ValueError("no such shape"), most=14)
     ('ValueError: no such shape', 'ValueError: no')
     """
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:most]
+    return printable(f"{type(error).__name__}: {error}").strip()[:most]
 
 
 def die_with_parent() -> None:

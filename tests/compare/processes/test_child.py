@@ -21,7 +21,7 @@ from tests.helpers.hanging import hang
 import os, signal, subprocess, sys, time
 def work(job):
     if job["do"] == "write": open(job["path"], "w").write("done")
-    if job["do"] == "raise": raise ValueError("two\\nlines")
+    if job["do"] == "raise": raise ValueError("two\\nlines\\x1b[2J")
     if job["do"] == "crash": os.kill(os.getpid(), signal.SIGSEGV)
     if job["do"] == "hang": hang()
     if job["do"] == "silent": os._exit(7)
@@ -71,7 +71,7 @@ def test_a_child_that_does_its_job_leaves_no_log(child, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("do", "message"),
     [
-        ("raise", "^ValueError: two lines$"),
+        ("raise", r"^ValueError: two lines\\x1b\[2J$"),
         ("crash", "^killed by SIGSEGV$"),
         ("silent", "^ended with exit code 7 and no output$"),
     ],
