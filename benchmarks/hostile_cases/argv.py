@@ -3,16 +3,8 @@
 from collections.abc import Iterator
 
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import LONG, NO_TEXT, TITLE, VERY_LONG
 from benchmarks.hostile_cases.files import after, file, folder, link
-
-#: Sets the title of a terminal, which nothing that comes from outside may do.
-TITLE = "\x1b]0;taken\x07"
-
-#: A byte that is no UTF-8. Python reads it as a lone surrogate.
-NO_TEXT = b"\xff\xfe"
-
-LONG = "n" * 300
-VERY_LONG = "n" * 5000
 
 
 def cases() -> Iterator[Case]:

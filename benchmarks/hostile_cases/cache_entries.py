@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.common import COMPARED, LONG, TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
 
 #: What leads from the working folder of a command to its cache.
 CACHE = "../cache"
 ENTRY = f"{CACHE}/models/byte-gpt2"
 MANIFEST = f"{ENTRY}/manifest.json"
-
-SHORT = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
 
 #: A manifest that is right, of an entry with one file.
 _RIGHT: dict[str, Any] = {
@@ -211,7 +209,7 @@ def _entries() -> Iterator[Case]:
             "byte-gpt2",
             make=_on_entry(lambda found, name=name: _swap(found / name, Path.mkdir)),
         )
-    yield of("compared", "compare", *SHORT, make=_damaged("model.safetensors"), fast=False)
+    yield of("compared", *COMPARED, make=_damaged("model.safetensors"), fast=False)
     yield of("verified", "export", "--verify", make=_damaged("model.safetensors"))
 
     of = mechanism("cache entry: other things in its folder", codes=(0, 2), needs=("byte-gpt2",), fast=True)
@@ -245,7 +243,7 @@ def _entries() -> Iterator[Case]:
     }
     for words, change in changes.items():
         make = _every(golden, change)
-        yield of(f"all {words}", "compare", *SHORT, make=make, needs=("byte-gpt2", "golden"))
+        yield of(f"all {words}", *COMPARED, make=make, needs=("byte-gpt2", "golden"))
 
 
 def _every(name: str, change: Callable[[Path], object]) -> Make:
@@ -288,8 +286,7 @@ def _roots() -> Iterator[Case]:
             yield of(f"{words}, export", "export", "byte-gpt2", "--cache-dir", root, make=make, codes=(2,), fast=False)
     yield of(
         "where reports is a file, compare",
-        "compare",
-        *SHORT,
+        *COMPARED,
         needs=("byte-gpt2",),
         make=file(f"{CACHE}/reports"),
         codes=(2,),
@@ -297,8 +294,7 @@ def _roots() -> Iterator[Case]:
     )
     yield of(
         "where golden is a file, compare",
-        "compare",
-        *SHORT,
+        *COMPARED,
         needs=("byte-gpt2",),
         make=file(f"{CACHE}/golden"),
         codes=(0, 2),

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import TITLE
 from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.common import TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe
 from benchmarks.hostile_cases.tiny_models import model
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import COMPARED, LONG, TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link
-from benchmarks.hostile_cases.saved_reports import FORMATS, report
 from benchmarks.hostile_cases.tiny_graphs import files
-
-#: A comparison of a few seconds, which also writes figures.
-SHORT = ("compare", "--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
+from benchmarks.hostile_cases.tiny_reports import FORMATS, report
 
 #: Variables under which Python writes and reads ASCII alone.
 ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -58,10 +55,10 @@ def _encodings() -> Iterator[Case]:
         yield of("diff", "compare", "diff", "saved", "saved", make=report(*texts))
         yield of("an error", "compare", "--model", "./modèle 模型", codes=(2,))
         yield of("an error of export", "export", "./modèle 模型", codes=(2,))
-        yield of("compared", *SHORT, "--text", "na\u00efve 模型", needs=("byte-gpt2",), seconds=180, codes=(0, 1))
+        yield of("compared", *COMPARED, "--text", "na\u00efve 模型", needs=("byte-gpt2",), seconds=180, codes=(0, 1))
         yield of(
             "compared from a file",
-            *SHORT,
+            *COMPARED,
             "--full",
             "--text-file",
             "t",
@@ -140,13 +137,13 @@ def _home_folders() -> Iterator[Case]:
             environment={"HOME": home, "ONNX_ATTENTION_COMPARE_CACHE": None},
             codes=(0, 2),
         )
-        yield of(f"{words}, compared", *SHORT, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
+        yield of(f"{words}, compared", *COMPARED, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
 
 
 def _folders_for_temporary_files() -> Iterator[Case]:
     of = mechanism("environment: folders for temporary files", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
     for value in ("/nonexistent", "/dev/null", "", "relative", LONG):
-        yield of(f"{value:.20}", *SHORT, environment={"TMPDIR": value})
+        yield of(f"{value:.20}", *COMPARED, environment={"TMPDIR": value})
 
 
 def _settings_of_libraries() -> Iterator[Case]:
@@ -176,7 +173,7 @@ def _settings_of_libraries() -> Iterator[Case]:
         ("PYTHONHASHSEED", "0"),
         ("FORCE_COLOR", ""),
     ):
-        yield of(f"{name}={value}", *SHORT, environment={name: value})
+        yield of(f"{name}={value}", *COMPARED, environment={name: value})
     yield of(
         "PYTHONWARNINGS=error, show",
         "compare",
@@ -225,7 +222,7 @@ def _one_that_is_gone() -> Iterator[Case]:
         "show": "compare show x",
         "an error": "compare --model ./x",
         "a name": "export --offline user/x",
-        "compared": " ".join(SHORT),
+        "compared": " ".join(COMPARED),
     }.items():
         usual = {"needs": ("byte-gpt2",) if words == "compared" else (), "seconds": 180}
         gone = "mkdir gone; cd gone; rmdir ../gone; exec"
@@ -266,11 +263,11 @@ def _modules_in_it() -> Iterator[Case]:
             for name in ("numpy", "torch", "export", "onnx", "transformers", "onnxruntime", "matplotlib")
         )
     )
-    yield of("many, compared", *SHORT, make=every, needs=("byte-gpt2",))
+    yield of("many, compared", *COMPARED, make=every, needs=("byte-gpt2",))
     yield of("many, exported", "export", "byte-gpt2", make=every, needs=("byte-gpt2",))
     yield of(
         "packages",
-        *SHORT,
+        *COMPARED,
         make=after(*(file(f"{name}/__init__.py", _MARKS) for name in ("numpy", "torch", "export", "compare_x"))),
         needs=("byte-gpt2",),
     )
@@ -284,14 +281,14 @@ def _settings_of_libraries_in_it() -> Iterator[Case]:
         "TeX": "text.usetex: True\n",
         "a size of nothing": "figure.dpi: 0\nfont.size: -1\n",
     }.items():
-        yield of(f"matplotlibrc with {words}", *SHORT, make=file("matplotlibrc", content))
+        yield of(f"matplotlibrc with {words}", *COMPARED, make=file("matplotlibrc", content))
     yield of(
         "a pyproject.toml, .env and setup.cfg",
-        *SHORT,
+        *COMPARED,
         make=after(file("pyproject.toml", "\xff"), file(".env", "X=\0"), file("setup.cfg", "[")),
     )
-    yield of("named byte-gpt2", *SHORT, make=folder("byte-gpt2"))
-    yield of("a link to itself", *SHORT, make=link("byte-gpt2", "byte-gpt2"))
+    yield of("named byte-gpt2", *COMPARED, make=folder("byte-gpt2"))
+    yield of("a link to itself", *COMPARED, make=link("byte-gpt2", "byte-gpt2"))
 
 
 def _limits() -> Iterator[Case]:
@@ -309,7 +306,7 @@ def _limits() -> Iterator[Case]:
         yield of(
             words,
             "bash",
-            f"ulimit {limit}; exec $PYTHON -m {' '.join(SHORT)}",
+            f"ulimit {limit}; exec $PYTHON -m {' '.join(COMPARED)}",
             codes=(0, 1, 2, 3, -9, -24, 137, 152) if "CPU" in words else (0, 1, 2, 3),
             lines=0 if words == "files of 0 bytes" else None,
         )
@@ -319,7 +316,7 @@ def _limits() -> Iterator[Case]:
         "ulimit -n 16; exec $PYTHON -m compare --onnx file.onnx --baseline baseline.onnx --no-latency --sequence 8",
         make=files(),
     )
-    yield of("a umask of 777", "bash", f"umask 777; exec $PYTHON -m {' '.join(SHORT)} --out new", writes=("new",))
-    private = f"umask 077; $PYTHON -m {' '.join(SHORT)} --out new >/dev/null; "
+    yield of("a umask of 777", "bash", f"umask 777; exec $PYTHON -m {' '.join(COMPARED)} --out new", writes=("new",))
+    private = f"umask 077; $PYTHON -m {' '.join(COMPARED)} --out new >/dev/null; "
     finds = "find new -perm /077 | grep . && echo 'error: readable by others' >&2; exit 0"
     yield of("a umask of 077", "bash", private + finds, writes=("new",), lines=0)

@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.common import GIT_LFS, LONG, NOT_JSON, QUICK_TRACE, TINY, TITLE
 from benchmarks.hostile_cases.files import after, cut, file, folder, gone, json_file, link, pipe, sparse
 from benchmarks.hostile_cases.tiny_models import ABSENT, BERT, GPT2, LLAMA, MODEL, model, raw_weights, tensors, weights
 
 CONFIG, WEIGHTS, INDEX = (
     f"{MODEL}/{name}" for name in ("config.json", "model.safetensors", "model.safetensors.index.json")
 )
-
-#: A comparison of a few seconds.
-SHORT = ("--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
 
 #: A module that a configuration names, and that must not be run.
 _EVIL = "from pathlib import Path\nPath('ran').touch()\nraise SystemExit\n"
@@ -265,26 +262,8 @@ def _code_from_the_model() -> Iterator[Case]:
 
 def _no_json_object() -> Iterator[Case]:
     of = mechanism("configuration: no JSON object", fast=True, codes=(2,))
-    for words, content in _NOT_JSON.items():
+    for words, content in NOT_JSON.items():
         yield of(words, "export", MODEL, make=after(model(), file(CONFIG, content)), says="config.json")
-
-
-#: What stands in files that should be JSON objects.
-_NOT_JSON: dict[str, bytes | str] = {
-    "empty": "",
-    "cut": '{"model_type": "gp',
-    "a list": "[]",
-    "a number": "5",
-    "null": "null",
-    "a string": '"gpt2"',
-    "nested 100,000 deep": "[" * 100_000,
-    "objects 50,000 deep": '{"a":' * 50_000,
-    "UTF-16": '{"model_type": "gpt2"}'.encode("utf-16"),
-    "zeros": bytes(100),
-    "YAML": "model_type: gpt2\n",
-    "a web page": "<!doctype html><title>404</title>",
-    "a pointer of Git LFS": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
-}
 
 
 def _files() -> Iterator[Case]:
@@ -371,7 +350,7 @@ def _weights() -> Iterator[Case]:
         "a header of 2^64 - 1 bytes": b"\xff" * 8 + b"{}",
         "a header of 10 GB": (10**10).to_bytes(8, "little") + b"{}",
         "a header beyond the end": (1000).to_bytes(8, "little") + b"{}",
-        "a pointer of Git LFS": _NOT_JSON["a pointer of Git LFS"],
+        "a pointer of Git LFS": GIT_LFS,
     }
     for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(WEIGHTS, content)))
@@ -429,7 +408,7 @@ def _weights() -> Iterator[Case]:
     of = mechanism("weights: values that no model has", codes=(0, 1, 2, 3), seconds=180)
     for words, value in (("NaN", np.nan), ("infinity", np.inf), ("1e38", 1e38), ("0", 0.0)):
         every = {name: np.full_like(array, value) for name, array in tensors().items()}
-        yield of(f"all {words}", "compare", "--model", MODEL, *SHORT, make=after(model(), weights(every)))
+        yield of(f"all {words}", *TINY, make=after(model(), weights(every)))
     for kind in (np.int64, np.bool_, np.complex64, np.float64, np.uint8):
         given = {wte: np.ones((256, 16), kind)}
         yield of(f"of type {np.dtype(kind)}", "export", MODEL, make=after(model(), weights(given)))
@@ -437,7 +416,7 @@ def _weights() -> Iterator[Case]:
     of = mechanism("weights: more than the memory holds")
     big = {"n_embd": 8192, "n_head": 32, "vocab_size": 10**7}
     yield of("330 GB of zeros that fit the configuration", "export", MODEL, make=_sparse_model(**big))
-    yield of("330 GB, compared", "compare", "--model", MODEL, *SHORT, make=_sparse_model(**big))
+    yield of("330 GB, compared", *TINY, make=_sparse_model(**big))
 
 
 def _header_of(base: dict[str, Any]) -> dict[str, Any]:
@@ -543,7 +522,7 @@ def _no_map_of_weights() -> Iterator[Case]:
         ("lists", {"weight_map": {"a": ["x.safetensors"]}}),
     ):
         yield of(words, "export", MODEL, make=after(model(), gone(WEIGHTS), json_file(INDEX, content)))
-    for words, raw in _NOT_JSON.items():
+    for words, raw in NOT_JSON.items():
         yield of(words, "export", MODEL, make=after(model(), gone(WEIGHTS), file(INDEX, raw)))
 
 
@@ -578,7 +557,7 @@ def _files_that_are_not_needed_and_not_right() -> Iterator[Case]:
 def _configurations_that_are_none() -> Iterator[Case]:
     of = mechanism("pooling: configurations that are none", codes=(2,), fast=True)
     contents: dict[str, bytes | str] = {
-        **_NOT_JSON,
+        **NOT_JSON,
         "an unknown mode": '{"pooling_mode": "bogus"}',
         "a mode in a list": '{"pooling_mode": [["cls"]]}',
         "a number": '{"pooling_mode": 5}',
@@ -628,7 +607,7 @@ def _its_name() -> Iterator[Case]:
             "compare",
             "--model",
             f"./{name}",
-            *SHORT,
+            *QUICK_TRACE,
             make=model(name=name),
             codes=(0, 1),
             lacks=("<img",),
@@ -636,18 +615,15 @@ def _its_name() -> Iterator[Case]:
     yield of(
         "compared, bytes that are no text",
         "bash",
-        f"mv {MODEL} $'a\\xff'; $PYTHON -m compare --model ./$'a\\xff' {' '.join(SHORT)}",
+        f"mv {MODEL} $'a\\xff'; $PYTHON -m compare --model ./$'a\\xff' {' '.join(QUICK_TRACE)}",
         make=model(),
         codes=(0, 1, 2),
         writes=(MODEL, "a\udcff"),
     )
-    yield of("compared, nothing unusual", "compare", "--model", MODEL, *SHORT, make=model(), codes=(0, 1))
+    yield of("compared, nothing unusual", *TINY, make=model(), codes=(0, 1))
     yield of(
         "compared, absent type of class",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         make=model({"architectures": ABSENT}),
         codes=(0, 1),
     )

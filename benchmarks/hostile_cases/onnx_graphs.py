@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from onnx import FunctionProto, ModelProto, TensorProto, helper
 
-from benchmarks.hostile_cases.argv import LONG, TITLE, VERY_LONG
 from benchmarks.hostile_cases.case import DONE, Case, Make, mechanism
+from benchmarks.hostile_cases.common import FILES, GIT_LFS, LONG, TITLE, VERY_LONG, WITH_MODEL
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
 from benchmarks.hostile_cases.tiny_graphs import (
     BASELINE,
@@ -19,24 +19,8 @@ from benchmarks.hostile_cases.tiny_graphs import (
     external,
     files,
     graph,
+    own_operator,
     with_node,
-)
-
-#: Compares the two files in a few seconds.
-FILES = ("compare", "--onnx", FILE, "--baseline", BASELINE, "--no-latency", "--sequence", "8")
-
-#: Compares a file with the shipped model.
-WITH_MODEL = (
-    "compare",
-    "--model",
-    "byte-gpt2",
-    "--onnx",
-    FILE,
-    "--no-latency",
-    "--runtimes",
-    "onnxruntime",
-    "--sequence",
-    "8",
 )
 
 
@@ -73,7 +57,7 @@ def _no_graphs() -> Iterator[Case]:
         "random": np.random.default_rng(0).bytes(5000),
         "JSON": b'{"ir_version": 10}',
         "PNG": b"\x89PNG\r\n\x1a\n" + bytes(100),
-        "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
+        "a pointer of Git LFS": GIT_LFS,
         "half of a graph": content[: len(content) // 2],
         "all but a byte": content[:-1],
         "a length beyond the end": content[:20] + b"\x3a\xff\xff\xff\xff\x0f",
@@ -503,14 +487,6 @@ def _tensors_that_are_none() -> Iterator[Case]:
     for words, edit in edits.items():
         may = (0, 2, 3) if words in ("two forms", "a segment", "sparse ones without values") else (2, 3)
         yield of(words, *FILES, make=files(edit, both=True), codes=may)
-
-
-def own_operator(model: ModelProto, kind: str, domain: str, *, name: str = "") -> None:
-    """Put a node of any operator into a graph."""
-    if domain:
-        model.opset_import.append(helper.make_opsetid(domain, 1))
-    model.graph.node[0].output[0] = "looked_up"
-    model.graph.node.insert(1, helper.make_node(kind, ["looked_up"], ["hidden"], domain=domain, name=name))
 
 
 def _named(model: ModelProto, name: str) -> None:

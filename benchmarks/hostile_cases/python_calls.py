@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import LONG
 from benchmarks.hostile_cases.files import after, file, folder, link
-from benchmarks.hostile_cases.saved_reports import report
 from benchmarks.hostile_cases.tiny_graphs import files
 from benchmarks.hostile_cases.tiny_models import MODEL, model
+from benchmarks.hostile_cases.tiny_reports import report
 
 #: Runs a call in a way that ends as commands do: errors of `export.errors` are one line, and others are a traceback.
 _PROGRAM = """

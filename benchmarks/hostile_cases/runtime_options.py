@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import Case, mechanism
+from benchmarks.hostile_cases.common import FILES, LONG, SHIPPED, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import after, file, folder, pipe
-from benchmarks.hostile_cases.onnx_graphs import FILES
-from benchmarks.hostile_cases.texts import SHORT
 from benchmarks.hostile_cases.tiny_graphs import files
 
 
@@ -19,17 +17,17 @@ def cases() -> Iterator[Case]:
         "the start of a library": b"\x7fELF" + bytes(60),
         "random": bytes(range(256)),
     }.items():
-        yield of(words, "compare", *SHORT, "--provider", "./x.so", make=file("x.so", content))
-    yield of("a folder", "compare", *SHORT, "--provider", "./x.so", make=folder("x.so"), needs=())
-    yield of("a pipe", "compare", *SHORT, "--provider", "./x.so", make=pipe("x.so"), needs=())
-    yield of("a device", "compare", *SHORT, "--provider", "/dev/zero", needs=())
-    yield of("a library of something else", "compare", *SHORT, "--provider", "/lib/x86_64-linux-gnu/libm.so.6")
-    yield of("a package that is none", "compare", *SHORT, "--provider", "json")
-    yield of("a module that ends the process", "compare", *SHORT, "--provider", "this")
+        yield of(words, *SHIPPED, *UNTIMED, "--provider", "./x.so", make=file("x.so", content))
+    yield of("a folder", *SHIPPED, *UNTIMED, "--provider", "./x.so", make=folder("x.so"), needs=())
+    yield of("a pipe", *SHIPPED, *UNTIMED, "--provider", "./x.so", make=pipe("x.so"), needs=())
+    yield of("a device", *SHIPPED, *UNTIMED, "--provider", "/dev/zero", needs=())
+    yield of("a library of something else", *SHIPPED, *UNTIMED, "--provider", "/lib/x86_64-linux-gnu/libm.so.6")
+    yield of("a package that is none", *SHIPPED, *UNTIMED, "--provider", "json")
+    yield of("a module that ends the process", *SHIPPED, *UNTIMED, "--provider", "this")
     yield of(
         "a name of the row that takes the terminal",
-        "compare",
-        *SHORT,
+        *SHIPPED,
+        *UNTIMED,
         "--provider",
         f"./{TITLE}.so",
         make=file(f"{TITLE}.so", b"x"),
@@ -60,9 +58,7 @@ def cases() -> Iterator[Case]:
         )
     yield of(
         "no GPU",
-        "compare",
-        "--model",
-        "byte-gpt2",
+        *SHIPPED,
         "--device",
         "cuda",
         "--no-latency",

@@ -8,21 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.common import LONG, TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
-
-#: A small report of an older schema, which this version reads.
-SMALL = Path(__file__).parents[2] / "tests" / "compare" / "report" / "schema_8.json"
-
-#: The report of a case.
-REPORT = "saved/report.json"
-
-#: Every way in which a report is printed.
-FORMATS = ("terminal", "full", "quiet", "json", "markdown", "html", "pytest-benchmark")
-
-#: A value and its place: keys and indexes.
-Place = tuple[str | int, ...]
+from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, GONE, MAPS, REPORT, SHOW, SMALL, Place, maps_of, report
 
 
 def cases() -> Iterator[Case]:
@@ -32,28 +21,6 @@ def cases() -> Iterator[Case]:
     yield from _texts()
     yield from _listed()
     yield from _maps()
-
-
-def report(*changes: tuple[Place, Any], name: str = REPORT) -> Make:
-    """Make a report, but for some values. changes: place -> value; `GONE` removes it."""
-
-    def made(work: Path) -> None:
-        content = json.loads(SMALL.read_text())
-        for (*path, last), value in changes:
-            part = content
-            for key in path:
-                part = part[key]
-            if value is GONE:
-                del part[last]
-            else:
-                part[last] = value
-        file(name, json.dumps(content))(work)
-
-    return made
-
-
-#: Stands for a value that is left out.
-GONE = object()
 
 
 def _no_reports() -> Iterator[Case]:
@@ -81,7 +48,7 @@ def _a_file_that_is_none() -> Iterator[Case]:
         "a surrogate": SMALL.read_bytes().replace(b"tiny", b"\\ud800"),
         "a number of 5000 digits": SMALL.read_bytes().replace(b'"seed":0', b'"seed":' + b"9" * 5000),
     }.items():
-        yield of(f"{words}, show", "compare", "show", "saved", make=file(REPORT, content))
+        yield of(f"{words}, show", *SHOW, make=file(REPORT, content))
         yield of(
             f"{words}, diff",
             "compare",
@@ -99,7 +66,7 @@ def _a_file_that_is_none() -> Iterator[Case]:
         "a device without an end": link(REPORT, "/dev/zero"),
         "20 GB of zeros": sparse(REPORT, 2 * 10**10),
     }.items():
-        yield of(words, "compare", "show", "saved", make=make, fast="GB" not in words)
+        yield of(words, *SHOW, make=make, fast="GB" not in words)
     for path in ("/dev/zero", "/dev/null", "/etc/passwd", "/", "/proc/self/mem", ".", "saved/report.json/x"):
         yield of(f"show {path}", "compare", "show", path, make=report())
 
@@ -108,18 +75,14 @@ def _schemas() -> Iterator[Case]:
     of = mechanism("report: schemas", codes=(2,), fast=True)
     for version in (99, 12, 0, -1, 10**30, "11", "x", 1.5, [], {}):
         may = (0, 2) if version in ("11", 0, -1) else (2,)
-        yield of(
-            json.dumps(version)[:20], "compare", "show", "saved", make=report((("schema_version",), version)), codes=may
-        )
+        yield of(json.dumps(version)[:20], *SHOW, make=report((("schema_version",), version)), codes=may)
     yield of(
         "99 and unknown fields",
-        "compare",
-        "show",
-        "saved",
+        *SHOW,
         make=report((("schema_version",), 99), (("new",), 5)),
         says="99",
     )
-    yield of("99, diff", "compare", "diff", "saved", "saved", make=report((("schema_version",), 99)), says="99")
+    yield of("99, diff", *DIFF, make=report((("schema_version",), 99)), says="99")
     yield of("99, rejudge", "compare", "rejudge", "saved", make=report((("schema_version",), 99)), says="99")
     yield of(
         "99, list",
@@ -157,64 +120,52 @@ def _values_of_another_type() -> Iterator[Case]:
     ):
         for value in (5, "x", [5]):
             if not (field == "created" and value == "x") and not (field == "rounds" and value == 5):
-                yield of(f"{field} {json.dumps(value)}", "compare", "show", "saved", make=report(((field,), value)))
+                yield of(f"{field} {json.dumps(value)}", *SHOW, make=report(((field,), value)))
     for field in ("created", "input", "environment", "runtimes", "latency", "rounds", "heads", "fail_on", "seed"):
         may = (0, 2) if field == "fail_on" else (2,)
-        yield of(f"{field} null", "compare", "show", "saved", make=report(((field,), None)))
-        yield of(f"no {field}", "compare", "show", "saved", make=report(((field,), GONE)), codes=may)
-    yield of("an unknown field", "compare", "show", "saved", make=report((("bogus",), 5)))
-    yield of(
-        "an unknown verdict", "compare", "show", "saved", make=report((("runtimes", 0, "verdict", "kind"), "bogus"))
-    )
-    yield of("an unknown --fail-on", "compare", "show", "saved", make=report((("fail_on",), "bogus")))
+        yield of(f"{field} null", *SHOW, make=report(((field,), None)))
+        yield of(f"no {field}", *SHOW, make=report(((field,), GONE)), codes=may)
+    yield of("an unknown field", *SHOW, make=report((("bogus",), 5)))
+    yield of("an unknown verdict", *SHOW, make=report((("runtimes", 0, "verdict", "kind"), "bogus")))
+    yield of("an unknown --fail-on", *SHOW, make=report((("fail_on",), "bogus")))
 
 
 def _nothing_in_it() -> Iterator[Case]:
     of = mechanism("report: nothing in it", codes=(0, 1, 2), fast=True)
     nothing = (("runtimes",), [])
     for shape in FORMATS:
-        yield of(f"no runtimes, {shape}", "compare", "show", "saved", "--format", shape, make=report(nothing))
+        yield of(f"no runtimes, {shape}", *SHOW, "--format", shape, make=report(nothing))
         yield of(
             f"no runtimes and no model, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report(nothing, (("model",), None), (("latency",), [])),
         )
         yield of(
             f"no baseline, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report((("latency", 0), {"runtime": "x", "again": False})),
         )
         yield of(
             f"no gaps, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report((("runtimes", 0, "gaps"), []), (("runtimes", 1, "gaps"), [])),
         )
         yield of(
             f"no tokens, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report((("input", "tokens"), []), (("input", "sequence"), 0)),
         )
         yield of(
             f"no latency, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report((("latency",), []), (("rounds",), 0)),
@@ -296,7 +247,7 @@ def _numbers_that_no_comparison_measures() -> Iterator[Case]:
     }
     for words, changes in changed.items():
         for shape in ("terminal", "full", "html"):
-            yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=report(*changes))
 
 
 def _times_that_no_clock_measures() -> Iterator[Case]:
@@ -316,8 +267,8 @@ def _times_that_no_clock_measures() -> Iterator[Case]:
     }
     for words, changes in changed.items():
         for shape in ("terminal", "full", "html", "pytest-benchmark"):
-            yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
-        yield of(f"{words}, diff", "compare", "diff", "saved", "saved", make=report(*changes))
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=report(*changes))
+        yield of(f"{words}, diff", *DIFF, make=report(*changes))
 
 
 def _texts() -> Iterator[Case]:
@@ -358,10 +309,10 @@ def _texts() -> Iterator[Case]:
     for words, place in everywhere:
         make = report((place, value(place, taken)))
         for shape in ("full", "html"):
-            yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=make)
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=make)
     changes = [(place, value(place, taken)) for _, place in everywhere if place[:3] != ("runtimes", 1, "name")]
     for shape in FORMATS:
-        yield of(f"all, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes))
+        yield of(f"all, {shape}", *SHOW, "--format", shape, make=report(*changes))
     for words, command in {
         "rejudge": ("rejudge", "saved"),
         "diff": ("diff", "saved", "saved"),
@@ -369,10 +320,10 @@ def _texts() -> Iterator[Case]:
         "explained": ("show", "saved", "--explain", "onnxruntime"),
     }.items():
         yield of(f"all, {words}", "compare", *command, make=report(*changes))
-    yield of("an unknown field", "compare", "show", "saved", make=report(((taken,), 5)), codes=(2,))
-    yield of("a wrong value", "compare", "show", "saved", make=report((("rounds",), taken)), codes=(2,))
-    yield of("a schema", "compare", "show", "saved", make=report((("schema_version",), taken)), codes=(2,))
-    yield of("an unknown verdict", "compare", "show", "saved", make=report((("fail_on",), taken)), codes=(2,))
+    yield of("an unknown field", *SHOW, make=report(((taken,), 5)), codes=(2,))
+    yield of("a wrong value", *SHOW, make=report((("rounds",), taken)), codes=(2,))
+    yield of("a schema", *SHOW, make=report((("schema_version",), taken)), codes=(2,))
+    yield of("an unknown verdict", *SHOW, make=report((("fail_on",), taken)), codes=(2,))
     yield of("the folder", "compare", "show", f"./{taken}", "--full", make=report(name=f"{taken}/report.json"))
     yield of(
         "the folder of a wrong one",
@@ -395,43 +346,35 @@ def _texts() -> Iterator[Case]:
         changes = [(place, value(place, text)) for _, place in everywhere]
         for shape in FORMATS:
             lacks = ("<img src=x", "<script>alert") if shape in ("html", "markdown") else ()
-            yield of(
-                f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=report(*changes), lacks=lacks
-            )
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=report(*changes), lacks=lacks)
         for where, place in everywhere[:6]:
             yield of(
                 f"{words} in {where}, html",
-                "compare",
-                "show",
-                "saved",
+                *SHOW,
                 "--format",
                 "html",
                 make=report((place, value(place, text))),
                 lacks=("<img src=x", "<script>alert"),
             )
-        yield of(f"{words}, diff", "compare", "diff", "saved", "saved", make=report(*changes))
+        yield of(f"{words}, diff", *DIFF, make=report(*changes))
 
     of = mechanism("report: very long texts", codes=(0, 1, 2, 3), seconds=60)
     for words, place in everywhere[:6]:
         make = report((place, value(place, "n" * 100_000)))
         for shape in ("terminal", "full", "html"):
-            yield of(f"{words}, {shape}", "compare", "show", "saved", "--format", shape, make=make)
-    yield of("100,000 notes", "compare", "show", "saved", "--full", make=report((("notes",), ["note"] * 100_000)))
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=make)
+    yield of("100,000 notes", *SHOW, "--full", make=report((("notes",), ["note"] * 100_000)))
     many = [{**json.loads(SMALL.read_text())["runtimes"][0], "name": f"r{n}"} for n in range(2000)]
     for shape in ("terminal", "full", "html"):
         yield of(
             f"2000 runtimes, {shape}",
-            "compare",
-            "show",
-            "saved",
+            *SHOW,
             "--format",
             shape,
             make=report((("runtimes",), many)),
             seconds=120,
         )
-    yield of(
-        "a million tokens", "compare", "show", "saved", "--full", make=report((("input", "tokens"), ["a"] * 10**6))
-    )
+    yield of("a million tokens", *SHOW, "--full", make=report((("input", "tokens"), ["a"] * 10**6)))
 
     drawn = (
         "from pathlib import Path; from compare import visualize_model_comparison as draw\n"
@@ -451,7 +394,7 @@ def _texts() -> Iterator[Case]:
         yield of(words, "python", drawn, make=report(*((place, value(place, text)) for _, place in everywhere)))
         maps = after(
             report((("runtimes", 1, "name"), text)),
-            _maps_of(lambda maps, text=text: {**maps, f"{text}/attention.0": maps["golden/attention.0"]}),
+            maps_of(lambda maps, text=text: {**maps, f"{text}/attention.0": maps["golden/attention.0"]}),
         )
         yield of(f"{words} as a runtime", "python", drawn, make=maps)
 
@@ -516,22 +459,6 @@ def _listed() -> Iterator[Case]:
     )
 
 
-def _maps_of(edit: Callable[..., dict[str, Any]]) -> Make:
-    """Write the maps of the report, with changes."""
-
-    def made(work: Path) -> None:
-        random = np.random.default_rng(0)
-        attention = random.random((4, 32, 32)).astype(np.float16)
-        maps = {f"golden/attention.{layer}": attention for layer in range(2)}
-        for name in ("torch-eager", "onnxruntime"):
-            maps |= {f"{name}/attention.{layer}": attention for layer in range(2)}
-            maps |= {f"{name}/attention.{layer}/largest": np.ones(4) for layer in range(2)}
-        with (work / "saved" / "maps.npz").open("wb") as opened:
-            np.savez(opened, allow_pickle=True, **edit(maps))
-
-    return made
-
-
 class _Touches:
     """Makes a file when it is unpickled."""
 
@@ -540,7 +467,7 @@ class _Touches:
 
 
 def _maps() -> Iterator[Case]:
-    shown = ("compare", "show", "saved", "--format", "html")
+    shown = (*SHOW, "--format", "html")
     of = mechanism("maps: a file that is none", codes=(0, 2), fast=True)
     for words, content in {
         "empty": b"",
@@ -550,13 +477,13 @@ def _maps() -> Iterator[Case]:
         + bytes(8),
         "a pickle": b"\x80\x04K\x01.",
     }.items():
-        yield of(words, *shown, make=after(report(), file("saved/maps.npz", content)))
+        yield of(words, *shown, make=after(report(), file(MAPS, content)))
     for words, make in {
-        "a folder": folder("saved/maps.npz"),
-        "a pipe": pipe("saved/maps.npz"),
-        "a link to itself": link("saved/maps.npz", "maps.npz"),
-        "a device without an end": link("saved/maps.npz", "/dev/zero"),
-        "20 GB of zeros": sparse("saved/maps.npz", 2 * 10**10),
+        "a folder": folder(MAPS),
+        "a pipe": pipe(MAPS),
+        "a link to itself": link(MAPS, "maps.npz"),
+        "a device without an end": link(MAPS, "/dev/zero"),
+        "20 GB of zeros": sparse(MAPS, 2 * 10**10),
     }.items():
         yield of(words, *shown, make=after(report(), make), fast="GB" not in words)
     of = mechanism("maps: members of a zip", codes=(0, 2))
@@ -602,7 +529,7 @@ def _maps() -> Iterator[Case]:
         "2000 layers": lambda maps: {**maps, **{f"golden/attention.{n}": maps[name][:, :4, :4] for n in range(2000)}},
     }
     for words, edit in edits.items():
-        yield of(words, *shown, make=after(report(), _maps_of(edit)))
+        yield of(words, *shown, make=after(report(), maps_of(edit)))
 
 
 def _header(shape: tuple[int, ...], kind: str) -> bytes:
@@ -616,7 +543,7 @@ def _zip(members: dict[str, bytes], *, bomb: int = 0) -> Make:
 
     def made(work: Path) -> None:
         block = bytes(2**24)
-        with zipfile.ZipFile(work / "saved" / "maps.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
+        with zipfile.ZipFile(work / MAPS, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
             for place, (name, content) in enumerate(members.items()):
                 with opened.open(name, "w", force_zip64=True) as member:
                     member.write(content)

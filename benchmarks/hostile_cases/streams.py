@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import TITLE
 from benchmarks.hostile_cases.case import DONE, UNREAD, Case, Make, mechanism
+from benchmarks.hostile_cases.common import FILES, TITLE
 from benchmarks.hostile_cases.files import after, file, folder
-from benchmarks.hostile_cases.onnx_graphs import FILES, own_operator
-from benchmarks.hostile_cases.saved_reports import FORMATS, report
-from benchmarks.hostile_cases.tiny_graphs import BASELINE, FILE, files
+from benchmarks.hostile_cases.tiny_graphs import BASELINE, FILE, files, own_operator
+from benchmarks.hostile_cases.tiny_reports import FORMATS, SHOW, report
 
 #: Commands, and the code with which each ends.
 COMMANDS = {
@@ -89,7 +88,7 @@ def cases() -> Iterator[Case]:
             (("notes",), [taken]),
             (("input", "tokens", 0), taken),
         )
-        yield of(f"a report, {shape}", "compare", "show", "saved", "--format", shape, make=named)
+        yield of(f"a report, {shape}", *SHOW, "--format", shape, make=named)
     yield of("a model's folder", "compare", "--model", f"./{taken.replace('/', '')}", make=folder("x"))
     yield of("an option", "compare", f"--{taken}")
     yield of("a command", "compare", taken)

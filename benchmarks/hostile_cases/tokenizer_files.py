@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.hostile_cases.argv import TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import TINY, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import after, file, json_file, link
-from benchmarks.hostile_cases.model_folders import SHORT
 from benchmarks.hostile_cases.tiny_models import MODEL, model
 
 TOKENIZER = f"{MODEL}/tokenizer.json"
@@ -73,7 +72,10 @@ def _a_file_that_is_none() -> Iterator[Case]:
     for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(TOKENIZER, content)))
     yield of(
-        "empty, compared", "compare", "--model", MODEL, *SHORT, make=after(model(), file(TOKENIZER, "")), fast=False
+        "empty, compared",
+        *TINY,
+        make=after(model(), file(TOKENIZER, "")),
+        fast=False,
     )
 
 
@@ -160,30 +162,27 @@ def _files_of_older_kinds() -> Iterator[Case]:
 
 def _ids_that_the_model_does_not_have() -> Iterator[Case]:
     of = mechanism("tokenizer: ids that the model does not have", codes=(2,), seconds=120)
-    yield of("beyond the vocabulary", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=5000)))
+    yield of("beyond the vocabulary", *TINY, make=_with(tokenizer(first=5000)))
     yield of(
         "a few beyond",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--text",
         "a not be or to a b c",
         make=_with(tokenizer(first=250)),
     )
-    yield of("near 2^32", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=2**32 - 20)))
+    yield of("near 2^32", *TINY, make=_with(tokenizer(first=2**32 - 20)))
 
 
 def _texts_without_tokens() -> Iterator[Case]:
     of = mechanism("tokenizer: texts without tokens", codes=(2,), seconds=120)
     empties = {"normalizer": {"type": "Replace", "pattern": {"Regex": "(?s).*"}, "content": ""}}
-    yield of("a normalizer that removes all", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**empties)))
+    yield of("a normalizer that removes all", *TINY, make=_with(tokenizer(**empties)))
     yield of(
         "all removed, without a length",
         "compare",
         "--model",
         MODEL,
-        *SHORT[:-2],
+        *UNTIMED,
         "--text",
         "abc",
         make=_with(tokenizer(**empties)),
@@ -191,10 +190,7 @@ def _texts_without_tokens() -> Iterator[Case]:
     no_unknown = {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "gone"}}
     yield of(
         "no token for the unknown",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--text",
         "zzz",
         make=_with(tokenizer(**no_unknown)),
@@ -206,10 +202,7 @@ def _patterns_that_take_for_ever() -> Iterator[Case]:
     slow = {"type": "Split", "pattern": {"Regex": "^(a+)+$"}, "behavior": "Isolated", "invert": False}
     yield of(
         "of a pre-tokenizer",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--text",
         "a" * 60 + "!",
         make=_with(tokenizer(pre_tokenizer=slow)),
@@ -217,10 +210,7 @@ def _patterns_that_take_for_ever() -> Iterator[Case]:
     grows = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 100_000}
     yield of(
         "a normalizer that makes 10 GB of a text",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--text",
         "a" * 100_000,
         make=_with(tokenizer(normalizer=grows)),
@@ -235,10 +225,7 @@ def _tokens_that_take_the_terminal() -> Iterator[Case]:
     named = {"pre_tokenizer": {"type": "WhitespaceSplit"}}
     yield of(
         "compared",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--full",
         "--text",
         " ".join(spoken * 2),
@@ -246,10 +233,7 @@ def _tokens_that_take_the_terminal() -> Iterator[Case]:
     )
     yield of(
         "unknown ones",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--full",
         make=_with(tokenizer(**always, **named)),
         codes=(0, 1, 2),
@@ -259,4 +243,4 @@ def _tokens_that_take_the_terminal() -> Iterator[Case]:
 def _truncation_and_padding_that_are_set() -> Iterator[Case]:
     of = mechanism("tokenizer: truncation and padding that are set", codes=DONE, seconds=180)
     short = {"truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}}
-    yield of("to two tokens", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**short)))
+    yield of("to two tokens", *TINY, make=_with(tokenizer(**short)))
