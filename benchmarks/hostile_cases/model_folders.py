@@ -621,9 +621,4 @@ def _its_name() -> Iterator[Case]:
         writes=(MODEL, "a\udcff"),
     )
     yield of("compared, nothing unusual", *TINY, make=model(), codes=(0, 1))
-    yield of(
-        "compared, absent type of class",
-        *TINY,
-        make=model({"architectures": ABSENT}),
-        codes=(0, 1),
-    )
+    yield of("compared, absent type of class", *TINY, make=model({"architectures": ABSENT}), codes=(0, 1))

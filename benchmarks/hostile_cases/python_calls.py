@@ -216,16 +216,8 @@ def _paths_as_text() -> Iterator[Case]:
     yield of(
         "files", *call("compare(onnx='file.onnx', baseline='baseline.onnx', latency=False, sequence=8)"), make=files()
     )
-    yield of(
-        "out",
-        *call("compare(**both, out='new')"),
-        make=files(),
-    )
-    yield of(
-        "the cache",
-        *call("compare(**both, cache_dir='new')"),
-        make=files(),
-    )
+    yield of("out", *call("compare(**both, out='new')"), make=files())
+    yield of("the cache", *call("compare(**both, cache_dir='new')"), make=files())
     yield of("a model's folder", *call("compare(Path('model'), **short)"), make=model())
     yield of(
         "numbers of NumPy",

@@ -76,22 +76,8 @@ def _something_of_the_user_s_in_it() -> Iterator[Case]:
         yield of(words, *OF_FILES, "out", make=after(files(), file(f"out/{name}", content)))
     yield of("the working folder", *OF_FILES, ".", make=files())
     yield of("the working folder by its name", *OF_FILES, "../work", make=files())
-    yield of(
-        "the folder of the model",
-        *TINY,
-        "--out",
-        "model",
-        make=model(),
-        fast=False,
-    )
-    yield of(
-        "above the folder of the model",
-        *TINY,
-        "--out",
-        ".",
-        make=model(),
-        fast=False,
-    )
+    yield of("the folder of the model", *TINY, "--out", "model", make=model(), fast=False)
+    yield of("above the folder of the model", *TINY, "--out", ".", make=model(), fast=False)
     yield of("the cache", *OF_MODEL, "../cache", needs=("byte-gpt2",), fast=False)
     yield of("the entries of the cache", *OF_MODEL, "../cache/models", needs=("byte-gpt2",), fast=False)
     yield of(

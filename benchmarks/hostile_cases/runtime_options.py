@@ -56,12 +56,4 @@ def cases() -> Iterator[Case]:
             f"onnx-file.{key}={value}",
             codes=may,
         )
-    yield of(
-        "no GPU",
-        *SHIPPED,
-        "--device",
-        "cuda",
-        "--no-latency",
-        needs=("byte-gpt2",),
-        make=after(),
-    )
+    yield of("no GPU", *SHIPPED, "--device", "cuda", "--no-latency", needs=("byte-gpt2",), make=after())

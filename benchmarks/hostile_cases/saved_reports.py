@@ -76,12 +76,7 @@ def _schemas() -> Iterator[Case]:
     for version in (99, 12, 0, -1, 10**30, "11", "x", 1.5, [], {}):
         may = (0, 2) if version in ("11", 0, -1) else (2,)
         yield of(json.dumps(version)[:20], *SHOW, make=report((("schema_version",), version)), codes=may)
-    yield of(
-        "99 and unknown fields",
-        *SHOW,
-        make=report((("schema_version",), 99), (("new",), 5)),
-        says="99",
-    )
+    yield of("99 and unknown fields", *SHOW, make=report((("schema_version",), 99), (("new",), 5)), says="99")
     yield of("99, diff", *DIFF, make=report((("schema_version",), 99)), says="99")
     yield of("99, rejudge", "compare", "rejudge", "saved", make=report((("schema_version",), 99)), says="99")
     yield of(
@@ -366,14 +361,7 @@ def _texts() -> Iterator[Case]:
     yield of("100,000 notes", *SHOW, "--full", make=report((("notes",), ["note"] * 100_000)))
     many = [{**json.loads(SMALL.read_text())["runtimes"][0], "name": f"r{n}"} for n in range(2000)]
     for shape in ("terminal", "full", "html"):
-        yield of(
-            f"2000 runtimes, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report((("runtimes",), many)),
-            seconds=120,
-        )
+        yield of(f"2000 runtimes, {shape}", *SHOW, "--format", shape, make=report((("runtimes",), many)), seconds=120)
     yield of("a million tokens", *SHOW, "--full", make=report((("input", "tokens"), ["a"] * 10**6)))
 
     drawn = (

@@ -71,12 +71,7 @@ def _a_file_that_is_none() -> Iterator[Case]:
     }
     for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(TOKENIZER, content)))
-    yield of(
-        "empty, compared",
-        *TINY,
-        make=after(model(), file(TOKENIZER, "")),
-        fast=False,
-    )
+    yield of("empty, compared", *TINY, make=after(model(), file(TOKENIZER, "")), fast=False)
 
 
 def _unknown_or_wrong_parts() -> Iterator[Case]:
@@ -163,13 +158,7 @@ def _files_of_older_kinds() -> Iterator[Case]:
 def _ids_that_the_model_does_not_have() -> Iterator[Case]:
     of = mechanism("tokenizer: ids that the model does not have", codes=(2,), seconds=120)
     yield of("beyond the vocabulary", *TINY, make=_with(tokenizer(first=5000)))
-    yield of(
-        "a few beyond",
-        *TINY,
-        "--text",
-        "a not be or to a b c",
-        make=_with(tokenizer(first=250)),
-    )
+    yield of("a few beyond", *TINY, "--text", "a not be or to a b c", make=_with(tokenizer(first=250)))
     yield of("near 2^32", *TINY, make=_with(tokenizer(first=2**32 - 20)))
 
 
@@ -188,25 +177,13 @@ def _texts_without_tokens() -> Iterator[Case]:
         make=_with(tokenizer(**empties)),
     )
     no_unknown = {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "gone"}}
-    yield of(
-        "no token for the unknown",
-        *TINY,
-        "--text",
-        "zzz",
-        make=_with(tokenizer(**no_unknown)),
-    )
+    yield of("no token for the unknown", *TINY, "--text", "zzz", make=_with(tokenizer(**no_unknown)))
 
 
 def _patterns_that_take_for_ever() -> Iterator[Case]:
     of = mechanism("tokenizer: patterns that take for ever", codes=(0, 1, 2, 3), seconds=120)
     slow = {"type": "Split", "pattern": {"Regex": "^(a+)+$"}, "behavior": "Isolated", "invert": False}
-    yield of(
-        "of a pre-tokenizer",
-        *TINY,
-        "--text",
-        "a" * 60 + "!",
-        make=_with(tokenizer(pre_tokenizer=slow)),
-    )
+    yield of("of a pre-tokenizer", *TINY, "--text", "a" * 60 + "!", make=_with(tokenizer(pre_tokenizer=slow)))
     grows = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 100_000}
     yield of(
         "a normalizer that makes 10 GB of a text",
@@ -223,21 +200,8 @@ def _tokens_that_take_the_terminal() -> Iterator[Case]:
     ids = {word: place for place, word in enumerate(spoken)}
     always = {"model": {"type": "WordLevel", "vocab": {**ids, "a": 1}, "unk_token": "a"}}
     named = {"pre_tokenizer": {"type": "WhitespaceSplit"}}
-    yield of(
-        "compared",
-        *TINY,
-        "--full",
-        "--text",
-        " ".join(spoken * 2),
-        make=_with(tokenizer(spoken, **named)),
-    )
-    yield of(
-        "unknown ones",
-        *TINY,
-        "--full",
-        make=_with(tokenizer(**always, **named)),
-        codes=(0, 1, 2),
-    )
+    yield of("compared", *TINY, "--full", "--text", " ".join(spoken * 2), make=_with(tokenizer(spoken, **named)))
+    yield of("unknown ones", *TINY, "--full", make=_with(tokenizer(**always, **named)), codes=(0, 1, 2))
 
 
 def _truncation_and_padding_that_are_set() -> Iterator[Case]:
