@@ -81,18 +81,9 @@ def _what_of_it() -> Iterator[Case]:
             fast=False,
         )
     yield of("no entries", *FILES, make=files(_external_without_entries), codes=(2,))
-    yield of(
-        "the name of a graph",
-        *FILES,
-        make=after(files(lambda m: external(m, "deploy.onnx")), file("deploy.onnx", bytes(4096))),
-        fast=False,
-    )
-    yield of(
-        "another name of a graph",
-        *FILES,
-        make=after(files(lambda m: external(m, "inspect.onnx")), file("inspect.onnx", bytes(4096))),
-        fast=False,
-    )
+    for words, name in {"the name of a graph": "deploy.onnx", "another name of a graph": "inspect.onnx"}.items():
+        make = after(files(lambda m, name=name: external(m, name)), file(name, bytes(4096)))
+        yield of(words, *FILES, make=make, fast=False)
     yield of(
         "100 GB of zeros",
         *FILES,

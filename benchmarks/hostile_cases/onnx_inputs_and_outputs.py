@@ -89,27 +89,14 @@ def _outputs_that_are_none() -> Iterator[Case]:
         codes=(2,),
         fast=True,
     )
-    yield of(
-        "a layer of 30 digits",
-        *FILES,
-        make=files(lambda m: with_output(m, f"hidden_state.{'9' * 30}"), both=True),
-        codes=(0, 2, 3),
-    )
-    yield of(
-        "a layer of 10^9",
-        *FILES,
-        make=files(lambda m: with_output(m, "attention.1000000000"), both=True),
-        codes=(0, 2, 3),
-    )
-    yield of(
-        "a layer below 0", *FILES, make=files(lambda m: with_output(m, "attention.-1"), both=True), codes=(0, 2, 3)
-    )
-    yield of(
-        "a layer in other digits",
-        *FILES,
-        make=files(lambda m: with_output(m, "attention.٣"), both=True),
-        codes=(0, 2, 3),
-    )
+    for words, name in {
+        "a layer of 30 digits": f"hidden_state.{'9' * 30}",
+        "a layer of 10^9": "attention.1000000000",
+        "a layer below 0": "attention.-1",
+        "a layer in other digits": "attention.٣",
+    }.items():
+        make = files(lambda m, name=name: with_output(m, name), both=True)
+        yield of(words, *FILES, make=make, codes=(0, 2, 3))
 
 
 def _another_model_s_file() -> Iterator[Case]:

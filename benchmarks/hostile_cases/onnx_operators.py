@@ -28,32 +28,18 @@ def _operators_that_do_not_run() -> Iterator[Case]:
         yield of(
             f"{words}, in one file", *FILES, make=files(lambda m, k=kind, d=domain: own_operator(m, k, d)), codes=(2, 3)
         )
-    yield of("without inputs", *FILES, make=files(lambda m: m.graph.node[0].ClearField("input"), both=True))
-    yield of(
-        "of undefined inputs", *FILES, make=files(lambda m: m.graph.node[0].input.__setitem__(0, "ghost"), both=True)
-    )
-    yield of("in a circle", *FILES, make=files(lambda m: m.graph.node[0].input.__setitem__(0, "logits"), both=True))
-    yield of(
-        "an axis of 99",
-        *FILES,
-        make=files(lambda m: m.graph.node[0].attribute.append(helper.make_attribute("axis", 99)), both=True),
-    )
-    yield of(
-        "an axis of text",
-        *FILES,
-        make=files(lambda m: m.graph.node[0].attribute.append(helper.make_attribute("axis", "x")), both=True),
-    )
-    yield of(
-        "an unknown attribute",
-        *FILES,
-        make=files(lambda m: m.graph.node[0].attribute.append(helper.make_attribute("bogus", 1)), both=True),
-    )
-    yield of(
-        "contrib ops without attributes",
-        *FILES,
-        make=files(lambda m: own_operator(m, "Attention", "com.microsoft"), both=True),
-    )
-    yield of("shapes that do not fit", *FILES, make=files(_other_shape, both=True))
+    edits: dict[str, Edit] = {
+        "without inputs": lambda m: m.graph.node[0].ClearField("input"),
+        "of undefined inputs": lambda m: m.graph.node[0].input.__setitem__(0, "ghost"),
+        "in a circle": lambda m: m.graph.node[0].input.__setitem__(0, "logits"),
+        "an axis of 99": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("axis", 99)),
+        "an axis of text": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("axis", "x")),
+        "an unknown attribute": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("bogus", 1)),
+        "contrib ops without attributes": lambda m: own_operator(m, "Attention", "com.microsoft"),
+        "shapes that do not fit": _other_shape,
+    }
+    for words, edit in edits.items():
+        yield of(words, *FILES, make=files(edit, both=True))
 
 
 def _graphs_that_fail_while_they_run() -> Iterator[Case]:

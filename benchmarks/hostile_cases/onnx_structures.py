@@ -8,7 +8,7 @@ from onnx import FunctionProto, ModelProto, TensorProto, helper
 from benchmarks.hostile_cases.case import Case, mechanism
 from benchmarks.hostile_cases.common import FILES, GIT_LFS, WITH_MODEL
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
-from benchmarks.hostile_cases.tiny_graphs import BASELINE, FILE, constant, files, graph
+from benchmarks.hostile_cases.tiny_graphs import BASELINE, FILE, Edit, constant, files, graph
 
 
 def cases() -> Iterator[Case]:
@@ -114,41 +114,23 @@ def _versions_that_are_none() -> Iterator[Case]:
 
 def _names_that_are_used_twice() -> Iterator[Case]:
     of = mechanism("ONNX: names that are used twice", codes=(0, 2, 3))
-    yield of(
-        "outputs",
-        *FILES,
-        make=files(lambda m: m.graph.output.append(m.graph.output[0]), both=True),
-        codes=(2,),
-        fast=True,
-    )
-    yield of(
-        "outputs of one file",
-        *FILES,
-        make=files(lambda m: m.graph.output.append(m.graph.output[0])),
-        codes=(2,),
-        fast=True,
-    )
-    yield of(
-        "outputs, with a model",
-        *WITH_MODEL,
-        make=files(lambda m: m.graph.output.append(m.graph.output[0])),
-        codes=(2,),
-        fast=True,
-    )
-    yield of("inputs", *FILES, make=files(lambda m: m.graph.input.append(m.graph.input[0]), both=True))
-    yield of(
-        "initializers", *FILES, make=files(lambda m: m.graph.initializer.append(m.graph.initializer[0]), both=True)
-    )
-    yield of(
-        "nodes that make one tensor", *FILES, make=files(lambda m: m.graph.node.append(m.graph.node[0]), both=True)
-    )
-    yield of("names of nodes", *FILES, make=files(lambda m: setattr(m.graph.node[0], "name", "project"), both=True))
-    yield of("metadata", *FILES, make=files(_metadata_twice, both=True))
-    yield of(
-        "metadata of taps",
-        *FILES,
-        make=files(lambda m: helper.set_model_props(m, {"tap logits": "attention.0"}), both=True),
-    )
+    for words, command, both in (
+        ("outputs", FILES, True),
+        ("outputs of one file", FILES, False),
+        ("outputs, with a model", WITH_MODEL, False),
+    ):
+        make = files(lambda m: m.graph.output.append(m.graph.output[0]), both=both)
+        yield of(words, *command, make=make, codes=(2,), fast=True)
+    edits: dict[str, Edit] = {
+        "inputs": lambda m: m.graph.input.append(m.graph.input[0]),
+        "initializers": lambda m: m.graph.initializer.append(m.graph.initializer[0]),
+        "nodes that make one tensor": lambda m: m.graph.node.append(m.graph.node[0]),
+        "names of nodes": lambda m: setattr(m.graph.node[0], "name", "project"),
+        "metadata": _metadata_twice,
+        "metadata of taps": lambda m: helper.set_model_props(m, {"tap logits": "attention.0"}),
+    }
+    for words, edit in edits.items():
+        yield of(words, *FILES, make=files(edit, both=True))
 
 
 def _bytes_that_are_no_text() -> Iterator[Case]:
