@@ -10,7 +10,9 @@ from benchmarks.hostile_cases import (
     downloads,
     environments,
     external_data,
+    model_configurations,
     model_folders,
+    model_weights,
     onnx_inputs_and_outputs,
     onnx_names,
     onnx_operators,
@@ -22,13 +24,17 @@ from benchmarks.hostile_cases import (
     streams,
     texts,
     tokenizer_files,
+    unusual_models,
 )
 from benchmarks.hostile_cases.case import Case
 
 _KINDS = (
     argv,
     texts,
+    model_configurations,
     model_folders,
+    model_weights,
+    unusual_models,
     tokenizer_files,
     onnx_structures,
     onnx_inputs_and_outputs,
