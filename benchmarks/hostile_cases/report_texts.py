@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.hostile_cases.case import Case, mechanism
 from benchmarks.hostile_cases.common import LONG, TITLE
 from benchmarks.hostile_cases.files import after, file
-from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, SHOW, SMALL, Place, maps_of, report
+from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, REJUDGE, SHOW, SMALL, Place, maps_of, report
 
 #: Sets the title, the colours and the direction of a terminal, and ends a line.
 _TAKEN = f"{TITLE}\x1b[31m\x9b7m\u202e\u2028"
@@ -93,7 +93,7 @@ def _texts_that_take_the_terminal() -> Iterator[Case]:
     for shape in FORMATS:
         yield of(f"all, {shape}", *SHOW, "--format", shape, make=all_but_names)
     for words, command in {
-        "rejudge": ("compare", "rejudge", "saved"),
+        "rejudge": REJUDGE,
         "diff": DIFF,
         "diff as JSON": (*DIFF, "--json"),
         "explained": (*SHOW, "--explain", "onnxruntime"),

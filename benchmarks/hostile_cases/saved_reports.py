@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.hostile_cases.case import Case, mechanism
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe, sparse
-from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, GONE, REPORT, SHOW, SMALL, Place, report
+from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, GONE, REJUDGE, REPORT, SHOW, SMALL, Place, report
 
 
 def cases() -> Iterator[Case]:
@@ -40,15 +40,9 @@ def _a_file_that_is_none() -> Iterator[Case]:
         "a number of 5000 digits": SMALL.read_bytes().replace(b'"seed":0', b'"seed":' + b"9" * 5000),
     }.items():
         yield of(f"{words}, show", *SHOW, make=file(REPORT, content))
-        yield of(
-            f"{words}, diff",
-            "compare",
-            "diff",
-            "right",
-            "saved",
-            make=after(report(name="right/report.json"), file(REPORT, content)),
-        )
-    yield of("nothing, rejudge", "compare", "rejudge", "saved", make=file(REPORT, b""))
+        both = after(report(name="right/report.json"), file(REPORT, content))
+        yield of(f"{words}, diff", "compare", "diff", "right", "saved", make=both)
+    yield of("nothing, rejudge", *REJUDGE, make=file(REPORT, b""))
     for words, make in {
         "a folder": folder(REPORT),
         "a pipe": pipe(REPORT),
@@ -67,35 +61,19 @@ def _schemas() -> Iterator[Case]:
     for version in (99, 12, 0, -1, 10**30, "11", "x", 1.5, [], {}):
         may = (0, 2) if version in ("11", 0, -1) else (2,)
         yield of(json.dumps(version)[:20], *SHOW, make=report((("schema_version",), version)), codes=may)
-    yield of("99 and unknown fields", *SHOW, make=report((("schema_version",), 99), (("new",), 5)), says="99")
-    yield of("99, diff", *DIFF, make=report((("schema_version",), 99)), says="99")
-    yield of("99, rejudge", "compare", "rejudge", "saved", make=report((("schema_version",), 99)), says="99")
-    yield of(
-        "99, list",
-        "compare",
-        "list",
-        "--cache-dir",
-        "c",
-        make=report((("schema_version",), 99), name="c/reports/a/report.json"),
-        codes=(0,),
-    )
+    newer = (("schema_version",), 99)
+    yield of("99 and unknown fields", *SHOW, make=report(newer, (("new",), 5)), says="99")
+    yield of("99, diff", *DIFF, make=report(newer), says="99")
+    yield of("99, rejudge", *REJUDGE, make=report(newer), says="99")
+    listed = report(newer, name="c/reports/a/report.json")
+    yield of("99, list", "compare", "list", "--cache-dir", "c", make=listed, codes=(0,))
 
 
 def _values_of_another_type() -> Iterator[Case]:
     of = mechanism("report: values of another type", codes=(2,), fast=True)
     for field in (
-        "created",
-        "model",
-        "input",
-        "environment",
-        "runtimes",
-        "latency",
-        "rounds",
-        "heads",
-        "decoding",
-        "limits",
-        "phases",
-        "notes",
+        *("created", "model", "input", "environment", "runtimes", "latency", "rounds", "heads", "decoding", "limits"),
+        *("phases", "notes"),
     ):
         for value in (5, "x", [5]):
             if not (field == "created" and value == "x") and not (field == "rounds" and value == 5):
@@ -111,120 +89,88 @@ def _values_of_another_type() -> Iterator[Case]:
 
 def _nothing_in_it() -> Iterator[Case]:
     of = mechanism("report: nothing in it", codes=(0, 1, 2), fast=True)
-    nothing = (("runtimes",), [])
+    no_runtimes, no_latency = (("runtimes",), []), (("latency",), [])
     for shape in FORMATS:
-        yield of(f"no runtimes, {shape}", *SHOW, "--format", shape, make=report(nothing))
-        yield of(
-            f"no runtimes and no model, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report(nothing, (("model",), None), (("latency",), [])),
-        )
-        yield of(
-            f"no baseline, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report((("latency", 0), {"runtime": "x", "again": False})),
-        )
-        yield of(
-            f"no gaps, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report((("runtimes", 0, "gaps"), []), (("runtimes", 1, "gaps"), [])),
-        )
-        yield of(
-            f"no tokens, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report((("input", "tokens"), []), (("input", "sequence"), 0)),
-        )
-        yield of(
-            f"no latency, {shape}",
-            *SHOW,
-            "--format",
-            shape,
-            make=report((("latency",), []), (("rounds",), 0)),
-            codes=(0, 2),
-        )
-    for command in (("rejudge", "saved"), ("diff", "saved", "saved")):
-        yield of(f"no runtimes, {command[0]}", "compare", *command, make=report(nothing))
-        yield of(
-            f"no runtimes and no latency, {command[0]}", "compare", *command, make=report(nothing, (("latency",), []))
-        )
-        yield of(
-            f"no evidence, {command[0]}",
-            "compare",
-            *command,
-            make=report((("runtimes", 0, "verdict"), None), (("runtimes", 1, "gaps"), [])),
-        )
+        for words, make in {
+            "no runtimes": report(no_runtimes),
+            "no runtimes and no model": report(no_runtimes, (("model",), None), no_latency),
+            "no baseline": report((("latency", 0), {"runtime": "x", "again": False})),
+            "no gaps": report((("runtimes", 0, "gaps"), []), (("runtimes", 1, "gaps"), [])),
+            "no tokens": report((("input", "tokens"), []), (("input", "sequence"), 0)),
+        }.items():
+            yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=make)
+        untimed = report(no_latency, (("rounds",), 0))
+        yield of(f"no latency, {shape}", *SHOW, "--format", shape, make=untimed, codes=(0, 2))
+    for name, command in {"rejudge": REJUDGE, "diff": DIFF}.items():
+        yield of(f"no runtimes, {name}", *command, make=report(no_runtimes))
+        yield of(f"no runtimes and no latency, {name}", *command, make=report(no_runtimes, no_latency))
+        no_evidence = report((("runtimes", 0, "verdict"), None), (("runtimes", 1, "gaps"), []))
+        yield of(f"no evidence, {name}", *command, make=no_evidence)
+
+
+_RUNTIME: Place = ("runtimes", 1)
+_GAP: Place = (*_RUNTIME, "gaps", 1)
+_LIMITS = dict.fromkeys(("rms", "max", "channel", "slope"), 0.0)
+
+#: Changes to a report, each with numbers that no comparison measures.
+_NUMBERS: dict[str, list[tuple[Place, Any]]] = {
+    "no layers": [(("model", "layers"), 0)],
+    "layers below 0": [(("model", "layers"), -5)],
+    "10^12 layers": [(("model", "layers"), 10**12)],
+    "10^12 heads": [(("model", "heads"), 10**12)],
+    "a sequence of 0": [(("input", "sequence"), 0)],
+    "a sequence of 10^12": [(("input", "sequence"), 10**12)],
+    "a batch of -1": [(("input", "batch"), -1)],
+    "no cores": [(("environment", "cores"), 0)],
+    "memory of 10^30": [(("environment", "memory_bytes"), 10**30)],
+    "infinite gaps": [((*_GAP, "max"), 1e999), ((*_GAP, "rms"), 1e999)],
+    "gaps of NaN": [((*_GAP, "max"), float("nan"))],
+    "gaps below 0": [((*_GAP, "max"), -1.0), ((*_GAP, "size"), -1.0)],
+    "a size of 0": [((*_GAP, "size"), 0.0)],
+    "1e-320": [((*_GAP, "max"), 1e-320), ((*_GAP, "size"), 1e-320)],
+    "a tensor of layer 10^9": [((*_GAP, "tensor"), "attention.1000000000")],
+    "a tensor of layer 10^30": [((*_GAP, "tensor"), f"attention.{'9' * 30}")],
+    "a tensor of layer -1": [((*_GAP, "tensor"), "attention.-1")],
+    "a tensor of no layer": [((*_GAP, "tensor"), "attention.x")],
+    "a tensor without a name": [((*_GAP, "tensor"), "")],
+    "an unknown tensor": [((*_GAP, "tensor"), "bogus.0")],
+    "a place beyond the tensor": [((*_GAP, "place"), [10**9] * 4)],
+    "a place of no dimensions": [((*_GAP, "place"), [])],
+    "a place of 100 dimensions": [((*_GAP, "place"), [1] * 100)],
+    "two units in the last place": [((*_GAP, "ulps"), [1.0])],
+    "a negative seed": [(("seed",), -1)],
+    "-1 rounds": [(("rounds",), -1)],
+    "shifts of 0": [(("shifts",), 0)],
+    "phases of NaN": [(("phases",), {"x": float("nan")})],
+    "a head of layer 10^9": [(("heads", 0, "layer"), 10**9), (("heads", 0, "head"), -1)],
+    "a verdict of 1e308 floors": [((*_RUNTIME, "verdict", "multiple"), 1e308)],
+    "a verdict without a statistic": [
+        ((*_RUNTIME, "verdict", "statistic"), None),
+        ((*_RUNTIME, "verdict", "kind"), "different"),
+    ],
+    "a verdict without floors": [
+        ((*_RUNTIME, "verdict", "multiple"), None),
+        ((*_RUNTIME, "verdict", "kind"), "different"),
+    ],
+    "an unknown statistic": [
+        ((*_RUNTIME, "verdict", "statistic"), "bogus"),
+        ((*_RUNTIME, "verdict", "kind"), "different"),
+    ],
+    "a perplexity of 1e308": [((*_RUNTIME, "decisions", "perplexity"), 1e308)],
+    "no positions": [((*_RUNTIME, "decisions", "positions"), 0)],
+    "two runtimes of one name": [((*_RUNTIME, "name"), "torch-eager")],
+    "a date that is none": [(("created",), "yesterday")],
+    "a date of the year 99999": [(("created",), "99999-01-01T00:00:00+00:00")],
+    "no date": [(("created",), "")],
+    "a time limit of 0": [(("time_s",), 0)],
+    "a precision of 0": [(("precision",), 0)],
+    "limits of 0": [(("verdict_limits",), {"local": _LIMITS, "accumulated": _LIMITS})],
+}
 
 
 def _numbers_that_no_comparison_measures() -> Iterator[Case]:
     of = mechanism("report: numbers that no comparison measures", codes=(0, 1, 2), fast=True)
-    gap, runtime = ("runtimes", 1, "gaps", 1), ("runtimes", 1)
-    changed: dict[str, list[tuple[Place, Any]]] = {
-        "no layers": [(("model", "layers"), 0)],
-        "layers below 0": [(("model", "layers"), -5)],
-        "10^12 layers": [(("model", "layers"), 10**12)],
-        "10^12 heads": [(("model", "heads"), 10**12)],
-        "a sequence of 0": [(("input", "sequence"), 0)],
-        "a sequence of 10^12": [(("input", "sequence"), 10**12)],
-        "a batch of -1": [(("input", "batch"), -1)],
-        "no cores": [(("environment", "cores"), 0)],
-        "memory of 10^30": [(("environment", "memory_bytes"), 10**30)],
-        "infinite gaps": [((*gap, "max"), 1e999), ((*gap, "rms"), 1e999)],
-        "gaps of NaN": [((*gap, "max"), float("nan"))],
-        "gaps below 0": [((*gap, "max"), -1.0), ((*gap, "size"), -1.0)],
-        "a size of 0": [((*gap, "size"), 0.0)],
-        "1e-320": [((*gap, "max"), 1e-320), ((*gap, "size"), 1e-320)],
-        "a tensor of layer 10^9": [((*gap, "tensor"), "attention.1000000000")],
-        "a tensor of layer 10^30": [((*gap, "tensor"), f"attention.{'9' * 30}")],
-        "a tensor of layer -1": [((*gap, "tensor"), "attention.-1")],
-        "a tensor of no layer": [((*gap, "tensor"), "attention.x")],
-        "a tensor without a name": [((*gap, "tensor"), "")],
-        "an unknown tensor": [((*gap, "tensor"), "bogus.0")],
-        "a place beyond the tensor": [((*gap, "place"), [10**9] * 4)],
-        "a place of no dimensions": [((*gap, "place"), [])],
-        "a place of 100 dimensions": [((*gap, "place"), [1] * 100)],
-        "two units in the last place": [((*gap, "ulps"), [1.0])],
-        "a negative seed": [(("seed",), -1)],
-        "-1 rounds": [(("rounds",), -1)],
-        "shifts of 0": [(("shifts",), 0)],
-        "phases of NaN": [(("phases",), {"x": float("nan")})],
-        "a head of layer 10^9": [(("heads", 0, "layer"), 10**9), (("heads", 0, "head"), -1)],
-        "a verdict of 1e308 floors": [((*runtime, "verdict", "multiple"), 1e308)],
-        "a verdict without a statistic": [
-            ((*runtime, "verdict", "statistic"), None),
-            ((*runtime, "verdict", "kind"), "different"),
-        ],
-        "a verdict without floors": [
-            ((*runtime, "verdict", "multiple"), None),
-            ((*runtime, "verdict", "kind"), "different"),
-        ],
-        "an unknown statistic": [
-            ((*runtime, "verdict", "statistic"), "bogus"),
-            ((*runtime, "verdict", "kind"), "different"),
-        ],
-        "a perplexity of 1e308": [((*runtime, "decisions", "perplexity"), 1e308)],
-        "no positions": [((*runtime, "decisions", "positions"), 0)],
-        "two runtimes of one name": [((*runtime, "name"), "torch-eager")],
-        "a date that is none": [(("created",), "yesterday")],
-        "a date of the year 99999": [(("created",), "99999-01-01T00:00:00+00:00")],
-        "no date": [(("created",), "")],
-        "a time limit of 0": [(("time_s",), 0)],
-        "a precision of 0": [(("precision",), 0)],
-        "limits of 0": [
-            (
-                ("verdict_limits",),
-                {side: dict.fromkeys(("rms", "max", "channel", "slope"), 0.0) for side in ("local", "accumulated")},
-            )
-        ],
-    }
-    for words, changes in changed.items():
+    for words, changes in _NUMBERS.items():
         for shape in ("terminal", "full", "html"):
             yield of(f"{words}, {shape}", *SHOW, "--format", shape, make=report(*changes))
 

@@ -17,7 +17,11 @@ SMALL = Path(__file__).parents[2] / "tests" / "compare" / "report" / "schema_8.j
 REPORT, MAPS = "saved/report.json", "saved/maps.npz"
 
 #: Commands that read it.
-SHOW, DIFF = ("compare", "show", "saved"), ("compare", "diff", "saved", "saved")
+SHOW, REJUDGE, DIFF = (
+    ("compare", "show", "saved"),
+    ("compare", "rejudge", "saved"),
+    ("compare", "diff", "saved", "saved"),
+)
 
 #: Every way in which a report is printed.
 FORMATS = ("terminal", "full", "quiet", "json", "markdown", "html", "pytest-benchmark")
