@@ -17,11 +17,9 @@ SMALL = Path(__file__).parents[2] / "tests" / "compare" / "report" / "schema_8.j
 REPORT, MAPS = "saved/report.json", "saved/maps.npz"
 
 #: Commands that read it.
-SHOW, REJUDGE, DIFF = (
-    ("compare", "show", "saved"),
-    ("compare", "rejudge", "saved"),
-    ("compare", "diff", "saved", "saved"),
-)
+SHOW = ("compare", "show", "saved")
+REJUDGE = ("compare", "rejudge", "saved")
+DIFF = ("compare", "diff", "saved", "saved")
 
 #: Every way in which a report is printed.
 FORMATS = ("terminal", "full", "quiet", "json", "markdown", "html", "pytest-benchmark")
