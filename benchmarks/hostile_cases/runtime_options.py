@@ -7,9 +7,17 @@ from benchmarks.hostile_cases.common import FILES, LONG, SHIPPED, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import after, file, folder, pipe
 from benchmarks.hostile_cases.tiny_graphs import files
 
+#: Compares the shipped model with a provider or a plug-in.
+_WITH = (*SHIPPED, *UNTIMED, "--provider")
+
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _plug_ins_that_are_none()
+    yield from _values_that_a_runtime_refuses()
+
+
+def _plug_ins_that_are_none() -> Iterator[Case]:
     of = mechanism("plug-in: a file that is none", codes=(2, 3), needs=("byte-gpt2",), seconds=120)
     for words, content in {
         "empty": b"",
@@ -17,22 +25,18 @@ def cases() -> Iterator[Case]:
         "the start of a library": b"\x7fELF" + bytes(60),
         "random": bytes(range(256)),
     }.items():
-        yield of(words, *SHIPPED, *UNTIMED, "--provider", "./x.so", make=file("x.so", content))
-    yield of("a folder", *SHIPPED, *UNTIMED, "--provider", "./x.so", make=folder("x.so"), needs=())
-    yield of("a pipe", *SHIPPED, *UNTIMED, "--provider", "./x.so", make=pipe("x.so"), needs=())
-    yield of("a device", *SHIPPED, *UNTIMED, "--provider", "/dev/zero", needs=())
-    yield of("a library of something else", *SHIPPED, *UNTIMED, "--provider", "/lib/x86_64-linux-gnu/libm.so.6")
-    yield of("a package that is none", *SHIPPED, *UNTIMED, "--provider", "json")
-    yield of("a module that ends the process", *SHIPPED, *UNTIMED, "--provider", "this")
-    yield of(
-        "a name of the row that takes the terminal",
-        *SHIPPED,
-        *UNTIMED,
-        "--provider",
-        f"./{TITLE}.so",
-        make=file(f"{TITLE}.so", b"x"),
-    )
+        yield of(words, *_WITH, "./x.so", make=file("x.so", content))
+    yield of("a folder", *_WITH, "./x.so", make=folder("x.so"), needs=())
+    yield of("a pipe", *_WITH, "./x.so", make=pipe("x.so"), needs=())
+    yield of("a device", *_WITH, "/dev/zero", needs=())
+    yield of("a library of something else", *_WITH, "/lib/x86_64-linux-gnu/libm.so.6")
+    yield of("a package that is none", *_WITH, "json")
+    yield of("a module that ends the process", *_WITH, "this")
+    taken = f"{TITLE}.so"
+    yield of("a name of the row that takes the terminal", *_WITH, f"./{taken}", make=file(taken, b"x"))
 
+
+def _values_that_a_runtime_refuses() -> Iterator[Case]:
     of = mechanism("options: values that a runtime refuses", codes=(2, 3), make=files(), seconds=120)
     for key, value in (
         ("provider", "bogus"),
@@ -48,12 +52,6 @@ def cases() -> Iterator[Case]:
         ("session.load_model_format", "ORT"),
         ("session.model_external_initializers_file_folder_path", "/etc"),
     ):
-        may = (0, 2, 3)
-        yield of(
-            f"{key:.40}={value:.12}".encode("ascii", "backslashreplace").decode(),
-            *FILES,
-            "--option",
-            f"onnx-file.{key}={value}",
-            codes=may,
-        )
+        words = f"{key:.40}={value:.12}".encode("ascii", "backslashreplace").decode()
+        yield of(words, *FILES, "--option", f"onnx-file.{key}={value}", codes=(0, 2, 3))
     yield of("no GPU", *SHIPPED, "--device", "cuda", "--no-latency", needs=("byte-gpt2",), make=after())
