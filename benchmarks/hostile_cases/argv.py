@@ -3,27 +3,35 @@
 from collections.abc import Iterator
 
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import LONG, NO_TEXT, TITLE, VERY_LONG
 from benchmarks.hostile_cases.files import after, file, folder, link
-
-#: Sets the title of a terminal, which nothing that comes from outside may do.
-TITLE = "\x1b]0;taken\x07"
-
-#: A byte that is no UTF-8. Python reads it as a lone surrogate.
-NO_TEXT = b"\xff\xfe"
-
-LONG = "n" * 300
-VERY_LONG = "n" * 5000
 
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
-    yield from _numbers()
-    yield from _words()
-    yield from _names()
-    yield from _other_commands()
+    yield from _no_number()
+    yield from _a_number_out_of_range()
+    yield from _a_number_that_is_not_finite()
+    yield from _shapes_of_a_grid()
+    yield from _an_unknown_name()
+    yield from _an_empty_value()
+    yield from _options_that_exclude_each_other()
+    yield from _an_option_without_its_value()
+    yield from _values_that_look_like_templates_or_markup()
+    yield from _very_many_values()
+    yield from _bytes_that_are_no_text()
+    yield from _control_characters()
+    yield from _names_that_are_too_long()
+    yield from _home_folders_that_are_not_there()
+    yield from _paths_in_the_place_of_names()
+    yield from _an_age_that_is_none()
+    yield from _a_hub_id_that_is_none()
+    yield from _folders_of_the_system_as_a_model()
+    yield from _limits_that_are_no_numbers()
+    yield from _help()
 
 
-def _numbers() -> Iterator[Case]:
+def _no_number() -> Iterator[Case]:
     of = mechanism("argv: no number", codes=(2,), fast=True)
     for given in ("two", "1.5", "", "1e3", "0x10", "nan", "--", "½"):
         yield of(f"--batch {given!r}", "compare", "--batch", given)
@@ -31,6 +39,8 @@ def _numbers() -> Iterator[Case]:
     yield of("--threads of a list", "compare", "--threads", "1,2")
     yield of("5000 digits", "compare", "--sequence", "9" * 5000)
 
+
+def _a_number_out_of_range() -> Iterator[Case]:
     of = mechanism("argv: a number out of range", codes=(2,), fast=True)
     for option in ("--batch", "--sequence", "--threads", "--min-rounds"):
         yield of(f"{option} 0", "compare", option, "0", says=option)
@@ -41,6 +51,8 @@ def _numbers() -> Iterator[Case]:
     yield of("--seed -1", "compare", "--seed", "-1", says="--seed")
     yield of("--max-load above 100", "compare", "--max-load", "101", says="--max-load")
 
+
+def _a_number_that_is_not_finite() -> Iterator[Case]:
     of = mechanism("argv: a number that is not finite", codes=(2,), fast=True)
     for option in ("--timeout", "--time", "--precision", "--max-load", "--memory"):
         yield of(f"{option} nan", "compare", option, "nan", "--model", "/no/such", says=option)
@@ -48,20 +60,13 @@ def _numbers() -> Iterator[Case]:
     yield of("--time 1e999", "compare", "--time", "1e999", "--model", "/no/such")
     yield of("--timeout 1e300", "compare", "--timeout", "1e300", "--model", "/no/such")
 
+
+def _shapes_of_a_grid() -> Iterator[Case]:
     of = mechanism("argv: shapes of a grid", codes=(2,), fast=True)
     for given in ("", "x", "8", "8x", "x8", "8x1x1", "8,x1", "-8x1", "8x0", "1e2x1", "８x１", "8x1;9x1", "8X1", TITLE):
         yield of(f"{given!a}", "compare", "--grid", given, says="--grid")
     yield of("100 kB of digits and commas", "compare", "--grid", "1," * 50_000)
     yield of("a number of 5000 digits", "compare", "--grid", f"{'9' * 5000}x1")
-
-
-def _words() -> Iterator[Case]:
-    yield from _an_unknown_name()
-    yield from _an_empty_value()
-    yield from _options_that_exclude_each_other()
-    yield from _an_option_without_its_value()
-    yield from _values_that_look_like_templates_or_markup()
-    yield from _very_many_values()
 
 
 def _an_unknown_name() -> Iterator[Case]:
@@ -145,15 +150,6 @@ def _very_many_values() -> Iterator[Case]:
     yield of("3000 models", "export", "--remove", *(f"m{n}" for n in range(3000)))
 
 
-def _names() -> Iterator[Case]:
-    """Yield names of files and models that cannot be, or that show themselves on a terminal."""
-    yield from _bytes_that_are_no_text()
-    yield from _control_characters()
-    yield from _names_that_are_too_long()
-    yield from _home_folders_that_are_not_there()
-    yield from _paths_in_the_place_of_names()
-
-
 def _bytes_that_are_no_text() -> Iterator[Case]:
     of = mechanism("argv: bytes that are no text", codes=(2, 3), fast=True)
     for option in ("--text", "--text-file", "--runtimes", "--explain", "--option", "--device", "--grid", "--provider"):
@@ -231,13 +227,15 @@ def _paths_in_the_place_of_names() -> Iterator[Case]:
     yield of("remove a folder that is no report", "compare", "remove", "./mine", make=folder("mine"))
 
 
-def _other_commands() -> Iterator[Case]:
+def _an_age_that_is_none() -> Iterator[Case]:
     of = mechanism("argv: an age that is none", codes=(2,), fast=True)
     for given in ("30", "d", "-1d", "30 d", "1e3d", "30D", "99999d", "nand", "1.d", "30d "):
         yield of(f"{given!r}", "compare", "remove", f"--older-than={given}", says="--older-than")
     yield of("0d of nothing", "compare", "remove", "--older-than", "0d", codes=(0,))
     yield of("9999 weeks", "compare", "remove", "--older-than", "9999.9999w", codes=(0,))
 
+
+def _a_hub_id_that_is_none() -> Iterator[Case]:
     of = mechanism("argv: a hub id that is none", codes=(2, 3), fast=True)
     for given in (
         *("a/b/c", "a--b", ".git", "user/", "a/../b", "a b", "gpt2@main", "x" * 97, "ü/ü", "gpt2.git", "-x/-y"),
@@ -245,6 +243,8 @@ def _other_commands() -> Iterator[Case]:
     ):
         yield of(f"{given!a}", "export", "--offline", "--", given)
 
+
+def _folders_of_the_system_as_a_model() -> Iterator[Case]:
     of = mechanism("argv: folders of the system as a model", codes=(2,), fast=True)
     for name in ("/", "/dev", "/proc", "/proc/self", "/sys", ".", "..", "~", "/dev/null/x"):
         yield of(name, "export", name)
@@ -252,6 +252,8 @@ def _other_commands() -> Iterator[Case]:
     yield of("a device", "compare", "--model", "/dev/null")
     yield of("a device without an end", "compare", "--model", "/dev/zero")
 
+
+def _limits_that_are_no_numbers() -> Iterator[Case]:
     of = mechanism("argv: limits that are no numbers", fast=True, make=file("r/report.json", "{}"))
     yield of("--rounding nan", "compare", "rejudge", "r", "--rounding", "nan", codes=(2,))
     yield of("--rounding word", "compare", "rejudge", "r", "--rounding", "much", codes=(2,))
@@ -260,6 +262,8 @@ def _other_commands() -> Iterator[Case]:
     yield of("battery --threads 0", "compare", "battery", "--threads", "0", codes=(2,))
     yield of("battery --fail-on", "compare", "battery", "--fail-on", "much", codes=(2,))
 
+
+def _help() -> Iterator[Case]:
     of = mechanism("argv: help", codes=DONE, fast=True)
     for arguments in (("--help",), ("show", "-h"), ("--version",), ("battery", "--list"), ("--help", "--bogus")):
         yield of(" ".join(arguments), "compare", *arguments, codes=(0, 2))

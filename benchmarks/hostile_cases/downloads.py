@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import TITLE
 from benchmarks.hostile_cases.case import Case, Make, mechanism
+from benchmarks.hostile_cases.common import TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe
 from benchmarks.hostile_cases.tiny_models import model
 
@@ -20,7 +20,13 @@ def snapshot(*makes: Make) -> Make:
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _snapshots_that_were_changed()
+    yield from _registries_that_do_not_answer()
+
+
+def _snapshots_that_were_changed() -> Iterator[Case]:
     of = mechanism("download: snapshots that were changed", codes=(2, 3), seconds=60)
+    offline = ("export", "--offline", "user/x")
     makes: dict[str, Make] = {
         "no configuration": lambda work: (work / SNAPSHOT / "config.json").unlink(),
         "a broken configuration": file(f"{SNAPSHOT}/config.json", "{"),
@@ -48,30 +54,23 @@ def cases() -> Iterator[Case]:
         ),
     }
     for words, make in makes.items():
-        codes = (0, 2, 3) if words in ("an empty revision",) else (2, 3)
-        yield of(words, "export", "--offline", "user/x", make=snapshot(make), codes=codes)
-    yield of("the folder is a file", "export", "--offline", "user/x", make=file(HUB, ""))
-    yield of("the folder is a link to itself", "export", "--offline", "user/x", make=link(HUB, "models--user--x"))
+        codes = (0, 2, 3) if words == "an empty revision" else (2, 3)
+        yield of(words, *offline, make=snapshot(make), codes=codes)
+    yield of("the folder is a file", *offline, make=file(HUB, ""))
+    yield of("the folder is a link to itself", *offline, make=link(HUB, "models--user--x"))
 
-    of = mechanism("download: registries that do not answer", codes=(2, 3), seconds=120)
+
+def _registries_that_do_not_answer() -> Iterator[Case]:
     silent = {
         "PIP_INDEX_URL": "http://127.0.0.1:9",
         "PIP_RETRIES": "0",
         "npm_config_registry": "http://127.0.0.1:9",
         "npm_config_fetch_retries": "0",
     }
-    yield of("of Python packages", "compare", "runtimes", "--install", "mnn", environment=silent)
-    yield of("of npm packages", "compare", "runtimes", "--install", "onnxruntime-web-node", environment=silent)
-    yield of(
-        "of a broken address", "compare", "runtimes", "--install", "mnn", environment={**silent, "PIP_INDEX_URL": TITLE}
-    )
-    yield of("a runtime without one", "compare", "runtimes", "--install", "onnxruntime", environment=silent)
-    yield of(
-        "where the cache cannot be written",
-        "compare",
-        "runtimes",
-        "--install",
-        "mnn",
-        environment=silent,
-        make=file("../cache/environments"),
-    )
+    of = mechanism("download: registries that do not answer", codes=(2, 3), seconds=120, environment=silent)
+    install = ("compare", "runtimes", "--install")
+    yield of("of Python packages", *install, "mnn")
+    yield of("of npm packages", *install, "onnxruntime-web-node")
+    yield of("of a broken address", *install, "mnn", environment={**silent, "PIP_INDEX_URL": TITLE})
+    yield of("a runtime without one", *install, "onnxruntime")
+    yield of("where the cache cannot be written", *install, "mnn", make=file("../cache/environments"))

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import COMPARED, LONG, TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link
-from benchmarks.hostile_cases.saved_reports import FORMATS, report
 from benchmarks.hostile_cases.tiny_graphs import files
-
-#: A comparison of a few seconds, which also writes figures.
-SHORT = ("compare", "--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
+from benchmarks.hostile_cases.tiny_reports import DIFF, FORMATS, SHOW, report
 
 #: Variables under which Python writes and reads ASCII alone.
 ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -18,89 +15,60 @@ ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "
 _MARKS = "from pathlib import Path\nPath('ran').touch()\n"
 
 
-def cases() -> Iterator[Case]:
-    """Yield the cases."""
-    yield from _encodings()
-    yield from _variables()
-    yield from _working_folder()
-    yield from _limits()
-
-
-def _encodings() -> Iterator[Case]:
-    texts = (("model", "name"), "modèle 模型 ×"), (("runtimes", 1, "error"), "é – ü …"), (("input", "tokens", 0), "·é")
-    for words, variables in {
-        "PYTHONIOENCODING=ascii": {"PYTHONIOENCODING": "ascii"},
-        "LANG=C": ASCII,
-        "latin-1": {"PYTHONIOENCODING": "latin-1:strict"},
-    }.items():
-        of = mechanism(f"encoding: {words}", codes=(0, 1), environment=variables)
-        latin = words == "latin-1"
-        for shape in FORMATS:
-            ascii_alone = () if latin or shape == "html" else NOT_ASCII
-            yield of(
-                f"show, {shape}",
-                "compare",
-                "show",
-                "saved",
-                "--format",
-                shape,
-                make=report(*texts),
-                codes=(0, 1, 2),
-                lacks=ascii_alone,
-            )
-        yield of("help", "compare", "--help", lacks=NOT_ASCII)
-        yield of("runtimes", "compare", "runtimes", lacks=() if latin else NOT_ASCII)
-        yield of("runtimes as Markdown", "compare", "runtimes", "--markdown", lacks=() if latin else NOT_ASCII)
-        yield of("battery --list", "compare", "battery", "--list", lacks=() if latin else NOT_ASCII)
-        yield of(
-            "list", "compare", "list", "--cache-dir", "c", make=report(*texts, name="c/reports/modèle/report.json")
-        )
-        yield of("diff", "compare", "diff", "saved", "saved", make=report(*texts))
-        yield of("an error", "compare", "--model", "./modèle 模型", codes=(2,))
-        yield of("an error of export", "export", "./modèle 模型", codes=(2,))
-        yield of("compared", *SHORT, "--text", "na\u00efve 模型", needs=("byte-gpt2",), seconds=180, codes=(0, 1))
-        yield of(
-            "compared from a file",
-            *SHORT,
-            "--full",
-            "--text-file",
-            "t",
-            make=file("t", "naïve 模型 text"),
-            needs=("byte-gpt2",),
-            seconds=180,
-        )
-
-    of = mechanism("encoding: other settings", codes=DONE)
-    for value in ("utf-16", "ascii:replace", "cp437", "utf-8:surrogateescape", "latin-1"):
-        yield of(
-            f"PYTHONIOENCODING={value}",
-            "bash",
-            "PYTHONIOENCODING=$CODING $PYTHON -m compare show saved >/dev/null",
-            make=report(*texts),
-            environment={"CODING": value},
-        )
-    yield of(
-        "LC_ALL of an unknown language",
-        "compare",
-        "show",
-        "saved",
-        make=report(*texts),
-        environment={"LC_ALL": "xx_YY.UTF-8"},
-    )
-    yield of("LC_ALL of nonsense", "compare", "show", "saved", make=report(*texts), environment={"LC_ALL": "\x1b[31m"})
-
+#: Texts of a report that ASCII cannot write.
+_TEXTS = ((("model", "name"), "modèle 模型 ×"), (("runtimes", 1, "error"), "é – ü …"), (("input", "tokens", 0), "·é"))
 
 #: Letters that reports, tables and tokens have, and ASCII has not.
 NOT_ASCII = tuple("×–·…éü模≤≥±→│─è")
 
 
-def _variables() -> Iterator[Case]:
+def cases() -> Iterator[Case]:
+    """Yield the cases."""
+    yield from _encoding("PYTHONIOENCODING=ascii", {"PYTHONIOENCODING": "ascii"})
+    yield from _encoding("LANG=C", ASCII)
+    yield from _encoding("latin-1", {"PYTHONIOENCODING": "latin-1:strict"}, letters=True)
+    yield from _other_encodings()
     yield from _the_width_of_a_terminal()
     yield from _kinds_of_terminals()
     yield from _home_folders()
     yield from _folders_for_temporary_files()
     yield from _settings_of_libraries()
     yield from _a_hub_that_is_none()
+    yield from _one_that_is_gone()
+    yield from _modules_in_it()
+    yield from _settings_of_libraries_in_it()
+    yield from _limits()
+
+
+def _encoding(name: str, variables: dict[str, str], *, letters: bool = False) -> Iterator[Case]:
+    """Yield the cases of an encoding of the output. letters: whether it has some that ASCII has not."""
+    of = mechanism(f"encoding: {name}", codes=(0, 1), environment=variables)
+    lacks = () if letters else NOT_ASCII
+    for shape in FORMATS:
+        lost = () if shape == "html" else lacks
+        yield of(f"show, {shape}", *SHOW, "--format", shape, make=report(*_TEXTS), codes=(0, 1, 2), lacks=lost)
+    yield of("help", "compare", "--help", lacks=NOT_ASCII)
+    yield of("runtimes", "compare", "runtimes", lacks=lacks)
+    yield of("runtimes as Markdown", "compare", "runtimes", "--markdown", lacks=lacks)
+    yield of("battery --list", "compare", "battery", "--list", lacks=lacks)
+    listed = report(*_TEXTS, name="c/reports/modèle/report.json")
+    yield of("list", "compare", "list", "--cache-dir", "c", make=listed)
+    yield of("diff", *DIFF, make=report(*_TEXTS))
+    yield of("an error", "compare", "--model", "./modèle 模型", codes=(2,))
+    yield of("an error of export", "export", "./modèle 模型", codes=(2,))
+    compared = {"needs": ("byte-gpt2",), "seconds": 180}
+    yield of("compared", *COMPARED, "--text", "na\u00efve 模型", **compared)
+    text = file("t", "naïve 模型 text")
+    yield of("compared from a file", *COMPARED, "--full", "--text-file", "t", make=text, **compared)
+
+
+def _other_encodings() -> Iterator[Case]:
+    of = mechanism("encoding: other settings", codes=DONE, make=report(*_TEXTS))
+    shown = "PYTHONIOENCODING=$CODING $PYTHON -m compare show saved >/dev/null"
+    for value in ("utf-16", "ascii:replace", "cp437", "utf-8:surrogateescape", "latin-1"):
+        yield of(f"PYTHONIOENCODING={value}", "bash", shown, environment={"CODING": value})
+    yield of("LC_ALL of an unknown language", *SHOW, environment={"LC_ALL": "xx_YY.UTF-8"})
+    yield of("LC_ALL of nonsense", *SHOW, environment={"LC_ALL": "\x1b[31m"})
 
 
 def _the_width_of_a_terminal() -> Iterator[Case]:
@@ -123,9 +91,7 @@ def _kinds_of_terminals() -> Iterator[Case]:
         ("LINES", "x"),
         ("TERM", "unknown"),
     ):
-        yield of(
-            f"{name}={value!a}", "compare", "show", "saved", make=report(), environment={name: value}, terminal=True
-        )
+        yield of(f"{name}={value!a}", *SHOW, make=report(), environment={name: value}, terminal=True)
 
 
 def _home_folders() -> Iterator[Case]:
@@ -140,13 +106,13 @@ def _home_folders() -> Iterator[Case]:
             environment={"HOME": home, "ONNX_ATTENTION_COMPARE_CACHE": None},
             codes=(0, 2),
         )
-        yield of(f"{words}, compared", *SHORT, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
+        yield of(f"{words}, compared", *COMPARED, environment={"HOME": home}, needs=("byte-gpt2",), seconds=180)
 
 
 def _folders_for_temporary_files() -> Iterator[Case]:
     of = mechanism("environment: folders for temporary files", codes=(0, 1, 2, 3), seconds=180, needs=("byte-gpt2",))
     for value in ("/nonexistent", "/dev/null", "", "relative", LONG):
-        yield of(f"{value:.20}", *SHORT, environment={"TMPDIR": value})
+        yield of(f"{value:.20}", *COMPARED, environment={"TMPDIR": value})
 
 
 def _settings_of_libraries() -> Iterator[Case]:
@@ -176,12 +142,10 @@ def _settings_of_libraries() -> Iterator[Case]:
         ("PYTHONHASHSEED", "0"),
         ("FORCE_COLOR", ""),
     ):
-        yield of(f"{name}={value}", *SHORT, environment={name: value})
+        yield of(f"{name}={value}", *COMPARED, environment={name: value})
     yield of(
         "PYTHONWARNINGS=error, show",
-        "compare",
-        "show",
-        "saved",
+        *SHOW,
         "--format",
         "html",
         make=report(),
@@ -211,12 +175,6 @@ def _a_hub_that_is_none() -> Iterator[Case]:
         yield of(f"{name}={value!a}", "export", "user/none", environment={name: value})
 
 
-def _working_folder() -> Iterator[Case]:
-    yield from _one_that_is_gone()
-    yield from _modules_in_it()
-    yield from _settings_of_libraries_in_it()
-
-
 def _one_that_is_gone() -> Iterator[Case]:
     of = mechanism("working folder: one that is gone", codes=(0, 1, 2, 3), writes=("gone",))
     for words, command in {
@@ -225,7 +183,7 @@ def _one_that_is_gone() -> Iterator[Case]:
         "show": "compare show x",
         "an error": "compare --model ./x",
         "a name": "export --offline user/x",
-        "compared": " ".join(SHORT),
+        "compared": " ".join(COMPARED),
     }.items():
         usual = {"needs": ("byte-gpt2",) if words == "compared" else (), "seconds": 180}
         gone = "mkdir gone; cd gone; rmdir ../gone; exec"
@@ -259,18 +217,18 @@ def _modules_in_it() -> Iterator[Case]:
         "shutil",
     ):
         make = after(report(), file(f"{name}.py", _MARKS))
-        yield of(f"{name}.py, show", "compare", "show", "saved", make=make)
+        yield of(f"{name}.py, show", *SHOW, make=make)
     every = after(
         *(
             file(f"{name}.py", _MARKS)
             for name in ("numpy", "torch", "export", "onnx", "transformers", "onnxruntime", "matplotlib")
         )
     )
-    yield of("many, compared", *SHORT, make=every, needs=("byte-gpt2",))
+    yield of("many, compared", *COMPARED, make=every, needs=("byte-gpt2",))
     yield of("many, exported", "export", "byte-gpt2", make=every, needs=("byte-gpt2",))
     yield of(
         "packages",
-        *SHORT,
+        *COMPARED,
         make=after(*(file(f"{name}/__init__.py", _MARKS) for name in ("numpy", "torch", "export", "compare_x"))),
         needs=("byte-gpt2",),
     )
@@ -284,14 +242,14 @@ def _settings_of_libraries_in_it() -> Iterator[Case]:
         "TeX": "text.usetex: True\n",
         "a size of nothing": "figure.dpi: 0\nfont.size: -1\n",
     }.items():
-        yield of(f"matplotlibrc with {words}", *SHORT, make=file("matplotlibrc", content))
+        yield of(f"matplotlibrc with {words}", *COMPARED, make=file("matplotlibrc", content))
     yield of(
         "a pyproject.toml, .env and setup.cfg",
-        *SHORT,
+        *COMPARED,
         make=after(file("pyproject.toml", "\xff"), file(".env", "X=\0"), file("setup.cfg", "[")),
     )
-    yield of("named byte-gpt2", *SHORT, make=folder("byte-gpt2"))
-    yield of("a link to itself", *SHORT, make=link("byte-gpt2", "byte-gpt2"))
+    yield of("named byte-gpt2", *COMPARED, make=folder("byte-gpt2"))
+    yield of("a link to itself", *COMPARED, make=link("byte-gpt2", "byte-gpt2"))
 
 
 def _limits() -> Iterator[Case]:
@@ -309,7 +267,7 @@ def _limits() -> Iterator[Case]:
         yield of(
             words,
             "bash",
-            f"ulimit {limit}; exec $PYTHON -m {' '.join(SHORT)}",
+            f"ulimit {limit}; exec $PYTHON -m {' '.join(COMPARED)}",
             codes=(0, 1, 2, 3, -9, -24, 137, 152) if "CPU" in words else (0, 1, 2, 3),
             lines=0 if words == "files of 0 bytes" else None,
         )
@@ -319,7 +277,7 @@ def _limits() -> Iterator[Case]:
         "ulimit -n 16; exec $PYTHON -m compare --onnx file.onnx --baseline baseline.onnx --no-latency --sequence 8",
         make=files(),
     )
-    yield of("a umask of 777", "bash", f"umask 777; exec $PYTHON -m {' '.join(SHORT)} --out new", writes=("new",))
-    private = f"umask 077; $PYTHON -m {' '.join(SHORT)} --out new >/dev/null; "
+    yield of("a umask of 777", "bash", f"umask 777; exec $PYTHON -m {' '.join(COMPARED)} --out new", writes=("new",))
+    private = f"umask 077; $PYTHON -m {' '.join(COMPARED)} --out new >/dev/null; "
     finds = "find new -perm /077 | grep . && echo 'error: readable by others' >&2; exit 0"
     yield of("a umask of 077", "bash", private + finds, writes=("new",), lines=0)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG
-from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.case import DONE, Case, Of, mechanism
+from benchmarks.hostile_cases.common import LONG
 from benchmarks.hostile_cases.files import after, file, folder, link
-from benchmarks.hostile_cases.saved_reports import report
 from benchmarks.hostile_cases.tiny_graphs import files
 from benchmarks.hostile_cases.tiny_models import MODEL, model
+from benchmarks.hostile_cases.tiny_reports import report
 
 #: Runs a call in a way that ends as commands do: errors of `export.errors` are one line, and others are a traceback.
 _PROGRAM = """
@@ -34,6 +34,66 @@ def call(text: str) -> tuple[str, str]:
     return "python", _PROGRAM.replace("{call}", text)
 
 
+#: Argument -> values of another type, as they are written in Python.
+_OF_ANOTHER_TYPE: dict[str, tuple[str, ...]] = {
+    "batch": ("'two'", "1.5", "None", "[1]"),
+    "sequence": ("'8'", "1.5"),
+    "threads": ("'2'", "1.5"),
+    "timeout": ("'x'",),
+    "time": ("'x'",),
+    "precision": ("'x'",),
+    "min_rounds": ("1.5",),
+    "max_load": ("'x'",),
+    "seed": ("1.5", "'x'"),
+    "memory": ("'x'",),
+    "grid": ("5", "[(8, 1)]", "b'8x1'"),
+    "text": ("5", "b'bytes'", "['a']"),
+    "runtimes": ("5", "[5]", "'onnxruntime'", "[None]", "{}"),
+    "providers": ("5", "[5]"),
+    "options": ("5", "['a']", "{'torch-eager': 5}", "{'torch-eager': {'matmul_precision': 5}}", "{5: {}}"),
+    "device": ("5",),
+    "exporter": ("5", "None"),
+    "fail_on": ("5", "None"),
+    "out": ("5", "b'x'"),
+    "cache_dir": ("5",),
+    "onnx": ("5",),
+    "baseline": ("5",),
+    "latency": ("'no'",),
+    "quick": ("5",),
+    "decode": ("[]",),
+    "pin": ("'x'",),
+    "fallback": ("'bogus'", "5"),
+}
+
+#: Argument -> values out of range.
+_OUT_OF_RANGE: dict[str, tuple[str, ...]] = {
+    "batch": ("0", "-1", "True"),
+    "sequence": ("0",),
+    "threads": ("0",),
+    "timeout": ("float('nan')", "-1"),
+    "time": ("float('nan')",),
+    "precision": ("float('nan')", "0"),
+    "max_load": ("2", "float('nan')"),
+    "min_rounds": ("0",),
+    "seed": ("-1",),
+    "memory": ("0", "float('nan')"),
+    "grid": ("''", "'x'", "'8x0'"),
+    "runtimes": ("[]", "['bogus']"),
+    "device": ("'gpu'", "''"),
+    "text": ("''", "'\\ud800'", "' '"),
+    "exporter": ("''",),
+    "fail_on": ("'bogus'",),
+    "providers": ("['']",),
+    "options": ("{'bogus': {}}",),
+}
+
+#: Those of both that are not refused before the model is looked up.
+_LATE = (
+    *("batch=None", "exporter=None", "fail_on=None", "latency='no'", "quick=5", "decode=[]", "pin='x'", "runtimes={}"),
+    *("fallback='bogus'", "fallback=5", "batch=True", "runtimes=[]"),
+)
+
+
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     yield from _values_of_another_type()
@@ -46,168 +106,38 @@ def cases() -> Iterator[Case]:
 
 def _values_of_another_type() -> Iterator[Case]:
     of = mechanism("API: values of another type", codes=(2,), fast=True)
-    for text in (
-        *(
-            "batch='two'",
-            "batch=1.5",
-            "batch=None",
-            "batch=[1]",
-            "sequence='8'",
-            "sequence=1.5",
-            "threads='2'",
-            "threads=1.5",
-        ),
-        *(
-            "timeout='x'",
-            "time='x'",
-            "precision='x'",
-            "min_rounds=1.5",
-            "max_load='x'",
-            "seed=1.5",
-            "seed='x'",
-            "memory='x'",
-        ),
-        *(
-            "grid=5",
-            "grid=[(8, 1)]",
-            "grid=b'8x1'",
-            "text=5",
-            "text=b'bytes'",
-            "text=['a']",
-            "runtimes=5",
-            "runtimes=[5]",
-        ),
-        *("runtimes='onnxruntime'", "runtimes=[None]", "runtimes={}", "providers=5", "providers=[5]", "options=5"),
-        *(
-            "options=['a']",
-            "options={'torch-eager': 5}",
-            "options={'torch-eager': {'matmul_precision': 5}}",
-            "options={5: {}}",
-        ),
-        *("device=5", "exporter=5", "exporter=None", "fail_on=5", "fail_on=None", "out=5", "out=b'x'", "cache_dir=5"),
-        *("onnx=5", "baseline=5", "latency='no'", "quick=5", "decode=[]", "pin='x'", "fallback='bogus'", "fallback=5"),
-    ):
-        legal = text in (
-            "batch=None",
-            "exporter=None",
-            "fail_on=None",
-            "latency='no'",
-            "quick=5",
-            "decode=[]",
-            "pin='x'",
-            "runtimes={}",
-            "fallback='bogus'",
-            "fallback=5",
-        )
-        yield of(text, *call(f"compare('/no/such', **{{**short, **dict({text})}})"), codes=(2,), fast=not legal)
+    yield from _with_each(of, _OF_ANOTHER_TYPE)
 
 
 def _values_out_of_range() -> Iterator[Case]:
     of = mechanism("API: values out of range", codes=(2,), fast=True)
-    for text in (
-        *(
-            "batch=0",
-            "batch=-1",
-            "batch=True",
-            "sequence=0",
-            "threads=0",
-            "timeout=float('nan')",
-            "timeout=-1",
-            "time=float('nan')",
-        ),
-        *(
-            "precision=float('nan')",
-            "precision=0",
-            "max_load=2",
-            "max_load=float('nan')",
-            "min_rounds=0",
-            "seed=-1",
-            "memory=0",
-        ),
-        *(
-            "memory=float('nan')",
-            "grid=''",
-            "grid='x'",
-            "grid='8x0'",
-            "runtimes=[]",
-            "runtimes=['bogus']",
-            "device='gpu'",
-            "device=''",
-        ),
-        *(
-            "text=''",
-            "text='\\ud800'",
-            "text=' '",
-            "exporter=''",
-            "fail_on='bogus'",
-            "providers=['']",
-            "options={'bogus': {}}",
-        ),
-    ):
-        legal = text in ("batch=True", "runtimes=[]")
-        yield of(text, *call(f"compare('/no/such', **{{**short, **dict({text})}})"), fast=not legal)
-    yield of(
-        "batch=10**5",
-        *call("compare('byte-gpt2', **{**short, 'batch': 10**5})"),
-        needs=("byte-gpt2",),
-        fast=False,
-        codes=(2, 3),
-    )
-    yield of(
-        "threads=10**5",
-        *call("compare('byte-gpt2', **{**short, 'threads': 10**5})"),
-        needs=("byte-gpt2",),
-        fast=False,
-        codes=(2, 3),
-    )
+    yield from _with_each(of, _OUT_OF_RANGE)
+    late = {"needs": ("byte-gpt2",), "fast": False, "codes": (2, 3)}
+    for option in ("batch", "threads"):
+        yield of(f"{option}=10**5", *call(f"compare('byte-gpt2', **{{**short, '{option}': 10**5}})"), **late)
+
+
+def _with_each(of: Of, table: dict[str, tuple[str, ...]]) -> Iterator[Case]:
+    """Yield a case for each value of each argument."""
+    for text in (f"{argument}={value}" for argument, values in table.items() for value in values):
+        yield of(text, *call(f"compare('/no/such', **{{**short, **dict({text})}})"), fast=text not in _LATE)
 
 
 def _names_that_cannot_be() -> Iterator[Case]:
     of = mechanism("API: names that cannot be", codes=(2, 3), fast=True)
     for text in (
-        "'a\\0b'",
-        "'./a\\0b'",
-        "'\\ud800'",
-        "'./\\ud800'",
-        "''",
-        "' '",
-        "5",
-        "Path('/no/such')",
-        "b'x'",
-        "['x']",
-        f"'./{LONG}'",
-        "'~nobody-here/x'",
-        "'a/b/c'",
+        *("'a\\0b'", "'./a\\0b'", "'\\ud800'", "'./\\ud800'", "''", "' '", "5", "Path('/no/such')", "b'x'", "['x']"),
+        *(f"'./{LONG}'", "'~nobody-here/x'", "'a/b/c'"),
     ):
         yield of(f"compare({text[:20]})", *call(f"compare({text}, offline=True, **short)"))
         if text.startswith(("'", "f'")):  # an argument of another type is an error of Python
             yield of(f"load({text[:20]})", *call(f"load({text}, offline=True)"))
+    no_paths = ("Path('a\\0b')", "Path('\\ud800')", f"Path('{LONG}')")
+    make = after(file("f"), link("loop", "loop"))
     for option in ("out", "cache_dir"):
-        for text in (
-            "Path('a\\0b')",
-            "Path('\\ud800')",
-            f"Path('{LONG}')",
-            "Path('/dev/null')",
-            "Path('f')",
-            "Path('loop')",
-            "Path('')",
-            "''",
-            "'f'",
-        ):
-            may = (2, 3)
-            make = after(file("f"), link("loop", "loop"))
-            yield of(
-                f"{option}={text[:20]}", *call(f"compare('./none', **short, {option}={text})"), make=make, codes=may
-            )
-    for text in (
-        "Path('a\\0b')",
-        "Path('\\ud800')",
-        f"Path('{LONG}')",
-        "Path('/dev/zero')",
-        "Path('.')",
-        "'none'",
-        "''",
-    ):
+        for text in (*no_paths, "Path('/dev/null')", "Path('f')", "Path('loop')", "Path('')", "''", "'f'"):
+            yield of(f"{option}={text[:20]}", *call(f"compare('./none', **short, {option}={text})"), make=make)
+    for text in (*no_paths, "Path('/dev/zero')", "Path('.')", "'none'", "''"):
         yield of(f"onnx={text[:20]}", *call(f"compare(onnx={text}, baseline={text}, latency=False)"))
 
 
@@ -216,16 +146,8 @@ def _paths_as_text() -> Iterator[Case]:
     yield of(
         "files", *call("compare(onnx='file.onnx', baseline='baseline.onnx', latency=False, sequence=8)"), make=files()
     )
-    yield of(
-        "out",
-        *call("compare(**both, out='new')"),
-        make=files(),
-    )
-    yield of(
-        "the cache",
-        *call("compare(**both, cache_dir='new')"),
-        make=files(),
-    )
+    yield of("out", *call("compare(**both, out='new')"), make=files())
+    yield of("the cache", *call("compare(**both, cache_dir='new')"), make=files())
     yield of("a model's folder", *call("compare(Path('model'), **short)"), make=model())
     yield of(
         "numbers of NumPy",

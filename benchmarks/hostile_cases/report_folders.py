@@ -3,18 +3,15 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import COMPARED, FILES, LONG, TINY, TITLE
 from benchmarks.hostile_cases.files import after, file, folder, link, pipe
-from benchmarks.hostile_cases.saved_reports import report
-from benchmarks.hostile_cases.tiny_graphs import BASELINE, FILE, files
+from benchmarks.hostile_cases.tiny_graphs import files
 from benchmarks.hostile_cases.tiny_models import model
+from benchmarks.hostile_cases.tiny_reports import report
 
-#: A comparison of a few seconds, without its folder.
-SHORT = ("compare", "--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8", "--out")
-
-#: The same of two files, whose refusal comes later.
-FILES = ("compare", "--onnx", FILE, "--baseline", BASELINE, "--no-latency", "--sequence", "8", "--out")
+#: Comparisons of a few seconds, without the folder: of the shipped model, and of two files, whose refusal comes later.
+OF_MODEL, OF_FILES = (*COMPARED, "--out"), (*FILES, "--out")
 
 
 def absent(name: str) -> Callable[[Path], str]:
@@ -58,8 +55,8 @@ def _a_folder_that_cannot_be() -> Iterator[Case]:
         ("empty", "", folder("x")),
         ("a file of a model", "model/config.json", model()),
     ):
-        yield of(words, *SHORT, name, make=make)
-        yield of(f"{words}, two files", *FILES, name, make=after(make, files()))
+        yield of(words, *OF_MODEL, name, make=make)
+        yield of(f"{words}, two files", *OF_FILES, name, make=after(make, files()))
 
 
 def _something_of_the_user_s_in_it() -> Iterator[Case]:
@@ -76,17 +73,19 @@ def _something_of_the_user_s_in_it() -> Iterator[Case]:
         ("hidden", ".git/config", "mine"),
         ("a lock", ".lock", "mine"),
     ):
-        yield of(words, *FILES, "out", make=after(files(), file(f"out/{name}", content)))
-    yield of("the working folder", *FILES, ".", make=files())
-    yield of("the working folder by its name", *FILES, "../work", make=files())
-    yield of("the folder of the model", "compare", "--model", "model", *SHORT[3:], "model", make=model(), fast=False)
-    yield of("above the folder of the model", "compare", "--model", "model", *SHORT[3:], ".", make=model(), fast=False)
-    yield of("the cache", *SHORT, "../cache", needs=("byte-gpt2",), fast=False)
-    yield of("the entries of the cache", *SHORT, "../cache/models", needs=("byte-gpt2",), fast=False)
-    yield of("a link to such a folder", *FILES, "out", make=after(files(), file("mine/a", "mine"), link("out", "mine")))
+        yield of(words, *OF_FILES, "out", make=after(files(), file(f"out/{name}", content)))
+    yield of("the working folder", *OF_FILES, ".", make=files())
+    yield of("the working folder by its name", *OF_FILES, "../work", make=files())
+    yield of("the folder of the model", *TINY, "--out", "model", make=model(), fast=False)
+    yield of("above the folder of the model", *TINY, "--out", ".", make=model(), fast=False)
+    yield of("the cache", *OF_MODEL, "../cache", needs=("byte-gpt2",), fast=False)
+    yield of("the entries of the cache", *OF_MODEL, "../cache/models", needs=("byte-gpt2",), fast=False)
+    yield of(
+        "a link to such a folder", *OF_FILES, "out", make=after(files(), file("mine/a", "mine"), link("out", "mine"))
+    )
     yield of(
         "a link to nothing",
-        *FILES,
+        *OF_FILES,
         "out",
         make=after(files(), link("out", "nothing")),
         codes=(0, 2),
@@ -95,13 +94,13 @@ def _something_of_the_user_s_in_it() -> Iterator[Case]:
     )
     yield of(
         "a link in the place of a report",
-        *FILES,
+        *OF_FILES,
         "out",
         make=after(files(), file("mine", "mine"), link("out/report.json", "../mine")),
     )
     yield of(
         "a link in the place of scratch",
-        *FILES,
+        *OF_FILES,
         "out",
         make=after(files(), file("mine/inputs/a", "mine"), link("out/scratch", "../mine")),
     )
@@ -110,17 +109,17 @@ def _something_of_the_user_s_in_it() -> Iterator[Case]:
 def _a_report_and_something_of_the_user_s() -> Iterator[Case]:
     of = mechanism("out: a report and something of the user's", codes=(0, 2), writes=("out",), seconds=120)
     mine = after(files(), report(name="out/report.json"), file("out/notes.txt", "mine"))
-    yield of("a text", *FILES, "out", make=mine, check=holds("out/notes.txt", "mine"))
+    yield of("a text", *OF_FILES, "out", make=mine, check=holds("out/notes.txt", "mine"))
     mine = after(files(), report(name="out/report.json"), file("out/scratch/inputs/mine", "mine"))
-    yield of("in scratch/inputs", *FILES, "out", make=mine, check=holds("out/scratch/inputs/mine", "mine"))
+    yield of("in scratch/inputs", *OF_FILES, "out", make=mine, check=holds("out/scratch/inputs/mine", "mine"))
     mine = after(files(), report(name="out/report.json"), link("out/report.md", "../mine.md"), file("mine.md", "mine"))
-    yield of("a link to a file outside", *FILES, "out", make=mine, check=holds("mine.md", "mine"))
+    yield of("a link to a file outside", *OF_FILES, "out", make=mine, check=holds("mine.md", "mine"))
     mine = after(files(), report(name="out/report.json"), link("out/.lock", "../mine.lock"), file("mine.lock", "mine"))
-    yield of("a link as the lock", *FILES, "out", make=mine, check=holds("mine.lock", "mine"))
+    yield of("a link as the lock", *OF_FILES, "out", make=mine, check=holds("mine.lock", "mine"))
     mine = after(
         files(), report(name="out/report.json"), link("out/.report.json.partial", "../mine"), file("mine", "mine")
     )
-    yield of("a link as the partial report", *FILES, "out", make=mine, check=holds("mine", "mine"))
+    yield of("a link as the partial report", *OF_FILES, "out", make=mine, check=holds("mine", "mine"))
 
 
 def _a_refused_run_leaves_nothing() -> Iterator[Case]:
@@ -138,9 +137,17 @@ def _a_refused_run_leaves_nothing() -> Iterator[Case]:
         yield of(words, "compare", *arguments, "--out", "new", make=make)
         yield of(f"{words}, deep", "compare", *arguments, "--out", "new/a/b", make=make)
     yield of(
-        "too long a text", *SHORT, "new", "--text", "a " * 5000, "--sequence", "9000", needs=("byte-gpt2",), fast=False
+        "too long a text",
+        *OF_MODEL,
+        "new",
+        "--text",
+        "a " * 5000,
+        "--sequence",
+        "9000",
+        needs=("byte-gpt2",),
+        fast=False,
     )
-    yield of("a batch without memory", *SHORT, "new", "--batch", "1000000", needs=("byte-gpt2",), fast=False)
+    yield of("a batch without memory", *OF_MODEL, "new", "--batch", "1000000", needs=("byte-gpt2",), fast=False)
 
 
 def _unusual_but_legal() -> Iterator[Case]:
@@ -156,13 +163,13 @@ def _unusual_but_legal() -> Iterator[Case]:
         f"new/{'n' * 250}",
         "new/../new",
     ):
-        yield of(f"{name[4:20]!a}", *FILES, name, make=files())
-    yield of("empty folders", *FILES, "new", make=after(files(), folder("new")))
-    yield of("a link to an empty folder", *FILES, "out", make=after(files(), folder("new"), link("out", "new")))
+        yield of(f"{name[4:20]!a}", *OF_FILES, name, make=files())
+    yield of("empty folders", *OF_FILES, "new", make=after(files(), folder("new")))
+    yield of("a link to an empty folder", *OF_FILES, "out", make=after(files(), folder("new"), link("out", "new")))
     yield of(
         "bytes that are no text",
         "bash",
-        f"exec $PYTHON -m {' '.join(FILES)} new/$'a\\xff'",
+        f"exec $PYTHON -m {' '.join(OF_FILES)} new/$'a\\xff'",
         make=files(),
         codes=(0, 2),
     )

@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import LONG, TITLE
 from benchmarks.hostile_cases.case import Case, mechanism
+from benchmarks.hostile_cases.common import FILES, LONG, SHIPPED, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import after, file, folder, pipe
-from benchmarks.hostile_cases.onnx_graphs import FILES
-from benchmarks.hostile_cases.texts import SHORT
 from benchmarks.hostile_cases.tiny_graphs import files
+
+#: Compares the shipped model with a provider or a plug-in.
+_WITH = (*SHIPPED, *UNTIMED, "--provider")
 
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
+    yield from _plug_ins_that_are_none()
+    yield from _values_that_a_runtime_refuses()
+
+
+def _plug_ins_that_are_none() -> Iterator[Case]:
     of = mechanism("plug-in: a file that is none", codes=(2, 3), needs=("byte-gpt2",), seconds=120)
     for words, content in {
         "empty": b"",
@@ -19,22 +25,18 @@ def cases() -> Iterator[Case]:
         "the start of a library": b"\x7fELF" + bytes(60),
         "random": bytes(range(256)),
     }.items():
-        yield of(words, "compare", *SHORT, "--provider", "./x.so", make=file("x.so", content))
-    yield of("a folder", "compare", *SHORT, "--provider", "./x.so", make=folder("x.so"), needs=())
-    yield of("a pipe", "compare", *SHORT, "--provider", "./x.so", make=pipe("x.so"), needs=())
-    yield of("a device", "compare", *SHORT, "--provider", "/dev/zero", needs=())
-    yield of("a library of something else", "compare", *SHORT, "--provider", "/lib/x86_64-linux-gnu/libm.so.6")
-    yield of("a package that is none", "compare", *SHORT, "--provider", "json")
-    yield of("a module that ends the process", "compare", *SHORT, "--provider", "this")
-    yield of(
-        "a name of the row that takes the terminal",
-        "compare",
-        *SHORT,
-        "--provider",
-        f"./{TITLE}.so",
-        make=file(f"{TITLE}.so", b"x"),
-    )
+        yield of(words, *_WITH, "./x.so", make=file("x.so", content))
+    yield of("a folder", *_WITH, "./x.so", make=folder("x.so"), needs=())
+    yield of("a pipe", *_WITH, "./x.so", make=pipe("x.so"), needs=())
+    yield of("a device", *_WITH, "/dev/zero", needs=())
+    yield of("a library of something else", *_WITH, "/lib/x86_64-linux-gnu/libm.so.6")
+    yield of("a package that is none", *_WITH, "json")
+    yield of("a module that ends the process", *_WITH, "this")
+    taken = f"{TITLE}.so"
+    yield of("a name of the row that takes the terminal", *_WITH, f"./{taken}", make=file(taken, b"x"))
 
+
+def _values_that_a_runtime_refuses() -> Iterator[Case]:
     of = mechanism("options: values that a runtime refuses", codes=(2, 3), make=files(), seconds=120)
     for key, value in (
         ("provider", "bogus"),
@@ -50,22 +52,6 @@ def cases() -> Iterator[Case]:
         ("session.load_model_format", "ORT"),
         ("session.model_external_initializers_file_folder_path", "/etc"),
     ):
-        may = (0, 2, 3)
-        yield of(
-            f"{key:.40}={value:.12}".encode("ascii", "backslashreplace").decode(),
-            *FILES,
-            "--option",
-            f"onnx-file.{key}={value}",
-            codes=may,
-        )
-    yield of(
-        "no GPU",
-        "compare",
-        "--model",
-        "byte-gpt2",
-        "--device",
-        "cuda",
-        "--no-latency",
-        needs=("byte-gpt2",),
-        make=after(),
-    )
+        words = f"{key:.40}={value:.12}".encode("ascii", "backslashreplace").decode()
+        yield of(words, *FILES, "--option", f"onnx-file.{key}={value}", codes=(0, 2, 3))
+    yield of("no GPU", *SHIPPED, "--device", "cuda", "--no-latency", needs=("byte-gpt2",), make=after())

@@ -7,8 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-#: A comparison that takes a few seconds. What it leaves in its cache is what cases need.
-_COMPARED = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime", "--sequence", "8")
+from benchmarks.hostile_cases.common import COMPARED
 
 #: Name in `Case.needs` -> the folder of the cache that it stands for.
 _PARTS = {"byte-gpt2": "models", "golden": "golden"}
@@ -28,7 +27,7 @@ class Stock:
         """Make them, unless they are there."""
         if not self._cache.is_dir():
             environment = {**os.environ, "ONNX_ATTENTION_COMPARE_CACHE": str(self._cache)}
-            command = [sys.executable, "-m", "compare", *_COMPARED]
+            command = [sys.executable, "-m", *COMPARED]  # what it leaves in its cache is what cases need
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     def give(self, name: str, cache: Path) -> None:

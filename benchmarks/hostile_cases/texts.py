@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile_cases.argv import NO_TEXT, TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import NO_TEXT, SHIPPED, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import bound_socket, file, folder, link, pipe, sparse
-
-#: A comparison of a few seconds.
-SHORT = ("--model", "byte-gpt2", "--no-latency", "--runtimes", "onnxruntime")
 
 
 def cases() -> Iterator[Case]:
@@ -49,8 +46,8 @@ def _a_file_that_is_no_text() -> Iterator[Case]:
         yield of(words, "compare", "--text-file", "t", make=file("t", content))
     yield of(
         "a byte order mark alone",
-        "compare",
-        *SHORT,
+        *SHIPPED,
+        *UNTIMED,
         "--text-file",
         "t",
         make=file("t", b"\xef\xbb\xbf"),
@@ -66,9 +63,9 @@ def _an_endless_or_very_long_file() -> Iterator[Case]:
     yield of("100 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 10**11))
     yield of("3 GB of zeros", "compare", "--text-file", "t", make=sparse("t", 3 * 10**9))
     yield of(
-        "500 MB of zeros", "compare", *SHORT, "--text-file", "t", make=sparse("t", 5 * 10**8), needs=("byte-gpt2",)
+        "500 MB of zeros", *SHIPPED, *UNTIMED, "--text-file", "t", make=sparse("t", 5 * 10**8), needs=("byte-gpt2",)
     )
-    yield of("5 MB of words", "compare", *SHORT, "--text-file", "t", make=file("t", b"some words " * 450_000))
+    yield of("5 MB of words", *SHIPPED, *UNTIMED, "--text-file", "t", make=file("t", b"some words " * 450_000))
     yield of("standard input", "bash", "yes | $PYTHON -m compare --text-file /dev/stdin")
 
 
@@ -81,10 +78,10 @@ def _as_an_argument() -> Iterator[Case]:
 
 def _more_or_fewer_tokens_than_there_are() -> Iterator[Case]:
     of = mechanism("text: more or fewer tokens than there are", codes=(2,), needs=("byte-gpt2",))
-    yield of("fewer", "compare", *SHORT, "--text", "ab", "--sequence", "3")
-    yield of("more than positions", "compare", *SHORT, "--text", "ab " * 3000)
-    yield of("more than positions asked for", "compare", *SHORT, "--sequence", "1000000")
-    yield of("a grid beyond the text", "compare", "--model", "byte-gpt2", "--text", "ab", "--grid", "9x1")
+    yield of("fewer", *SHIPPED, *UNTIMED, "--text", "ab", "--sequence", "3")
+    yield of("more than positions", *SHIPPED, *UNTIMED, "--text", "ab " * 3000)
+    yield of("more than positions asked for", *SHIPPED, *UNTIMED, "--sequence", "1000000")
+    yield of("a grid beyond the text", *SHIPPED, "--text", "ab", "--grid", "9x1")
 
 
 def _unusual_but_legal() -> Iterator[Case]:
@@ -96,9 +93,9 @@ def _unusual_but_legal() -> Iterator[Case]:
         "markup": "[bold]x[/] <script>alert(1)</script> | $x_{ `a` {y}",
         "emoji": "👩‍👩‍👧‍👦 é ﷽",
     }.items():
-        yield of(words, "compare", *SHORT, "--text", text, "--explain", "onnxruntime", lacks=("<script>",))
-    yield of("zero bytes", "compare", *SHORT, "--text-file", "t", make=file("t", bytes(40)))
-    yield of("1 MB", "compare", *SHORT, "--text-file", "t", "--sequence", "8", make=file("t", b"some words " * 90_000))
+        yield of(words, *SHIPPED, *UNTIMED, "--text", text, "--explain", "onnxruntime", lacks=("<script>",))
+    yield of("zero bytes", *SHIPPED, *UNTIMED, "--text-file", "t", make=file("t", bytes(40)))
+    yield of("1 MB", *SHIPPED, *UNTIMED, "--text-file", "t", "--sequence", "8", make=file("t", b"some words " * 90_000))
     yield of(
-        "line ends of Windows", "compare", *SHORT, "--text-file", "t", "--full", make=file("t", b"a\r\nb\rc\x0cd\n")
+        "line ends of Windows", *SHIPPED, *UNTIMED, "--text-file", "t", "--full", make=file("t", b"a\r\nb\rc\x0cd\n")
     )

@@ -72,6 +72,20 @@ def with_node(model: ModelProto, kind: str, inputs: list[str], outputs: list[str
     model.graph.node.insert(0, helper.make_node(kind, inputs, outputs, **more))
 
 
+def with_output(model: ModelProto, name: str) -> None:
+    """Add a further output: the rows of the table, under a name."""
+    model.graph.node.append(helper.make_node("Identity", ["hidden"], [name]))
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+
+
+def own_operator(model: ModelProto, kind: str, domain: str, *, name: str = "") -> None:
+    """Put a node of any operator into a graph."""
+    if domain:
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+    model.graph.node[0].output[0] = "looked_up"
+    model.graph.node.insert(1, helper.make_node(kind, ["looked_up"], ["hidden"], domain=domain, name=name))
+
+
 def constant(model: ModelProto, name: str, value: Any) -> None:
     """Add a tensor to a graph."""
     model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))

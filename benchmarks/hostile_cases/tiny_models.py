@@ -11,8 +11,9 @@ from safetensors.numpy import save_file
 
 from benchmarks.hostile_cases.case import Make
 
-#: The folder of the model of a case.
+#: The folder of the model of a case, and files in it.
 MODEL = "model"
+CONFIG, WEIGHTS = f"{MODEL}/config.json", f"{MODEL}/model.safetensors"
 
 _VOCABULARY, _POSITIONS, _HIDDEN, _HEADS = 256, 32, 16, 2
 

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.hostile_cases.argv import TITLE
 from benchmarks.hostile_cases.case import DONE, Case, mechanism
+from benchmarks.hostile_cases.common import TINY, TITLE, UNTIMED
 from benchmarks.hostile_cases.files import after, file, json_file, link
-from benchmarks.hostile_cases.model_folders import SHORT
 from benchmarks.hostile_cases.tiny_models import MODEL, model
 
 TOKENIZER = f"{MODEL}/tokenizer.json"
@@ -72,9 +71,7 @@ def _a_file_that_is_none() -> Iterator[Case]:
     }
     for words, content in contents.items():
         yield of(words, "export", MODEL, make=after(model(), file(TOKENIZER, content)))
-    yield of(
-        "empty, compared", "compare", "--model", MODEL, *SHORT, make=after(model(), file(TOKENIZER, "")), fast=False
-    )
+    yield of("empty, compared", *TINY, make=after(model(), file(TOKENIZER, "")), fast=False)
 
 
 def _unknown_or_wrong_parts() -> Iterator[Case]:
@@ -160,67 +157,37 @@ def _files_of_older_kinds() -> Iterator[Case]:
 
 def _ids_that_the_model_does_not_have() -> Iterator[Case]:
     of = mechanism("tokenizer: ids that the model does not have", codes=(2,), seconds=120)
-    yield of("beyond the vocabulary", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=5000)))
-    yield of(
-        "a few beyond",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
-        "--text",
-        "a not be or to a b c",
-        make=_with(tokenizer(first=250)),
-    )
-    yield of("near 2^32", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(first=2**32 - 20)))
+    yield of("beyond the vocabulary", *TINY, make=_with(tokenizer(first=5000)))
+    yield of("a few beyond", *TINY, "--text", "a not be or to a b c", make=_with(tokenizer(first=250)))
+    yield of("near 2^32", *TINY, make=_with(tokenizer(first=2**32 - 20)))
 
 
 def _texts_without_tokens() -> Iterator[Case]:
     of = mechanism("tokenizer: texts without tokens", codes=(2,), seconds=120)
     empties = {"normalizer": {"type": "Replace", "pattern": {"Regex": "(?s).*"}, "content": ""}}
-    yield of("a normalizer that removes all", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**empties)))
+    yield of("a normalizer that removes all", *TINY, make=_with(tokenizer(**empties)))
     yield of(
         "all removed, without a length",
         "compare",
         "--model",
         MODEL,
-        *SHORT[:-2],
+        *UNTIMED,
         "--text",
         "abc",
         make=_with(tokenizer(**empties)),
     )
     no_unknown = {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "gone"}}
-    yield of(
-        "no token for the unknown",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
-        "--text",
-        "zzz",
-        make=_with(tokenizer(**no_unknown)),
-    )
+    yield of("no token for the unknown", *TINY, "--text", "zzz", make=_with(tokenizer(**no_unknown)))
 
 
 def _patterns_that_take_for_ever() -> Iterator[Case]:
     of = mechanism("tokenizer: patterns that take for ever", codes=(0, 1, 2, 3), seconds=120)
     slow = {"type": "Split", "pattern": {"Regex": "^(a+)+$"}, "behavior": "Isolated", "invert": False}
-    yield of(
-        "of a pre-tokenizer",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
-        "--text",
-        "a" * 60 + "!",
-        make=_with(tokenizer(pre_tokenizer=slow)),
-    )
+    yield of("of a pre-tokenizer", *TINY, "--text", "a" * 60 + "!", make=_with(tokenizer(pre_tokenizer=slow)))
     grows = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 100_000}
     yield of(
         "a normalizer that makes 10 GB of a text",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
+        *TINY,
         "--text",
         "a" * 100_000,
         make=_with(tokenizer(normalizer=grows)),
@@ -233,30 +200,11 @@ def _tokens_that_take_the_terminal() -> Iterator[Case]:
     ids = {word: place for place, word in enumerate(spoken)}
     always = {"model": {"type": "WordLevel", "vocab": {**ids, "a": 1}, "unk_token": "a"}}
     named = {"pre_tokenizer": {"type": "WhitespaceSplit"}}
-    yield of(
-        "compared",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
-        "--full",
-        "--text",
-        " ".join(spoken * 2),
-        make=_with(tokenizer(spoken, **named)),
-    )
-    yield of(
-        "unknown ones",
-        "compare",
-        "--model",
-        MODEL,
-        *SHORT,
-        "--full",
-        make=_with(tokenizer(**always, **named)),
-        codes=(0, 1, 2),
-    )
+    yield of("compared", *TINY, "--full", "--text", " ".join(spoken * 2), make=_with(tokenizer(spoken, **named)))
+    yield of("unknown ones", *TINY, "--full", make=_with(tokenizer(**always, **named)), codes=(0, 1, 2))
 
 
 def _truncation_and_padding_that_are_set() -> Iterator[Case]:
     of = mechanism("tokenizer: truncation and padding that are set", codes=DONE, seconds=180)
     short = {"truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}}
-    yield of("to two tokens", "compare", "--model", MODEL, *SHORT, make=_with(tokenizer(**short)))
+    yield of("to two tokens", *TINY, make=_with(tokenizer(**short)))
