@@ -51,7 +51,8 @@ def files(edit: Edit = unchanged, *, both: bool = False) -> Make:
         for name in (FILE, BASELINE):
             model = graph()
             result = edit(model) if both or name == FILE else None
-            content = result if isinstance(result, bytes) else (result or model).SerializeToString()
+            model = result if isinstance(result, ModelProto) else model  # append returns what it appended
+            content = result if isinstance(result, bytes) else model.SerializeToString()
             (work / name).write_bytes(content)
 
     return made
