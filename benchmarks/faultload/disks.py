@@ -111,7 +111,7 @@ def read_only(folder: Path, model: Path, cache: Path) -> Iterator[Case]:
             arguments: list[str | Path] = ["--model", model, "--quick", "--threads", "1", "--no-latency"]
             used.count(run(export(model), cache).problems([0]))
             used.count(run(compare(*arguments, "--out", folder / "elsewhere"), cache).problems([0]))
-            refused.count(run(export(other), cache).problems([2, 3], said="Read-only file system"))
+            refused.count(run(export(other), cache).problems([2, 3], said="its file system is read-only"))
             refused.count(run(compare(*arguments), cache).problems([2], said="its file system is read-only"))
             refused.count(run(export("--remove", model.name), cache).problems([2, 3]))
         else:
