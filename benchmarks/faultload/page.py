@@ -84,9 +84,13 @@ def page() -> str:
     result: dict[str, Any] = json.loads(FIGURES.read_text())
     cases: list[dict[str, Any]] = result["figures"]["cases"]
     machine = result["environment"]
-    commits = " and ".join(dict.fromkeys(str(case["commit"]) for case in cases))
-    where = f"{machine['processor']}, {machine['cores']} cores, {result['created'][:10]}, commit {commits}"
-    lines = [OPENING, f"Measured on {where}. The last column counts the runs in which exactly this happened."]
+    commits = ", ".join(dict.fromkeys(str(case["commit"]) for case in cases))
+    lines = [
+        OPENING,
+        f"Measured on {machine['processor']}, {machine['cores']} cores, until {result['created'][:10]}, at commits",
+        f"{commits}.",
+        "The last column counts the runs in which exactly this happened.",
+    ]
     for title, (what, parts) in SECTIONS.items():
         if shown := [case for case in cases if case["part"] in parts and case["runs"]]:
             lines += ["", f"## {title}", "", what, "", *table(shown)]

@@ -61,8 +61,8 @@ def test_a_miss_is_on_the_page_and_misses_its_aim() -> None:
     assert [each.reached for each in aims_of([case], quick=False)] == ["1 of 2", "2", "0"]
 
 
-#: The parts whose quick form has met its aims. The others have not been run to their end on a quiet machine;
-#: `python -m benchmarks.faultload --quick` runs all of them.
+#: The parts of which a few faults are made here. `python -m benchmarks.faultload` makes all of every part, which takes
+#: more than an hour.
 SHOWN = ("crowd", "sigterm", "killed")
 
 
