@@ -20,8 +20,7 @@ OPENING = """# Reliability
 
 What happens when a process is killed, a file is damaged, a disk is full, a runtime fails or the hub does not answer.
 The aim: nothing wrong is served, nothing that was finished is lost, and no process is left. `python -m
-benchmarks.faultload` makes these faults, on a tiny model or on byte-gpt2, and writes the tables below. A fault without
-a table has not been measured yet.
+benchmarks.faultload` makes these faults, on a tiny model or on byte-gpt2, and writes the tables below.
 
 ## An interrupted comparison
 

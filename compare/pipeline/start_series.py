@@ -42,7 +42,8 @@ def started_series(run: Run) -> Iterator[list[Series]]:
     started: list[Series] = []
     try:
         for start_some in (start_passes, start_limits, start_decoders) if run.checks.latency else ():
-            started += start_some(run)
+            started.extend(start_some(run))  # one by one: if one cannot start, those before it are ended
+        started.sort(key=lambda each: each.role is not Role.BASELINE)
         yield started
     finally:
         for process in dict.fromkeys(each.process for each in started):
@@ -52,7 +53,7 @@ def started_series(run: Run) -> Iterator[list[Series]]:
         remove_if_empty(run.out / LOGS)
 
 
-def start_passes(run: Run) -> list[Series]:
+def start_passes(run: Run) -> Iterator[Series]:
     """Start series for all rows that can be timed and the A/A control; in a thorough run, also for further graphs.
 
     The further graphs are those of the row onnxruntime. The processes do not load models yet. The A/A control is
@@ -63,7 +64,6 @@ def start_passes(run: Run) -> list[Series]:
     further = (Role.OBSERVER, Role.LAST_POSITION) if run.checks.thorough else ()
     own = [row for row in timed if row.name == GRAPH_RUNTIME]
     roles += [(row, role) for row in own for role in further if (row.folder / f"{role.graph}.onnx").is_file()]
-    started: dict[int, Series] = {}
     for place, (row, role) in sorted(enumerate(roles), key=lambda each: each[1][1] is not Role.CONTROL):
         process = start(
             run,
@@ -74,8 +74,7 @@ def start_passes(run: Run) -> list[Series]:
             variants=run.variants_folder,
             positions=run.positions,
         )
-        started[place] = Series(process, role, role.graph)
-    return [started[place] for place in sorted(started)]
+        yield Series(process, role, role.graph)
 
 
 def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
@@ -87,13 +86,14 @@ def with_control(rows: Sequence[Row]) -> list[tuple[Row, Role]]:
     ]
 
 
-def start_decoders(run: Run) -> list[Series]:
+def start_decoders(run: Run) -> Iterator[Series]:
     """Start a series for every runtime that only decodes. Others decode in the process of their forward passes."""
     if not isinstance(run, ModelRun):
-        return []
+        return
     others = {row.name for row in run.rows}
-    rows = [row for row in run.decoders if row.name not in others and row.ready]
-    return [start_decoder(run, row, Role.RUNTIME) for row in rows]
+    for row in run.decoders:
+        if row.name not in others and row.ready:
+            yield start_decoder(run, row, Role.RUNTIME)
 
 
 def start_decoder(run: ModelRun, row: Row, role: Role) -> Series:
@@ -105,14 +105,13 @@ def start_decoder(run: ModelRun, row: Row, role: Role) -> Series:
     return Series(process, role, "decode")
 
 
-def start_limits(run: Run) -> list[Series]:
+def start_limits(run: Run) -> Iterator[Series]:
     """Start a series for each limit of the machine; none for two ONNX files, because their work is not counted."""
     if run.baseline.name != BASELINE:
-        return []
-    return [
-        Series(start(run, run.baseline, f"latency-{limit.name}", holds=limit.name), Role.LIMIT, Role.LIMIT.graph)
-        for limit in (COMPUTE, BANDWIDTH)
-    ]
+        return
+    for limit in (COMPUTE, BANDWIDTH):
+        process = start(run, run.baseline, f"latency-{limit.name}", holds=limit.name)
+        yield Series(process, Role.LIMIT, Role.LIMIT.graph)
 
 
 def start(
