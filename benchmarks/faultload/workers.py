@@ -37,7 +37,7 @@ def load(*, quick: bool) -> list[Case]:
         model, out = tiny_folder(folder / "tiny"), folder / "report"
         PROGRESS.stage("workers", f"{len(names)} bad runtimes and a good one")
         arguments: list[str | Path] = ["--model", model, "--runtimes", ",".join([*names, "onnxruntime"]), "--out", out]
-        arguments += ["--threads", "1", "--text", "To be, or not to be", "--time", "2", "--timeout", "30"]
+        arguments += ["--threads", "1", "--text", "To be, or not to be", "--time", "2", "--timeout", "20"]
         arguments += ["--max-load", "100"]  # the good runtime has turns that count even if the machine is busy
         path = f"{site}:{ROOT}"
         ended = run(compare(*arguments), folder / "cache", more={"PYTHONPATH": path}, timeout=900)
