@@ -16,11 +16,13 @@ from compare.runtimes.onnx_profile import CPU, nodes_of
 from compare.runtimes.spec import Device
 from export.errors import CannotRun
 
+CUDA = "CUDAExecutionProvider"
+
 #: The provider on each device, and the options that it has unless they are given. CUDA computes float32 products in
 #: TF32 by default, which has 10 bits; torch does not.
 ON_DEVICE: dict[Device, tuple[str, dict[str, str]]] = {
     "cpu": (CPU, {}),
-    "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
+    "cuda": (CUDA, {"use_tf32": "0"}),
 }
 
 #: Prefix of options that are the execution provider's.
@@ -83,6 +85,9 @@ class Sessions:
             options.add_provider_for_devices(self._devices[:1], self.provider_options)
             session = onnxruntime.InferenceSession(graph, options, enable_fallback=0)
         else:
+            if self.provider == CUDA:
+                # CUDA's libraries in Python packages, such as those of torch, are not in the loader's search path.
+                onnxruntime.preload_dlls()
             others = [] if self.provider == CPU else [CPU]
             providers = [(self.provider, self.provider_options), *others]
             session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from compare.runtimes.onnx_providers import CPU, Sessions, entry_of, fell_back, library_of
+from compare.runtimes.onnx_providers import CPU, CUDA, Sessions, entry_of, fell_back, library_of
 from compare.runtimes.onnx_runtime import OnnxRuntime
 from export.cache import Entry
 from export.errors import CannotRun
@@ -118,3 +118,22 @@ def test_a_bound_step_gives_the_same_as_one_that_is_not(entry: Entry, ids_and_ma
         new = slice(0, 4) if past == 4 else slice(past - 1, past)
         outputs = [each.step(ids[:, new].copy(), mask[:, :past].copy())["logits"] for each in (plain, bound)]
         np.testing.assert_array_equal(*outputs)
+
+
+def test_cudas_libraries_are_loaded_before_a_session_in_its_provider(entry: Entry, monkeypatch) -> None:
+    """Those of Python packages, such as nvidia-cudnn-cu13, are not in the search path of the loader."""
+    calls: list[str] = []
+
+    class Session:
+        def __init__(self, *_, providers, **__) -> None:
+            calls.append("session")
+            self.providers = [name for name, _ in providers[:1]] + providers[1:]
+
+        def get_providers(self) -> list[str]:
+            return self.providers
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: calls.append("libraries"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    assert Sessions(1, LEVEL, "cuda", {}).start(entry.folder / "deploy.onnx").get_providers() == [CUDA, CPU]
+    assert calls == ["libraries", "session"]
