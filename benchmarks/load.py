@@ -52,16 +52,21 @@ while True:
 """
 
 
+#: What each of these processes does first: if the benchmark is killed, they end too (Linux).
+_END_WITH_PARENT = "from compare.processes.child_side import die_with_parent; die_with_parent()"
+
+
 @contextmanager
 def busy(processes: int, code: str = BUSY_LOOP) -> Iterator[None]:
     """Context manager that runs the code in a number of processes, by default a busy loop.
 
-    At its end it kills these processes and the processes that they started.
+    At its end it kills these processes and the processes that they started. They also end if this process is killed.
 
     >>> with busy(1):
     ...     pass
     """
-    started = [subprocess.Popen([sys.executable, "-c", code], start_new_session=True) for _ in range(processes)]
+    command = [sys.executable, "-c", f"{_END_WITH_PARENT}\n{code}"]
+    started = [subprocess.Popen(command, start_new_session=True) for _ in range(processes)]
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from export.bfloat16 import widen_bfloat16
 from export.errors import CannotRun, first_line
 from export.experts import exportable_experts
 from export.folded_weights import FOLDED, FOLDED_DECODE, SMALL, Place, places_of
+from export.garbage import no_collection
 from export.graphs import cache_names
 from export.layout import Layout
 from export.past import past_sizes
@@ -99,7 +100,7 @@ def _export(
     free: the dynamic dimensions of each argument, as number -> name. rest: the file for weights in another form.
     """
     try:
-        with torch.no_grad(), _quiet(), exportable_experts(wrapped.model):
+        with torch.no_grad(), _quiet(), no_collection(), exportable_experts(wrapped.model):
             program = torch.onnx.export(
                 wrapped.eval(),
                 example,

@@ -17,6 +17,10 @@ from tests.helpers.tiny import tiny_model
 
 turn_off()
 
+# One thread for each of pytest's workers, which take all cores: more threads wait for each other in loops that take the
+# cores from the other workers. A process of a comparison has the threads that the comparison says.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No test fails because it is slow. The examples are the same in each run, so that a change fails for what it changed;
 # --hypothesis-profile=new draws others.
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)

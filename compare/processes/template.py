@@ -15,6 +15,7 @@ own. The template ends when its parent closes the socket or ends.
 """
 
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -29,6 +30,7 @@ from typing import Any, NamedTuple, cast
 
 from compare.processes.child_side import die_with_parent, in_a_line
 from compare.processes.fork_memory import resident, take
+from export.garbage import no_collection
 
 #: The most bytes of a request.
 MOST = 2**17
@@ -64,8 +66,10 @@ def why_not_to_fork(libraries: Sequence[str]) -> str:
     child too. So threads are counted after a first fork. A thread that was joined may still be listed for a moment.
     """
     try:
-        for library in libraries:
-            import_module(library)
+        with no_collection():
+            for library in libraries:
+                import_module(library)
+        gc.freeze()  # else a search for garbage in a child would write to all objects, and so copy their memory
         if (pid := os.fork()) == 0:
             os._exit(0)
         os.close(os.pidfd_open(pid))  # older systems have none

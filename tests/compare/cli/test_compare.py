@@ -31,7 +31,7 @@ def test_json_is_pure_and_complete(tiny_folder: Path, entry, tmp_path: Path) -> 
 
 def test_the_screen_on_stdout_progress_on_stderr(tiny_folder: Path, entry, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--out", out)
+    run = command("--model", tiny_folder, "--quick", "--time", 0.2, "--threads", 1, "--max-load", 100, "--out", out)
     assert run.returncode == 0, run.stderr
     assert max(map(len, run.stdout.partition("Everything")[0].splitlines())) <= 80
     assert "Same model: 2 of 2 runtimes." in run.stdout

@@ -48,8 +48,9 @@ def test_a_signal_ends_everything(
     tiny_folder: Path, entry, tmp_path: Path, number: int, code: int, said: str, reached: str, processes: int
 ) -> None:
     """It comes while runtimes are traced, and during the rounds, when all workers but one are suspended."""
+    out = tmp_path / "out"
     with subprocess.Popen(
-        [*COMPARE, "--model", str(tiny_folder), "--quick", "--time", "600", "--out", str(tmp_path / "out")],
+        [*COMPARE, "--model", str(tiny_folder), "--quick", *("--time", "600", "--threads", "1"), "--out", str(out)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -68,4 +69,4 @@ def test_a_signal_ends_everything(
         assert run.stderr.read().endswith(said)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
-    assert not (tmp_path / "out" / "scratch").exists()
+    assert not (out / "scratch").exists()
