@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from export.errors import CannotRun
+from export.garbage import no_collection
 
 #: What takes long to import for a process that runs a model in torch: transformers imports it when it is first used.
 TORCH_LIBRARIES = ("torch", "transformers.modeling_utils", "transformers.models.auto.modeling_auto")
@@ -65,7 +66,8 @@ def imported(target: str) -> Any:
     '[1]'
     """
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    with no_collection():  # as in a template, so that a process which is started on its own has the same memory
+        return getattr(import_module(module), name)
 
 
 def _is_there(package: str) -> bool:

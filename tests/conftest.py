@@ -17,9 +17,10 @@ from tests.helpers.tiny import tiny_model
 
 turn_off()
 
-# One thread for each of pytest's workers, which take all cores: more threads wait for each other in loops that take the
-# cores from the other workers. A process of a comparison has the threads that the comparison says.
+# One thread for each of pytest's workers, which take all cores. A process of a comparison has the threads that the
+# comparison says; those that wait for work sleep, and do not take the cores from the other workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # No test fails because it is slow. The examples are the same in each run, so that a change fails for what it changed;
 # --hypothesis-profile=new draws others.
