@@ -66,7 +66,7 @@ def imported(target: str) -> Any:
     '[1]'
     """
     module, _, name = target.partition(":")
-    with no_collection():  # as in a template, so that a process which is started on its own has the same memory
+    with no_collection():  # as a template does
         return getattr(import_module(module), name)
 
 
