@@ -17,7 +17,7 @@ from compare.battery.judging import Weigher
 from compare.battery.kernels.registry import BUILT_IN, KernelSpec
 from compare.battery.node_cases import load_node_cases, write_node_cases
 from compare.battery.result import Battery, CaseSummary, Cell, KernelResult, NodeScore
-from compare.processes.child import ChildFailed, Dialogue
+from compare.processes.child import ChildFailed, Dialogue, Launch
 from export.progress import SILENT, Progress
 
 #: The time limit of one answer, in seconds. The first answer includes the import of the kernel's library.
@@ -111,9 +111,8 @@ class _Asked:
             }
         try:
             if self._process is None:
-                self._process = Dialogue(
-                    "compare.battery.worker", self._job, threads=self._threads, log=self._log, timeout=self._timeout
-                )
+                launch = Launch("compare.battery.worker", self._job, threads=self._threads, log=self._log)
+                self._process = Dialogue(launch, timeout=self._timeout)
             return self._process.ask(line)
         except ChildFailed as error:
             self._lost.append(str(error).replace(f" to {line!r}", ""))

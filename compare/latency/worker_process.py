@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compare.latency import disturbance
-from compare.processes.child import ChildFailed, Dialogue
+from compare.processes.child import ChildFailed, Dialogue, Launch
 from compare.processes.templates import Forked
 
 
@@ -55,18 +55,17 @@ class WorkerProcess:
         """
         self.name = name
         self.max_load = disturbance.MAX_LOAD if max_load is None else max_load
-        job = {**job, "threads": threads}
-        self._child = Dialogue(
+        launch = Launch(
             "compare.latency.worker",
-            job,
+            {**job, "threads": threads},
             threads=threads,
             log=log,
-            timeout=timeout,
             cpus=cpus,
             libraries=libraries,
             own_memory=True,
             python=python,
         )
+        self._child = Dialogue(launch, timeout=timeout)
         self._tree = self._child.tree
         if self.forked:
             self._tree.suspend()  # before it copies memory, which it does when it is first asked

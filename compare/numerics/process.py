@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from compare.lazy import TORCH_LIBRARIES
 from compare.numerics.padding import Cause
-from compare.processes.child import Dialogue
+from compare.processes.child import Dialogue, Launch
 from compare.results.circumstances import Ruler
 from compare.results.gaps import Gap
 from compare.results.machine_limits import Work
@@ -44,9 +44,8 @@ class Numerics:
         job = {"model": model, "inputs": inputs, "out": out, "padded": padded, "kept": kept, "threads": threads}
         self._out, self._padded_out = out, padded[1]
         self._padded_ruler: Ruler | None = None
-        self._child = Dialogue(
-            "compare.numerics.worker", job, threads=threads, log=log, timeout=timeout, libraries=TORCH_LIBRARIES
-        )
+        launch = Launch("compare.numerics.worker", job, threads=threads, log=log, libraries=TORCH_LIBRARIES)
+        self._child = Dialogue(launch, timeout=timeout)
         self.failed = False
 
     def golden(self) -> tuple[Trace, Ruler]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,43 +36,46 @@ class OutOfMemory(ChildFailed):
     """A child was killed because memory ran out, or because it took more than it may."""
 
 
-class _Started:
-    """A started child and its process tree.
+@dataclass(frozen=True)
+class Launch:
+    """How a child is started: as `python -m module JOB`, with the packages of this project.
 
-    cpus: the CPUs that it may use, None for all that this process may use.
+    job: becomes the JSON on the command line.
+    threads: the number of threads for its libraries.
+    log: the file for what it prints.
+    cpus: the CPUs that it and its descendants may use, None for all that this process may use.
     libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
     own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
         measured.
     python: its interpreter. A template forks only children of this process's own interpreter, so give no libraries
         with another one.
+    """
+
+    module: str
+    job: Mapping[str, Any]
+    _: KW_ONLY
+    threads: int
+    log: Path
+    cpus: Collection[int] | None = None
+    libraries: Sequence[str] = ()
+    own_memory: bool = False
+    python: str = sys.executable
+
+
+class _Started:
+    """A started child and its process tree.
 
     Create it in a thread that lives as long as the child: Linux ends a child together with the thread that created it.
     """
 
-    def __init__(
-        self,
-        module: str,
-        job: Mapping[str, Any],
-        *,
-        threads: int,
-        log: Path,
-        cpus: Collection[int] | None = None,
-        libraries: Sequence[str] = (),
-        own_memory: bool = False,
-        python: str = sys.executable,
-        **pipes: Any,
-    ) -> None:
-        self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, launch: Launch, **pipes: Any) -> None:
+        self.log = launch.log
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         mark = mark_of_child()
         self._killed_before = out_of_memory_kills()
-        environ = {**environment(threads), MARK: mark}
-        with log.open("wb") as errors:
-            streams = {"stdout": errors, **pipes, "stderr": errors}
-            arguments = json.dumps(job, default=str)
-            self.process = _process(
-                module, arguments, environ, cpus, libraries, streams, own_memory=own_memory, python=python
-            )
+        environ = {**environment(launch.threads), MARK: mark}
+        with self.log.open("wb") as errors:
+            self.process = _process(launch, environ, {"stdout": errors, **pipes, "stderr": errors})
         self.tree = ProcessTree(self.process.pid, mark)
         _alive.add(self)
 
@@ -90,23 +94,16 @@ class _Started:
 
 
 def _process(
-    module: str,
-    job: str,
-    environ: Mapping[str, str],
-    cpus: Collection[int] | None,
-    libraries: Sequence[str],
-    streams: Mapping[str, Any],
-    *,
-    own_memory: bool,
-    python: str,
+    launch: Launch, environ: Mapping[str, str], streams: Mapping[str, Any]
 ) -> "subprocess.Popen[bytes] | templates.Forked":
     """Fork a child from a template, or start it if there is none that can fork."""
-    template = templates.find(libraries, environ, cpus) if libraries else None
+    job = json.dumps(launch.job, default=str)
+    template = templates.find(launch.libraries, environ, launch.cpus) if launch.libraries else None
     if template is not None and template.ready():
         with suppress(OSError):  # the template has ended, or memory is short
-            return template.fork(module, job, environ, own_memory=own_memory, **streams)
-    with pinned(cpus):
-        return subprocess.Popen(own_packages.command(module, job, python=python), env=environ, **streams)
+            return template.fork(launch.module, job, environ, own_memory=launch.own_memory, **streams)
+    with pinned(launch.cpus):
+        return subprocess.Popen(own_packages.command(launch.module, job, python=launch.python), env=environ, **streams)
 
 
 #: The children of this process that `kill` has not ended yet.
@@ -118,31 +115,13 @@ def own_processes() -> set[int]:
     return {os.getpid()}.union(*(child.tree.pids() for child in list(_alive)))
 
 
-def run_child(
-    module: str,
-    job: Mapping[str, Any],
-    *,
-    threads: int,
-    log: Path,
-    timeout: float,
-    libraries: Sequence[str] = (),
-    python: str = sys.executable,
-    memory: float | None = None,
-) -> None:
-    """Run `python -m module JOB` to its end, with the packages of this project.
+def run_child(launch: Launch, *, timeout: float, memory: float | None = None) -> None:
+    """Run a child to its end. Its descendants end with it, and its log is removed if it succeeds.
 
-    job: becomes the JSON on the command line.
-    threads: the number of threads for its libraries.
-    log: the file for what it prints; removed if the child succeeds.
-    timeout: the time limit, in seconds.
-    libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
-    python: its interpreter; give no libraries with another one than this process's.
-    memory: bytes that it may have, None for what is free.
-
-    Its descendants end with it. Raises `ChildFailed` if it fails, takes longer, or takes more memory.
+    timeout: the time limit, in seconds. memory: bytes that it may have, None for what is free. Raises `ChildFailed` if
+    it fails, takes longer, or takes more memory.
     """
-    stdin = subprocess.DEVNULL
-    child = _Started(module, job, threads=threads, log=log, libraries=libraries, python=python, stdin=stdin)
+    child = _Started(launch, stdin=subprocess.DEVNULL)
 
     def ended(seconds: float) -> bool:
         with suppress(subprocess.TimeoutExpired):
@@ -156,7 +135,7 @@ def run_child(
         child.kill()
     if child.process.returncode != 0:
         raise child.failure()
-    log.unlink()
+    launch.log.unlink()
 
 
 def _comes_true(poll: Callable[[float], bool], timeout: float, watch: MemoryWatch, interval: float) -> bool:
@@ -177,46 +156,14 @@ def _comes_true(poll: Callable[[float], bool], timeout: float, watch: MemoryWatc
 class Dialogue:
     """A child that answers each line with a line of JSON until it is ended.
 
-    module, job: run as `python -m module JOB`, with the job as JSON.
-    threads: the number of threads for its libraries.
-    log: the file for what it prints.
-    timeout: the longest time of an answer, in seconds.
-    cpus: the CPUs that it and its descendants may use, None for all that this process may use.
-    libraries: the libraries that it imports; it is forked if a template has them (`compare.processes.templates`).
-    own_memory: whether a forked child copies the memory of its template, so that it can be timed and its memory
-        measured.
-    python: its interpreter; give no libraries with another one than this process's.
-
-    Create it in the main thread: Linux ends a child together with the thread that created it.
+    timeout: the longest time of an answer, in seconds. Create it in the main thread: Linux ends a child together with
+    the thread that created it.
     """
 
-    def __init__(
-        self,
-        module: str,
-        job: Mapping[str, Any],
-        *,
-        threads: int,
-        log: Path,
-        timeout: float,
-        cpus: Collection[int] | None = None,
-        libraries: Sequence[str] = (),
-        own_memory: bool = False,
-        python: str = sys.executable,
-    ) -> None:
+    def __init__(self, launch: Launch, *, timeout: float) -> None:
         self._timeout = timeout
         self._failed: ChildFailed | None = None
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._child = _Started(
-            module,
-            job,
-            threads=threads,
-            log=log,
-            cpus=cpus,
-            libraries=libraries,
-            own_memory=own_memory,
-            python=python,
-            **pipes,
-        )
+        self._child = _Started(launch, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process, self.tree = self._child.process, self._child.tree
         self._watch = MemoryWatch(self.process.pid)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from compare.lazy import imported
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 from compare.processes.child_side import main_of_child
 from compare.runtimes.registry import spec_of
 from compare.runtimes.spec import Graph
@@ -47,16 +47,11 @@ def convert(runtime: str, folder: Path, out: Path, *, threads: int, log: Path, t
     """
     spec = spec_of(runtime)
     job = {"runtime": runtime, "folder": folder, "out": out}
-    start = time.monotonic()
-    run_child(
-        "compare.runtimes.converter",
-        job,
-        threads=threads,
-        log=log,
-        timeout=timeout,
-        libraries=spec.libraries,
-        python=spec.python,
+    launch = Launch(
+        "compare.runtimes.converter", job, threads=threads, log=log, libraries=spec.libraries, python=spec.python
     )
+    start = time.monotonic()
+    run_child(launch, timeout=timeout)
     facts: dict[str, str] = json.loads((out / _FACTS).read_text())
     return facts | {"conversion": f"{time.monotonic() - start:.1f} s"}
 

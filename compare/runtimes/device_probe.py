@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from compare.lazy import TORCH_LIBRARIES
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 from compare.processes.child_side import main_of_child
 
 
@@ -23,7 +23,7 @@ def why_not(device: str, *, threads: int, timeout: float) -> str:
     with TemporaryDirectory() as folder:
         answer, log = Path(folder) / "answer", Path(folder) / "log"
         job = {"device": device, "answer": answer}
-        run_child(__name__, job, threads=threads, log=log, timeout=timeout, libraries=TORCH_LIBRARIES)
+        run_child(Launch(__name__, job, threads=threads, log=log, libraries=TORCH_LIBRARIES), timeout=timeout)
         return answer.read_text(encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compare.processes.child import ChildFailed, run_child
+from compare.processes.child import ChildFailed, Launch, run_child
 from compare.processes.child_side import main_of_child
 from compare.runtimes.registry import spec_of
 from compare.runtimes.spec import Runtime
@@ -62,17 +62,16 @@ def trace(
     """
     spec = spec_of(runtime)
     job = {"runtime": runtime, "model": model_folder, "inputs": inputs, "out": out, "arguments": arguments or {}}
+    launch = Launch(
+        "compare.runtimes.tracer",
+        job | {"second": second, "threads": threads},
+        threads=threads,
+        log=log,
+        libraries=spec.libraries,
+        python=spec.python,
+    )
     try:
-        run_child(
-            "compare.runtimes.tracer",
-            job | {"second": second, "threads": threads},
-            threads=threads,
-            log=log,
-            timeout=timeout,
-            memory=memory,
-            libraries=spec.libraries,
-            python=spec.python,
-        )
+        run_child(launch, timeout=timeout, memory=memory)
     except ChildFailed as error:
         if second is None or not is_whole(out):
             raise

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compare.processes.child import Dialogue
+from compare.processes.child import Dialogue, Launch
 from compare.processes.child_side import main_of_child, questions
 from compare.runtimes.registry import spec_of
 from compare.runtimes.spec import Graph, Spec
@@ -28,14 +28,8 @@ class RemoteRuntime:
         job = {"runtime": spec.name, "folder": folder, "threads": threads, "graph": graph, "more": more}
         job |= {"inputs": self._inputs, "outputs": self._outputs}
         with patch.dict(os.environ, PYTHONPATH=str(ROOT)):
-            self._child = Dialogue(
-                "tests.helpers.remote_runtime",
-                job,
-                threads=threads,
-                log=scratch / "log",
-                timeout=300,
-                python=spec.python,
-            )
+            launch = Launch(__name__, job, threads=threads, log=scratch / "log", python=spec.python)
+            self._child = Dialogue(launch, timeout=300)
         self._end = weakref.finalize(self, self._child.end)
 
     def run(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from compare.processes import templates
-from compare.processes.child import ChildFailed, Dialogue, OutOfMemory, run_child
+from compare.processes.child import ChildFailed, Dialogue, Launch, OutOfMemory, run_child
 from compare.processes.environment import environment
 from tests.helpers.hanging import FOLDER, hanging
 from tests.helpers.processes import WAYS, comes_true, gone, kept_template
@@ -43,7 +43,8 @@ def child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     def run(do: str, timeout: float = 60.0, memory: float | None = None) -> None:
         job = {"do": do, "path": tmp_path / "out"}
         log = tmp_path / "logs" / "log"
-        run_child("some_child", job, threads=1, log=log, timeout=timeout, libraries=request.param, memory=memory)
+        launch = Launch("some_child", job, threads=1, log=log, libraries=request.param)
+        run_child(launch, timeout=timeout, memory=memory)
 
     forks = []
     plain = templates.Template.fork
@@ -142,7 +143,7 @@ main_of_child(lambda job: work({**job, "answers": job_of_answers}))
 """
     (tmp_path / "halves.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    dialogue = Dialogue("halves", {}, threads=1, log=tmp_path / "log", timeout=60.0)
+    dialogue = Dialogue(Launch("halves", {}, threads=1, log=tmp_path / "log"), timeout=60)
     try:
         assert dialogue.ask("\u00fc") == {"line": "\u00fc"}
         assert dialogue.ask("end") == {"line": "end"}

@@ -18,14 +18,14 @@ from tests.helpers.processes import comes_true, gone
 #: A child that starts an orphan in another session, prints its id, and waits.
 CHILD = """
 import subprocess, sys, time
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 from compare.processes.child_side import main_of_child, questions
 from pathlib import Path
 def work(job):
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)", "the sleeper"]
     subprocess.Popen(sleeper, start_new_session=True)
     if job["nested"]:
-        run_child("some_child", {"nested": False}, threads=1, log=Path(job["log"]), timeout=600)
+        run_child(Launch("some_child", {"nested": False}, threads=1, log=Path(job["log"])), timeout=600)
     for line, answer in questions(): answer({})
     time.sleep(600)
 main_of_child(work)
@@ -34,7 +34,7 @@ main_of_child(work)
 #: A run that starts that child, suspends it, and reports this.
 PARENT = """
 import sys, time
-from compare.processes.child import Dialogue
+from compare.processes.child import Dialogue, Launch
 from compare.processes.templates import template
 from pathlib import Path
 nested = "nested" in sys.argv
@@ -42,7 +42,7 @@ log = Path(sys.argv[1])
 libraries = ("numpy",) if "forked" in sys.argv else ()
 with template(libraries, threads=1):
     job = {"nested": nested, "log": log / "inner"}
-    child = Dialogue("some_child", job, threads=1, log=log / "outer", timeout=60, libraries=libraries)
+    child = Dialogue(Launch("some_child", job, threads=1, log=log / "outer", libraries=libraries), timeout=60)
     if not nested:
         child.ask("hello")
         child.tree.suspend()

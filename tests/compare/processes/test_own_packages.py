@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from compare.processes import guardian
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,9 +27,9 @@ main_of_child(lambda job: Path(job["out"]).write_text(json.dumps(found)) and Non
 #: The same child, started by another process.
 PARENT = """
 from pathlib import Path
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 out = Path({!r})
-run_child("some_child", {{"out": str(out)}}, threads=1, log=out.with_name("log"), timeout=60)
+run_child(Launch("some_child", {{"out": str(out)}}, threads=1, log=out.with_name("log")), timeout=60)
 """
 
 
@@ -71,7 +71,7 @@ def test_a_child_imports_nothing_of_the_working_folder(
         path.append(strangers)
     monkeypatch.chdir(strangers)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, path)))
-    run_child("some_child", {"out": tmp_path / "out"}, threads=1, log=tmp_path / "log", timeout=60)
+    run_child(Launch("some_child", {"out": tmp_path / "out"}, threads=1, log=tmp_path / "log"), timeout=60)
     found = json.loads((tmp_path / "out").read_text())
     assert found["compare"] == str(ROOT / "compare" / "__init__.py")
     assert found["export"] == str(ROOT / "export" / "__init__.py")

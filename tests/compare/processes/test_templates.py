@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from compare.processes import templates
-from compare.processes.child import ChildFailed, Dialogue
+from compare.processes.child import ChildFailed, Dialogue, Launch
 from compare.processes.templates import Forked, template
 from compare.processes.tree import MARK, marked
 from tests.helpers.processes import comes_true, gone
@@ -22,7 +22,7 @@ LIBRARIES = ("numpy",)
 
 #: Answers a name with a fact about its process.
 CHILD = """
-import os, sys, traceback
+import gc, os, sys, traceback
 from pathlib import Path
 from compare.processes.child_side import main_of_child, questions
 import numpy as np
@@ -36,6 +36,7 @@ FACTS = {
     "environ": lambda: dict(os.environ),
     "cpus": lambda: sorted(os.sched_getaffinity(0)),
     "threads": threads,
+    "garbage": lambda: {"is searched for": gc.isenabled(), "excluded": gc.get_freeze_count()},
     "random": lambda: float(np.random.rand()),
     "memory": lambda: {"files": size("status", "RssFile:"), "private": size("smaps_rollup", "Private_Dirty:"),
                        "huge": size("smaps_rollup", "AnonHugePages:")},
@@ -59,8 +60,8 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def started(libraries: tuple[str, ...] = LIBRARIES, threads: int = 2, **more: Any) -> Dialogue:
         log = tmp_path / f"{len(children)}.log"
-        job = {"a": 1}
-        children.append(Dialogue("some_child", job, threads=threads, log=log, timeout=60, libraries=libraries, **more))
+        launch = Launch("some_child", {"a": 1}, threads=threads, log=log, libraries=libraries, **more)
+        children.append(Dialogue(launch, timeout=60))
         return children[-1]
 
     yield started
@@ -94,6 +95,13 @@ def test_calls_of_a_forked_child_are_as_deep_as_those_of_one_that_is_started_on_
     with template(LIBRARIES, threads=2):
         forked, other = child(), child(())
         assert forked.ask("depth") == other.ask("depth")
+
+
+def test_a_forked_child_searches_for_garbage_but_not_in_what_its_template_imported(child) -> None:
+    with template(LIBRARIES, threads=2):
+        forked, other = (one.ask("garbage")["garbage"] for one in (child(), child(())))
+    assert forked["is searched for"] and other["is searched for"]
+    assert forked["excluded"] > 10_000 > other["excluded"]
 
 
 def test_children_of_one_template_share_nothing(child) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.processes.child import run_child
+from compare.processes.child import Launch, run_child
 from compare.processes.virtual_environment import VirtualEnvironment
 from export.errors import BadInput, CannotRun
 from tests.helpers.progress import Recorder
@@ -75,7 +75,7 @@ def test_a_child_has_this_project_and_the_packages_of_the_environment(
     (tmp_path / "some_child.py").write_text(CHILD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     out, log = tmp_path / "out", tmp_path / "log"
-    run_child("some_child", {"out": out}, threads=1, log=log, timeout=60, python=str(own.python))
+    run_child(Launch("some_child", {"out": out}, threads=1, log=log, python=str(own.python)), timeout=60)
     found = json.loads(out.read_text())
     assert Path(found["only_there"]).is_relative_to(own.folder)
     assert found["compare"] == str(ROOT / "compare" / "__init__.py")
