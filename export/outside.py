@@ -111,13 +111,13 @@ def check_regular(path: Path, what: str, mend: str = "", most: int | None = None
         raise unreadable(path, what, f"it has {size:,} bytes; at most {most:,} are read", mend)
 
 
-def sha256(path: Path, what: str, mend: str = "") -> bytes:
+def sha256(path: Path, what: str) -> bytes:
     """Return the SHA-256 of a regular file. Raises `BadInput` if it cannot be read."""
     try:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except (OSError, ValueError) as error:
-        raise unreadable(path, what, reason(error), mend) from error
+        raise unreadable(path, what, reason(error)) from error
 
 
 def present(path: Path, what: str, mend: str = "", *, links: bool = True) -> bool:

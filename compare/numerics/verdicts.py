@@ -113,12 +113,12 @@ def _judge(
     return Verdict(kind="rounding", tensor=name, statistic=statistic, multiple=multiple)
 
 
-def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool, limits: Limits = LIMITS) -> list[str]:
-    """Return the tensors that are beyond a local limit, or that have a probability on a hidden key.
+def beyond_limits(evidence: Mapping[str, TensorEvidence], *, weak: bool) -> list[str]:
+    """Return the tensors that are beyond a local limit of `LIMITS`, or that have a probability on a hidden key.
 
     weak: whether the run exposes only the model's output.
     """
-    local = limits.weak if weak else limits.local
+    local = LIMITS.weak if weak else LIMITS.local
     return [n for n, found in evidence.items() if found.unseen or (found.local and found.local.beyond(local))]
 
 

@@ -19,15 +19,15 @@ ROUNDOFFS = {FLOAT32: UNIT_ROUNDOFF, "bf16": LOWER["bf16"], "fp16": LOWER["fp16 
 OWN_CONTROLS = ("bf16", "fp16", "int8", "int4")
 
 
-def gamma(terms: int, roundoff: float = UNIT_ROUNDOFF) -> float:
-    """Return Higham's gamma_n, n u / (1 - n u): the bound on the error of summing n products in any order.
+def gamma(terms: int) -> float:
+    """Return Higham's gamma_n, n u / (1 - n u): the bound on the error of summing n products in float32 in any order.
 
-    terms: n. roundoff: u. The bound is relative to the sum of the products' absolute values, and infinite if n u
-    reaches 1. It assumes that all roundings have the worst signs, so actual errors stay below it (Higham 2002, section
-    3.1).
+    terms: n. The bound is relative to the sum of the products' absolute values, and infinite if n u reaches 1, where u
+    is `UNIT_ROUNDOFF`. It assumes that all roundings have the worst signs, so actual errors stay below it (Higham 2002,
+    section 3.1).
 
     >>> round(gamma(768) / UNIT_ROUNDOFF, 2)
     768.04
     """
-    share = terms * roundoff
+    share = terms * UNIT_ROUNDOFF
     return share / (1 - share) if share < 1 else float("inf")
