@@ -18,16 +18,16 @@ from compare.numerics.places import place_of
 from compare.onnx_files.matching import check_inputs, check_output, layers_of, width_of
 from compare.onnx_files.reading import OnnxFile
 from compare.pipeline import assemble, assemble_latency
+from compare.pipeline.bare_rows import bare_row, with_taps_by_structure
 from compare.pipeline.context import ONNX_BASELINE, ONNX_FILE, Row, Run
+from compare.pipeline.file_rows import read_file, staged
 from compare.pipeline.inputs import byte_inputs, write_ids_and_mask
 from compare.pipeline.latency_stage import take_latency
 from compare.pipeline.memory_needed import check_file
-from compare.pipeline.prepare import read_file, staged
 from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.resume import begin, until_finished
 from compare.pipeline.row_settings import check_row_settings, configured, option_notes
 from compare.pipeline.row_trace import make_trace
-from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import Settings
 from compare.pipeline.shapes import Shape

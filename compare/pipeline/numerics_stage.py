@@ -21,11 +21,11 @@ from compare.numerics.gaps import WrongShape, gaps
 from compare.numerics.golden_cache import GOLDEN_RUNS
 from compare.numerics.padded_verdicts import worse
 from compare.numerics.process import Numerics
+from compare.pipeline.bare_rows import bare_row, with_taps_by_structure
 from compare.pipeline.context import BESIDE, GOLDEN, INPUTS, ModelRun, Row
 from compare.pipeline.padding_stage import judge_padded
 from compare.pipeline.resume import save
 from compare.pipeline.row_trace import fitting, make_trace, weighed
-from compare.pipeline.rows import bare_row, with_taps_by_structure
 from compare.pipeline.stages import GOLDEN as GOLDEN_STAGE
 from compare.pipeline.stages import TRACES
 from compare.processes.child import ChildFailed

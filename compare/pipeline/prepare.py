@@ -1,18 +1,15 @@
 """Prepare a comparison: choose the runtimes, read the files, export the model, create the inputs and the folder."""
 
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from compare import machine
 from compare.lazy import TORCH_LIBRARIES
-from compare.onnx_files.matching import check_inputs, check_model, exposed, padded_rows
-from compare.onnx_files.reading import OnnxFile, read_onnx_file
-from compare.onnx_files.staging import stage
-from compare.onnx_files.structure import candidates
-from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row, Run
+from compare.onnx_files.matching import check_inputs, check_model
+from compare.pipeline.context import BESIDE, INPUTS, ONNX_FILE, ModelRun, Row
+from compare.pipeline.file_rows import read_file, staged
 from compare.pipeline.inputs import (
     PADDED,
     PADDED_TEXTS,
@@ -27,14 +24,13 @@ from compare.pipeline.inputs import (
 from compare.pipeline.memory_needed import check_comparison, check_grid_memory
 from compare.pipeline.report_folder import make_report_folder
 from compare.pipeline.row_settings import check_device, check_row_settings, configured, option_notes, rows_of
+from compare.pipeline.rows import check_named, chosen_runtimes
 from compare.pipeline.setting_checks import check_settings
-from compare.pipeline.settings import CheckSettings, InputSettings, Settings
+from compare.pipeline.settings import InputSettings, Settings
 from compare.pipeline.shapes import Shape, shapes_of
 from compare.pipeline.start_series import start_templates
-from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
-from compare.runtimes.spec import Spec
+from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from export.cache import Entry
-from export.errors import BadInput, CannotRun
 from export.exporters import DEFAULT_EXPORTER
 from export.exporting import export_model, exported
 from export.kinds import LOGITS
@@ -52,7 +48,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     check_settings(settings)
     wanted, named = settings.input, settings.runtimes.names or ()
     specs = chosen_runtimes(settings.runtimes.names)
-    check_rows(specs, named, settings.checks)
+    check_named(specs, named, settings.checks)
     check_row_settings(specs, settings)
     file = read_file(wanted.onnx)
     there = [spec.libraries for spec in specs if not spec.missing()]
@@ -70,7 +66,7 @@ def prepared(model: str | MiniTransformer, settings: Settings, progress: Progres
     if file is not None:
         check_inputs(file, inputs.input_ids, inputs.attention_mask)
     checks = replace(settings.checks, decode=settings.checks.decode and entry.manifest.decodes)
-    check_rows(specs, named, checks)
+    check_named(specs, named, checks)
     grid = grid_inputs(entry, settings.latency.grid, wanted.text)
     padded_inputs = padded_input(entry, inputs)
     run = ModelRun(
@@ -157,64 +153,6 @@ def grid_inputs(entry: Entry, grid: str | None, text: str | None) -> dict[Shape,
         check_grid_memory(facts, shape)
         found[shape] = batch_of(encoded, shape.sequence, shape.batch)
     return found
-
-
-def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
-    """Return the runtimes to run, the baseline first.
-
-    names: None means those that run by default, ["all"] means all. Both include runtimes that are not installed; the
-    rows of these have an error. Raises `BadInput` for an unknown name, and `CannotRun` if the baseline or a named
-    runtime is not installed.
-    """
-    if names is None or list(names) == ["all"]:
-        chosen = [spec for spec in listing().specs.values() if names is not None or spec.default]
-    else:
-        chosen = [spec_of(name) for name in dict.fromkeys(names)]
-        for spec in chosen:
-            spec.check_installed()
-    baseline = spec_of(BASELINE)
-    baseline.check_installed()
-    return [baseline, *(spec for spec in chosen if spec != baseline)]
-
-
-def check_rows(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
-    """Raise `CannotRun` if a named runtime would have no row."""
-    for spec in specs:
-        if spec.name not in named or "inspect" in spec.graphs:
-            continue
-        holds = f"runtime {spec.name} can load only {', '.join(spec.graphs)}"
-        if "decode" not in spec.graphs:
-            raise CannotRun(f"{holds}, so it can be neither compared nor used for decoding; leave it out")
-        if not checks.decodes:
-            off = "decoding is off" if checks.latency else "decoding is off because latency is off"
-            raise CannotRun(f"{holds}, and {off}, so it would have no row; leave it out")
-
-
-def read_file(path: Path | None) -> OnnxFile | None:
-    """Read an ONNX file; None if none was named.
-
-    Raises `BadInput` if the file cannot be used, and `CannotRun` if ONNX Runtime is not installed.
-    """
-    if path is None:
-        return None
-    spec_of(GRAPH_RUNTIME).check_installed()
-    return read_onnx_file(path.expanduser())
-
-
-def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
-    """Stage an ONNX file in the run's scratch folder, and return its row. layers: its number of layers."""
-    folder = run.scratch / "graphs" / name
-    named = exposed(file, layers)
-    found = {place: tap for place, tap in candidates(file.model.graph, layers).items() if tap not in named.values()}
-    taps = found | named
-    stage(file, taps, folder)
-    row = Row(name, spec_of(GRAPH_RUNTIME), folder, named=True, file=file, taps=taps, found=tuple(found.values()))
-    if run.padded is None:
-        return row
-    try:
-        return replace(row, rows=padded_rows(file, run.padded.input_ids, run.padded.attention_mask))
-    except BadInput as error:
-        return replace(row, unpadded=str(error))
 
 
 def find_entry(

@@ -1,7 +1,7 @@
 """Make the folder of a report, which a comparison writes to alone."""
 
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from compare.pipeline.paths import make_folder, unwritable
 from compare.pipeline.settings import OutputSettings
-from compare.report.folder import SCRATCH, clear, discard, foreign_files, is_unfinished, mark
+from compare.report.folder import LOGS, SCRATCH, clear, discard, foreign_files, is_unfinished, mark
 from compare.report.saved import being_written, reports_in
 from compare.report.schema import REPORT_FILE
 from export.errors import BadSetting, quoted
@@ -21,11 +21,11 @@ _LONGEST = 200
 def make_report_folder(output: OutputSettings, name: str, held: ExitStack) -> Path:
     """Create the report's folder, by default a new one under cache/reports, with an empty scratch folder in it.
 
-    name: the end of the new folder's name. held: lets go of the folder, which no other comparison may write to; if it
-    is closed by an error before anything was measured, the folder is as it was, and if by a later one, it has no
-    scratch folder, unless traces are kept. The rows of an unfinished comparison stay (`compare.report.folder.clear`).
-    Raises `BadInput` if the folder cannot be written to, if another comparison writes to it, or if it has files that no
-    comparison wrote.
+    name: the end of the new folder's name. held: lets go of the folder, which no other comparison may write to. If it
+    is closed by an error before anything was measured, the folder is as it was; else the folder then has no scratch
+    folder, unless traces are kept, and no empty folder of logs. The rows of an unfinished comparison stay
+    (`compare.report.folder.clear`). Raises `BadInput` if the folder cannot be written to, if another comparison writes
+    to it, or if it has files that no comparison wrote.
     """
     out, made = output.out, None
     if out is None:
@@ -37,15 +37,16 @@ def make_report_folder(output: OutputSettings, name: str, held: ExitStack) -> Pa
     held.enter_context(being_written(out))
     check_own(out)
 
-    def undo(kind: Any, *_: Any) -> None:
-        if kind is None:
-            return
-        if not is_unfinished(out) and not (out / REPORT_FILE).exists():
+    def tidy(error: Any, *_: Any) -> None:
+        if error is not None and not is_unfinished(out) and not (out / REPORT_FILE).exists():
             discard(out, made)
-        elif not output.keep_traces:
+            return
+        if not output.keep_traces:
             shutil.rmtree(out / SCRATCH, ignore_errors=True)
+        with suppress(OSError):  # there are none, or some are kept
+            (out / LOGS).rmdir()
 
-    held.push(undo)
+    held.push(tidy)
     try:
         clear(out)
         mark(out)

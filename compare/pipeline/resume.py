@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from compare.pipeline.assemble import environment_part
+from compare.pipeline.bare_rows import bare_row
 from compare.pipeline.context import BESIDE, ModelRun, Row, Run
-from compare.pipeline.rows import bare_row
 from compare.pipeline.settings import Settings
 from compare.report import folder as report_folder
 from compare.report import unfinished

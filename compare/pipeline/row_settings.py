@@ -1,12 +1,12 @@
 """What the settings `device`, `providers` and `options` make of the rows of a comparison."""
 
-import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
+from compare.pipeline.context import Row
+from compare.pipeline.rows import planned_rows, provider_row
 from compare.pipeline.settings import RuntimeSettings, Settings
 from compare.processes.child import ChildFailed
 from compare.runtimes.device_probe import why_not
@@ -14,14 +14,10 @@ from compare.runtimes.onnx_profile import CPU
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
 from compare.runtimes.spec import DEVICES, Spec
 from export.errors import BadSetting, CannotRun, near
-from export.exporters import DEFAULT_EXPORTER
 from export.telemetry import turn_off
 
 #: Execution providers that compute no model, and why.
 NOT_COMPUTING = {"AzureExecutionProvider": "it sends requests to models on Azure and computes nothing here"}
-
-#: What the name of a plug-in's package or file may begin with.
-_PREFIX = re.compile(r"^(lib)?(onnxruntime|ort)?[-_]?(ep|providers?)?[-_]")
 
 
 def rows_of(specs: Sequence[Spec], settings: RuntimeSettings, folder: Path) -> list[Row]:
@@ -30,7 +26,7 @@ def rows_of(specs: Sequence[Spec], settings: RuntimeSettings, folder: Path) -> l
     rows = [Row(spec.name, spec, folder, named=spec.name in named) for spec in specs]
     for provider in dict.fromkeys(settings.providers or ()):
         key = "provider" if provider in available_providers() else "plugin"
-        rows.append(Row(row_of(provider), spec_of(GRAPH_RUNTIME), folder, named=True, options={key: provider}))
+        rows.append(Row(provider_row(provider), spec_of(GRAPH_RUNTIME), folder, named=True, options={key: provider}))
     return rows
 
 
@@ -60,17 +56,17 @@ def check_row_settings(specs: Sequence[Spec], settings: Settings) -> None:
     device = settings.runtimes.device
     if device not in DEVICES:
         raise BadSetting("{device} is {value!r}; it must be {known}", value=device, known=" or ".join(DEVICES))
-    rows = {spec.name: spec for spec in specs}
+    names = {spec.name for spec in specs}
     for provider in dict.fromkeys(settings.runtimes.providers or ()):
         check_provider(provider)
-        if (name := row_of(provider)) in rows:
+        if (name := provider_row(provider)) in names:
             raise BadSetting(
                 "{providers} {provider} would have the row {name}, which is another one's; rename the plug-in's file",
                 provider=provider,
                 name=name,
             )
-        rows[name] = spec_of(GRAPH_RUNTIME)
-    rows |= dict.fromkeys(_rows_of_files(settings, rows), spec_of(GRAPH_RUNTIME))
+        names.add(name)
+    rows = planned_rows(specs, settings)
     for name, options in (settings.runtimes.options or {}).items():
         if name not in rows:
             raise BadSetting(
@@ -78,17 +74,6 @@ def check_row_settings(specs: Sequence[Spec], settings: Settings) -> None:
             )
         for key, value in options.items():
             rows[name].check_option(key, value)
-
-
-def _rows_of_files(settings: Settings, others: Container[str]) -> list[str]:
-    """Return the names of the rows that run a graph which was given, or that of the default exporter.
-
-    others: the names of all other rows. The default exporter's graph has a row only beside that of another exporter.
-    """
-    if settings.input.baseline is not None:
-        return [ONNX_BASELINE, ONNX_FILE]
-    beside = [BESIDE] if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in others else []
-    return beside + ([ONNX_FILE] if settings.input.onnx is not None else [])
 
 
 def check_provider(provider: str) -> None:
@@ -119,16 +104,6 @@ def check_device(device: str, *, threads: int, timeout: float) -> None:
         why = str(error)
     if why:
         raise CannotRun(f"the device {device} cannot be used: {why}")
-
-
-def row_of(provider: str) -> str:
-    """Return the name of the row of an execution provider, or of a plug-in with one.
-
-    >>> row_of("CUDAExecutionProvider"), row_of("onnxruntime_ep_openvino"), row_of("/opt/libonnxruntime_providers_x.so")
-    ('onnxruntime-cuda', 'onnxruntime-openvino', 'onnxruntime-x')
-    """
-    name = Path(provider).name.partition(".")[0].removesuffix("ExecutionProvider").lower()
-    return f"{GRAPH_RUNTIME}-{_PREFIX.sub('', name) or name}"
 
 
 def available_providers() -> list[str]:

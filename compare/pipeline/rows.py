@@ -1,16 +1,18 @@
-"""The rows of a report before they have run: their names, and the facts on their ONNX files."""
+"""The rows of a comparison before any work: which runtimes it runs, and the name of each row."""
 
-from collections.abc import Collection, Container
-from dataclasses import replace
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
-from compare.onnx_files.reading import OnnxFile
-from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE, Row
-from compare.pipeline.prepare import chosen_runtimes
-from compare.pipeline.row_settings import row_of
-from compare.pipeline.settings import Settings
-from compare.results.runtimes import OnnxGraph, RuntimeResult
-from compare.runtimes.registry import GRAPH_RUNTIME
+from compare.pipeline.context import BESIDE, ONNX_BASELINE, ONNX_FILE
+from compare.pipeline.settings import CheckSettings, Settings
+from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME, listing, spec_of
+from compare.runtimes.spec import Spec
+from export.errors import CannotRun
 from export.exporters import DEFAULT_EXPORTER
+
+#: What the name of a plug-in's package or file may begin with.
+_PREFIX = re.compile(r"^(lib)?(onnxruntime|ort)?[-_]?(ep|providers?)?[-_]")
 
 
 def row_names(settings: Settings) -> list[str]:
@@ -18,43 +20,64 @@ def row_names(settings: Settings) -> list[str]:
 
     Raises what `chosen_runtimes` raises.
     """
+    specs = [] if settings.input.baseline is not None else chosen_runtimes(settings.runtimes.names)
+    return [name for name, spec in planned_rows(specs, settings).items() if "inspect" in spec.graphs]
+
+
+def planned_rows(specs: Sequence[Spec], settings: Settings) -> dict[str, Spec]:
+    """Return the rows that a comparison will have in order, name -> runtime.
+
+    specs: the chosen runtimes; none of them has a row if two ONNX files are compared. Each execution provider, an ONNX
+    file, and the default exporter's graph if another exporter is compared have rows of their own.
+    """
+    runs_graphs = spec_of(GRAPH_RUNTIME)
     if settings.input.baseline is not None:
-        return [ONNX_BASELINE, ONNX_FILE]
-    names = [spec.name for spec in chosen_runtimes(settings.runtimes.names) if "inspect" in spec.graphs]
-    names += dict.fromkeys(map(row_of, settings.runtimes.providers or ()))
-    if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in names:
-        names.append(BESIDE)
-    return names if settings.input.onnx is None else [*names, ONNX_FILE]
+        return dict.fromkeys((ONNX_BASELINE, ONNX_FILE), runs_graphs)
+    rows = {spec.name: spec for spec in specs}
+    rows |= dict.fromkeys(map(provider_row, settings.runtimes.providers or ()), runs_graphs)
+    if settings.input.exporter != DEFAULT_EXPORTER and GRAPH_RUNTIME in rows:
+        rows[BESIDE] = runs_graphs
+    if settings.input.onnx is not None:
+        rows[ONNX_FILE] = runs_graphs
+    return rows
 
 
-def bare_row(row: Row) -> RuntimeResult:
-    """Return a runtime's row of the report before it has run."""
-    graph = None if row.file is None else graph_part(row.file, row.taps)
-    return RuntimeResult(
-        name=row.name,
-        precision=row.spec.precision,
-        hybrid=row.spec.hybrid,
-        named=row.named,
-        device=row.device,
-        options=dict(row.options),
-        graph=graph,
-    )
+def provider_row(provider: str) -> str:
+    """Return the name of the row of an execution provider, or of a plug-in with one.
+
+    >>> [provider_row(name) for name in ("CUDAExecutionProvider", "onnxruntime_ep_openvino", "/opt/libort_ep_x.so")]
+    ['onnxruntime-cuda', 'onnxruntime-openvino', 'onnxruntime-x']
+    """
+    name = Path(provider).name.partition(".")[0].removesuffix("ExecutionProvider").lower()
+    return f"{GRAPH_RUNTIME}-{_PREFIX.sub('', name) or name}"
 
 
-def graph_part(file: OnnxFile, taps: Container[str]) -> OnnxGraph:
-    """Return the report's description of an ONNX file. taps: its tensors that are compared."""
-    return OnnxGraph(
-        file=file.name,
-        bytes=file.bytes,
-        sha256=file.sha256(),
-        opset=file.opset,
-        fed=[wanted.name for wanted in file.inputs],
-        unmatched=[output for output in file.outputs if output not in taps],
-        quantized=file.quantized,
-        halves=file.halves,
-    )
+def chosen_runtimes(names: Sequence[str] | None) -> list[Spec]:
+    """Return the runtimes to run, the baseline first.
+
+    names: None means those that run by default, ["all"] means all. Both include runtimes that are not installed; the
+    rows of these have an error. Raises `BadInput` for an unknown name, and `CannotRun` if the baseline or a named
+    runtime is not installed.
+    """
+    if names is None or list(names) == ["all"]:
+        chosen = [spec for spec in listing().specs.values() if names is not None or spec.default]
+    else:
+        chosen = [spec_of(name) for name in dict.fromkeys(names)]
+        for spec in chosen:
+            spec.check_installed()
+    baseline = spec_of(BASELINE)
+    baseline.check_installed()
+    return [baseline, *(spec for spec in chosen if spec != baseline)]
 
 
-def with_taps_by_structure(row: RuntimeResult, taps: Collection[str]) -> RuntimeResult:
-    """Add the taps that were located by the graph's structure to a row. A row without an ONNX file is unchanged."""
-    return row if row.graph is None else replace(row, graph=replace(row.graph, found=list(taps)))
+def check_named(specs: list[Spec], named: Sequence[str], checks: CheckSettings) -> None:
+    """Raise `CannotRun` if a named runtime would have no row."""
+    for spec in specs:
+        if spec.name not in named or "inspect" in spec.graphs:
+            continue
+        holds = f"runtime {spec.name} can load only {', '.join(spec.graphs)}"
+        if "decode" not in spec.graphs:
+            raise CannotRun(f"{holds}, so it can be neither compared nor used for decoding; leave it out")
+        if not checks.decodes:
+            off = "decoding is off" if checks.latency else "decoding is off because latency is off"
+            raise CannotRun(f"{holds}, and {off}, so it would have no row; leave it out")

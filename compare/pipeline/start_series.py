@@ -1,9 +1,7 @@
 """Start the worker processes of a comparison, and give the series of each process its role in the rounds."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from compare import machine
 from compare.latency.machine_limits import BANDWIDTH, COMPUTE
@@ -13,7 +11,6 @@ from compare.pipeline.context import ModelRun, Row, Run
 from compare.pipeline.setting_checks import cpus_for
 from compare.pipeline.settings import Settings
 from compare.processes.templates import template
-from compare.report.folder import LOGS
 from compare.runtimes.registry import BASELINE, GRAPH_RUNTIME
 from export.progress import SILENT, Progress
 
@@ -48,9 +45,6 @@ def started_series(run: Run) -> Iterator[list[Series]]:
     finally:
         for process in dict.fromkeys(each.process for each in started):
             process.end()
-        if not run.output.keep_traces:
-            shutil.rmtree(run.scratch, ignore_errors=True)
-        remove_if_empty(run.out / LOGS)
 
 
 def start_passes(run: Run) -> Iterator[Series]:
@@ -137,9 +131,3 @@ def start(
         libraries=row.spec.libraries if forked else (),
         python=row.spec.python,
     )
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Remove a folder if it exists and is empty."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.pipeline.prepare import chosen_runtimes
+from compare.pipeline.rows import chosen_runtimes
 from compare.report.schema import Report
 from compare.runtimes.registry import BASELINE, BUILT_IN, ENTRY_POINTS, listing, spec_of
 from export.errors import CannotRun
