@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +23,15 @@ def kept_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def fails_with(error: BaseException) -> Callable[[], None]:
+    """Return the work of a command that fails."""
+
+    def work() -> None:
+        raise error
+
+    return work
 
 
 def main() -> NoReturn:

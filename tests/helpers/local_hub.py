@@ -8,6 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
+#: A model that tests download.
+MODEL = "someone/tiny"
+
+#: Code that downloads a model without loading it and prints its folder.
+DOWNLOAD = (
+    "from export.command import finish; from export.hub import download; from export.sources import find;"
+    "finish(lambda: print(download(find({!r}), offline=False)))"
+)
+
 
 @dataclass
 class Fault:
