@@ -56,7 +56,20 @@ def cache_dir(shared_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def torch_template(cache_dir: Path) -> Iterator[None]:
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The session's own folder for packages, on the search path of this process and its children; empty at first.
+
+    It is on the path before the template imports torch, so that processes which use a test's package can be forked.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_template(cache_dir: Path, site_folder: Path) -> Iterator[None]:
     """Keep a template of torch in the session, from which comparisons with one thread fork their processes."""
     with kept_template(TORCH_LIBRARIES, threads=1):
         yield

@@ -24,9 +24,9 @@ def count_every_turn() -> Iterator[None]:
 
 
 @pytest.fixture
-def fake_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def fake_runtimes(site_folder: Path) -> Iterator[None]:
     """Install the runtimes of `fakes`, for this process and child processes."""
-    with fakes.installed(tmp_path_factory.mktemp("site")):
+    with fakes.installed(site_folder):
         yield
 
 

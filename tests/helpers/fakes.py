@@ -3,11 +3,12 @@
 `install` writes a distribution to a folder. If that folder is on PYTHONPATH, child processes can import it too.
 """
 
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import invalidate_caches
 from pathlib import Path
-
-import pytest
 
 MODULE = '''
 import os, signal, subprocess, sys, time
@@ -194,13 +195,16 @@ def install(folder: Path) -> None:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
-    """Context manager that installs the runtimes in a folder, for this process and its children."""
+    """Context manager that installs the runtimes in the session's `site_folder`, and empties it at the end."""
     from compare.runtimes.registry import listing
 
     install(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        patch.setenv("PYTHONPATH", str(folder))
-        listing.cache_clear()
-        yield
+    invalidate_caches()
     listing.cache_clear()
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        sys.modules.pop("fake_runtimes", None)
+        listing.cache_clear()

@@ -18,9 +18,9 @@ LOWER = {"torch-bf16": "bf16", "onnxruntime-int8": "int8", "onnxruntime-int4": "
 
 
 @pytest.fixture(scope="module")
-def mixed(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def mixed(tiny_folder: Path, site_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison of four converted models, one of which cannot be converted, and one runtime in bf16."""
-    with installed(tmp_path_factory.mktemp("site")):
+    with installed(site_folder):
         names = (*LOWER, "onnxruntime-fused", "foreign")
         out = tmp_path_factory.mktemp("mixed")
         return compare(str(tiny_folder), small(out, *names, decode=True, text="To be, or not to be, that is all"))

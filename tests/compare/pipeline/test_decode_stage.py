@@ -97,12 +97,12 @@ def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, mo
 
 
 @pytest.fixture(scope="module")
-def faulty(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+def faulty(tiny_folder: Path, site_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """A comparison with two decoders that are wrong from some step on: by a wrong position, and by a stale past.
 
     A third runtime is right with every tap exposed, and wrong when it is timed.
     """
-    with installed(tmp_path_factory.mktemp("site")):
+    with installed(site_folder):
         names = ["ahead", "stale", "twofaced", "onnxruntime"]
         out = tmp_path_factory.mktemp("faulty")
         settings = Settings.of(text="To be, or not to be.", runtimes=names, time=0.2, min_rounds=6, threads=1, out=out)

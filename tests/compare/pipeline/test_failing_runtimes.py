@@ -14,10 +14,10 @@ from tests.helpers.settings import small
 
 
 @pytest.fixture(scope="module")
-def troubled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def troubled(tiny_folder: Path, site_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison with two runtimes that fail, one that depends on its batch, and one without a fault."""
-    site, said, out = map(tmp_path_factory.mktemp, ("site", "hanging", "troubled"))
-    with installed(site), hangs_time_out_at_once(said):
+    said, out = map(tmp_path_factory.mktemp, ("hanging", "troubled"))
+    with installed(site_folder), hangs_time_out_at_once(said):
         names = ("crashes", "hangs", "inconsistent", "onnxruntime")
         return compare(str(tiny_folder), small(out, *names, timeout=90.0, thorough=True))
 
@@ -56,9 +56,9 @@ def test_runtimes_that_fail_are_rows_and_the_others_go_on(troubled: Report) -> N
 
 
 @pytest.fixture(scope="module")
-def misleading(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def misleading(tiny_folder: Path, site_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A comparison with runtimes that give wrong results, and two that give nothing to judge."""
-    with installed(tmp_path_factory.mktemp("site")):
+    with installed(site_folder):
         names = ("peeks", "notanumber", "discreet", "reticent", "raises", "wrongshape", "quits", "partial")
         out = tmp_path_factory.mktemp("misleading")
         return compare(str(tiny_folder), small(out, *names, fail_on="reduced precision", latency=False))

@@ -100,14 +100,14 @@ def test_an_alarm_is_a_verdict_that_was_not_asked_for(kind: str, of: RuntimeResu
 
 
 @pytest.fixture(scope="module")
-def looked(tiny_folder: Path, entry: Any, tmp_path_factory: pytest.TempPathFactory) -> Looked:
+def looked(tiny_folder: Path, entry: Any, site_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Looked:
     """A comparison with two runtimes that are wrong only in some runs, and two that are the same in every run."""
-    site, out, said = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("out"), Recorder()
+    out, said = tmp_path_factory.mktemp("out"), Recorder()
     names = ("wavers", "brittle", "peeks", "lowers")
-    with installed(site):
+    with installed(site_folder):
         asked = Settings.of(text="To be, or not", runtimes=names, threads=1, latency=False, out=out)
         compare(str(tiny_folder), asked, said)
-    starts = {path.stem: len(path.read_text().splitlines()) for path in site.glob("*.starts")}
+        starts = {path.stem: len(path.read_text().splitlines()) for path in site_folder.glob("*.starts")}
     return Report.read(out), said.texts("stage", "waits"), starts
 
 
