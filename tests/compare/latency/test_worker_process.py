@@ -188,7 +188,7 @@ def test_what_a_runtime_started_ends_with_one_that_was_killed(fake_runtimes, mak
     series.import_libraries()
     series.load()
     found = helpers(series)
-    series.process._child.process.kill()
+    psutil.Process(series.process.pid).kill()
     series.turn(0)
     assert series.error == "killed by SIGKILL"
     assert comes_true(lambda: gone(found))
