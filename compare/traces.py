@@ -93,9 +93,9 @@ def same_bits(found: Trace, baseline: Path) -> bool:
     """Return whether every tensor of a run is bit for bit that of the baseline.
 
     found: the trace of the run; it may expose fewer tensors than the baseline.
-    baseline: the trace folder of the baseline. The result is False if it does not exist.
+    baseline: the trace folder of the baseline. The result is False if it has no whole trace.
     """
-    if not baseline.is_dir():
+    if not is_whole(baseline):
         return False
     theirs = Trace(baseline)
     return all(name in theirs and np.array_equal(found[name], theirs[name]) for name in found)

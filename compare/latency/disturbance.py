@@ -112,17 +112,18 @@ def load_between(before: Snapshot, after: Snapshot, own: Collection[int], cpus: 
     used = {pid: max(0, found - before.processes.get(pid, 0)) for pid, found in after.processes.items()}
     ours = sum(found for pid, found in used.items() if pid in own)
     seen = {pid: found for pid, found in used.items() if pid not in own and found}
-    others = sum(seen.values()) / max(room, (os.cpu_count() or 1) * (after.wall - before.wall))
+    whole = max(room, (os.cpu_count() or 1) * (after.wall - before.wall))  # others may use CPUs that we may not
+    others = sum(seen.values()) / whole
     counted, stolen = after.counted - before.counted, after.stolen - before.stolen
     if counted > room / 2:  # in some sandboxes the machine's times do not advance
         unseen = room - (after.idle - before.idle) - stolen - ours - sum(seen.values())
         if unseen > cpus * _ROUNDED:
-            others = (unseen + sum(seen.values())) / room
+            others, whole = (unseen + sum(seen.values())) / room, room
     names: dict[str, float] = {}
     for pid, found in seen.items():
-        if found >= NAMED_FROM * room:
+        if found >= NAMED_FROM * whole:
             name = _name(pid)
-            names[name] = names.get(name, 0.0) + found / room
+            names[name] = names.get(name, 0.0) + found / whole
     return Load(min(1.0, others), max(0, stolen) / room, (after.wall - before.wall) / 1e9, names)
 
 

@@ -192,7 +192,7 @@ class Series:
             self.process.kill()
 
     def _size_turns(self) -> None:
-        """Choose the number of calls in a turn, from the faster of the first two calls."""
+        """Choose the number of calls in a turn, from a call; after loading, from the faster of the first two."""
         if (answer := self._ask("call")) is not None:
             call_s = min(answer["ns"][0] / 1e9, self.first_call_s or inf)
             calls = calls_in_turn(call_s)

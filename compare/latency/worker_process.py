@@ -44,7 +44,7 @@ class WorkerProcess:
         """Start the process.
 
         name: the name of its row.
-        job: the job of `compare.latency.worker`: runtime, model, inputs, positions, variants, out.
+        job: the job of `compare.latency.worker`: runtime, arguments, model, inputs, positions, variants, out.
         threads: the number of threads that it may compute with.
         log: the file for what it prints.
         timeout: the longest time of an answer, in seconds.
@@ -84,8 +84,8 @@ class WorkerProcess:
 
     @property
     def ended(self) -> bool:
-        """Whether the process is known to have ended."""
-        return self._child.process.returncode is not None
+        """Whether the process is known to have ended, or was killed because it failed."""
+        return self._failed or self._child.process.returncode is not None
 
     def ask(self, *lines: str) -> dict[str, Any]:
         """Send commands, such as "turn 3", and return the answer to the last one.

@@ -13,6 +13,7 @@ import numpy as np
 
 from compare.numerics.tensors import Tensor
 from compare.numerics.verdicts import beyond_limits
+from compare.results.precisions import FLOAT32
 from compare.traces import Trace
 from export.positions import positions_of
 
@@ -53,15 +54,16 @@ class Cause:
     sides: list[str] = field(default_factory=list)
 
 
-def cause_of(scales: "Scales", trace: Trace, names: Collection[str]) -> Cause:
+def cause_of(scales: "Scales", trace: Trace, names: Collection[str], precision: str = FLOAT32) -> Cause:
     """Find out why tensors of a trace are beyond their limits.
 
-    scales: golden and floors of the padded input. names: the tensors that are beyond a limit.
+    scales: golden and floors of the padded input. names: the tensors that are beyond a limit. precision: that of the
+    floors by which they are.
     """
     weak = len(trace) == 1
 
     def fits(reading: Reading, queries: Tensor | None = None) -> bool:
-        evidence = scales.reread(trace, names, reading.mask, reading.positions, queries)
+        evidence = scales.reread(trace, names, reading.mask, reading.positions, queries=queries, precision=precision)
         return not beyond_limits(evidence, weak=weak)
 
     mask = scales.mask

@@ -76,9 +76,9 @@ class Numerics:
         """Do the same as `weigh` for a trace of the padded input."""
         return _weighed_from(self._ask(f"padded weigh {precision} {trace}"))
 
-    def cause(self, trace: Path, tensors: Collection[str]) -> Cause:
-        """Return why these tensors of a trace of the padded input are beyond their limits."""
-        return Cause(**self._ask(f"padded cause {','.join(tensors)} {trace}"))
+    def cause(self, trace: Path, tensors: Collection[str], precision: str = FLOAT32) -> Cause:
+        """Return why these tensors of a trace of the padded input are beyond their limits, in floors of a precision."""
+        return Cause(**self._ask(f"padded cause {precision} {','.join(tensors)} {trace}"))
 
     def work(self) -> Work | str:
         """Return the model's work on the input, or the reason why it cannot be counted."""

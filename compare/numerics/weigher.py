@@ -133,7 +133,7 @@ class Scales:
         local, accumulated = self._errors(shown, golden, profile)
         found = {}
         for name, tensor in shown.items():
-            floors = self.floors[profile, FLOAT32][name]
+            floors = self._floors_of(name, profile, FLOAT32)
             gap = gap_of(name, accumulated[name], causal=self.causal)
             ulps = ulps_of(name, tensor, golden[name], self.mask, causal=self.causal)
             rows = None
@@ -141,21 +141,27 @@ class Scales:
                 rows = softmax_gap(tensor, golden[name], self.mask, rounding=floors[1].max, causal=self.causal)
             evidence = self._evidence(name, tensor, (local[name], accumulated[name]), floors)
             if precision != FLOAT32:
-                # A segment that the controls do not round, such as the attention in 8 bits, has the floors of float32.
-                own = [larger(*pair) for pair in zip(floors, self.floors[profile, precision][name], strict=True)]
+                own = self._floors_of(name, profile, precision)
                 pair = multiples_of(local[name], own[0]), multiples_of(accumulated[name], own[1])
                 evidence = replace(evidence, own=OwnEvidence(precision=precision, local=pair[0], accumulated=pair[1]))
             found[name] = replace(gap, ulps=ulps, softmax=rows, evidence=evidence)
         return found
 
     def reread(
-        self, trace: Trace, names: Iterable[str], mask: Tensor, positions: Tensor, queries: Tensor | None = None
+        self,
+        trace: Trace,
+        names: Iterable[str],
+        mask: Tensor,
+        positions: Tensor,
+        *,
+        queries: Tensor | None = None,
+        precision: str = FLOAT32,
     ) -> dict[str, TensorEvidence]:
         """Return the local evidence on some tensors of a weighed trace, replayed with another mask and positions.
 
         mask, positions: int64 (batch, sequence), instead of the input's; an encoder takes no positions. queries: the
         positions to compare, int64 (batch, sequence); those that are not padding by default. Positions that see no key
-        under the other mask are left out, because attention is undefined there.
+        under the other mask are left out, because attention is undefined there. precision: that of the floors.
         """
         profile = profile_of(trace)
         given = {name: trace[name] for name in profile}
@@ -165,8 +171,19 @@ class Scales:
         found = {}
         for name in names:
             error = error_of(name, trace[name], other[name].numpy(), counted, keys=mask, causal=self.causal)
-            found[name] = self._evidence(name, trace[name], (error, error), self.floors[profile, FLOAT32][name])
+            found[name] = self._evidence(name, trace[name], (error, error), self._floors_of(name, profile, precision))
         return found
+
+    def _floors_of(self, name: str, profile: frozenset[str], precision: str) -> tuple[Floor, Floor]:
+        """Return the local and accumulated floor of a tensor in a precision.
+
+        A segment that its controls do not round, such as the attention in 8 bits, has the floors of float32.
+        """
+        local, accumulated = self.floors[profile, FLOAT32][name]
+        if precision == FLOAT32:
+            return local, accumulated
+        own = self.floors[profile, precision][name]
+        return larger(local, own[0]), larger(accumulated, own[1])
 
     def _evidence(
         self, name: str, tensor: Tensor, errors: tuple[Error, Error], floors: tuple[Floor, Floor]

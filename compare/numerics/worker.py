@@ -15,7 +15,7 @@ Questions about the padded input begin with the word `padded`:
 
     padded golden    write its golden trace                the fields of `Ruler`
     padded weigh PRECISION TRACE                           {tensor: the fields of `Gap`, ...}
-    padded cause TENSOR,TENSOR,... TRACE                   the fields of `compare.numerics.padding.Cause`
+    padded cause PRECISION TENSOR,TENSOR,... TRACE         the fields of `compare.numerics.padding.Cause`
 """
 
 from dataclasses import asdict
@@ -54,7 +54,9 @@ def _work(job: dict[str, Any]) -> None:
             case ["work"]:
                 answer(counted_work(model, *scales.tensors[0].shape))
             case _:
-                raise ValueError(f"unknown question {line!r}; expected golden, controls, weigh PRECISION TRACE or work")
+                raise ValueError(
+                    f"unknown question {line!r}; expected golden, controls, weigh PRECISION TRACE, work or padded ..."
+                )
 
 
 def weighed(scales: Scales, precision: str, folder: Path) -> dict[str, Any]:
@@ -70,12 +72,12 @@ def of_padded(scales: Scales, question: str) -> dict[str, Any]:
         case ["weigh", precision, folder]:
             return weighed(scales, precision, Path(folder))
         case ["cause", rest]:
-            names, folder = rest.split(maxsplit=1)
-            return asdict(cause_of(scales, Trace(Path(folder)), names.split(",")))
+            precision, names, folder = rest.split(maxsplit=2)
+            return asdict(cause_of(scales, Trace(Path(folder)), names.split(","), precision))
         case _:
             raise ValueError(
                 f"unknown question {question!r} about the padded input; expected golden, weigh PRECISION TRACE or "
-                "cause TENSORS TRACE"
+                "cause PRECISION TENSORS TRACE"
             )
 
 

@@ -46,7 +46,7 @@ class Row:
     spec: the runtime.
     folder: the folder with graphs and weights.
     named: whether the user named it.
-    file: the ONNX file that the folder was made from, if one was given.
+    file: the ONNX file that the folder was made from, if one was given, or that a converter made.
     taps: tensor of that file -> the tap that it is.
     found: the taps that were located by the file's structure, because it does not name them.
     rows: the number of sequences of the padded input that it accepts at once; None means all.
@@ -221,9 +221,9 @@ class Run:
     def memory_of(self, row: Row) -> float | None:
         """Return the bytes that a process which traces a row may take; None means what is free.
 
-        Only that of an ONNX file has a limit: the setting `memory`, or several times what the file should need.
+        Only that of an ONNX file which was given has a limit: the setting `memory`, or several times what the file should need.
         """
-        if row.file is None:
+        if row.file is None or row.spec.converter:
             return None
         given = self.latency.memory
         return file_limit(row.file.bytes, self.numbers) if given is None else given * 1e9

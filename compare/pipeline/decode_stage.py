@@ -62,10 +62,12 @@ def decoders_of(run: ModelRun, started: list[Series]) -> list[Series]:
     """Return a series for the A/A control and every runtime that decodes; end other processes, except the limits'.
 
     A process that was timed in the forward passes is used again, with the decode graph. If it ended with an earlier
-    shift, a new process is started, and its series is appended to `started`.
+    shift, or in a step after the rounds, a new process is started, and its series is appended to `started`. A runtime
+    that failed in the forward passes does not decode.
     """
     rows = [row for row in run.decoders if row.ready]
-    kept = {(each.runtime, each.role): each for each in started if each.role.has_row and not each.process.ended}
+    usable = [each for each in started if each.role.has_row and (each.error or not each.process.ended)]
+    kept = {(each.runtime, each.role): each for each in usable}
     decoders = []
     for row, role in with_control(rows):
         series = kept.get((row.name, role))

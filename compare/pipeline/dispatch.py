@@ -46,4 +46,6 @@ def resume_comparison(folder: Path, progress: Progress = SILENT) -> Report:
     begun = begun_in(folder)
     if begun.settings.input.baseline is not None:
         return compare_graphs(begun.settings, progress)
-    return compare(begun.model or DEFAULT_MODEL, begun.settings, progress, begun)
+    if begun.model is None:
+        raise BadInput(f"{folder} cannot be resumed: it does not say of which model it is; start the comparison anew")
+    return compare(begun.model, begun.settings, progress, begun)

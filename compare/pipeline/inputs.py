@@ -264,7 +264,7 @@ def sequence_length(
     if available == 0:
         raise BadInput("the tokenizer makes no token of the text; give another one")
     if quick:
-        return min(available, QUICK_SEQUENCE)
+        return min(available, QUICK_SEQUENCE, positions)
     if not given:
         return min(available, DEFAULT_SEQUENCE, positions)
     if available > positions:

@@ -75,7 +75,7 @@ def take_latency(run: Run, started: Sequence[Series], *, seconds: float, failed:
         latency.rounds = take_rounds(run, shift, seconds, first=latency.rounds, stage=ROUNDS, shown=latency.series)
         latency.shifts += 1
         if run.latency.interference:
-            take_interference(run, latency.interference, shift, shift.share * seconds / 2)
+            take_interference(run, latency.interference, shift, shift.share * run.time / 2)
         take_grid(run, latency.cells, shift, shift.share * run.time)
         what = "each runtime runs again: " + ", ".join(variant.name for variant in variants)
         run.progress.stage(RERUNS, what)
@@ -122,7 +122,8 @@ def take_rounds(run: Run, shift: Shift, seconds: float, *, first: int, stage: st
     seconds: the time limit over all shifts, of which this one gets its share. first: the number of the first round.
     stage: the name of the stage. shown: the series of all shifts, whose results are shown between rounds.
 
-    Series whose turns are too long leave the rounds. Afterwards they have a few rounds with the baseline.
+    Series whose turns are too long leave the rounds. Afterwards they have a few rounds with the baseline and the
+    machine's limits.
     """
     precision, seed = run.latency.precision, run.latency.seed
     seconds *= shift.share

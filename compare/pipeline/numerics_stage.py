@@ -110,8 +110,8 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         run.progress.waits("hashing the files of the cache entry, and imports")
         for future in meanwhile:
             future.result()
-    finally:
-        beside.shutdown(cancel_futures=True)
+    finally:  # after an error nothing waits: the caller ends the processes that import
+        beside.shutdown(wait=False, cancel_futures=True)
     arrays: dict[str, Any] = maps  # numpy's type hints take each keyword for a flag
     np.savez_compressed(run.out / MAPS_FILE, **arrays)
     return Measured(ruler, controls, runtimes, heads, between, work)

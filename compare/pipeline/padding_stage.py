@@ -14,6 +14,7 @@ from compare.pipeline.context import ModelRun, Row
 from compare.pipeline.row_trace import check_output
 from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
+from compare.results.precisions import FLOAT32
 from compare.results.runtimes import PaddedResult
 from compare.results.verdicts import Verdict
 from compare.traces import Trace, forget, same_bits
@@ -51,12 +52,14 @@ def _judged(run: ModelRun, row: Row, text: Verdict, trace: Trace, numerics: Nume
         check_output(padded, golden)
     except WrongShape as error:
         return _broken(text, str(error))
-    evidence = evidence_of(numerics.weigh_padded(padded.folder, run.precision_of(row.name)).values())
+    precision = run.precision_of(row.name)
+    evidence = evidence_of(numerics.weigh_padded(padded.folder, precision).values())
     bitwise = row != run.baseline and same_bits(padded, run.padded_folder(run.baseline.name))
     verdict, cause = judge(evidence, bitwise=bitwise, quantized=row.quantized), Cause()
     wrong = beyond_limits(own_evidence(evidence) if verdict.own else evidence, weak=verdict.weak)
     if verdict.kind == "different" and wrong:
-        verdict, cause = excused(verdict, evidence, numerics.cause(padded.folder, wrong))
+        known = numerics.cause(padded.folder, wrong, precision if verdict.own else FLOAT32)
+        verdict, cause = excused(verdict, evidence, known)
     return PaddedResult(
         text=text,
         verdict=padded_verdict(verdict, cause),

@@ -21,7 +21,7 @@ from compare.processes.child import ChildFailed
 from compare.results.gaps import evidence_of
 from compare.results.reruns import RerunGaps
 from compare.results.verdicts import Verdict
-from compare.traces import Trace
+from compare.traces import Trace, is_whole
 from export.errors import CannotRun
 
 
@@ -164,7 +164,7 @@ def observer(run: Run, series: Sequence[Series]) -> Observer | None:
         deploy,
         inspect_operators=_operators(inspect),
         deploy_operators=_operators(deploy),
-        gap=_gap(run, Trace(folder) if folder.is_dir() else None, _plain(run, inspect.runtime)),
+        gap=_gap(run, Trace(folder) if is_whole(folder) else None, _plain(run, inspect.runtime)),
     )
 
 
@@ -204,4 +204,4 @@ def _gap(run: Run, first: Trace | None, second: Trace | None) -> float | None:
 def _plain(run: Run, row: str) -> Trace | None:
     """Return the output of a row's plain rerun, with the deploy graph on the run's input; None if missing."""
     folder = run.self_folder(row) / "plain"
-    return Trace(folder) if folder.is_dir() else None
+    return Trace(folder) if is_whole(folder) else None

@@ -36,6 +36,9 @@ _FORMAT = 1
 _PACKAGES = ("compare", "export")
 _ROOT = Path(__file__).parents[2]
 
+#: Patterns of the names of files whose code runs.
+_CODE = ("*.py", "*.mjs", "*.html")
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -176,15 +179,21 @@ def facts_of(run: ModelRun) -> dict[str, Any]:
 def code_digest(root: Path) -> str:
     """Return the digest of this project's code. root: the folder that holds its packages."""
     digest = hashlib.sha256()
-    for file in sorted(path for package in _PACKAGES for path in (root / package).rglob("*.py")):
+    files = (path for package in _PACKAGES for kind in _CODE for path in (root / package).rglob(kind))
+    for file in sorted(files):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(root)} {len(content)} ".encode() + content)
     return digest.hexdigest()
 
 
 def model_asked_for(run: Run, model: str | None) -> str | None:
-    """Return the name by which a model is found in any working folder: as it was given, or the path of its folder."""
+    """Return the name by which a model is found in any working folder.
+
+    This is the name that was given, the path of its folder, or for a loaded model the name of its entry in the cache.
+    """
     source = run.entry.manifest.source if isinstance(run, ModelRun) else None
+    if source is not None and source.kind == "module":
+        return source.name
     return source.origin if source is not None and source.kind == "folder" else model
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from compare.pipeline.context import Row
 from compare.pipeline.rows import planned_rows, provider_row
@@ -12,7 +13,7 @@ from compare.processes.child import ChildFailed
 from compare.runtimes.device_probe import why_not
 from compare.runtimes.onnx_profile import CPU
 from compare.runtimes.registry import GRAPH_RUNTIME, spec_of
-from compare.runtimes.spec import DEVICES, Spec
+from compare.runtimes.spec import DEVICES, Device, Spec
 from export.errors import BadSetting, CannotRun, near
 from export.telemetry import turn_off
 
@@ -34,7 +35,7 @@ def configured(row: Row, settings: RuntimeSettings) -> Row:
     """Return a row with its device and its options; unusable if its runtime cannot compute on the device."""
     options = {**row.options, **(settings.options or {}).get(row.name, {})}
     on_cpu = options.get("provider") == CPU
-    device = next(device for device in DEVICES if device == ("cpu" if on_cpu else settings.device))
+    device = cast(Device, "cpu" if on_cpu else settings.device)  # `check_row_settings` has checked it
     if device not in row.spec.devices:
         return replace(row, options=options, unusable=f"it computes on the CPU alone, and the device is {device}")
     return replace(row, options=options, device=device)

@@ -51,9 +51,11 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
 def fitting(found: Trace, row: Row, golden: Trace) -> Trace:
     """Return a trace without the taps that were located by structure alone and do not have golden's shape.
 
+    Those that golden does not have are left out too: a model may expose less than the structure of its graph shows.
+
     Raises `WrongShape` if the trace has no output of the model, or if another tensor does not have golden's shape.
     """
-    if unfit := [name for name in row.found if found[name].shape != golden[name].shape]:
+    if unfit := [name for name in row.found if name not in golden or found[name].shape != golden[name].shape]:
         found = forget(found.folder, unfit)
     check_output(found, golden)
     return found

@@ -118,8 +118,8 @@ def start(
     keys of its job.
     """
     run.progress.detail(f"a process for {holds or row.name} starts; log {run.log(log)}")
-    job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder, **more}
-    job["arguments"] = row.arguments
+    job = {"runtime": holds or row.spec.name, "model": row.folder, "inputs": run.input_folder}
+    job |= {"arguments": row.arguments, **more}
     return WorkerProcess(
         holds or row.name,
         job,

@@ -64,7 +64,14 @@ class VirtualEnvironment:
         with progress.ticking(), locked(self.folder):
             if self.is_made:
                 return
-            venv.create(self.folder, with_pip=True, clear=True, symlinks=True)
+            try:
+                venv.create(self.folder, with_pip=True, clear=True, symlinks=True)
+            except subprocess.CalledProcessError as error:  # some systems have Python without ensurepip
+                shutil.rmtree(self.folder, ignore_errors=True)
+                raise CannotRun(
+                    f"Python cannot make a virtual environment with pip ({error}); install its package for that, such "
+                    "as python3-venv of Debian"
+                ) from error
             install = [str(self.python), "-m", "pip", "install", "--quiet", "--no-input", *self.requirements]
             run = subprocess.run(install, capture_output=True, encoding="utf-8", errors="replace")
             if run.returncode != 0:

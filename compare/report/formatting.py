@@ -205,12 +205,12 @@ def ratio_words(ratio: "Ratio") -> str:
     >>> ratio_words(Ratio(estimate=0.5, low=0.48, high=0.53))
     '2 x as fast'
     >>> ratio_words(Ratio(estimate=1.01, low=0.98, high=1.04))
-    'no clear difference (+-3 %)'
+    'no difference (+-3 %)'
     """
     if not ratio.measurable:
         return NOT_MEASURABLE
     if ratio.low <= 1 <= ratio.high:
-        return f"no clear difference ({give_or_take(ratio)})"
+        return f"no difference ({give_or_take(ratio)})"
     if ratio.estimate > 1:
         return f"{ratio.estimate:.3g} x as long"
     return f"{1 / ratio.estimate:.3g} x as fast"

@@ -64,7 +64,7 @@ class RuntimeResult(Result):
     decisions: Decisions | None = None
     embeddings: EmbeddingChanges | None = None  # for an encoder
     facts: dict[str, str] = field(default_factory=dict)
-    graph: OnnxGraph | None = None  # the ONNX file that it ran, if one was named
+    graph: OnnxGraph | None = None  # the ONNX file that it ran, if one was given, or made by a converter
     gaps: list[Gap] = field(default_factory=list)
     again: list[FurtherRun] = field(default_factory=list)  # the further runs, if the first one was an alarm
 

@@ -261,8 +261,8 @@ def spec_of(name: str) -> Spec:
     Raises `BadInput` with near matches if the name is unknown, `CannotRun` if its entry point cannot be read.
     """
     found = listing()
+    if name in found.specs:
+        return found.specs[name]
     if name in found.broken:
         raise CannotRun(f"runtime {name} is broken: {found.broken[name]}; report this to the authors of its package")
-    if name not in found.specs:
-        raise BadInput(f"unknown runtime {name!r}; {near(name, found.specs)}; python -m compare runtimes lists them")
-    return found.specs[name]
+    raise BadInput(f"unknown runtime {name!r}; {near(name, found.specs)}; python -m compare runtimes lists them")

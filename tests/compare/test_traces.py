@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.traces import Trace, forget, write_trace
+from compare.traces import Trace, forget, same_bits, write_trace
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -34,6 +34,8 @@ def test_a_trace_that_was_cut_short_is_none(tmp_path: Path) -> None:
     (tmp_path / "facts.json").unlink()
     with pytest.raises(FileNotFoundError):
         Trace(tmp_path)
+    write_trace(tmp_path / "other", {"x": np.zeros(1)})
+    assert not same_bits(Trace(tmp_path / "other"), tmp_path)
 
 
 def test_some_tensors_alone(tmp_path: Path) -> None:

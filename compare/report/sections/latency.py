@@ -73,7 +73,7 @@ def rounds_words(report: Report) -> str:
     if widest.half_width <= report.precision:
         return f"{rounds}, every ratio within {give_or_take(widest)}"
     asked = f"asked for +-{100 * report.precision:g} %"
-    return f"{rounds}, {report.time_s:g} s spent; widest interval {give_or_take(widest)}, {asked}"
+    return f"{rounds} until the time limit; widest interval {give_or_take(widest)}, {asked}"
 
 
 def _time_table(report: Report) -> Table:

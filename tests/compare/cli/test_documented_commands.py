@@ -23,8 +23,13 @@ from tests.helpers.documents import DOCS, README, ROOT, blocks, commands_in, pag
 
 COMPARE = ["python", "-m", "compare"]
 
+TOUR = DOCS / "index.md"
+
 #: The pages whose comparisons run.
-RUN = (README, DOCS / "index.md")
+RUN = (README, TOUR)
+
+#: The file that the tour makes, and which has a fault.
+FAULTY = "faulty.onnx"
 
 #: The options of a comparison that runs here.
 QUICK = ["--quick", "--threads", "1", "--no-latency"]
@@ -56,7 +61,7 @@ def project(default_run, entry, tiny_folder: Path) -> Path:
     (folder / "my-model").symlink_to(tiny_folder)
     for file in entry.folder.glob("*.safetensors"):
         shutil.copy(file, folder)
-    for name in ("model.onnx", "older.onnx"):
+    for name in ("model.onnx", "older.onnx", FAULTY):
         shutil.copy(entry.folder / "deploy.onnx", folder / name)
     (folder / "story.txt").write_text("To be, or not to be")
     for name in ("NAME", "OLDER", "NEWER"):
@@ -98,12 +103,25 @@ def test_one_that_is_wrong_is_not_accepted(project: Path, monkeypatch, capfd) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [a for a in arguments_of(*RUN) if compares(a)], ids=named)
+@pytest.mark.parametrize("arguments", [a for a in arguments_of(*RUN) if compares(a) and FAULTY not in a], ids=named)
 def test_a_comparison_runs(arguments: list[str], project: Path, cache_dir: Path, monkeypatch, capfd) -> None:
     monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(cache_dir))
     assert exit_code([*arguments, *QUICK, "--out", str(project / "out")], monkeypatch) == 0
     assert "Same model: " in capfd.readouterr().out or "--baseline" in arguments
     assert (project / "out" / "report.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_fault_of_the_tour_is_found(project: Path, cache_dir: Path, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("ONNX_ATTENTION_COMPARE_CACHE", str(cache_dir))
+    (block,) = (block for block in blocks(TOUR.read_text()) if block.language == "python")
+    exec(block.text, {})
+    (arguments,) = (arguments for arguments in arguments_of(TOUR) if FAULTY in arguments)
+    assert exit_code([*arguments, *QUICK, "--out", str(project / "out")], monkeypatch) == 1
+    starts = ("onnx-file", "Same model", "left: ")
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith(starts)]
+    assert len(said) == len(starts)
+    assert set(said) <= set(TOUR.read_text().splitlines())
 
 
 @pytest.mark.parametrize("arguments", [a for a in OTHERS if a != ["runtimes"]], ids=named)  # test_runtimes runs that

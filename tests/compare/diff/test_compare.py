@@ -22,7 +22,7 @@ def test_a_report_against_itself_is_no_regression(report: Report) -> None:
         assert row.change.estimate == 1
         assert row.change.low <= 1 <= row.change.high
         assert row.memory_percent == 0
-        assert row.again or difference_text.reading(row).startswith("no clear difference (+-")
+        assert row.again or difference_text.reading(row).startswith("no difference (+-")
     answer = "no regression: of 6 verdicts none is worse and at or beyond different, and of 4 runtimes timed none"
     assert difference_text.answer(difference).startswith(answer)
     assert difference.notes == []
@@ -57,7 +57,7 @@ def test_ten_percent_in_wide_noise_is_no_clear_change(report: Report) -> None:
     difference = diff(older, newer)
     row = next(row for row in difference.latency if row.runtime == "onnxruntime")
     assert row.change.low < 1 < row.change.high
-    assert difference_text.reading(row).startswith("no clear difference (+-")
+    assert difference_text.reading(row).startswith("no difference (+-")
     assert difference.exit_code() == 0
     text = said(older, newer)
     assert "These rounds neither show nor rule out a change of more than 5 %: torch-" in text

@@ -36,6 +36,14 @@ def test_what_is_seen_of_processes_is_believed_to_the_nanosecond() -> None:
     assert between(0.1, {1: 0.06, 7: 0.04}).others == pytest.approx(0.2)  # a process that was started in between
 
 
+def test_names_have_their_part_of_the_load_where_some_cpus_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(disturbance, "_name", lambda pid: f"process {pid}")
+    load = between(0.1, {1: 0.1, 7: 0.1})
+    assert load.others == pytest.approx(1 / 16)
+    assert load.names == {"process 7": pytest.approx(1 / 16)}
+
+
 def test_what_came_and_went_is_seen_in_the_machines_times() -> None:
     assert between(0.0, {1: 0.1}).others == pytest.approx(0.5)
     assert between(0.07, {1: 0.1}).others == 0  # within their rounding error

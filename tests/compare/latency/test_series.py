@@ -72,6 +72,7 @@ def test_one_that_hangs_is_given_up(fake_runtimes, hangs_time_out, make) -> None
     series.import_libraries()
     series.load()
     assert series.error == "no answer to 'load deploy' within 90 s"
+    assert series.process.ended
     series.process.end()
     assert comes_true(lambda: not psutil.pid_exists(series.process.pid))  # its template may still wait for it
 

@@ -72,6 +72,17 @@ def test_a_turn_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
     assert timed_calls(own, *ids_and_mask, 3) == [1, 2, 3]
 
 
+class TimedAlone(Counting):
+    """A runtime that measures its own calls, and does not decode."""
+
+    def timed(self, input_ids: np.ndarray, attention_mask: np.ndarray, calls: int) -> list[int]:
+        return [7] * calls
+
+
+def test_a_single_call_is_timed_by_a_runtime_that_can_do_so(ids_and_mask) -> None:
+    assert timed_calls(TimedAlone(), *ids_and_mask, 1) == [7]
+
+
 class Alone(Counting):
     """A runtime in a circle of references, which fails if another one is in memory when it is loaded."""
 

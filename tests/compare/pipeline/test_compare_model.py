@@ -9,7 +9,7 @@ import torch
 
 from compare.diff.compare import diff
 from compare.latency.rounds import SELDOM
-from compare.pipeline import prepare
+from compare.pipeline import prepare, rows
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report.render.markdown import to_markdown
@@ -194,7 +194,7 @@ def test_a_live_model_is_compared_as_it_is_now(tiny_folder: Path, tmp_path: Path
 
 
 def test_the_baseline_always_runs_first(tiny_folder: Path) -> None:
-    chosen = [spec.name for spec in prepare.chosen_runtimes(["onnxruntime", "torch-eager", "onnxruntime"])]
+    chosen = [spec.name for spec in rows.chosen_runtimes(["onnxruntime", "torch-eager", "onnxruntime"])]
     assert chosen == ["torch-eager", "onnxruntime"]
-    assert prepare.chosen_runtimes(["all"])[: len(BUILT_IN)] == list(BUILT_IN)
-    assert prepare.chosen_runtimes(None) == [spec for spec in prepare.chosen_runtimes(["all"]) if spec.default]
+    assert rows.chosen_runtimes(["all"])[: len(BUILT_IN)] == list(BUILT_IN)
+    assert rows.chosen_runtimes(None) == [spec for spec in rows.chosen_runtimes(["all"]) if spec.default]

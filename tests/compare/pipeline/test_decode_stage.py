@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compare.latency.decoding import TOKENS, prefills
-from compare.latency.series import Role
+from compare.latency.series import Role, Series
 from compare.latency.statistics import paired_ratio
 from compare.pipeline import decode_stage
 from compare.pipeline.assemble_latency import decode_part
@@ -71,6 +71,35 @@ def test_the_last_positions_logits_are_a_row_of_their_own(report: Report) -> Non
     expected = paired_ratio(part.turns, deploy.turns, report.seed)
     assert part.to_deploy.estimate == pytest.approx(expected.estimate)
     assert "Less work" in last_position.tables(report)[0].title
+
+
+def test_a_process_that_ended_after_the_rounds_is_started_again_for_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example, one that hung in a rerun. A runtime that failed in the forward passes is not started again."""
+    names = ("torch-eager", "torch-sdpa", "onnxruntime")
+
+    class Process:
+        def __init__(self, name: str, *, ended: bool) -> None:
+            self.name, self.ended = name, ended
+
+        def end(self) -> None:
+            self.ended = True
+
+    going_on, hung, failed = (Process(name, ended=name != "torch-eager") for name in names)
+    started = [
+        Series(going_on, Role.BASELINE, "deploy"),  # type: ignore[arg-type]
+        Series(hung, Role.RUNTIME, "deploy"),  # type: ignore[arg-type]
+        Series(failed, Role.RUNTIME, "deploy", error="no kernel"),  # type: ignore[arg-type]
+    ]
+
+    def start_decoder(run: object, row: SimpleNamespace, role: Role) -> SimpleNamespace:
+        return SimpleNamespace(runtime=row.name, role=role, process=None, decodes=True, import_libraries=lambda: None)
+
+    monkeypatch.setattr(decode_stage, "start_decoder", start_decoder)
+    rows = [SimpleNamespace(name=name, is_baseline=name == BASELINE, ready=True) for name in names]
+    found = decode_stage.decoders_of(SimpleNamespace(decoders=rows), started)  # type: ignore[arg-type]
+    new = {(each.runtime, each.role) for each in found if each.process is None}
+    assert new == {("torch-eager", Role.CONTROL), ("torch-sdpa", Role.RUNTIME)}
+    assert next(each for each in found if each.runtime == "onnxruntime").error == "no kernel"
 
 
 def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ def test_the_default_text_is_long_enough_for_every_position_of_gpt2(entry: Entry
 def test_quick_takes_32_at_most(entry: Entry) -> None:
     assert tokens(entry, quick=True).input_ids.shape == (1, 32)
     assert tokens(entry, "four", quick=True).input_ids.shape == (1, 4)
+    assert tokens(entry, quick=True, positions=16).input_ids.shape == (1, 16)
 
 
 def test_a_batch_starts_at_places_spread_over_the_text(entry: Entry) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from compare.pipeline.compare_model import compare
 from compare.pipeline.dispatch import resume_comparison, run_comparison
@@ -21,7 +22,9 @@ from compare.report.schema import Report
 from compare.report.unfinished import RUN_FILE, SavedRow, can_resume, read_begun, read_row, saved_names, write_row
 from export.cache import Entry
 from export.errors import BadInput, CannotRun
+from export.models import load
 from export.progress import Progress
+from export.sources import find
 from tests.helpers.commands import COMPARE, ran, refused
 from tests.helpers.settings import small
 
@@ -162,6 +165,18 @@ def test_a_damaged_row_is_measured_anew(folder: Path) -> None:
     report = resume_comparison(folder, progress)
     assert not [step for step in progress.steps if "before" in step]
     assert any("no row was finished before" in note for note in report.notes)
+
+
+@pytest.mark.slow
+def test_a_loaded_model_is_resumed_as_it_was_when_the_comparison_began(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = load(find(str(tiny_folder)))
+    with torch.no_grad():
+        loaded.model.transformer.wte.weight[5] *= 1.5
+    with pytest.raises(KeyboardInterrupt):
+        compare(loaded, small(tmp_path / "out", *NAMES, latency=False), Interrupts(2))
+    report = resume_comparison(tmp_path / "out")
+    assert report.model.provenance.startswith("changed in memory")
+    assert any("gaps and verdicts of torch-sdpa are from before" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(

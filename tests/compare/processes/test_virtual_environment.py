@@ -1,6 +1,8 @@
 """Test that an environment has its own packages, is made once, and leaves nothing if it cannot be made."""
 
 import json
+import subprocess
+import venv
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +69,18 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
         f"the cache folder {tmp_path / 'environments'} cannot be written: there is something else in its place; set "
         "ONNX_ATTENTION_COMPARE_CACHE to another folder"
     )
+
+
+def test_a_python_without_pip_is_a_reason(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(folder: Path, **_: object) -> None:
+        folder.mkdir()
+        raise subprocess.CalledProcessError(1, ["python", "-m", "ensurepip"])
+
+    monkeypatch.setattr(venv, "create", create)
+    environment = VirtualEnvironment("none", ())
+    with pytest.raises(CannotRun, match=r"cannot make a virtual environment with pip \(.*ensurepip.*\); install"):
+        environment.make()
+    assert not environment.folder.exists()
 
 
 def test_a_child_has_this_project_and_the_packages_of_the_environment(

@@ -46,6 +46,17 @@ def test_entry_points_are_read_and_one_that_is_broken_keeps_its_error(installed:
         spec_of("raises")
 
 
+def test_a_broken_entry_point_does_not_hide_a_built_in_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = metadata.EntryPoint(BASELINE, "no_such_module:SPEC", ENTRY_POINTS)
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [point])
+    listing.cache_clear()
+    try:
+        assert BASELINE in listing().broken
+        assert spec_of(BASELINE).target == "compare.runtimes.torch_runtimes:TorchEager"
+    finally:
+        listing.cache_clear()
+
+
 def test_a_runtime_of_another_package_runs_by_default(installed: None) -> None:
     assert chosen_runtimes(None)[-1].name == "example"
 
