@@ -221,7 +221,8 @@ class Run:
     def memory_of(self, row: Row) -> float | None:
         """Return the bytes that a process which traces a row may take; None means what is free.
 
-        Only that of an ONNX file which was given has a limit: the setting `memory`, or several times what the file should need.
+        Only that of an ONNX file which was given has a limit: the setting `memory`, or several times what the file
+        should need.
         """
         if row.file is None or row.spec.converter:
             return None
