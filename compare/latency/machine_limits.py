@@ -12,7 +12,7 @@ from typing import Literal
 from compare.latency.statistics import paired_ratio, typical
 from compare.lazy import TORCH_LIBRARIES
 from compare.results.latency import Ratio
-from compare.runtimes.registry import spec_of as runtime_of
+from compare.runtimes.registry import spec_of
 from compare.runtimes.spec import Spec
 
 Unit = Literal["flops", "bytes"]
@@ -45,13 +45,13 @@ COMPUTE = _limit("matrix-product", "MatrixProduct", "a large float32 matrix prod
 BANDWIDTH = _limit("memory-bandwidth", "MemoryBandwidth", "a sum over more memory than caches hold", "bytes")
 
 
-def spec_of(name: str) -> Spec:
+def limit_or_runtime(name: str) -> Spec:
     """Return the limit or the runtime of that name, for a latency worker.
 
     Raises `BadInput` if the name is unknown, `CannotRun` if the runtime's entry point cannot be read.
     """
     limits: dict[str, Spec] = {spec.name: spec for spec in (COMPUTE, BANDWIDTH)}
-    return limits.get(name) or runtime_of(name)
+    return limits.get(name) or spec_of(name)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from compare.latency.decoding import follow, generate, prompt_length
-from compare.latency.machine_limits import spec_of
+from compare.latency.machine_limits import limit_or_runtime
 from compare.processes.child_side import in_a_line, main_of_child, questions
 from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed, SelfTimedDecoder
 from compare.traces import Trace, write_trace
@@ -51,7 +51,9 @@ class _Worker:
     def __init__(self, job: dict[str, Any]) -> None:
         self._job = job
         self._ids, self._mask = inputs_of(Trace(Path(job["inputs"])))
-        self._make = partial(spec_of(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {}))
+        self._make = partial(
+            limit_or_runtime(job["runtime"]).load_class(), Path(job["model"]), **job.get("arguments", {})
+        )
         self._held: _Loaded | None = None
 
     @property

@@ -166,6 +166,7 @@ def compare_rows(run: Run) -> list[RuntimeResult]:
     try:
         trace = make_trace(run, run.rows[1])
     except ChildFailed as error:
+        run.progress.step(f"{run.rows[1].name}: {error}")
         return [bare[0], replace(bare[1], error=str(error))]
     baseline, other = (with_taps_by_structure(part, row.found) for part, row in zip(bare, run.rows, strict=True))
     compared = compare_traces(other, trace, expected, run)

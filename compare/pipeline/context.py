@@ -49,7 +49,7 @@ class Row:
     file: the ONNX file that the folder was made from, if one was given, or that a converter made.
     taps: tensor of that file -> the tap that it is.
     found: the taps that were located by the file's structure, because it does not name them.
-    rows: the number of sequences of the padded input that it accepts at once; None means all.
+    at_once: the number of sequences of the padded input that it accepts at once; None means all.
     unpadded: why it does not accept the padded input; empty if it does.
     converted: the facts about the conversion that made the folder; empty if the folder is a cache entry.
     unusable: why it cannot run, for example because the model could not be converted; empty if it can.
@@ -64,7 +64,7 @@ class Row:
     file: OnnxFile | None = None
     taps: Mapping[str, str] = field(default_factory=dict)
     found: tuple[str, ...] = ()
-    rows: int | None = None
+    at_once: int | None = None
     unpadded: str = ""
     converted: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""

@@ -34,6 +34,6 @@ def staged(run: Run, name: str, file: OnnxFile, layers: int) -> Row:
     if run.padded is None:
         return row
     try:
-        return replace(row, rows=padded_rows(file, run.padded.input_ids, run.padded.attention_mask))
+        return replace(row, at_once=padded_rows(file, run.padded.input_ids, run.padded.attention_mask))
     except BadInput as error:
         return replace(row, unpadded=str(error))

@@ -98,7 +98,7 @@ def measure(run: ModelRun, started: list[Series], numerics: Numerics) -> Measure
         runtimes: list[RuntimeResult] = []
         run.progress.stage(TRACES, "each runtime runs once, and its tensors are compared with golden", of=len(run.rows))
         for row in run.rows:
-            part, row_maps = kept_or_weighed(run, row, golden, numerics)
+            part, row_maps = kept_or_judged(run, row, golden, numerics)
             if not runtimes:  # forked processes copy their memory now, because it would delay the first verdict
                 meanwhile += [beside.submit(each.import_libraries) for each in started if each not in long_imports]
             runtimes.append(part)
@@ -149,7 +149,7 @@ def make_golden(run: ModelRun, numerics: Numerics) -> tuple[Trace, Ruler, Contro
     return golden, ruler, Controls(names=names, distinct=distinct)
 
 
-def kept_or_weighed(
+def kept_or_judged(
     run: ModelRun, row: Row, golden: Trace, numerics: Numerics
 ) -> tuple[RuntimeResult, Mapping[str, Any]]:
     """Return the result of a row and the maps of its attention: those from before an interruption, or new ones."""
@@ -158,13 +158,13 @@ def kept_or_weighed(
         if kept.lower is not None:
             run.found_lower[row.name] = kept.lower
         return kept.result, kept.maps
-    result, found = weigh(run, row, golden, numerics)
+    result, found = traced_and_judged(run, row, golden, numerics)
     maps = {} if found is None else difference_maps(found, golden)
     save(run, result, maps)
     return result, maps
 
 
-def weigh(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[RuntimeResult, Trace | None]:
+def traced_and_judged(run: ModelRun, row: Row, golden: Trace, numerics: Numerics) -> tuple[RuntimeResult, Trace | None]:
     """Trace a runtime and judge it. Return its row and its trace; None for the trace if the row has an error."""
     bare = bare_row(row)
     if row.unusable:

@@ -32,8 +32,8 @@ def make_trace(run: Run, row: Row, out: Path | None = None) -> Trace:
     row.spec.check_installed()
     second = None
     if run.padded is not None and not row.unpadded:
-        rows = row.rows or len(run.padded.input_ids)
-        second = Second(run.padded_folder(INPUTS), run.padded_folder(out.name), rows)
+        at_once = row.at_once or len(run.padded.input_ids)
+        second = Second(run.padded_folder(INPUTS), run.padded_folder(out.name), at_once)
     return trace(
         row.spec.name,
         row.folder,

@@ -23,12 +23,12 @@ class Second(NamedTuple):
 
     inputs: the trace folder with the input.
     out: the folder for its trace.
-    rows: how many sequences go into one pass.
+    at_once: how many sequences go into one pass.
     """
 
     inputs: Path
     out: Path
-    rows: int
+    at_once: int
 
 
 def trace(
@@ -88,20 +88,20 @@ def _work(job: dict[str, Any]) -> None:
     runtime = kind(Path(job["model"]), threads=job["threads"], graph="inspect", **job["arguments"])
     _run(runtime, Path(job["inputs"]), Path(job["out"]))
     if job["second"] is not None:
-        inputs, out, rows = job["second"]
-        _run(runtime, Path(inputs), Path(out), rows)
+        inputs, out, at_once = job["second"]
+        _run(runtime, Path(inputs), Path(out), at_once)
     runtime.close()
 
 
-def _run(runtime: Runtime, inputs: Path, out: Path, rows: int | None = None) -> None:
+def _run(runtime: Runtime, inputs: Path, out: Path, at_once: int | None = None) -> None:
     """Run a runtime on one input and write its trace.
 
-    rows: how many sequences go into one pass; all by default.
+    at_once: how many sequences go into one pass; all by default.
     """
     given = Trace(inputs)
     # Copied, because torch warns of arrays that are not writable, such as these memory-mapped ones.
     ids, mask = given["input_ids"].copy(), given["attention_mask"].copy()
-    step = rows or len(ids)
+    step = at_once or len(ids)
     parts = [runtime.run(ids[row : row + step], mask[row : row + step]) for row in range(0, len(ids), step)]
     write_trace(out, {name: _joined([part[name] for part in parts]) for name in parts[0]}, {"facts": runtime.facts()})
 

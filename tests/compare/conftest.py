@@ -61,7 +61,7 @@ def job(entry, ids_and_mask, tmp_path: Path) -> dict[str, object]:
 @pytest.fixture
 def make(job, tmp_path: Path):
     """A function that makes a series with its own process, as a comparison does. All processes end after the test."""
-    from compare.latency.machine_limits import spec_of
+    from compare.latency.machine_limits import limit_or_runtime
     from compare.latency.series import Role, Series
     from compare.latency.worker_process import WorkerProcess
 
@@ -69,7 +69,7 @@ def make(job, tmp_path: Path):
 
     def series(runtime: str, role: Role = Role.RUNTIME, timeout: float = 120.0, **more) -> Series:
         full, log = {**job, "runtime": runtime}, tmp_path / "logs" / f"{len(made)}.log"
-        more = {"libraries": spec_of(runtime).libraries} | more
+        more = {"libraries": limit_or_runtime(runtime).libraries} | more
         process = WorkerProcess(runtime, full, threads=1, log=log, timeout=timeout, **more)
         made.append(Series(process, role, role.graph))
         return made[-1]

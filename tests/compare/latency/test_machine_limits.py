@@ -10,7 +10,7 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
 from compare.latency import limit_kernels
-from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, spec_of
+from compare.latency.machine_limits import BANDWIDTH, COMPUTE, Limit, limit_or_runtime
 from compare.latency.series import Role, Series
 from compare.latency.statistics import midmean
 from compare.numerics.diagnostics.model_work import work_of
@@ -143,12 +143,12 @@ def test_without_a_limit_or_the_work_there_is_no_share() -> None:
 
 
 def test_a_worker_holds_a_limit_by_its_name() -> None:
-    assert spec_of("matrix-product") is COMPUTE
-    assert spec_of("memory-bandwidth") is BANDWIDTH
-    assert spec_of(BASELINE).name == BASELINE
+    assert limit_or_runtime("matrix-product") is COMPUTE
+    assert limit_or_runtime("memory-bandwidth") is BANDWIDTH
+    assert limit_or_runtime(BASELINE).name == BASELINE
     assert COMPUTE.name not in {spec.name for spec in BUILT_IN}
     with pytest.raises(BadInput, match="unknown runtime 'matrix'"):
-        spec_of("matrix")
+        limit_or_runtime("matrix")
 
 
 def test_a_comparison_holds_its_rows_against_the_machine(report: Report, tiny_folder: Path) -> None:
