@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from export.memory import available_bytes
+from export.memory import available_bytes, memory_groups
 
 #: A child is ended if less than this share of the machine's memory is free, and at most this many bytes, because of it.
 RESERVE, MOST_RESERVE = 0.05, 1_000_000_000
@@ -14,9 +14,6 @@ INTERVAL = 0.1
 
 #: The same for a child that may be timed. Most turns take less, and a look takes a few thousandths of this.
 TIMED_INTERVAL = 0.5
-
-#: The root of the control groups.
-_GROUPS = Path("/sys/fs/cgroup")
 
 
 class MemoryWatch:
@@ -66,17 +63,5 @@ def out_of_memory_kills() -> int:
 
 def counters() -> list[Path]:
     """Return the files that may hold the count of `out_of_memory_kills`, those closest to this process first."""
-    found = []
-    for controllers, group in _control_groups():
-        if "memory" in controllers:
-            found += [_GROUPS / "memory" / group / "memory.oom_control", _GROUPS / "memory/memory.oom_control"]
-        elif not any(controllers):
-            found += [_GROUPS / group / "memory.events", _GROUPS / "memory.events"]
-    return [*found, Path("/proc/vmstat")]
-
-
-def _control_groups() -> list[tuple[list[str], str]]:
-    """Return the controllers and the path of each control group that this process is in."""
-    groups = Path("/proc/self/cgroup")
-    lines = [line.split(":", 2) for line in groups.read_text().splitlines()] if groups.is_file() else []
-    return [(controllers.split(","), group.lstrip("/")) for _, controllers, group in lines]
+    groups = [folder / name for folder in memory_groups() for name in ("memory.events", "memory.oom_control")]
+    return [*groups, Path("/proc/vmstat")]
