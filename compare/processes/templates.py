@@ -40,7 +40,7 @@ class Forked:
         reports: the socket with its process id and its exit code. stdin, stdout: the parent's ends of its pipes.
         Raises `ConnectionError` if it could not be forked.
         """
-        self._reports = reports
+        self._reports, self._lock = reports, Lock()
         self.stdin, self.stdout = stdin, stdout
         self.returncode: int | None = None
         if (pid := self._report()) is None:
@@ -59,12 +59,13 @@ class Forked:
 
         timeout: in seconds; None for no limit. Raises `subprocess.TimeoutExpired` when it has passed.
         """
-        if self.returncode is None:
-            if timeout is not None and not select.select([self._reports], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
-            code = self._report()
-            self.returncode = -signal.SIGKILL if code is None else code
-            self._reports.close()
+        with self._lock:  # the report comes once, and a second thread would wait for another
+            if self.returncode is None:
+                if timeout is not None and not select.select([self._reports], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+                code = self._report()
+                self.returncode = -signal.SIGKILL if code is None else code
+                self._reports.close()
         return self.returncode
 
     def _report(self) -> int | None:

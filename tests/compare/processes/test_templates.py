@@ -1,9 +1,11 @@
 """A forked child is what a child that was started on its own is, and a template serves only children that it suits."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,15 @@ def test_children_of_one_template_share_nothing(child) -> None:
         files = [file for file in second.ask("files")["files"] if "socket:" in file or "pidfd" in file]
         assert files == []
         assert first.ask("mark") == {"mark": marks[0]}
+
+
+def test_two_threads_can_wait_for_the_end_of_a_child(child) -> None:
+    with template(LIBRARIES, threads=2), ThreadPoolExecutor(max_workers=2) as threads:
+        for _ in range(20):
+            process = child().process
+            waiting = [threads.submit(process.wait) for _ in range(2)]
+            os.kill(process.pid, signal.SIGKILL)
+            assert [each.result(timeout=60) for each in waiting] == [-signal.SIGKILL] * 2
 
 
 def test_a_suspended_child_does_not_stop_its_template(child) -> None:
