@@ -86,7 +86,7 @@ def counted_work(folder: Path, batch: int, sequence: int) -> dict[str, Any]:
     try:
         return asdict(work_of(folder, batch, sequence))
     except Exception as error:  # a model of any architecture may raise anything, which becomes the answer
-        return {"error": in_a_line(error, most=200).replace(str(folder), folder.name)}  # a report holds no paths
+        return {"error": in_a_line(error, most=200)}
 
 
 if __name__ == "__main__":

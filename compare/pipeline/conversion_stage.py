@@ -42,6 +42,7 @@ def converted(run: ModelRun, row: Row) -> Row:
         graph = folder / f"{row.spec.graphs[0]}.onnx"
         file = read_onnx_file(graph) if graph.is_file() else None
     except (ChildFailed, BadInput) as error:
-        return replace(row, unusable=f"the model could not be converted: {error}")
+        why = str(error).replace(f"{folder}/", "")  # a report contains no paths
+        return replace(row, unusable=f"the model could not be converted: {why}")
     taps = {} if file is None else {name: name for name in file.outputs}
     return replace(row, folder=folder, converted=facts, file=file, taps=taps)

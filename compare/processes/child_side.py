@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,15 +36,22 @@ def main_of_child(work: Callable[[dict[str, Any]], None]) -> None:
     os._exit(code)
 
 
-def in_a_line(error: Exception, most: int | None = None) -> str:
-    """Return an exception as one line of text that can be printed.
+#: An absolute path of a file, with its name as a group. What follows a word or a colon is none, such as in a URL.
+_PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\":]+/)+([^\s/'\":]*)")
 
-    most: the largest number of characters, None for no limit.
+
+def in_a_line(error: Exception, most: int | None = None) -> str:
+    """Return an exception as one line of text that can be printed, and that a report can hold.
+
+    most: the largest number of characters, None for no limit. Files have their names alone, because a report contains
+    no paths; the traceback in the child's log has them.
 
     >>> in_a_line(ValueError("no such\\n  shape")), in_a_line(ValueError("no such shape"), most=14)
     ('ValueError: no such shape', 'ValueError: no')
+    >>> in_a_line(OSError("cannot load '/home/user/a.onnx'; see https://host/a/b"))
+    "OSError: cannot load 'a.onnx'; see https://host/a/b"
     """
-    return printable(f"{type(error).__name__}: {error}").strip()[:most]
+    return _PATH.sub(r"\1", printable(f"{type(error).__name__}: {error}").strip())[:most]
 
 
 def die_with_parent() -> None:
