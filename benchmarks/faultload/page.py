@@ -33,16 +33,18 @@ are saved in the report's folder, and `python -m compare list` marks it as unfin
 python -m compare --resume REPORT
 ```
 
-goes on with the settings of the comparison. Only what is printed can be chosen anew.
+goes on with the settings of the comparison. Only what is printed can be chosen again.
 
 - Gaps and verdicts of finished rows are taken as they are. If the model, the inputs, a version, the machine or this
   project's code has changed since, the command is refused and names the change. A row that failed, and one whose file
-  is damaged, is measured anew.
-- The baseline runs again, because other rows are compared with it bit for bit. So do the rows of two exporters, and
-  `onnxruntime` with `--thorough`.
-- Latency and decoding are measured as a whole. A ratio is of rounds in which all runtimes take turns, and rounds of
-  another day would not be of the same machine's load.
-- The report's notes say that it was resumed, and name the rows from before. Two ONNX files are compared anew.
+  is damaged, is measured again.
+- The baseline runs again, because other rows are compared with it bit for bit. With
+  another exporter, `onnxruntime` and the row of the default exporter's graph run again too, and with `--thorough`,
+  `onnxruntime` does.
+- Latency and decoding are measured again from the start: a ratio compares times of the same rounds, and the load of the
+  machine may have changed since.
+- The report's notes say that it was resumed, and name the rows from before. A comparison of two ONNX files
+  keeps no rows, so it runs again from the start.
 
 ## Damage that leaves no trace
 
