@@ -33,7 +33,7 @@ def load_mini_transformer(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> MiniTransformer:
-    """Load a causal language model from the cache. If it is not in the cache yet, it is exported first.
+    """Load a causal language model or an encoder from the cache. If it is not in the cache yet, it is exported first.
 
     name: "distilgpt2", "distilgpt2-seeded", "byte-gpt2", a folder or a hub id.
     offline: do not contact the hub.

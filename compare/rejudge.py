@@ -14,7 +14,7 @@ from export.errors import BadInput
 
 
 def rejudge(report: Report, rounding: float) -> Report:
-    """Return a report with the verdicts by other limits.
+    """Return a report with the verdicts on the rows by other limits. Those on timed graphs and caches stay.
 
     rounding: the limit of the root mean square of local errors (floors). The other limits change in proportion.
 

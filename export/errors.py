@@ -4,6 +4,7 @@ ComparisonError
 ├── BadInput      exit 2: an argument or a named file cannot be used
 │   └── BadSetting  a setting of a comparison cannot be used
 └── CannotRun     exit 3: a model or runtime that was requested by name cannot run here
+    └── NotAvailable  a model of the hub cannot be had
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -72,6 +73,10 @@ class CannotRun(ComparisonError):
     """A model or a runtime that was requested by name cannot run here."""
 
     exit_code = 3
+
+
+class NotAvailable(CannotRun):
+    """A model of the hub cannot be had: the hub has no such model, does not answer, or its download failed."""
 
 
 def near(wrong: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from export import models, sources
 from export.cache import Entry, cache_root, checked, entries, fingerprint, look_up, publish
 from export.checkpoint import Checkpoint
-from export.errors import CannotRun
+from export.errors import CannotRun, NotAvailable
 from export.exporters import DEFAULT_EXPORTER, EXPORTERS, check_exporter
 from export.kinds import is_encoder, output_of, skipped_positions
 from export.manifest import NO_LIMIT, SCHEMA, Manifest, ModelFacts
@@ -48,6 +48,7 @@ def exported(
     """Return the cache entry of a model, and export the model first if it has none.
 
     If the model's source is missing or cannot be reached, an entry made from it earlier is used, and its notes say so.
+    A model of the hub without a pin stays at the revision of its first export.
 
     name: a name as in `export.sources.find`. exporter: a key of `EXPORTERS`.
     cache_dir: the cache's folder; by default that of `cache_root`.
@@ -66,13 +67,13 @@ def exported(
     source = _same_folder(known, name) or _source(known, name)
     if isinstance(source, Entry):
         return source
+    if source.revision == "main" and known:  # a hub model without a pin stays at the revision of its earlier export
+        source = known[0].manifest.source
     if (entry := look_up(root, source.name, entry_key(source, exporter))) is not None:
         return entry
-    if source.revision == "main" and known:  # a hub model without a pin: use the earlier export
-        return checked(known[0])
     try:
         transformer = models.load(source, offline=offline, progress=progress)
-    except CannotRun:
+    except NotAvailable:
         if known:
             return _standing_in(known[0], f"{source.origin} is available neither from the hub nor as a download")
         if fallback == "seeded" and f"{source.name}-seeded" in sources.SEEDED:
@@ -114,7 +115,8 @@ def export_model(
             f"about {(weights * 3 + 5e8) / 1e9:.1f} GB of memory"
         )
         about = "; ".join([size, *layout_of(transformer.model).notes()])
-        progress.stage(f"exporting {source.name} with {exporter}", about, of=1 + len(GRAPHS))
+        graphs = 2 if is_encoder(transformer.model.config) else len(GRAPHS)
+        progress.stage(f"exporting {source.name} with {exporter}", about, of=1 + graphs)
         with progress.ticking():
             return _build(transformer, source, exporter, folder, progress)
 

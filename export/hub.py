@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from export.configuration import CONFIG
-from export.errors import BadInput, CannotRun, ComparisonError, cause, near, quoted, similar
+from export.errors import BadInput, ComparisonError, NotAvailable, cause, near, quoted, similar
 from export.model_folder import MissingShard, model_files
 from export.outside import as_bad_input, present, read_text, sha256, silent, unreadable
 from export.progress import SILENT, Progress
@@ -36,7 +36,7 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
 
     offline: whether to use only what was downloaded before.
     progress: has a stage, with a step for each file. On a terminal, the hub's library draws bars.
-    Raises `CannotRun` if the model is not available, and `BadInput` if a file has another digest than expected, or if
+    Raises `NotAvailable` if the model cannot be had, and `BadInput` if a file has another digest than expected, or if
     an environment variable of the hub's library has a wrong value.
     """
     _check_environment()
@@ -83,7 +83,7 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
         why = _not_downloaded(offline_by) if offline_by else _no_answer(error)
         raise _cannot_be_had(source, why) from error
     except Exception as error:  # of the library that speaks HTTP, or because the hub answers what it never should
-        raise CannotRun(
+        raise NotAvailable(
             f"the download of {source.origin!r} failed: {cause(error)}; run the command again to resume"
         ) from error
     progress.waits("comparing digests")
@@ -190,10 +190,10 @@ def _bytes_in(folder: Path) -> int:
     return size
 
 
-def _cannot_be_had(source: Source, why: str) -> CannotRun:
+def _cannot_be_had(source: Source, why: str) -> NotAvailable:
     """Return the error of a model that is not available, with the known models whose names are similar."""
     question = "" if source.name in PINS else similar(source.origin, KNOWN)
-    return CannotRun(
+    return NotAvailable(
         f"model {source.origin!r} cannot be loaded: {why}{f'; {question}' if question else '.'} "
         f"{BYTE_GPT2} does not need the hub, and neither does a folder with config.json and model.safetensors: "
         "--model FOLDER"
@@ -208,8 +208,8 @@ def _not_downloaded(offline_by: str) -> str:
 def _remove_pages(folder: Path, source: Source) -> None:
     """Remove a download that is no JSON and not what the hub promised, such as a page of a proxy that asks to sign in.
 
-    Raises `CannotRun` if there is one. The hub promises a digest by the name of the stored file; for small files it is
-    that of git's objects.
+    Raises `NotAvailable` if there is one. The hub promises a digest by the name of the stored file; for small files it
+    is that of git's objects.
     """
     for path in sorted(folder.glob("*.json")):
         stored = path.resolve()
@@ -222,7 +222,7 @@ def _remove_pages(folder: Path, source: Source) -> None:
                 continue
             path.unlink()
             stored.unlink()
-            raise CannotRun(
+            raise NotAvailable(
                 f"{path.name} of {source.label} is no JSON and not what the hub promised, so a proxy may have sent it; "
                 "it was removed: run the command again"
             ) from None
@@ -231,7 +231,7 @@ def _remove_pages(folder: Path, source: Source) -> None:
 def _check(folder: Path, source: Source, offline_by: str | None) -> None:
     """Check a snapshot's files.
 
-    Raises `CannotRun` if weights are missing, and `BadInput` if a file has another digest than expected or
+    Raises `NotAvailable` if weights are missing, and `BadInput` if a file has another digest than expected or
     `export.model_folder` refuses it.
     """
     if not any(folder.glob("*.safetensors")) or not present(folder / CONFIG, "configuration"):

@@ -24,6 +24,9 @@ POOLING = "1_Pooling/config.json"
 #: The settings of generation, which are saved with a model and not used by comparisons.
 GENERATION = "generation_config.json"
 
+#: The files of which a tokenizer of SentencePiece has one; the name depends on the architecture.
+SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
+
 #: Files that transformers reads if they exist, in addition to the configuration, `tokenizer*.json` and the weights.
 _OPTIONAL = (
     GENERATION,
@@ -33,13 +36,12 @@ _OPTIONAL = (
     "vocab.json",
     "vocab.txt",
     "merges.txt",
-    "tokenizer.model",
-    "spiece.model",
+    *SENTENCEPIECE,
     POOLING,
 )
 
 #: The most bytes of such a file. The largest known tokenizers have 60 MB.
-_MOST = 256 * 2**20
+LARGEST = 128 * 2**20
 
 #: The most files that an index may name.
 _SHARDS = 10_000
@@ -60,7 +62,7 @@ def model_files(folder: Path) -> list[Path]:
     optional = [folder / name for name in _OPTIONAL if present(folder / name, "file")]
     optional += sorted(folder.glob("tokenizer*.json"))
     for path in optional:
-        check_regular(path, "file", f"remove it, or {SAVE_ANEW}", _MOST)
+        check_regular(path, "file", f"remove it, or {SAVE_ANEW}", LARGEST)
     return [folder / CONFIG, *optional, *index, *weights]
 
 
@@ -161,7 +163,10 @@ def _no_weights(folder: Path) -> BadInput:
 
 
 def _conversion(folder: Path) -> str:
+    """Return the command that saves a pickled model as safetensors, with the class that its configuration names."""
+    named = read_configuration(folder).get("architectures")
+    names = [name for name in named if isinstance(name, str) and name.isidentifier()] if isinstance(named, list) else []
     return (
-        'If you trust it, convert it: python -c "from transformers import AutoModelForCausalLM as M; '
+        f'If you trust it, convert it: python -c "from transformers import {(names or ["AutoModel"])[0]} as M; '
         f"M.from_pretrained('{folder}').save_pretrained('{folder}-safetensors')\""
     )

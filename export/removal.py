@@ -39,9 +39,10 @@ def remove(folder: Path) -> int:
         size = size_of(folder)
         doomed = folder.with_name(f"{_DOOMED}{folder.name[:_NAME]}-{os.getpid()}")
         folder.rename(doomed)
+        shutil.rmtree(doomed)
         for left in folder.parent.glob(f"{_DOOMED}*"):
-            if left == doomed or not _is_running(left):
-                shutil.rmtree(left)
+            if not _is_running(left):
+                shutil.rmtree(left, ignore_errors=True)  # another process may be at it, or it is another user's
     except OSError as error:
         raise BadInput(f"{folder} cannot be removed: {reason(error)}") from error
     return size

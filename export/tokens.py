@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from export.configuration import SAVE_ANEW, reading
 from export.errors import BadInput, quoted
+from export.model_folder import LARGEST, SENTENCEPIECE
 from export.outside import present, quiet_panics, read_bytes, read_json, read_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 #: The files of which a folder with a tokenizer has at least one.
-_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model")
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", *SENTENCEPIECE)
 
 #: The settings of a tokenizer.
 _SETTINGS = "tokenizer_config.json"
 
 #: All files of a tokenizer, by how they are read.
 _JSON = ("tokenizer.json", "vocab.json", _SETTINGS, "special_tokens_map.json", "added_tokens.json")
-_TEXT, _BINARY = ("vocab.txt", "merges.txt", "chat_template.jinja"), ("tokenizer.model", "spiece.model")
+_TEXT, _BINARY = ("vocab.txt", "merges.txt", "chat_template.jinja"), SENTENCEPIECE
 
 #: Settings that old versions of transformers saved and that none reads.
 _UNUSED = (
@@ -29,9 +30,6 @@ _UNUSED = (
     "chat_template_file",
     "full_tokenizer_file",
 )
-
-#: The most bytes of such a file. The largest known tokenizers have 60 MB.
-_MOST = 128 * 2**20
 
 
 def read_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerBase":
@@ -64,12 +62,12 @@ def _check_files(folder: Path) -> None:
     """Raise `BadInput` if a file of a tokenizer cannot be read, or if its settings name other files."""
     settings: dict[str, Any] = {}
     for name in (name for name in _JSON if present(folder / name, "tokenizer")):
-        content = read_json(folder / name, "tokenizer", SAVE_ANEW, _MOST)
+        content = read_json(folder / name, "tokenizer", SAVE_ANEW, LARGEST)
         settings = content if name == _SETTINGS else settings
     for name in (name for name in _TEXT if present(folder / name, "tokenizer")):
-        read_text(folder / name, "tokenizer", _MOST, SAVE_ANEW)
+        read_text(folder / name, "tokenizer", LARGEST, SAVE_ANEW)
     for name in (name for name in _BINARY if present(folder / name, "tokenizer")):
-        read_bytes(folder / name, "tokenizer", _MOST, SAVE_ANEW)
+        read_bytes(folder / name, "tokenizer", LARGEST, SAVE_ANEW)
     _check_settings(folder / _SETTINGS, settings)
 
 

@@ -176,10 +176,14 @@ def _named(name: str, cache_dir: Path | None) -> _Removable:
 
 
 def _remove(chosen: Sequence[_Removable]) -> None:
+    from compare.report.saved import is_being_written
     from export.removal import remove as remove_folder
 
     freed = 0
     for each in chosen:
+        if is_being_written(each.folder):  # since the question was asked
+            print_line(f"{each.folder.name} is being written, so it stays", sys.stderr)
+            continue
         size = remove_folder(each.folder)
         print_line(f"removed {each.folder.name}  {_megabytes(size)}")
         freed += size

@@ -205,7 +205,7 @@ def compare(
     if context.invoked_subcommand is not None:
         return
     shape = chosen_format(format_, full=full, quiet=quiet, json=json)
-    if quiet and verbose:
+    if shape is Format.QUIET and verbose:
         raise BadInput("--quiet and --verbose exclude each other; leave out one of them")
     check_timed(shape, latency)
     if resume is not None:

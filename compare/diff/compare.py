@@ -161,12 +161,13 @@ def _decodes_worse(older: Report, newer: Report) -> Iterator[Regression]:
 
 
 def _failed(older: Report, newer: Report) -> Iterator[Regression]:
-    """Yield the runtimes that ran in the older report and fail in the newer one, when traced or when timed."""
+    """Yield the runtimes that ran in the older report and fail in the newer one, when traced, timed or decoding."""
     failed = {now.name: now.error for then, now in _both(older, newer) if then.error is None and now.error}
-    timed = {row.runtime for row in older.latency if row.turns and row.error is None}
-    for row in newer.latency:
-        if row.error and row.runtime in timed:
-            failed.setdefault(row.runtime, row.error)
+    for before, after in ((older.latency, newer.latency), (older.decoding, newer.decoding)):
+        timed = {row.runtime for row in before if row.turns and row.error is None}
+        for row in after:
+            if row.error and row.runtime in timed:
+                failed.setdefault(row.runtime, row.error)
     for name, error in failed.items():
         yield Regression(runtime=name, kind="failure", said=f"{name} ran and fails now: {error}")
 

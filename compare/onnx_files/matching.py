@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from compare.onnx_files.reading import OnnxFile
+from compare.onnx_files.structure import softmaxes_of_attention
 from compare.runtimes.onnx_inputs import feed, fits, mended, written
 from export.errors import BadInput, CannotRun
 from export.kinds import LAST_HIDDEN_STATE, LOGITS, OUTPUTS, output_among
@@ -25,8 +26,8 @@ _NUMBERED = {
 }
 _PAST = re.compile(r"past_key_values\.([0-9]{1,6})\.(?:key|value)")
 
-#: Operators of which a graph has one in each layer.
-_ATTENTION = ("Softmax", "Attention", "MultiHeadAttention", "GroupQueryAttention")
+#: Operators of attention, of which a graph has one in each layer.
+_ATTENTION = ("Attention", "MultiHeadAttention", "GroupQueryAttention")
 
 #: Operators whose output is as wide as their first input, and how many nodes before the output are looked at.
 _SAME_WIDTH, _STEPS = ("Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Tanh"), 16
@@ -121,9 +122,10 @@ def padded_rows(file: OnnxFile, input_ids: NDArray[np.int64], attention_mask: ND
 
 
 def layers_of(file: OnnxFile) -> int | None:
-    """Return the number of layers, from names and attention operators in the file; None if neither shows it."""
+    """Return the number of layers, from names, softmaxes and attention operators; None if none of these shows it."""
     names = [*file.outputs, *(wanted.name for wanted in file.inputs)]
     attentions = sum(node.op_type in _ATTENTION for node in file.model.graph.node)
+    attentions += len(softmaxes_of_attention(file.model.graph))
     return max(attentions, *(_layers_told(name) for name in names)) or None
 
 

@@ -76,7 +76,8 @@ class OnnxFile:
     @cached_property
     def files(self) -> list[Path]:
         """The file itself, and the files that hold its tensors."""
-        return [self.path, *(self.external[location] for location in sorted(self.external))]
+        places = (self.external[location] for location in sorted(self.external))
+        return [self.path, *dict.fromkeys(places)]  # "w.bin" and "./w.bin" are one file
 
     @property
     def bytes(self) -> int:

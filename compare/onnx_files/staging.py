@@ -42,8 +42,8 @@ def stage(file: OnnxFile, taps: Mapping[str, str], folder: Path) -> None:
             f"{file.path} is too large to be given further outputs; save it with its weights in another file "
             "(onnx.save_model, save_as_external_data=True)"
         ) from error
-    for location, place in file.external.items():
-        _copy(place, folder / location)
+    for target, place in {folder / location: place for location, place in file.external.items()}.items():
+        _copy(place, target)
 
 
 def inspecting(model: ModelProto, taps: Mapping[str, str]) -> ModelProto:

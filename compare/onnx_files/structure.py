@@ -26,7 +26,7 @@ def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
     A kind is left out if its number of candidates does not fit the number of layers. Branches and loops are not
     searched.
     """
-    softmaxes = [_first(node.output) for node in graph.node if node.op_type == "Softmax"]
+    softmaxes = softmaxes_of_attention(graph)
     attentions = [node for node in graph.node if node.op_type == "Attention" and node.domain in ("", "ai.onnx")]
     contexts = [_first(node.output) for node in attentions]
     stream = residual_stream(graph)
@@ -39,6 +39,18 @@ def candidates(graph: GraphProto, layers: int) -> dict[str, str]:
         kinds = ("hidden_state", "mid_state")
         found |= {name: f"{kinds[i % 2]}.{i // 2}" for i, name in enumerate(stream)}
     return found
+
+
+def softmaxes_of_attention(graph: GraphProto) -> list[str]:
+    """Return the outputs of the softmaxes over keys, in the order of execution.
+
+    A mixture of experts has a further softmax in each layer, over the scores of its experts. Its output or its input
+    is that of the operator TopK, which chooses experts.
+    """
+    choices = [node for node in graph.node if node.op_type == "TopK"]
+    scores = {name for node in choices for name in (_first(node.input), _first(node.output))}
+    softmaxes = [node for node in graph.node if node.op_type == "Softmax"]
+    return [_first(node.output) for node in softmaxes if not scores & {_first(node.input), _first(node.output)}]
 
 
 def residual_stream(graph: GraphProto) -> list[str]:

@@ -8,6 +8,7 @@ from compare.report.recommendation import EQUAL_MEMORY, Choice, choices, for_gen
 from compare.report.schema import Report
 from compare.report.sections import embeddings
 from compare.results.latency import LatencyRow
+from compare.results.verdicts import reaches
 
 
 def answer(report: Report) -> list[str]:
@@ -17,7 +18,9 @@ def answer(report: Report) -> list[str]:
     sentences = [f"{name} is NOT to be trusted: {why}." for name, why in beyond.items()]
     wavering = unsteady(report)
     sentences += [f"{name} is {said}." for name, said in wavering.items() if name not in beyond]
-    within = [runtime for runtime in measured if runtime.name not in beyond | wavering]
+    wrong = different(report)
+    sentences += [f"{name} is {said}." for name, said in wrong.items() if name not in beyond]
+    within = [runtime for runtime in measured if runtime.name not in beyond | wavering | wrong]
     if within and report.model is None:
         sentences += [f"{runtime.name} is {runtime.verdict.sentence}." for runtime in within if runtime.verdict]
     elif within:
@@ -39,6 +42,15 @@ def answer(report: Report) -> list[str]:
 def unsteady(report: Report) -> dict[str, str]:
     """Return runtime -> its verdict in words, for each runtime that is unsteady."""
     return {r.name: r.verdict.sentence for r in report.runtimes if r.verdict and r.verdict.kind == "unsteady"}
+
+
+def different(report: Report) -> dict[str, str]:
+    """Return runtime -> its verdict in words, for each runtime that does not compute the same model.
+
+    With `--fail-on broken`, one that is different may still be trusted.
+    """
+    verdicts = {r.name: r.verdict for r in report.runtimes if r.verdict and report.model is not None}
+    return {name: verdict.sentence for name, verdict in verdicts.items() if reaches(verdict.kind, "different")}
 
 
 def untimed(report: Report) -> list[str]:

@@ -11,8 +11,14 @@ def headline(report: Report) -> str:
     return (
         f"{report.subject} · {batch} sequence{'s' if batch > 1 else ''} of {report.input.sequence} {report.token_word}"
         f"{padding} · "
-        f"{report.environment.threads} threads{pinned(report)} · {report.environment.processor}{on_gpu(report)}{quick}"
+        f"{threads_words(report)}{pinned(report)} · {report.environment.processor}{on_gpu(report)}{quick}"
     )
+
+
+def threads_words(report: Report) -> str:
+    """Say how many threads each runtime had."""
+    threads = report.environment.threads
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def pinned(report: Report) -> str:

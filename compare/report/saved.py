@@ -10,7 +10,6 @@ from pathlib import Path
 from compare.report.folder import LOCK, is_unfinished
 from compare.report.schema import REPORT_FILE, Report
 from compare.report.unfinished import can_resume, saved_names
-from export.cache import ENVIRONMENT_VARIABLE as CACHE_VARIABLE
 from export.cache import cache_root
 from export.errors import BadInput, BadSetting, first_line, quoted, similar
 from export.outside import reason, unreadable
@@ -25,12 +24,7 @@ def reports_in(root: Path | None = None) -> Path:
 
     root: the folder of the cache; None is the default one. Raises `BadInput` if that is below an unknown home folder.
     """
-    try:
-        return cache_root(root) / "reports"
-    except RuntimeError as error:
-        raise BadInput(
-            f"{first_line(error)} for the cache; name another with --cache-dir or {CACHE_VARIABLE}"
-        ) from error
+    return cache_root(root) / "reports"
 
 
 def folders(root: Path | None = None) -> list[Path]:
@@ -162,9 +156,15 @@ def is_being_written(folder: Path) -> bool:
 
 
 def changed(folder: Path) -> float:
-    """Return when a folder's report was written, or else when the folder was changed, in seconds since 1970."""
+    """Return when a folder's report was written, or else when the folder was changed, in seconds since 1970.
+
+    It is 0 for a folder that another process has just removed.
+    """
     file = folder / REPORT_FILE
-    return (file if file.is_file() else folder).stat().st_mtime
+    try:
+        return (file if file.is_file() else folder).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _saved(folder: Path) -> Saved:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from compare.report.advice import advice as full_advice
 from compare.report.advice import caution, decode_advice
-from compare.report.captions import on_gpu, pinned
+from compare.report.captions import on_gpu, pinned, threads_words
 from compare.report.formatting import plus_minus
 from compare.report.measurability import control_ratio, others, why_not_measurable
 from compare.report.recommendation import EQUAL_MEMORY, Recommendation, for_generation, for_passes
@@ -23,11 +23,10 @@ def header(report: Report) -> list[str]:
     if report.model is not None and not report.model.trained:
         subject = subject.removeprefix("seeded: ").replace("random weights", RANDOM_WEIGHTS)
     padding = f" ({report.input.padding} of them padding)" if report.input.padding else ""
-    threads = report.environment.threads
     return [
         subject,
         f"{report.input.sequence} {report.token_word}{padding}, batch {report.input.batch}, "
-        f"{threads} thread{'s' if threads > 1 else ''}{pinned(report)}{on_gpu(report)}"
+        f"{threads_words(report)}{pinned(report)}{on_gpu(report)}"
         f"{', quick' if report.quick else ''}",
     ]
 

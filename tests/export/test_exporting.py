@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 import torch
 
 from export import exporting, models, sources
-from export.cache import MANIFEST, Entry, damaged
-from export.errors import BadInput, CannotRun
+from export.cache import MANIFEST, Entry, damaged, publish
+from export.errors import BadInput, CannotRun, NotAvailable
 from export.exporting import entry_key, export_model, exported
+from export.manifest import Manifest
 from export.sealed import SEAL
 from export.sources import Source
+from tests.helpers.cache_entries import build
 
 
 @pytest.fixture
@@ -57,6 +60,50 @@ def test_a_folder_that_is_gone_is_taken_from_the_cache(tiny_folder: Path, tmp_pa
         exported("short-lived", offline=True, cache_dir=own_cache)
 
 
+@pytest.fixture
+def of_the_hub(tmp_path: Path) -> Entry:
+    """The entry of a hub model without a pin, in a cache of its own, as version 0 of an export made it."""
+    source = Source("hub", "tiny", "someone/tiny", "0123456789abcdef0123456789abcdef01234567")
+
+    def make(folder: Path) -> Manifest:
+        return replace(build(folder), source=source)
+
+    return publish(tmp_path / "cache", source.name, entry_key(source, "dynamo"), make)
+
+
+def test_a_hub_model_stays_at_its_first_revision(of_the_hub: Entry, tmp_path: Path, never_export) -> None:
+    assert exported("someone/tiny", cache_dir=tmp_path / "cache") == of_the_hub
+
+
+def test_a_hub_model_is_exported_again_at_that_revision_after_an_upgrade(
+    of_the_hub: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Source] = []
+
+    def load(source: Source, **_: Any) -> None:
+        asked.append(source)
+        raise NotAvailable("the hub does not answer")
+
+    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(exporting, "_REVISION", 999)
+    found = exported("someone/tiny", cache_dir=tmp_path / "cache")
+    assert asked == [of_the_hub.manifest.source]
+    (note,) = found.notes
+    assert note.startswith("someone/tiny is available neither from the hub nor as a download; using its earlier export")
+
+
+def test_a_model_that_does_not_fit_into_memory_has_no_stand_in(
+    of_the_hub: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise CannotRun("it needs 900 GB of memory")
+
+    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(exporting, "_REVISION", 999)
+    with pytest.raises(CannotRun, match="900 GB"):
+        exported("someone/tiny", cache_dir=tmp_path / "cache")
+
+
 def alter(manifest: Path, change: Callable[[dict], object]) -> None:
     content = json.loads(manifest.read_text())
     change(content)
@@ -70,7 +117,7 @@ def test_a_download_that_is_gone_is_taken_from_the_cache(
     """A pinned model was exported with another version of a package, and is no longer on the hub or downloaded."""
 
     def refuse(*_, **__):
-        raise CannotRun("not to be had")
+        raise NotAvailable("not to be had")
 
     monkeypatch.setattr(models, "load", refuse)
     copy = shutil.copytree(entry.folder, tmp_path / "models" / "distilgpt2-0123456789ab")

@@ -50,7 +50,7 @@ def sentences(report: Report) -> list[str]:
     lines = []
     for row in report.decoding:
         for prefill, verdict in row.checks.items():
-            if reaches(verdict.kind, report.fails_from):
+            if reaches(verdict.kind, "different"):
                 lines.append(f"{row.runtime} decodes wrongly after a prefill of {prefill}: {verdict.sentence}.")
     if report.model is None or not report.model.trained:
         return lines

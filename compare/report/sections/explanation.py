@@ -11,7 +11,7 @@ from compare.results.verdicts import Verdict
 from export.errors import BadInput, near
 
 _NOTES = (
-    "Tensors are in the order of execution, and errors in units of rounding. RMS, max, channel (the worst), slope: "
+    "Tensors are in the order of execution, and errors in units of {unit}. RMS, max, channel (the worst), slope: "
     "the error made in the tensor's own segment. from golden: the accumulated error, from the model in float64. The "
     "verdict rests on the tensor that is marked <-."
 )
@@ -69,15 +69,17 @@ def _evidence_table(
         if known is None:
             rows.append([tensor, *[NOTHING] * 6, "not exposed"])
             continue
-        local = known.local
+        judged = known.own if verdict is not None and verdict.own and known.own is not None else known
+        local = judged.local
         errors = [local.rms, local.max, local.channel, local.slope] if local else [None] * 4
-        total = [number(known.accumulated.rms), number(known.accumulated.max)]
+        total = [number(judged.accumulated.rms), number(judged.accumulated.max)]
         first = verdict is not None and tensor == verdict.tensor
         where = place_words(tensor, known.place, tokens, alone=alone)
         rows.append([tensor + (" <-" if first else ""), *map(number, errors), *total, where])
     columns = ["tensor", "RMS", "max", "channel", "slope", "from golden: RMS", "max"]
     columns += ["place of the largest local error"]
-    return Table(title, columns, rows, _NOTES)
+    unit = f"what {verdict.precision} alone does" if verdict is not None and verdict.own else "rounding"
+    return Table(title, columns, rows, _NOTES.format(unit=unit))
 
 
 def _other_metrics(runtime: RuntimeResult) -> list[Table]:

@@ -148,6 +148,12 @@ def test_a_runtime_that_ran_and_fails_is_a_regression_once(report: Report, alter
     assert diff(altered, report).regressions == []
 
 
+def test_a_runtime_that_does_not_decode_any_more_is_a_regression(report: Report, altered: Report) -> None:
+    row = next(row for row in altered.decoding if row.runtime == "onnxruntime")
+    row.error, row.turns = "no cache", {}
+    assert [part.said for part in diff(report, altered).regressions] == ["onnxruntime ran and fails now: no cache"]
+
+
 def test_a_runtime_that_cannot_be_timed_any_more_is_a_regression(report: Report, altered: Report) -> None:
     fail_while_timed(altered, "onnxruntime", "crashed")
     assert [part.said for part in diff(report, altered).regressions] == ["onnxruntime ran and fails now: crashed"]

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from compare.numerics.verdicts import judge
 from compare.onnx_files.staging import inspecting
-from compare.onnx_files.structure import candidates, residual_stream
+from compare.onnx_files.structure import candidates, residual_stream, softmaxes_of_attention
 from compare.pipeline.compare_model import compare
 from compare.pipeline.settings import Settings
 from compare.report.sections import graphs
@@ -114,6 +114,19 @@ def test_a_fault_is_named_in_its_layer(scales, stripped, tmp_path: Path, plant, 
     plant(model, layer)
     verdict = verdict_on(scales, model, tmp_path)
     assert (verdict.kind, verdict.place) == ("different", f"layer {layer}, {segments}")
+
+
+def test_a_softmax_over_the_scores_of_experts_is_no_layer() -> None:
+    """Mixtral chooses experts from its softmax, and GPT-OSS takes the softmax of what was chosen."""
+    nodes = [
+        helper.make_node("Softmax", ["scores"], ["attention"]),
+        helper.make_node("MatMul", ["attention", "value"], ["context"]),
+        helper.make_node("Softmax", ["router"], ["weights"]),
+        helper.make_node("TopK", ["weights", "two"], ["best", "which"]),
+        helper.make_node("TopK", ["router", "two"], ["chosen", "experts"]),
+        helper.make_node("Softmax", ["chosen"], ["of the chosen"]),
+    ]
+    assert softmaxes_of_attention(helper.make_graph(nodes, "g", [], [])) == ["attention"]
 
 
 def test_a_graph_of_more_layers_than_the_model_is_left_alone(entry) -> None:

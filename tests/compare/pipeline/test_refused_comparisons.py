@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compare.numerics.process import Numerics
-from compare.pipeline import prepare
+from compare.pipeline import rows
 from compare.pipeline.compare_model import compare
 from compare.pipeline.setting_checks import check_settings
 from compare.pipeline.settings import CheckSettings, Settings
@@ -27,8 +27,8 @@ def test_a_named_runtime_that_would_have_no_row_is_refused() -> None:
     only_deploy = Spec("half", "nowhere:Half", "no row", (), "pip install half", graphs=("deploy",))
     message = r"runtime half can load only deploy, so it can be neither compared nor used for decoding; leave it out"
     with pytest.raises(CannotRun, match=message):
-        prepare.check_rows([only_deploy], ["half"], CheckSettings())
-    prepare.check_rows([only_deploy], [], CheckSettings())
+        rows.check_named([only_deploy], ["half"], CheckSettings())
+    rows.check_named([only_deploy], [], CheckSettings())
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_a_named_runtime_that_only_decodes_is_refused_without_decoding(checks: C
     decoder = Spec("steps", "nowhere:Steps", "decodes", (), "pip install steps", graphs=("decode",))
     message = f"runtime steps can load only decode, and {why}, so it would have no row; leave it out"
     with pytest.raises(CannotRun, match=message):
-        prepare.check_rows([decoder], ["steps"], checks)
-    prepare.check_rows([decoder], ["steps"], CheckSettings())
-    prepare.check_rows([decoder], [], checks)
-    prepare.check_rows([decoder], ["all"], checks)
+        rows.check_named([decoder], ["steps"], checks)
+    rows.check_named([decoder], ["steps"], CheckSettings())
+    rows.check_named([decoder], [], checks)
+    rows.check_named([decoder], ["all"], checks)
 
 
 def test_nothing_is_judged_if_the_ruler_does_not_hold(tiny_folder: Path, tmp_path: Path, monkeypatch) -> None:
@@ -90,8 +90,8 @@ def test_a_named_runtime_that_is_missing_is_refused_before_any_work(fake_runtime
     with pytest.raises(
         CannotRun, match=r"runtime absent needs no_such_package_9 \(not installed\); install with: pip install absent"
     ):
-        prepare.chosen_runtimes(["absent"])
-    assert "absent" in [spec.name for spec in prepare.chosen_runtimes(None)]  # unnamed, it is a row
+        rows.chosen_runtimes(["absent"])
+    assert "absent" in [spec.name for spec in rows.chosen_runtimes(None)]  # unnamed, it is a row
 
 
 def test_an_exporter_that_is_missing_is_refused_before_any_work(tmp_path: Path, monkeypatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from compare.pipeline.report_folder import check_own, make_report_folder
 from compare.pipeline.settings import OutputSettings
-from compare.report.folder import MARKER, UNFINISHED, begin, finish, is_unfinished
+from compare.report.folder import LOCK, MARKER, UNFINISHED, begin, finish, is_unfinished
 from compare.report.saved import listing
 from compare.report.schema import Report
 from export.errors import BadInput
@@ -49,12 +49,12 @@ def test_somebody_elses_folder_is_left_alone(names: list[str], tmp_path: Path) -
 def test_a_new_or_empty_folder_is_taken_and_can_be_used_again(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     assert made(out) == out
-    assert names_in(out) == [MARKER, "scratch"]
+    assert names_in(out) == [MARKER]
     for name in ("report.md", "gap_by_layer.png", "heads_onnxruntime.svg", "maps.npz"):
         (out / name).write_text("old")
     (out / "logs").mkdir()
     assert made(out) == out
-    assert names_in(out) == [MARKER, "scratch"]
+    assert names_in(out) == [MARKER]
     (out / ".DS_Store").touch()
     made(out)
 
@@ -120,13 +120,15 @@ def test_a_comparison_that_fails_says_that_it_is_unfinished(tmp_path: Path) -> N
 
 
 def test_permissions_are_as_the_umask_says(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        out = made(tmp_path / "out")
-    finally:
-        os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (out, *out.iterdir())}
-    assert modes == {"out": 0o750, MARKER: 0o640, "scratch": 0o750}
+    with ExitStack() as held:
+        before = os.umask(0o027)
+        try:
+            out = make_report_folder(OutputSettings(out=tmp_path / "out"), "tiny", held)
+        finally:
+            os.umask(before)
+        names = {path.name for path in out.iterdir()} - {LOCK}
+        modes = {name: stat.S_IMODE((out / name).stat().st_mode) for name in (".", *names)}
+    assert modes == {".": 0o750, MARKER: 0o640, "scratch": 0o750}
 
 
 def test_a_long_name_is_cut(tmp_path: Path) -> None:

@@ -36,6 +36,17 @@ def test_without_the_baselines_time_nothing_is_called_a_ratio(altered: Report) -
     assert not any(s.startswith("Deploy") for s in answer(altered))
 
 
+def test_a_runtime_that_is_different_does_not_compute_the_same_model_whatever_fails_the_run(altered: Report) -> None:
+    wrong = altered.runtimes[-1]
+    wrong.verdict = verdict("different", place="layer 1, attention", tensor="context.1", statistic="max", multiple=57.3)
+    count = len(altered.runtimes)
+    for fail_on in ("different", "broken"):
+        altered.fail_on = fail_on
+        said = answer(altered)
+        assert any(s.startswith(f"{count - 1} of {count} runtimes compute the same model") for s in said), fail_on
+        assert any(wrong.name in s and "different from layer 1, attention on" in s for s in said), fail_on
+
+
 def test_the_fastest_is_not_advised_where_it_is_beyond_the_limits(altered: Report) -> None:
     fast = altered.latency[-1]
     fast.ratio = Ratio(estimate=0.1, low=0.1, high=0.1)

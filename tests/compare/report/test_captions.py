@@ -24,6 +24,6 @@ def test_a_gpu_is_in_the_headline_and_on_the_screen(altered: Report) -> None:
 def test_the_cpus_that_were_bound_are_in_the_headline(altered: Report) -> None:
     assert "pinned" not in captions.headline(altered)
     altered.environment.cpus = [3]
-    assert " · 1 threads pinned to CPU 3 · " in captions.headline(altered)
+    assert " · 1 thread pinned to CPU 3 · " in captions.headline(altered)
     altered.environment.cpus = [0, 1]
     assert " pinned to CPUs 0, 1 · " in captions.headline(altered)
