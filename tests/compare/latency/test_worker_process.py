@@ -112,7 +112,7 @@ def test_two_models_are_never_in_memory_at_once(monkeypatch: pytest.MonkeyPatch,
         write_trace(tmp_path / "variants" / name, tensors, {"threads": threads})
     answers = []
     lines = ("load inspect", "load deploy-last", "rerun own", "rerun 2 threads", "load decode")
-    monkeypatch.setattr(worker, "spec_of", lambda _: SimpleNamespace(load_class=lambda: Alone))
+    monkeypatch.setattr(worker, "limit_or_runtime", lambda _: SimpleNamespace(load_class=lambda: Alone))
     monkeypatch.setattr(worker, "questions", lambda: ((line, answers.append) for line in lines))
     folders = {"inputs": tmp_path / "variants" / "own", "variants": tmp_path / "variants", "out": tmp_path / "out"}
     try:
