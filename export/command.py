@@ -22,7 +22,7 @@ from export.terminal import guarded
 UNEXPECTED, NOT_WRITTEN = 70, 74
 
 #: Why files cannot be written, through no fault of the command; any write may meet it.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 #: The most characters of an error's message. What is left out of a longer one is in the middle, because it ends with
 #: how to fix it.
@@ -65,7 +65,7 @@ def _ended(command: Callable[[], int | None], received: list[int]) -> int:
             return end.code if isinstance(end.code, int) else 0
         return _unexpected(end)
     except BaseException as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             return _fail(_no_room(error), CannotRun.exit_code)
         if limit := _limit_reached(error):
             return _fail(f"the system allows no more {limit} ({error}); raise the limit", CannotRun.exit_code)

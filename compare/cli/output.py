@@ -2,13 +2,14 @@
 
 from compare.report.render.formats import Format, print_as
 from compare.report.schema import Report
+from export.command import NO_ROOM
 from export.printing import print_line
 
 
 def write_files(report: Report) -> int:
     """Write figures, Markdown and the page into the report's folder, and return the number of figures.
 
-    Raises `BadInput` if the folder cannot be written to any more.
+    Raises `OSError` if the disk is full, and `BadInput` if the folder cannot be written to any more.
     """
     from compare.pipeline.paths import unwritable
     from compare.report.head_maps import head_maps
@@ -26,6 +27,8 @@ def write_files(report: Report) -> int:
             (folder / "report.md").write_text(text, encoding="utf-8")
             save_page(report)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise  # `export.command.finish` says so
         raise unwritable(folder, error) from error
     return len(figures)
 

@@ -69,6 +69,8 @@ def _parts(value: Any, place: str) -> Iterator[str]:
         yield f"{place}: no statistic {value.statistic!r:.40}"
     if isinstance(value, LatencyRow) and value.median_ms is not None and not 0 < value.median_ms < inf:
         yield f"{place}: a median of {value.median_ms:g} ms"
+    if isinstance(value, LatencyRow) and value.median_ms is not None and not value.turns:
+        yield f"{place}: a median of no turn"
     names = [field.name for field in fields(value)] if is_dataclass(value) else list(type(value).model_fields)
     for name in names:
         yield from _values(getattr(value, name), f"{place}.{name}".lstrip("."))
@@ -163,7 +165,8 @@ def _runtimes(report: Any) -> Iterator[str]:
         for verdict in _verdicts(runtime):
             if verdict.tensor is not None and not _is_tensor(verdict.tensor, layers):
                 yield f"runtimes.{row}.verdict: {verdict.tensor!r:.40} is no tensor of the model"
-        if runtime.again and (runtime.verdict is None or len(runtime.verdict.runs) != len(runtime.again) + 1):
+        verdicts = 0 if runtime.verdict is None else len(runtime.verdict.runs)
+        if max(verdicts - 1, 0) != len(runtime.again):
             yield f"runtimes.{row}.again: {len(runtime.again)} further runs, and not as many verdicts"
 
 
@@ -231,7 +234,9 @@ def _limits(report: Any) -> Iterator[str]:
     for name in ("time_s", "precision"):
         if not isfinite(getattr(report, name)):
             yield f"{name}: it is not a number"
-    if report.disturbance is not None and not 0 <= report.disturbance.disturbed <= report.disturbance.attempts:
+    if report.disturbance is not None and report.disturbance.attempts < 1:
+        yield f"disturbance: {report.disturbance.attempts} turns"
+    elif report.disturbance is not None and not 0 <= report.disturbance.disturbed <= report.disturbance.attempts:
         yield "disturbance: more turns were disturbed than there were"
     for part in () if report.limits is None else (report.limits.compute, report.limits.bandwidth):
         if part.per_second is not None and not 0 < part.per_second < inf:

@@ -1,5 +1,6 @@
 """What is printed: the newest report, the width, colours, --quiet, --version and shell completion."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from compare.cli.output import write_files
 from compare.pipeline import dispatch
+from compare.report.render.page import page
+from compare.report.render.plots import figures
 from compare.report.screen import screen
+from export.errors import BadInput
 from tests.helpers.commands import command, main
 
 
@@ -26,6 +31,19 @@ def test_show_without_a_name_shows_the_newest_report(report, tmp_path: Path) -> 
     run = command("show", ONNX_ATTENTION_COMPARE_CACHE=str(tmp_path), COLUMNS="200")
     assert "NOTE: the report a" in run.stdout
     assert run.stdout.endswith(f"Everything: python -m compare show --full\nReport: {tmp_path / 'reports' / 'a'}\n")
+
+
+@pytest.mark.parametrize(("number", "error"), [(errno.ENOSPC, OSError), (errno.EACCES, BadInput)])
+def test_a_page_that_cannot_be_written(number: int, error: type[Exception], own_report, monkeypatch) -> None:
+    """A full disk is no wrong input: the command ends with 3 (`export.command.finish`)."""
+
+    def save_page(_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(page, "save_page", save_page)
+    monkeypatch.setattr(figures, "draw_figures", lambda _: {})
+    with pytest.raises(error):
+        write_files(own_report)
 
 
 def test_the_width_is_that_of_columns_and_no_colour_is_in_a_pipe(report) -> None:

@@ -69,6 +69,13 @@ WRONG = [
     ("latency.1.ratio", {"estimate": 0, "low": 0, "high": 0}, "an interval from 0 to 0 around 0"),
     ("latency.1.ratio", {"estimate": "NaN", "low": 1, "high": 2}, "an interval from 1 to 2 around nan"),
     ("latency.1.median_ms", -1.0, "a median of -1 ms"),
+    ("latency.1.median_ms", 5.0, "a median of no turn"),
+    ("disturbance.attempts", 0, "disturbance: 0 turns"),
+    (
+        "runtimes.0.verdict.runs",
+        [{"kind": "rounding"}, {"kind": "rounding"}],
+        "0 further runs, and not as many verdicts",
+    ),
     ("model.layers", 10**9, "model.layers: it is 1,000,000,000"),
     ("model.layers", -2, "model.layers: a negative number"),
     ("model.vocabulary", 2**70, "model.vocabulary: a number above 2**63"),
