@@ -37,14 +37,15 @@ def _sum(x: Tensor) -> Tensor:
 class Control:
     """The way in which one control computes sums, norms and attention.
 
-    one_pass: whether a norm's variance is the mean of the squares minus the square of the mean. fused_gelu: whether the
-    tanh form of GELU is torch's fused function.
+    bias_first: whether the sums of a linear map begin with its bias. one_pass: whether a norm's variance is the mean of
+    the squares minus the square of the mean. fused_gelu: whether the tanh form of GELU is torch's fused function.
     """
 
     name: str
     attention: AttentionFunction = graph_attention
     product: Product = torch.matmul
     total: Total = _sum
+    bias_first: bool = False
     one_pass: bool = False
     fused_gelu: bool = False
 
@@ -104,7 +105,7 @@ CONTROLS = (
     Control(
         "contractions split, one-pass variance, fused GELU", product=split_product(4), one_pass=True, fused_gelu=True
     ),
-    Control("sequential sums", product=sequential_product, total=sequential_total),
+    Control("sequential sums, bias first", product=sequential_product, total=sequential_total, bias_first=True),
 )
 
 
@@ -121,10 +122,11 @@ class _Ordered(OrderedProducts):
             self.replacements |= {functional.layer_norm: self._layer_norm, torch.Tensor.mean: self._mean}
 
     def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        product = self.control.product(x, weight.T)
-        return product if bias is None else product + bias
+        return self.control.product(x, weight.T) if bias is None else self._addmm(bias, x, weight.T)
 
     def _addmm(self, bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        if self.control.bias_first:
+            return self.control.product(functional.pad(left, (1, 0), value=1.0), torch.cat([bias[None], right]))
         return self.control.product(left, right) + bias
 
     def _softmax(self, x: Tensor, dim: int = -1, **_: Any) -> Tensor:

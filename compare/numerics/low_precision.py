@@ -26,7 +26,7 @@ from export.taps import run_tapped
 _TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 #: Left out in bf16 and fp16, where a long sum of single terms, or a difference of squares, loses most of its digits.
-_WITHOUT = ("sequential sums", "contractions split, one-pass variance, fused GELU")
+_WITHOUT = ("sequential sums, bias first", "contractions split, one-pass variance, fused GELU")
 
 #: The number of weights in a block that has a scale of its own.
 _BLOCK = 32

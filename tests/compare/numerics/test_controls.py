@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.pytorch_utils import Conv1D
 
-from compare.numerics.controls import CONTROLS, control_runs
+from compare.numerics.controls import CONTROLS, _Ordered, control_runs
 from compare.numerics.golden import float64_runs
 from compare.numerics.summation_orders import permuted_product, sequential_product, sequential_total, split_product
 from export.taps import run_tapped, tap_names
@@ -66,6 +67,23 @@ def test_sequential_sums_go_from_first_to_last() -> None:
     ones = torch.ones((1001, 1))
     assert sequential_product(big[None], ones).item() == 2.0**24
     assert sequential_product(big[None, None], ones[None]).item() == 2.0**24
+
+
+@pytest.mark.parametrize("conv1d", [False, True])
+def test_one_control_begins_sums_with_the_bias_and_the_others_end_with_it(conv1d: bool) -> None:
+    """A bias of 2**24 swallows the ones that are added to it one at a time, but not their sum.
+
+    Controls with torch's own product are left out: what they do with the bias is up to torch.
+    """
+    layer = Conv1D(1, 1000) if conv1d else torch.nn.Linear(1000, 1)
+    torch.nn.init.ones_(layer.weight)
+    torch.nn.init.constant_(layer.bias, 2.0**24)
+    sums = {}
+    for control in [each for each in CONTROLS if each.product is not torch.matmul]:
+        with torch.no_grad(), _Ordered(control):
+            sums[control.name] = layer(torch.ones(1, 1000)).item()
+    assert sums.pop("sequential sums, bias first") == 2.0**24
+    assert {*sums.values()} == {2.0**24 + 1000}
 
 
 def test_the_controls_have_names_of_their_own() -> None:
