@@ -18,8 +18,9 @@ from export.outside import as_bad_input, present, read_text, sha256, silent, unr
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
-#: Patterns of files in folders other than 1_Pooling, the pooling of sentence-transformers. A star matches slashes too.
-_OTHER_FOLDERS = ["[!1]*/*", "1[!_]*/*", "1_[!P]*/*"]
+#: Patterns of files in folders that are not read. Of the modules of sentence-transformers, such as 1_Pooling and 2_Dense,
+#: the configurations are read, and no weights. A star matches slashes too.
+_NOT_READ = ["[!1-9]*/*", "[1-9][!_]*/*", "[1-9]_*/*.safetensors"]
 
 #: The values of environment variables that the hub's library takes as true or false.
 _SWITCH = ("", "1", "ON", "YES", "TRUE", "0", "OFF", "NO", "FALSE")
@@ -63,7 +64,7 @@ def download(source: Source, *, offline: bool, progress: Progress = SILENT) -> P
             source.origin,
             revision=source.revision,
             allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
-            ignore_patterns=_OTHER_FOLDERS,
+            ignore_patterns=_NOT_READ,
             local_files_only=offline_by is not None,
             etag_timeout=_PATIENCE,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from export.pooling import Pooling, pooling_of
 from tests.helpers.local_hub import COMMIT, DOWNLOAD, MODEL, Fault, LocalHub, sha256
 
 
@@ -105,6 +106,15 @@ def sharded(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     index = {"metadata": {}, "weight_map": {"transformer.wte.weight": name}}
     others = {key: data for key, data in files.items() if key != "model.safetensors"}
     return others | {"model.safetensors.index.json": json.dumps(index).encode()}
+
+
+def test_of_modules_of_sentence_transformers_the_configurations_are_downloaded(hub, download, served_files) -> None:
+    modules = {"1_Pooling/config.json": b'{"pooling_mode": "cls"}', "2_Dense/config.json": b'{"out_features": 8}'}
+    others = {"2_Dense/model.safetensors": b"weights", "onnx/config.json": b"{}", "10_old/config.json": b"{}"}
+    hub.content.repositories["someone/embeddings"] = served_files | modules | others
+    folder = Path(download("someone/embeddings").stdout.strip())
+    assert {str(path.relative_to(folder)) for path in folder.glob("*/*")} == {*modules}
+    assert pooling_of(folder) == Pooling(["cls"], left_out=["2_Dense"])
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "../../../../other.safetensors", "onnx/model.safetensors"])

@@ -275,6 +275,14 @@ def test_settings_cannot_be_given_with_resume(folder: Path, option: list[str], m
     )
 
 
+def test_a_row_that_cannot_be_explained_is_refused_before_anything_is_measured(
+    folder: Path, monkeypatch, capfd
+) -> None:
+    line = refused(["--resume", str(folder), "--explain", "numpy-referenc"], 2, monkeypatch, capfd)
+    assert line.startswith("error: --explain: the comparison has no runtime 'numpy-referenc'; ")
+    assert not (folder / "report.json").exists()
+
+
 def heeds() -> None:
     """Let no signal be ignored, as SIGHUP is in processes of nohup."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
