@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.runtimes.spec import Decoder, SelfTimedDecoder
+from compare.runtimes.spec import Decoder, LoopDecoder, SelfTimedDecoder
 
 #: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16
@@ -34,17 +34,20 @@ def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
     return real if positions is None else max(1, min(real, positions - TOKENS))
 
 
-def generate(decoder: Decoder, prompt: NDArray[Any], count: int = TOKENS) -> dict[str, Any]:
+def generate(decoder: Decoder | LoopDecoder, prompt: NDArray[Any], count: int = TOKENS) -> dict[str, Any]:
     """Continue a prompt with the most likely token at each step, and time the prefill and the steps.
 
     prompt: token ids, int64 (batch, positions). count: the number of tokens, the one of the prefill included.
 
     Returns `prefill_ns`, `ns` (one number per step), and `tokens` (one list per sequence). An untimed prefill of one
     position comes first and warms up caches and threads. Choosing the token is not timed, because it is the same work
-    for every runtime.
+    for every runtime; only a `LoopDecoder` chooses it within its loop.
     """
     batch, length = prompt.shape
     decoder.run(prompt[:, :1].copy(), np.ones((batch, 1), np.int64))
+    if isinstance(decoder, LoopDecoder):
+        times, chosen = decoder.generate(prompt, count)
+        return {"prefill_ns": times[0], "ns": times[1:], "tokens": chosen.tolist()}
     mask = np.ones((batch, length + count), np.int64)
     prefill, logits = timed(decoder, decoder.run, prompt, mask[:, :length].copy())
     steps, tokens = [], [next_tokens(logits)]
@@ -74,15 +77,17 @@ def next_tokens(logits: NDArray[Any]) -> NDArray[Any]:
     return chosen
 
 
-def follow(decoder: Decoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int) -> NDArray[Any]:
+def follow(decoder: Decoder | LoopDecoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int) -> NDArray[Any]:
     """Return the logits at every position of a text, decoded with the cache: (batch, positions, vocabulary).
 
     ids, mask: int64 (batch, positions).
     prefill: the number of positions in the first pass.
 
-    Each step then takes one position. After `STEPS` steps, one call
-    takes the rest of the text. If the cache is right, the logits are those of one pass over the whole text.
+    Each step then takes one position. After `STEPS` steps, one call takes the rest of the text, except in the loop of a
+    `LoopDecoder`. If the cache is right, the logits are those of one pass over the whole text.
     """
+    if isinstance(decoder, LoopDecoder):
+        return decoder.follow(ids, mask, prefill)["logits"]
     parts = [decoder.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())["logits"]]
     ends = [*range(prefill + 1, ids.shape[1] + 1)][:STEPS]
     for start, end in pairwise([prefill, *ends, *([ids.shape[1]] if ends[-1] < ids.shape[1] else [])]):

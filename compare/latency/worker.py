@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, cast
 from compare.latency.decoding import follow, generate, prompt_length
 from compare.latency.machine_limits import limit_or_runtime
 from compare.processes.child_side import in_a_line, main_of_child, questions
-from compare.runtimes.spec import Decoder, Graph, Runtime, SelfTimed, SelfTimedDecoder
+from compare.runtimes.spec import Decoder, Graph, LoopDecoder, Runtime, SelfTimed, SelfTimedDecoder
 from compare.traces import Trace, write_trace
 
 
@@ -99,7 +99,7 @@ class _Worker:
 
     def generate(self, count: str) -> dict[str, Any]:
         prompt = self._ids[:, : prompt_length(self._mask, self._job["positions"])].copy()
-        return generate(cast(Decoder, self._loaded.runtime), prompt, int(count))
+        return generate(cast(Decoder | LoopDecoder, self._loaded.runtime), prompt, int(count))
 
     def use_inputs(self, folder: str) -> dict[str, Any]:
         self._ids, self._mask = inputs_of(Trace(Path(folder)))
@@ -115,7 +115,9 @@ class _Worker:
         return {"error": written(partial(first_outputs, self._loaded.runtime, variant), Path(self._job["out"]) / name)}
 
     def follow(self, prefill: str) -> dict[str, Any]:
-        decode = partial(followed, cast(Decoder, self._loaded.runtime), self._ids, self._mask, int(prefill))
+        decode = partial(
+            followed, cast(Decoder | LoopDecoder, self._loaded.runtime), self._ids, self._mask, int(prefill)
+        )
         return {"error": written(decode, Path(self._job["out"]) / f"follow-{prefill}")}
 
 
@@ -223,7 +225,7 @@ def first_outputs(runtime: Runtime, inputs: Trace) -> dict[str, Any]:
     return {name: tensor[: inputs.facts.get("sequences", 1)] for name, tensor in outputs.items()}
 
 
-def followed(runtime: Decoder, ids: Any, mask: Any, prefill: int) -> dict[str, Any]:
+def followed(runtime: Decoder | LoopDecoder, ids: Any, mask: Any, prefill: int) -> dict[str, Any]:
     """Return the logits of a text that is decoded after a prefill."""
     return {"logits": follow(runtime, ids, mask, prefill)}
 

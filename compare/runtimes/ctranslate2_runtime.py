@@ -1,7 +1,8 @@
 """Runtimes that run the model in CTranslate2, which converts it to its own format. They give logits alone."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,45 @@ class CTranslate2:
     def run(self, input_ids: NDArray[Any], attention_mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run one forward pass. It takes sequences without padding, so padding is removed, and its logits are 0."""
         real = attention_mask.astype(bool)
-        found = np.array(
-            self.generator.forward_batch([row[kept].tolist() for row, kept in zip(input_ids, real, strict=True)])
-        )
-        logits = np.zeros((*input_ids.shape, found.shape[-1]), np.float32)
-        for into, kept, row in zip(logits, real, found, strict=True):
-            into[kept] = row[: kept.sum()]
-        return {"logits": logits}
+        found = self.generator.forward_batch([ids[kept].tolist() for ids, kept in zip(input_ids, real, strict=True)])
+        return {"logits": padded(np.array(found), real)}
+
+    def generate(self, prompt: NDArray[Any], count: int) -> tuple[list[int], NDArray[Any]]:
+        """Continue a prompt. The first token comes after a pass over all of the prompt but its end, and one step."""
+        stamps = [time.perf_counter_ns()]
+
+        def stamp(step: ctranslate2.GenerationStepResult) -> bool:
+            if step.batch_id == len(prompt) - 1:
+                stamps.append(time.perf_counter_ns())
+            return False
+
+        found = self._loop(prompt, count, callback=stamp)
+        return np.diff(stamps).tolist(), np.array([each.sequences_ids[0] for each in found])
+
+    def follow(self, input_ids: NDArray[Any], attention_mask: NDArray[Any], prefill: int) -> dict[str, NDArray[Any]]:
+        """Decode a given text. The pass over its beginning gives no logits in the loop, so they are those of `run`."""
+        real = attention_mask.astype(bool)
+        texts = [ids[kept] for ids, kept in zip(input_ids, real, strict=True)]
+        start = min(prefill, *map(len, texts))
+        first = np.array(self.generator.forward_batch([ids[:start].tolist() for ids in texts]))
+        if start == 1:  # the loop begins with the first position
+            looped = self._loop(texts, max(map(len, texts)), include_prompt_in_result=True, return_logits_vocab=True)
+        else:
+            # One pass takes what all prompts of a batch have, except for the last position, and each step then takes
+            # one position of those that are longer. So the beginning of a text is added as one more, short prompt.
+            looped = self._loop([*texts, texts[0][:start]], 1, return_logits_vocab=True)
+        rows = [
+            np.concatenate([before[:-1], np.stack([np.array(logits) for logits in result.logits[0]])])
+            for before, result in zip(first, looped, strict=False)
+        ]
+        return {"logits": padded(rows, real)}
+
+    def _loop(self, prompts: Iterable[NDArray[Any]], count: int, **options: Any) -> list[Any]:
+        """Generate so many tokens after each prompt, and return CTranslate2's results."""
+        named = [[f"<{token}>" for token in prompt] for prompt in prompts]
+        usual: dict[str, Any] = {"max_length": count, "include_prompt_in_result": False, "end_token": []}
+        results: list[Any] = self.generator.generate_batch(named, **usual | options)
+        return results
 
     def facts(self) -> dict[str, str]:
         return {
@@ -55,6 +88,18 @@ class CTranslate2Int8(CTranslate2):
     """ctranslate2-int8: weights and activations of linear maps in 8 bits."""
 
     compute_type = "int8_float32"
+
+
+def padded(rows: Iterable[NDArray[Any]], real: NDArray[Any]) -> NDArray[Any]:
+    """Return logits with zeros at padding: (batch, sequence, vocabulary).
+
+    rows: the logits of each sequence, (its positions or more, vocabulary). real: the mask, bool (batch, sequence).
+    """
+    parts = list(rows)
+    logits = np.zeros((*real.shape, parts[0].shape[-1]), np.float32)
+    for into, kept, row in zip(logits, real, parts, strict=True):
+        into[kept] = row[: kept.sum()]
+    return logits
 
 
 def literal(value: str) -> Any:

@@ -79,7 +79,7 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
     """Return the entry of a runtime that runs the model in CTranslate2."""
     module = f"{_CLASSES}.ctranslate2_runtime"
     options = (Option("*", "an argument of `Generator`, such as `flash_attention`"),)
-    given: Any = {"engine": "CTranslate2", "exposes": "logits", "default": False, "options": options}
+    usual: Any = {"engine": "CTranslate2", "graphs": _DECODES, "exposes": "logits", "default": False}
     return Spec(
         name,
         f"{module}:{class_name}",
@@ -88,7 +88,8 @@ def _ctranslate2(name: str, class_name: str, summary: str, precision: str) -> Sp
         install_command("engines"),
         precision=precision,
         converter=f"{module}:convert",
-        **given,
+        options=options,
+        **usual,
     )
 
 

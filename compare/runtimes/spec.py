@@ -51,8 +51,8 @@ class Runtime(Protocol):
 
     With the graph "inspect", a run returns every tensor of `export.taps.tap_names` that the runtime exposes; with any
     other graph, only the model's output: `logits`, or `last_hidden_state` for an encoder. A runtime with the graph
-    "decode" is a `Decoder`. A runtime's file must import libraries at its top, so that importing and loading are
-    separate steps.
+    "decode" is a `Decoder` or a `LoopDecoder`. A runtime's file must import libraries at its top, so that importing and
+    loading are separate steps.
 
     Two more arguments are given only where they are needed. device: what it computes on, if that is not the CPU and its
     `Spec` lists it. options: a mapping from keys to values, both strings, if its `Spec` has options and some are set.
@@ -117,6 +117,32 @@ class SelfTimedDecoder(Decoder, Protocol):
 
     #: The time of the last call of `run` or `step`, in nanoseconds.
     last_ns: int
+
+
+@runtime_checkable
+class LoopDecoder(Runtime, Protocol):
+    """A runtime that decodes with a cache of keys and values in its library's own loop, which has no single step.
+
+    If loaded with the graph "decode", it has these methods in place of those of a `Decoder`.
+    """
+
+    def generate(self, prompt: "NDArray[Any]", count: int) -> "tuple[list[int], NDArray[Any]]":
+        """Continue a prompt with the most likely token at each step.
+
+        prompt: token ids without padding, int64 (batch, positions).
+        count: the number of tokens.
+
+        Returns the nanoseconds until the first token and between any two tokens, and the tokens, int64 (batch, count).
+        """
+
+    def follow(
+        self, input_ids: "NDArray[Any]", attention_mask: "NDArray[Any]", prefill: int
+    ) -> "dict[str, NDArray[Any]]":
+        """Decode a given text, and return `logits`, (batch, sequence, vocabulary).
+
+        input_ids, attention_mask: int64 (batch, sequence).
+        prefill: the number of positions in the first pass. Each step then takes one position.
+        """
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from compare.lazy import imported
 from compare.runtimes import registry
 from compare.runtimes.converter import convert
-from compare.runtimes.spec import Decoder, Graph, Runtime, Spec
+from compare.runtimes.spec import Decoder, Graph, LoopDecoder, Runtime, Spec
 from tests.helpers.remote_runtime import RemoteRuntime
 
 #: Precision -> the largest error of a value in the tiny GPT-2.
@@ -69,8 +69,12 @@ def _files_of(name: str, folder: Path) -> Path:
 _folders: list[tempfile.TemporaryDirectory] = []  # each is removed when it is collected, at exit
 
 
-def decoded(runtime: Decoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:
+def decoded(runtime: Decoder | LoopDecoder, ids: np.ndarray, mask: np.ndarray, prefill: int) -> np.ndarray:
     """Return the logits of all positions: the prefill's, then those of one step for each further position."""
+    if isinstance(runtime, LoopDecoder):
+        outputs = runtime.follow(ids, mask, prefill)
+        assert [*outputs] == ["logits"]
+        return outputs["logits"]
     found = [runtime.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())]
     for i in range(prefill, ids.shape[1]):
         found.append(runtime.step(ids[:, i : i + 1].copy(), mask[:, : i + 1].copy()))

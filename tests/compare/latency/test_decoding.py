@@ -67,6 +67,26 @@ def test_a_decoder_that_measures_its_own_calls_gives_their_times() -> None:
     assert found["ns"] == [3, 4, 5]
 
 
+class Loop(TimedCounter):
+    """A decoder that has a loop of its own."""
+
+    def generate(self, prompt, count):
+        self.calls.append(("generate", prompt.shape[1], count))
+        return [70, *range(1, count)], np.zeros((len(prompt), count), np.int64)
+
+    def follow(self, ids, mask, prefill):
+        self.calls.append(("follow", ids.shape[1], prefill))
+        return {"logits": np.ones((*ids.shape, 5))}
+
+
+def test_a_decoder_with_a_loop_of_its_own_is_asked_once() -> None:
+    loop, ids = Loop(), np.array([[1, 2], [3, 4]])
+    found = decoding.generate(loop, ids, 4)
+    assert found == {"prefill_ns": 70, "ns": [1, 2, 3], "tokens": [[0] * 4] * 2}
+    assert decoding.follow(loop, ids, np.ones_like(ids), 1).shape == (2, 2, 5)
+    assert loop.calls == [("run", 1, 1), ("generate", 2, 4), ("follow", 2, 1)]
+
+
 @pytest.mark.parametrize("prefill", [1, 3, 5])
 def test_following_a_text_gives_the_logits_of_every_position_once(prefill: int) -> None:
     ids = np.array([[1, 2, 3, 4, 5, 6]])

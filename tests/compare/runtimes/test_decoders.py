@@ -52,6 +52,21 @@ def test_contract_of_several_positions_a_step(
 
 
 @every_runtime("decode")
+def test_contract_of_generation(spec: Spec, entry: Entry, deployed: Runtime, atol: float) -> None:
+    """Each token is the most likely one after the prompt and the tokens before it, and each has a time."""
+    prompt = np.array([[5, 9, 200, 31, 8], [17, 2, 2, 40, 299]])
+    found = decoding.generate(loaded(spec, entry.folder, "decode"), prompt, 4)
+    assert found["prefill_ns"] > 0
+    assert len(found["ns"]) == 3
+    assert min(found["ns"]) > 0
+    tokens = np.array(found["tokens"])
+    text = np.concatenate([prompt, tokens], axis=1)
+    logits = deployed.run(text, np.ones_like(text))["logits"][:, prompt.shape[1] - 1 : -1]
+    chosen = np.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(chosen, logits.max(axis=-1), atol=2 * atol, rtol=0)
+
+
+@every_runtime("decode")
 def test_contract_of_a_new_prefill(spec: Spec, entry: Entry, ids_and_mask) -> None:
     """A prefill empties the cache: later steps give the same bits, whatever was decoded before."""
     ids, mask = ids_and_mask
