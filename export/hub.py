@@ -18,9 +18,9 @@ from export.outside import as_bad_input, present, read_text, sha256, silent, unr
 from export.progress import SILENT, Progress
 from export.sources import BYTE_GPT2, KNOWN, PINS, Source
 
-#: Patterns of files in folders that are not read. Of the modules of sentence-transformers, such as 1_Pooling and
-#: 2_Dense, the configurations are read, and no weights. A star matches slashes too.
-_NOT_READ = ["[!1-9]*/*", "[1-9][!_]*/*", "[1-9]_*/*.safetensors"]
+#: Patterns of files that are not downloaded: all in folders, except for the configurations of the modules of
+#: sentence-transformers, such as 1_Pooling and 2_Dense. A star matches slashes too.
+_NOT_READ = ["[!1-9]*/*", "[1-9]/*", "[1-9][!_]*/*", "[1-9]_*/[!c]*"]
 
 #: The values of environment variables that the hub's library takes as true or false.
 _SWITCH = ("", "1", "ON", "YES", "TRUE", "0", "OFF", "NO", "FALSE")

@@ -245,7 +245,9 @@ def compare(
         command=typed_command(),
     )
     if explain is not None:
-        check_explained(explain, settings if resume is None else begun_settings(resume, cache_dir))
+        planned = settings if resume is None else begun_settings(resume, cache_dir)
+        if planned is not None:
+            check_explained(explain, planned)
     from compare.cli.live import command_progress
     from compare.cli.output import print_new, write_files
 
@@ -287,7 +289,7 @@ def check_resumed_alone(context: typer.Context) -> None:
 
 
 def begun_settings(report: str, cache_dir: Path | None) -> Settings | None:
-    """Return the settings of an unfinished comparison; None if it has finished. report: its name or folder."""
+    """Return the settings of an unfinished comparison, given its name or folder; None if it cannot be resumed."""
     from compare.pipeline.resume import begun_in
     from compare.report.saved import folder_named
     from compare.report.unfinished import can_resume
@@ -296,16 +298,11 @@ def begun_settings(report: str, cache_dir: Path | None) -> Settings | None:
     return begun_in(folder).settings if can_resume(folder) else None
 
 
-def check_explained(runtime: str, settings: Settings | None) -> None:
-    """Raise `BadInput` if the comparison will have no row of that name, which `--explain` asks for.
-
-    settings: those of the comparison; None if it has finished.
-    """
+def check_explained(runtime: str, settings: Settings) -> None:
+    """Raise `BadInput` if the comparison will have no row of that name, which `--explain` asks for."""
     from compare.pipeline.rows import row_names
     from compare.pipeline.setting_checks import check_settings
 
-    if settings is None:
-        return
     check_settings(settings)
     names = row_names(settings)
     if runtime not in names:

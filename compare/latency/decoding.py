@@ -17,7 +17,8 @@ from compare.runtimes.spec import Decoder, LoopDecoder, SelfTimedDecoder
 #: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16
 
-#: The largest number of steps of `follow`, each of one position. One more call takes the rest of a longer text.
+#: The largest number of steps of `follow`, each of one position. One more call takes the rest of a longer text; only a
+#: `LoopDecoder` takes all of it in steps.
 STEPS = 128
 
 
@@ -41,7 +42,7 @@ def generate(decoder: Decoder | LoopDecoder, prompt: NDArray[Any], count: int = 
 
     Returns `prefill_ns`, `ns` (one number per step), and `tokens` (one list per sequence). An untimed prefill of one
     position comes first and warms up caches and threads. Choosing the token is not timed, because it is the same work
-    for every runtime; only a `LoopDecoder` chooses it within its loop.
+    for every runtime. A `LoopDecoder` chooses it in its loop, so its times include that.
     """
     batch, length = prompt.shape
     decoder.run(prompt[:, :1].copy(), np.ones((batch, 1), np.int64))
@@ -83,8 +84,8 @@ def follow(decoder: Decoder | LoopDecoder, ids: NDArray[Any], mask: NDArray[Any]
     ids, mask: int64 (batch, positions).
     prefill: the number of positions in the first pass.
 
-    Each step then takes one position. After `STEPS` steps, one call takes the rest of the text, except in the loop of a
-    `LoopDecoder`. If the cache is right, the logits are those of one pass over the whole text.
+    Each step then takes one position; see `STEPS`. If the cache is right, the logits are those of one pass over the
+    whole text.
     """
     if isinstance(decoder, LoopDecoder):
         return decoder.follow(ids, mask, prefill)["logits"]

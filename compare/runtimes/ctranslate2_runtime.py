@@ -34,7 +34,11 @@ class CTranslate2:
         return {"logits": padded(np.array(found), real)}
 
     def generate(self, prompt: NDArray[Any], count: int) -> tuple[list[int], NDArray[Any]]:
-        """Continue a prompt. The first token comes after a pass over all of the prompt but its end, and one step."""
+        """Continue a prompt.
+
+        The first token comes after a pass over the prompt without its last position, which gives no logits, and a step.
+        """
+        named = names(prompt)
         stamps = [time.perf_counter_ns()]
 
         def stamp(step: ctranslate2.GenerationStepResult) -> bool:
@@ -42,32 +46,36 @@ class CTranslate2:
                 stamps.append(time.perf_counter_ns())
             return False
 
-        found = self._loop(prompt, count, callback=stamp)
+        found = self._loop(named, count, callback=stamp)
         return np.diff(stamps).tolist(), np.array([each.sequences_ids[0] for each in found])
 
     def follow(self, input_ids: NDArray[Any], attention_mask: NDArray[Any], prefill: int) -> dict[str, NDArray[Any]]:
-        """Decode a given text. The pass over its beginning gives no logits in the loop, so they are those of `run`."""
+        """Decode a given text.
+
+        The first pass in the loop gives no logits, so those of a forward pass stand in for them. If a text of a batch is
+        shorter than `prefill`, the first pass is as long as that text.
+        """
         real = attention_mask.astype(bool)
         texts = [ids[kept] for ids, kept in zip(input_ids, real, strict=True)]
         start = min(prefill, *map(len, texts))
         first = np.array(self.generator.forward_batch([ids[:start].tolist() for ids in texts]))
         if start == 1:  # the loop begins with the first position
-            looped = self._loop(texts, max(map(len, texts)), include_prompt_in_result=True, return_logits_vocab=True)
+            most = max(map(len, texts))
+            looped = self._loop(names(texts), most, include_prompt_in_result=True, return_logits_vocab=True)
         else:
-            # One pass takes what all prompts of a batch have, except for the last position, and each step then takes
-            # one position of those that are longer. So the beginning of a text is added as one more, short prompt.
-            looped = self._loop([*texts, texts[0][:start]], 1, return_logits_vocab=True)
+            # In a batch, the first pass is as long as the shortest prompt without its last position. Each step then
+            # takes one position of each prompt. So the beginning of a text is added as one more, short prompt.
+            looped = self._loop(names([*texts, texts[0][:start]]), 1, return_logits_vocab=True)
         rows = [
-            np.concatenate([before[:-1], np.stack([np.array(logits) for logits in result.logits[0]])])
+            np.vstack([before[:-1], *map(np.array, result.logits[0])])
             for before, result in zip(first, looped, strict=False)
         ]
         return {"logits": padded(rows, real)}
 
-    def _loop(self, prompts: Iterable[NDArray[Any]], count: int, **options: Any) -> list[Any]:
+    def _loop(self, prompts: list[list[str]], count: int, **options: Any) -> list[Any]:
         """Generate so many tokens after each prompt, and return CTranslate2's results."""
-        named = [[f"<{token}>" for token in prompt] for prompt in prompts]
         usual: dict[str, Any] = {"max_length": count, "include_prompt_in_result": False, "end_token": []}
-        results: list[Any] = self.generator.generate_batch(named, **usual | options)
+        results: list[Any] = self.generator.generate_batch(prompts, **usual | options)
         return results
 
     def facts(self) -> dict[str, str]:
@@ -88,6 +96,11 @@ class CTranslate2Int8(CTranslate2):
     """ctranslate2-int8: weights and activations of linear maps in 8 bits."""
 
     compute_type = "int8_float32"
+
+
+def names(prompts: Iterable[NDArray[Any]]) -> list[list[str]]:
+    """Return the names of token ids in the vocabulary of `convert`."""
+    return [[f"<{token}>" for token in prompt] for prompt in prompts]
 
 
 def padded(rows: Iterable[NDArray[Any]], real: NDArray[Any]) -> NDArray[Any]:
@@ -120,12 +133,13 @@ def convert(folder: Path, out: Path, _: tuple[Graph, ...]) -> dict[str, str]:
     _Converter(str(folder)).convert(str(out), force=True)
     file = out / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps(config | dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<0>")))
+    first = names([np.array([0])])[0][0]
+    file.write_text(json.dumps(config | dict.fromkeys(("bos_token", "eos_token", "unk_token"), first)))
     return {}
 
 
 class _Converter(TransformersConverter):  # type: ignore[misc]  # it has no types
-    """A converter whose vocabulary has a name for each token id.
+    """A converter whose vocabulary has a name for each token id, that of `names`.
 
     CTranslate2 refuses models whose tokenizer has fewer tokens than the embedding, or no special tokens. It is given
     token ids alone, so names do not matter.
@@ -133,5 +147,5 @@ class _Converter(TransformersConverter):  # type: ignore[misc]  # it has no type
 
     def _load(self) -> Any:
         spec = super()._load()
-        spec.register_vocabulary([f"<{i}>" for i in range(spec.get_vocabulary_size())])
+        spec.register_vocabulary(names([np.arange(spec.get_vocabulary_size())])[0])
         return spec

@@ -111,6 +111,7 @@ def sharded(files: dict[str, bytes], name: str) -> dict[str, bytes]:
 def test_of_modules_of_sentence_transformers_the_configurations_are_downloaded(hub, download, served_files) -> None:
     modules = {"1_Pooling/config.json": b'{"pooling_mode": "cls"}', "2_Dense/config.json": b'{"out_features": 8}'}
     others = {"2_Dense/model.safetensors": b"weights", "onnx/config.json": b"{}", "10_old/config.json": b"{}"}
+    others |= {"2/model.safetensors": b"weights", "1_data/train.json": b"{}", "2_Dense/old/x.json": b"{}"}
     hub.content.repositories["someone/embeddings"] = served_files | modules | others
     folder = Path(download("someone/embeddings").stdout.strip())
     assert {str(path.relative_to(folder)) for path in folder.glob("*/*")} == {*modules}
