@@ -52,8 +52,8 @@ class CTranslate2:
     def follow(self, input_ids: NDArray[Any], attention_mask: NDArray[Any], prefill: int) -> dict[str, NDArray[Any]]:
         """Decode a given text.
 
-        The first pass in the loop gives no logits, so those of a forward pass stand in for them. If a text of a batch is
-        shorter than `prefill`, the first pass is as long as that text.
+        The first pass in the loop gives no logits, so those of a forward pass stand in for them. If a text of a batch
+        is shorter than `prefill`, the first pass is as long as that text.
         """
         real = attention_mask.astype(bool)
         texts = [ids[kept] for ids, kept in zip(input_ids, real, strict=True)]
