@@ -24,7 +24,7 @@ test-all: test
 	$(BIN)/python $(PYTEST) -m slow tests $(ARGS)
 
 # The unit tests of what loads, exports, taps and runs a model of transformers, with the newest version of everything.
-# optimum-onnx does not allow transformers 5 yet, so without it.
+# optimum-onnx does not allow transformers 5 yet, so without it. Of the slow tests, those of the families of models.
 LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
 LOADS += numerics/test_planted_faults numerics/test_replay numerics/test_verdicts onnx_files/test_structure
 LOADS += pipeline/test_compare_model pipeline/test_decode_stage pipeline/test_families pipeline/test_failing_runtimes pipeline/test_inputs
@@ -36,6 +36,7 @@ TESTS5 += $(LOADS:%=tests/compare/%.py)
 
 test-transformers5: .venv5/installed
 	$(BIN5)/python $(PYTEST) -m "not slow and not optimum" $(TESTS5) $(ARGS)
+	$(BIN5)/python $(PYTEST) --dist load -m slow tests/export/test_families.py $(ARGS)
 
 # Compares a model with more than 2 GB of weights, which it makes first. It takes minutes, and 12 GB of memory.
 large: .venv/installed

@@ -21,7 +21,7 @@ from benchmarks.progress import PROGRESS
 from benchmarks.record import RESULTS, Aim, arguments, finish
 from benchmarks.runtime_rows import Row, faults, rows_of, table
 from compare.report.render.markdown import table_lines
-from compare.report.render.plots.style import look_of
+from compare.report.render.plots.style import log_scale, look_of
 from compare.report.render.tables import print_table
 from compare.report.schema import Report
 from compare.results.verdicts import reaches
@@ -97,7 +97,8 @@ def plot(rows: list[Row], report: Report) -> Figure:
         axes.plot(row.ratio, row.own, linestyle="none", label=label, **style)
     axes.axhline(1, color="0.6", lw=0.8, ls="--", zorder=0)
     axes.axvline(1, color="0.6", lw=0.8, ls="--", zorder=0)
-    axes.set_xscale("log")
+    ratios = [row.ratio for row in rows if row.own is not None and row.ratio is not None]
+    log_scale(axes.xaxis, 0.8 * min(ratios), 1.25 * max(ratios))
     axes.margins(y=0.15)
     if max(row.own or 0.0 for row in rows) > WIDE:
         axes.set_yscale("log")
