@@ -27,7 +27,8 @@ test-all: test
 # optimum-onnx does not allow transformers 5 yet, so without it. Of the slow tests, those of the families of models.
 LOADS := latency/test_machine_limits numerics/test_controls numerics/test_golden numerics/test_golden_cache
 LOADS += numerics/test_planted_faults numerics/test_replay numerics/test_verdicts onnx_files/test_structure
-LOADS += pipeline/test_compare_model pipeline/test_decode_stage pipeline/test_families pipeline/test_failing_runtimes pipeline/test_inputs
+LOADS += pipeline/test_compare_model pipeline/test_decode_stage pipeline/test_encoders pipeline/test_families
+LOADS += pipeline/test_failing_runtimes pipeline/test_inputs
 LOADS += pipeline/test_padding_stage pipeline/test_refused_comparisons runtimes/test_decoders
 LOADS += runtimes/test_onnx_attention runtimes/test_padded_sequences runtimes/test_runtimes
 LOADS += runtimes/test_sdpa_probabilities test_model_utils test_pytest_plugin

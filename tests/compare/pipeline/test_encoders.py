@@ -154,8 +154,8 @@ def test_the_attention_of_an_encoder_is_one_operator(entry: Entry, tmp_path: Pat
         np.testing.assert_allclose(found[name], tensor, atol=1e-5, rtol=0, err_msg=name)
 
 
+@pytest.mark.optimum
 def test_a_runtime_of_causal_language_models_says_so(minilm: Path, tmp_path: Path) -> None:
-    pytest.importorskip("optimum.onnxruntime")
     found = compare(str(minilm), Settings.of(runtimes=["optimum"], text=TEXT, latency=False, threads=1, out=tmp_path))
     error = found.runtimes[1].error or ""
     assert "ORTModelForCausalLM runs causal language models alone, and this model is an encoder" in error
