@@ -76,8 +76,9 @@ def test_work_that_cannot_be_counted_says_why_and_names_no_path(tmp_path: Path) 
 
 def test_kernels_do_the_work_that_they_say() -> None:
     product = limit_kernels.MatrixProduct(threads=torch.get_num_threads())
+    assert product.run() == {}
     with FlopCounterMode(display=False) as counter:
-        assert product.run() == {}
+        product.products["torch"]()
     assert int(product.facts()[COMPUTE.unit]) == counter.get_total_flops()
     bandwidth = limit_kernels.MemoryBandwidth(threads=torch.get_num_threads())
     bandwidth.run()
@@ -85,6 +86,14 @@ def test_kernels_do_the_work_that_they_say() -> None:
     for kernel in (product, bandwidth):
         assert kernel.operators() == {}
         kernel.close()
+
+
+def test_the_faster_library_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = limit_kernels.MatrixProduct(threads=1)
+    np.testing.assert_allclose(made.products["onnxruntime"](), made.products["torch"]().numpy(), rtol=1e-4)
+    seconds = iter([2.0, 1.0])
+    monkeypatch.setattr(limit_kernels, "_seconds", lambda _: next(seconds))
+    assert limit_kernels.MatrixProduct(threads=1).facts()["library"] == "onnxruntime"
 
 
 def test_a_share_is_paired_by_round() -> None:
