@@ -17,9 +17,12 @@ from compare.runtimes.spec import Decoder, LoopDecoder, SelfTimedDecoder
 #: The number of tokens of one generation. The prefill gives the first token, so there is one step fewer.
 TOKENS = 16
 
-#: The largest number of steps of `follow`, each of one position. One more call takes the rest of a longer text; only a
-#: `LoopDecoder` takes all of it in steps.
+#: The largest number of steps of `follow`.
 STEPS = 128
+
+#: The same for further prefills of a text whose steps were checked after a shorter one. The call for the rest is then a
+#: step of many positions.
+FEW_STEPS = 16
 
 
 def prompt_length(attention_mask: NDArray[Any], positions: int | None) -> int:
@@ -78,19 +81,23 @@ def next_tokens(logits: NDArray[Any]) -> NDArray[Any]:
     return chosen
 
 
-def follow(decoder: Decoder | LoopDecoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int) -> NDArray[Any]:
+def follow(
+    decoder: Decoder | LoopDecoder, ids: NDArray[Any], mask: NDArray[Any], prefill: int, steps: int = STEPS
+) -> NDArray[Any]:
     """Return the logits at every position of a text, decoded with the cache: (batch, positions, vocabulary).
 
     ids, mask: int64 (batch, positions).
     prefill: the number of positions in the first pass.
 
-    Each step then takes one position; see `STEPS`. If the cache is right, the logits are those of one pass over the
-    whole text.
+    steps: the largest number of steps, each of one position. One more call takes the rest of the text; only a
+        `LoopDecoder` takes it in steps too.
+
+    If the cache is right, the logits are those of one pass over the whole text.
     """
     if isinstance(decoder, LoopDecoder):
         return decoder.follow(ids, mask, prefill)["logits"]
     parts = [decoder.run(ids[:, :prefill].copy(), mask[:, :prefill].copy())["logits"]]
-    ends = [*range(prefill + 1, ids.shape[1] + 1)][:STEPS]
+    ends = [*range(prefill + 1, ids.shape[1] + 1)][:steps]
     for start, end in pairwise([prefill, *ends, *([ids.shape[1]] if ends[-1] < ids.shape[1] else [])]):
         parts.append(decoder.step(ids[:, start:end].copy(), mask[:, :end].copy())["logits"])
     return np.concatenate(parts, axis=1)

@@ -14,7 +14,8 @@ of stdin:
     inputs FOLDER use the inputs of that trace, make a call         {"error": ..., or null}
     operators     run once and count the operators                  {operator: how often}
     rerun NAME    rerun with other inputs, write the output         {"error": ..., or null}
-    follow N      prefill N positions, decode, write the logits     {"error": ..., or null}
+    follow N M    prefill N positions, decode in up to M steps and  {"error": ..., or null}
+                  one call for the rest, write the logits
 
 The last three are for the time after the rounds, when nothing is timed any more. A rerun takes its inputs and its
 number of threads from the trace folder VARIANTS/NAME. Outputs are written to OUT/NAME and OUT/follow-N. The job gives
@@ -114,10 +115,10 @@ class _Worker:
             self._replace("deploy", variant.facts["threads"])
         return {"error": written(partial(first_outputs, self._loaded.runtime, variant), Path(self._job["out"]) / name)}
 
-    def follow(self, prefill: str) -> dict[str, Any]:
-        decode = partial(
-            followed, cast(Decoder | LoopDecoder, self._loaded.runtime), self._ids, self._mask, int(prefill)
-        )
+    def follow(self, numbers: str) -> dict[str, Any]:
+        prefill, steps = map(int, numbers.split())
+        runtime = cast(Decoder | LoopDecoder, self._loaded.runtime)
+        decode = partial(followed, runtime, self._ids, self._mask, prefill, steps)
         return {"error": written(decode, Path(self._job["out"]) / f"follow-{prefill}")}
 
 
@@ -144,7 +145,7 @@ def _work(job: dict[str, Any]) -> None:
         if command not in _COMMANDS:
             raise ValueError(
                 f"unknown command {line!r}; the commands are import, load GRAPH, stand N, call, turn N, "
-                "generate N, inputs FOLDER, operators, rerun NAME and follow N"
+                "generate N, inputs FOLDER, operators, rerun NAME and follow N M"
             )
         answer(_COMMANDS[command](worker, *arguments))
 
@@ -225,9 +226,9 @@ def first_outputs(runtime: Runtime, inputs: Trace) -> dict[str, Any]:
     return {name: tensor[: inputs.facts.get("sequences", 1)] for name, tensor in outputs.items()}
 
 
-def followed(runtime: Decoder | LoopDecoder, ids: Any, mask: Any, prefill: int) -> dict[str, Any]:
+def followed(runtime: Decoder | LoopDecoder, ids: Any, mask: Any, prefill: int, steps: int) -> dict[str, Any]:
     """Return the logits of a text that is decoded after a prefill."""
-    return {"logits": follow(runtime, ids, mask, prefill)}
+    return {"logits": follow(runtime, ids, mask, prefill, steps)}
 
 
 def written(run: Callable[[], dict[str, Any]], out: Path) -> str | None:

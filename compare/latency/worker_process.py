@@ -150,12 +150,13 @@ class WorkerProcess:
         """
         return self._written(f"rerun {name}")
 
-    def follow(self, prefill: int) -> str | None:
+    def follow(self, prefill: int, steps: int) -> str | None:
         """Decode the given text with the cache and write the logits; return the error, or None.
 
-        prefill: the number of positions in the first pass. Call this after the rounds.
+        prefill: the number of positions in the first pass. steps: the largest number of steps of one position; one more
+        call takes the rest. Call this after the rounds.
         """
-        return self._written(f"follow {prefill}")
+        return self._written(f"follow {prefill} {steps}")
 
     def kill(self) -> None:
         """Kill the process and all that it started, and keep its log. This is for processes that failed."""

@@ -7,7 +7,7 @@ memory bandwidth is measured in the same rounds. Each cache is then checked in t
 import shutil
 from dataclasses import dataclass, field
 
-from compare.latency.decoding import prefills
+from compare.latency.decoding import FEW_STEPS, STEPS, prefills
 from compare.latency.machine_limits import BANDWIDTH
 from compare.latency.series import Role, Series
 from compare.numerics.process import Numerics
@@ -87,15 +87,16 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
     """Check a runtime's cache: prefill some positions of the text, decode the rest step by step, and judge the logits.
 
     A thorough run does so with every prefill, others with the longest one, which needs the fewest steps, as does a
-    runtime that is too slow for the rounds. Returns length of the prefill -> verdict. The limits are those of a runtime
-    that exposes only logits.
+    runtime that is too slow for the rounds. After the first prefill, each position has a step of its own; after the
+    others, one call takes the positions after `FEW_STEPS`. Returns length of the prefill -> verdict. The limits are
+    those of a runtime that exposes only logits.
     """
     name = series.runtime
     found = {}
     lengths = prefills(run.inputs.input_ids.shape[1])
     for prefill in lengths if run.checks.thorough and not series.too_slow else lengths[-1:]:
         run.progress.waits(f"{name} decodes after a prefill of {prefill} positions")
-        error = series.process.follow(prefill)
+        error = series.process.follow(prefill, FEW_STEPS if found else STEPS)
         if error is not None:
             found[str(prefill)] = Verdict(kind="broken", note=error)
             continue

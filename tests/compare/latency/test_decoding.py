@@ -96,11 +96,10 @@ def test_following_a_text_gives_the_logits_of_every_position_once(prefill: int) 
     assert counter.calls == [("run", prefill, prefill), *[("step", 1, length) for length in range(prefill + 1, 7)]]
 
 
-def test_what_is_left_of_a_long_text_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "STEPS", 2)
+def test_what_is_left_of_a_long_text_is_taken_at_once() -> None:
     ids = np.array([[1, 2, 3, 4, 5, 6]])
     counter = Counter()
-    logits = decoding.follow(counter, ids, np.ones_like(ids), prefill=1)
+    logits = decoding.follow(counter, ids, np.ones_like(ids), prefill=1, steps=2)
     assert logits.argmax(-1).tolist() == [[1, 3, 6, 10, 15, 21]]
     assert counter.calls == [("run", 1, 1), ("step", 1, 2), ("step", 1, 3), ("step", 3, 6)]
 

@@ -103,10 +103,10 @@ def test_a_process_that_ended_after_the_rounds_is_started_again_for_decoding(mon
 
 
 def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    asked: list[tuple[int, int]] = []
 
-    def follow(prefill: int) -> None:
-        asked.append(prefill)
+    def follow(prefill: int, steps: int) -> None:
+        asked.append((prefill, steps))
         (tmp_path / f"follow-{prefill}").mkdir()
 
     monkeypatch.setattr(decode_stage, "output_verdict", lambda *_: verdict("rounding"))
@@ -117,11 +117,12 @@ def test_a_cache_that_is_too_slow_is_checked_with_one_prefill(tmp_path: Path, mo
         progress=Recorder(),
         self_folder=lambda _: tmp_path,
     )
-    for too_slow, lengths in ((False, [1, 16, 32]), (True, [32])):
+    for too_slow, expected in ((False, [(1, 128), (16, 16), (32, 16)]), (True, [(32, 128)])):
         series = series_of("torch-fp16", decodes=True, too_slow=too_slow)
         series.process.follow = follow  # type: ignore[method-assign, assignment]
         found = decode_stage.check(run, series, SimpleNamespace())  # type: ignore[arg-type]
-        assert [int(prefill) for prefill in found] == asked == lengths
+        assert asked == expected
+        assert [int(prefill) for prefill in found] == [prefill for prefill, _ in expected]
         asked.clear()
 
 

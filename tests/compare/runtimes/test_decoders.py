@@ -41,13 +41,12 @@ def test_contract_of_decoding(spec: Spec, entry: Entry, deployed: Runtime, atol:
 
 @every_runtime("decode")
 def test_contract_of_several_positions_a_step(
-    spec: Spec, entry: Entry, deployed: Runtime, atol: float, ids_and_mask, monkeypatch: pytest.MonkeyPatch
+    spec: Spec, entry: Entry, deployed: Runtime, atol: float, ids_and_mask
 ) -> None:
     """The rest of a text can be decoded in one call, and no position sees later ones."""
     ids, mask = ids_and_mask
     expected = deployed.run(ids, mask)["logits"]
-    monkeypatch.setattr(decoding, "STEPS", 2)
-    found = decoding.follow(loaded(spec, entry.folder, "decode"), ids, mask, prefill=3)
+    found = decoding.follow(loaded(spec, entry.folder, "decode"), ids, mask, prefill=3, steps=2)
     np.testing.assert_allclose(found[mask == 1], expected[mask == 1], atol=atol, rtol=0)
 
 
