@@ -92,7 +92,7 @@ def check(run: ModelRun, series: Series, numerics: Numerics) -> dict[str, Verdic
     those of a runtime that exposes only logits.
     """
     name = series.runtime
-    found = {}
+    found: dict[str, Verdict] = {}
     lengths = prefills(run.inputs.input_ids.shape[1])
     for prefill in lengths if run.checks.thorough and not series.too_slow else lengths[-1:]:
         run.progress.waits(f"{name} decodes after a prefill of {prefill} positions")

@@ -24,10 +24,6 @@ from compare.results.verdicts import Verdict
 from compare.traces import Trace, is_whole
 from export.errors import CannotRun
 
-#: The seconds of a first call after which a runtime only repeats the plain run. It has probably compiled the model, and
-#: would do so again for each other shape and number of threads. torch.compile without a cache takes 13 to 17 s.
-LONG_FIRST_CALL = 10.0
-
 
 @dataclass(frozen=True)
 class Observer:
@@ -136,8 +132,7 @@ def output_verdict(run: Run, name: str, trace: Trace, numerics: Numerics) -> Ver
 def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
     """Rerun one runtime in every variant, and return its row. The plain run is the first of `variants`.
 
-    A runtime that was too slow for the rounds, or whose first call was long, only repeats the plain run, because no
-    verdict uses the other variants.
+    A runtime that was too slow for the rounds only repeats the plain run, because no verdict uses the other variants.
     """
     name = series.runtime
     gaps: dict[str, float] = {}
@@ -146,7 +141,7 @@ def rerun(run: Run, series: Series, variants: list[Variant]) -> RerunGaps:
         length = variant.input_ids.shape[1]
         if run.positions is not None and length > run.positions:
             missing[variant.name] = f"it needs {length:,} positions, but the model has only {run.positions:,}"
-        elif (series.too_slow or series.first_call_s > LONG_FIRST_CALL) and variant not in variants[:2]:
+        elif series.too_slow and variant not in variants[:2]:
             missing[variant.name] = f"its first call took {series.first_call_s:.2g} s, and the rerun is not judged"
         elif (error := series.process.rerun(variant.name)) is not None:
             missing[variant.name] = error
