@@ -2,7 +2,8 @@
 
     python -m benchmarks.table
 
-A row is one claim: what was measured, the result, and the aim. A test compares the page with what this script makes.
+A row is one claim: what was measured, the result, and the aim. The README's table of engines is written too. Tests
+compare both with what this script makes.
 """
 
 import json
@@ -16,7 +17,11 @@ from benchmarks.further_rows import FURTHER
 from benchmarks.record import RESULTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+README = Path(__file__).parents[1] / "README.md"
 CLAIMS = Path(__file__).with_name("claims.toml")
+
+#: The first line of the README's table of engines.
+_ENGINES = "| engine | its fastest in float32 | verdict | error | pass | token | MB |"
 
 OPENING = """# Benchmarks
 
@@ -87,5 +92,27 @@ def _symbols(aimed: str) -> str:
     return aimed
 
 
+def engines() -> list[str]:
+    """Return the lines of the README's table: the fastest float32 runtime of each engine, as `runtimes` measured it."""
+    rows = json.loads((RESULTS / "runtimes.json").read_text())["figures"]["rows"]
+    timed = [row for row in rows if row["type"] == "float32" and row["ratio"] is not None]
+    fastest: dict[str, dict[str, Any]] = {}
+    for row in sorted(timed, key=lambda row: row["ratio"]):
+        fastest.setdefault(row["engine"], row)
+    lines = [_ENGINES, "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    for engine, row in fastest.items():
+        token = f"{row['token_ratio']:.2f} x" if row["token_ratio"] is not None else "–"
+        numbers = f"{row['rounding']:.1f} x | {row['ratio']:.2f} x | {token} | {row['peak_bytes'] / 1e6:,.0f}"
+        lines.append(f"| {engine} | `{row['name']}` | {row['verdict']} | {numbers} |")
+    return lines
+
+
+def with_engines(readme: str) -> str:
+    """Return the README with its table of engines as it should be."""
+    before, _, rest = readme.partition(_ENGINES)
+    return "\n".join([before + "\n".join(engines()), "", rest.partition("\n\n")[2]])
+
+
 if __name__ == "__main__":
     PAGE.write_text(page())
+    README.write_text(with_engines(README.read_text()))

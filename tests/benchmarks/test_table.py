@@ -27,6 +27,12 @@ def test_the_page_is_made_from_the_results() -> None:
     assert table.PAGE.read_text() == table.page(), "write it with: python -m benchmarks.table"
 
 
+def test_the_readme_has_the_table_of_engines() -> None:
+    readme = README.read_text()
+    assert readme == table.with_engines(readme), "write it with: python -m benchmarks.table"
+    assert len(table.engines()) > 9
+
+
 def figures_of(name: str) -> dict[str, Any]:
     """Return the figures of a benchmark's results."""
     figures: dict[str, Any] = json.loads((table.RESULTS / f"{name}.json").read_text())["figures"]
