@@ -98,9 +98,14 @@ class CTranslate2Int8(CTranslate2):
     compute_type = "int8_float32"
 
 
-def names(prompts: Iterable[NDArray[Any]]) -> list[list[str]]:
-    """Return the names of token ids in the vocabulary of `convert`."""
-    return [[f"<{token}>" for token in prompt] for prompt in prompts]
+def names(prompts: Iterable[Iterable[int]]) -> list[list[str]]:
+    """Return the names of the token ids of prompts."""
+    return [[name_of(token) for token in prompt] for prompt in prompts]
+
+
+def name_of(token: int) -> str:
+    """Return the name of a token id in the vocabulary of `convert`."""
+    return f"<{token}>"
 
 
 def padded(rows: Iterable[NDArray[Any]], real: NDArray[Any]) -> NDArray[Any]:
@@ -133,13 +138,12 @@ def convert(folder: Path, out: Path, _: tuple[Graph, ...]) -> dict[str, str]:
     _Converter(str(folder)).convert(str(out), force=True)
     file = out / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    first = names([np.array([0])])[0][0]
-    file.write_text(json.dumps(config | dict.fromkeys(("bos_token", "eos_token", "unk_token"), first)))
+    file.write_text(json.dumps(config | dict.fromkeys(("bos_token", "eos_token", "unk_token"), name_of(0))))
     return {}
 
 
 class _Converter(TransformersConverter):  # type: ignore[misc]  # it has no types
-    """A converter whose vocabulary has a name for each token id, that of `names`.
+    """A converter whose vocabulary has a name for each token id, that of `name_of`.
 
     CTranslate2 refuses models whose tokenizer has fewer tokens than the embedding, or no special tokens. It is given
     token ids alone, so names do not matter.
@@ -147,5 +151,5 @@ class _Converter(TransformersConverter):  # type: ignore[misc]  # it has no type
 
     def _load(self) -> Any:
         spec = super()._load()
-        spec.register_vocabulary(names([np.arange(spec.get_vocabulary_size())])[0])
+        spec.register_vocabulary([name_of(token) for token in range(spec.get_vocabulary_size())])
         return spec
